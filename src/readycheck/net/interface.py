@@ -1,0 +1,186 @@
+"""The seam to the network: the verbs that probes are given, and the values that pass through them.
+
+Every verb raises `NetError` and nothing else; a timeout is an argument in seconds.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+from readycheck.failure import Failure
+from readycheck.observation import Target
+
+Endpoint = tuple[str, int]
+
+
+class NetError(Exception):
+    """A step on the network failed; `facts` is what was learned all the same."""
+
+    def __init__(self, failure: Failure, detail: str = "", facts: Mapping[str, Any] | None = None) -> None:
+        super().__init__(f"{failure.value}: {detail}" if detail else failure.value)
+        self.failure = failure
+        self.detail = detail
+        self.facts = dict(facts or {})
+
+
+class Capability(StrEnum):
+    """What this host lets the program do."""
+
+    RAW_SOCKETS = "raw_sockets"
+    ICMP_ERRORS = "icmp_errors"
+    KERNEL_TIMESTAMPS = "kernel_timestamps"
+    HOP_LIMIT = "hop_limit"
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """The addresses of a name, and who said so (`server` is "hosts file", an address, or "system")."""
+
+    addresses: tuple[str, ...]
+    server: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsSettings:
+    """How to greet. `server_name` None sends no SNI; `verify_name` None checks no name.
+
+    `cipher_suites` are OpenSSL names of TLS 1.2 suites; empty means what the platform offers.
+    """
+
+    server_name: str | None = None
+    verify_name: str | None = None
+    verify: bool = True
+    minimum: str = "1.2"
+    maximum: str = "1.3"
+    cipher_suites: tuple[str, ...] = ()
+    alpn: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateFacts:
+    """What a certificate says, cleaned of control characters and bounded."""
+
+    subject: str
+    issuer: str
+    names: tuple[str, ...]
+    not_before: str
+    not_after: str
+    spki_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsFacts:
+    """What a handshake showed.
+
+    `pins` are the key hashes of every certificate in every valid path from the leaf to an anchor of the
+    trust set; `trust_failure` is set when there is no such path, `name_matches` None when no name was asked.
+    """
+
+    version: str
+    cipher: str
+    alpn: str | None
+    chain: tuple[CertificateFacts, ...]
+    pins: tuple[str, ...]
+    anchor: str | None
+    trust_failure: Failure | None
+    name_matches: bool | None
+    expires_days: float
+    client_certificate_requested: bool
+
+
+class Stream(Protocol):
+    """A connected byte stream."""
+
+    @property
+    def local(self) -> Endpoint: ...
+    @property
+    def peer(self) -> Endpoint: ...
+    @property
+    def tls(self) -> TlsFacts | None: ...
+    async def read(self, limit: int, *, timeout: float) -> bytes:
+        """Up to `limit` bytes; empty at the end of the stream."""
+
+    async def write(self, data: bytes, *, timeout: float) -> None: ...
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A datagram. `at_ns` is the kernel's receive stamp where there is one (nanoseconds since the epoch)."""
+
+    payload: bytes
+    source: Endpoint
+    at_ns: int
+    ttl: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IcmpReport:
+    """An ICMP error about a datagram that went to `destination`, as told by `offender`."""
+
+    destination: Endpoint
+    offender: str | None
+    meaning: str
+    at_ns: int
+    payload: bytes = b""
+
+
+class Datagrams(Protocol):
+    """An unconnected UDP socket with its own hop limit and marking."""
+
+    @property
+    def local(self) -> Endpoint: ...
+    async def send(self, payload: bytes, to: Endpoint) -> int:
+        """Send; returns the time it left (nanoseconds since the epoch)."""
+
+    async def receive(self, *, timeout: float) -> Received | IcmpReport: ...
+    def close(self) -> None: ...
+
+
+class Network(Protocol):
+    """The small interface that probes receive."""
+
+    async def resolve(self, host: str, *, timeout: float) -> Resolution: ...
+    async def connect(
+        self, to: Endpoint, *, timeout: float, ttl: int | None = None, source_port: int = 0
+    ) -> Stream:
+        """Open a TCP connection. With `ttl`, `hop_limit_exceeded` carries the fact `offender`."""
+
+    async def start_tls(self, stream: Stream, settings: TlsSettings, *, timeout: float) -> Stream:
+        """Handshake on a stream. A certificate that does not verify fails, with the `TlsFacts` as facts."""
+
+    async def open_datagram(
+        self, *, family: int = 4, ttl: int | None = None, tos: int = 0, source_port: int = 0
+    ) -> Datagrams: ...
+    async def sleep(self, seconds: float) -> None: ...
+    def now_ns(self) -> int:
+        """Nanoseconds since the epoch."""
+
+    def resolvers(self) -> Sequence[Endpoint]:
+        """The name servers in use."""
+
+    def capabilities(self) -> frozenset[Capability]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When to ask again, in milliseconds after the first time; `give_up_ms` ends it."""
+
+    again_ms: tuple[float, ...]
+    give_up_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A datagram that a live service answers.
+
+    `payload(attempt)` makes it (attempts differ, so that an answer names the one it answers);
+    `recognise(data)` returns the facts of an answer, with its `attempt`, None when `data` answers
+    something else, and raises ValueError when it is malformed.
+    """
+
+    target: Target
+    payload: Callable[[int], bytes]
+    recognise: Callable[[bytes], Mapping[str, Any] | None]

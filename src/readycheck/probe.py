@@ -1,0 +1,113 @@
+"""The plug-in contract: what a probe is, and what it is given.
+
+A probe is a class (or an object) named by an entry point of the group `readycheck.probes`.
+It measures; it never judges, prints or scores.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from enum import StrEnum
+from typing import Any, ClassVar, Protocol, TypeVar
+
+from readycheck.failure import Failure, Step
+from readycheck.net.interface import (
+    Capability,
+    Datagrams,
+    Endpoint,
+    NetError,
+    Network,
+    Question,
+    Schedule,
+    Stream,
+    TlsSettings,
+)
+from readycheck.observation import Observation, OpenStep, Target
+from readycheck.units import Better, Metric, Unit
+
+__all__ = [
+    "Better",
+    "Capability",
+    "Datagrams",
+    "Effort",
+    "Endpoint",
+    "Failure",
+    "Metric",
+    "Net",
+    "NetError",
+    "Observation",
+    "OpenStep",
+    "Probe",
+    "Question",
+    "Schedule",
+    "Step",
+    "Stream",
+    "Target",
+    "TlsSettings",
+    "Unit",
+]
+
+MetricValue = float | int | None
+
+
+class Effort(StrEnum):
+    """How much a run may cost: `--quick`, the default, `--thorough`."""
+
+    QUICK = "quick"
+    NORMAL = "normal"
+    THOROUGH = "thorough"
+
+
+class Net(Network, Protocol):
+    """The traced network: each verb records its step, so that evidence survives a timeout."""
+
+    @property
+    def effort(self) -> Effort:
+        """How much the run may cost."""
+
+    def now_ms(self) -> float:
+        """Milliseconds since the run began."""
+
+    def towards(self, target: Target) -> "Net":
+        """The same network, whose verbs record `target` (completed by what the verb itself knows)."""
+
+    async def each(
+        self, targets: Sequence[Target], visit: Callable[[Target, "Net"], Awaitable[None]]
+    ) -> None:
+        """Visit all targets concurrently within the run's limits; a `NetError` ends only its own visit."""
+
+    def step(self, step: Step, target: Target | None = None) -> AbstractContextManager[OpenStep]:
+        """A step of its own, such as a request; a `NetError` in it is its failure, and goes on."""
+
+    def record(self, observation: Observation) -> None:
+        """Keep an observation that the probe has timed itself."""
+
+    def schedule(self) -> Schedule:
+        """The retransmissions that fit the effort of this run."""
+
+    async def ask(
+        self, datagrams: Datagrams, questions: Sequence[Question], *, schedule: Schedule | None = None
+    ) -> None:
+        """Ask all, again as the schedule says; record one `echo` observation for each question."""
+
+
+P_contra = TypeVar("P_contra", contravariant=True)
+
+
+class Probe(Protocol[P_contra]):
+    """One way to measure.
+
+    `Params` is a frozen dataclass whose field `targets` (a tuple of `Target`) the plan fills; its other
+    fields are what a profile may set. `proves` is the step whose success shows that the service answered.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    Params: ClassVar[type[Any]]
+    metrics: ClassVar[tuple[Metric, ...]]
+    proves: ClassVar[Step]
+
+    async def measure(self, params: P_contra, net: Net) -> None:
+        """Do the steps, through `net`; return nothing. Only `NetError` may leave it."""
+
+    def summarize(self, observations: Sequence[Observation]) -> Mapping[str, MetricValue]:
+        """Turn what was seen into the declared metrics; pure."""

@@ -1,0 +1,1 @@
+"""The profiles that come with readycheck: one TOML file for each product."""

@@ -64,6 +64,10 @@ class Net(Network, Protocol):
     def effort(self) -> Effort:
         """How much the run may cost."""
 
+    @property
+    def plain(self) -> Network:
+        """The network below, for steps that the probe records itself."""
+
     def now_ms(self) -> float:
         """Milliseconds since the run began."""
 

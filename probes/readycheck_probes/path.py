@@ -1,0 +1,315 @@
+"""`path`: which hops a packet reaches, and so whether it leaves the site although nobody answers it."""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from readycheck.failure import classify_icmp
+from readycheck.net.interface import IcmpReport, Received
+from readycheck.probe import (
+    Better,
+    Datagrams,
+    Failure,
+    Metric,
+    MetricValue,
+    Net,
+    NetError,
+    Observation,
+    Step,
+    Target,
+    Unit,
+)
+from readycheck.wire.rtp import RtpPacket, pack_packet
+from readycheck_probes.survey import Cell, Edge, Fate, Hop, Survey, find_edge
+
+LADDER = 16
+LADDER_WAIT_S = 0.5
+_PAYLOAD = pack_packet(RtpPacket(payload_type=0, sequence=1, timestamp=160, ssrc=0x5EAD, payload=bytes(24)))
+_ENDS = (Failure.CONNECTION_REFUSED, Failure.ICMP_ADMIN_PROHIBITED, Failure.PORT_UNREACHABLE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathParams:
+    """`targets` are the cells to prove, most telling first; `controls` answered, one of each transport.
+
+    The first `essential` cells may take `seconds`, the others `extra_seconds` of the survey. `refused` are
+    cells whose refusal is to be located, `walls` other targets that failed; `local` and `mapped` are this
+    host's address as it sees it itself and as STUN servers saw it.
+    """
+
+    targets: tuple[Target, ...] = ()
+    refused: tuple[Target, ...] = ()
+    walls: tuple[Target, ...] = ()
+    controls: tuple[Target, ...] = ()
+    answered: tuple[Target, ...] = ()
+    local: str = "127.0.0.1"
+    mapped: str | None = None
+    essential: int = 0
+    seconds: float = 8.0
+    extra_seconds: float = 4.0
+
+
+class PathProbe:
+    """Send packets with a small hop limit and listen to the routers (design section 3.3)."""
+
+    name: ClassVar[str] = "path"
+    title: ClassVar[str] = "Egress proof by hop-limited packets"
+    Params: ClassVar[type[PathParams]] = PathParams
+    metrics: ClassVar[tuple[Metric, ...]] = (
+        Metric("hops", Unit.COUNT, title="routers that answered on the way to the control"),
+        Metric("sent", Unit.COUNT, title="cells asked"),
+        Metric("egress_proven", Unit.COUNT, Better.HIGHER, "cells whose packets left the site"),
+        Metric("stopped", Unit.COUNT, Better.LOWER, "cells whose packets stopped while a control's went on"),
+    )
+    proves: ClassVar[Step] = Step.HOP
+
+    async def measure(self, params: PathParams, net: Net) -> None:
+        # 1. the ladder of hops towards a control, or towards the cells when nothing answers
+        reference = params.controls or (*params.refused, *params.targets, *params.walls)[:2]
+        hops = await _ladder(reference, net, "ladder")
+        # 2. which hops lie beyond the site
+        edge = find_edge(hops, params.local, params.mapped)
+        beyond = [hop for hop in hops if hop.ttl > edge.ttl]
+        # 3. the survey of the cells, over the hops beyond the edge
+        cells = [_cell(t, True) for t in params.refused] + [_cell(t, False) for t in params.targets]
+        targets = (*params.refused, *params.targets)
+        if beyond and cells:
+            await _Driver(params, targets, cells, beyond, net).run()
+        _record(net, targets, cells, edge)
+        # 4. how far the stopped ones come
+        upto = beyond[0].ttl if beyond else LADDER
+        await _ladder((*params.walls, *_stopped(targets, cells)), net, "stopped", upto)
+
+    def summarize(self, observations: Sequence[Observation]) -> Mapping[str, MetricValue]:
+        survey = [o for o in observations if o.facts.get("purpose") == "survey"]
+        ladder = {o.facts["ttl"] for o in observations if o.facts.get("purpose") == "ladder" and _is_hop(o)}
+        return {
+            "hops": len(ladder),
+            "sent": sum(o.facts["asked"] > 0 for o in survey),
+            "egress_proven": sum(o.facts["fate"] == Fate.LEFT for o in survey),
+            "stopped": sum(o.facts["fate"] in (Fate.STOPPED, Fate.REJECTED) for o in survey),
+        }
+
+
+def _is_hop(observation: Observation) -> bool:
+    return observation.failure is None and "offender" in observation.facts
+
+
+def _cell(target: Target, refused: bool) -> Cell:
+    return Cell(target.network or target.address or "", target.port or 0, target.transport or "udp", refused)
+
+
+def _stopped(targets: Sequence[Target], cells: Sequence[Cell]) -> list[Target]:
+    """A few stopped cells of different ports and networks stand for the rest."""
+    found: dict[tuple[str, int], Target] = {}
+    for target, cell in zip(targets, cells, strict=True):
+        if cell.fate in (Fate.STOPPED, Fate.REJECTED):
+            found.setdefault((cell.transport, cell.port), target)
+    return list(found.values())[:3]
+
+
+async def _ladder(targets: Sequence[Target], net: Net, purpose: str, upto: int = LADDER) -> list[Hop]:
+    """Send to each target with every hop limit at once; record who answers. Returns the hops, one a TTL."""
+    hops: dict[int, Hop] = {}
+    rungs = [(target, ttl) for target in targets for ttl in range(1, upto + 1)]
+
+    async def climb(target: Target, ttl: int) -> None:
+        hop = await _rung(target, ttl, net, purpose)
+        if hop:
+            hops.setdefault(ttl, hop)
+
+    async with asyncio.TaskGroup() as group:
+        for target, ttl in rungs:
+            group.create_task(climb(target, ttl))
+    return [hops[ttl] for ttl in sorted(hops)]
+
+
+async def _rung(target: Target, ttl: int, net: Net, purpose: str) -> Hop | None:
+    """One packet with one hop limit."""
+    began = net.now_ms()
+    failure, facts = await _send_once(target, ttl, net)
+    elapsed = net.now_ms() - began
+    exceeded = failure is Failure.HOP_LIMIT_EXCEEDED
+    net.record(
+        Observation(
+            step=Step.HOP,
+            target=target,
+            started_ms=round(began, 3),
+            elapsed_ms=round(elapsed, 3),
+            failure=None if exceeded else failure,
+            facts={"purpose": purpose, "ttl": ttl, **facts},
+        )
+    )
+    offender = facts.get("offender")
+    return Hop(ttl, offender, elapsed) if exceeded and isinstance(offender, str) else None
+
+
+async def _send_once(target: Target, ttl: int, net: Net) -> tuple[Failure | None, dict[str, object]]:
+    """The failure that one hop-limited packet meets; None when the destination answered."""
+    try:
+        if target.transport == "tcp":
+            stream = await net.plain.connect(_endpoint(target), timeout=LADDER_WAIT_S, ttl=ttl)
+            stream.close()
+            return None, {"arrived": True}
+        return await _datagram_once(target, ttl, net)
+    except NetError as error:
+        return error.failure, {k: v for k, v in error.facts.items() if k in ("offender", "meaning")}
+
+
+async def _datagram_once(target: Target, ttl: int, net: Net) -> tuple[Failure | None, dict[str, object]]:
+    datagrams = await net.open_datagram(family=_family(target), ttl=ttl)
+    try:
+        await datagrams.send(_PAYLOAD, _endpoint(target))
+        reply = await datagrams.receive(timeout=LADDER_WAIT_S)
+    finally:
+        datagrams.close()
+    if isinstance(reply, Received):
+        return None, {"arrived": True}
+    return classify_icmp(reply.meaning), {"offender": reply.offender, "meaning": reply.meaning}
+
+
+def _endpoint(target: Target) -> tuple[str, int]:
+    return target.address or "", target.port or 0
+
+
+def _family(target: Target) -> int:
+    return 6 if ":" in (target.address or "") else 4
+
+
+class _Driver:
+    """Carries the packets of a survey: one unconnected socket per hop limit, a connection per SYN."""
+
+    def __init__(
+        self, params: PathParams, targets: Sequence[Target], cells: Sequence[Cell], hops: Sequence[Hop], net: Net
+    ) -> None:
+        self._params, self._targets, self._net = params, targets, net
+        slowest = max(hop.rtt_ms for hop in hops)
+        wait_ms = min(1000.0, max(250.0, 4 * slowest))
+        self._survey = Survey(cells, hops, wait_ms=wait_ms, known_open=_known_open(params.answered))
+        self._hops = hops
+        self._sockets: dict[tuple[int, int], Datagrams] = {}
+        self._sent: dict[tuple[int, tuple[str, int]], int | None] = {}
+        self._wake = asyncio.Event()
+
+    async def run(self) -> None:
+        began = self._net.now_ms()
+        async with asyncio.TaskGroup() as group:
+            listeners = [group.create_task(self._listen(*key)) for key in await self._open()]
+            probes: set[asyncio.Task[None]] = set()
+            try:
+                while not self._over(self._net.now_ms() - began):
+                    for send in self._survey.due(self._net.now_ms()):
+                        task = group.create_task(self._send(send.cell, send.hop.ttl))
+                        probes.add(task)
+                        task.add_done_callback(probes.discard)
+                    await self._pause()
+            finally:
+                for task in (*listeners, *probes):
+                    task.cancel()
+                for datagrams in self._sockets.values():
+                    datagrams.close()
+        self._survey.finish()
+
+    def _over(self, elapsed_ms: float) -> bool:
+        limits = self._params
+        if elapsed_ms >= limits.seconds * 1000 or self._survey.done():
+            return True
+        return elapsed_ms >= limits.extra_seconds * 1000 and self._survey.done(limits.essential)
+
+    async def _open(self) -> list[tuple[int, int]]:
+        families = {_family(t) for t in (*self._targets, *self._params.controls) if t.transport != "tcp"}
+        for family in families:
+            for hop in self._hops:
+                self._sockets[family, hop.ttl] = await self._net.open_datagram(family=family, ttl=hop.ttl)
+        return list(self._sockets)
+
+    async def _pause(self) -> None:
+        now = self._net.now_ms()
+        self._wake.clear()
+        try:
+            async with asyncio.timeout((self._survey.next_due_ms(now) - now) / 1000):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+
+    async def _send(self, index: int | None, ttl: int) -> None:
+        target = self._targets[index] if index is not None else self._control(ttl)
+        if target is None:
+            return
+        if target.transport == "tcp":
+            await self._connect(index, target, ttl)
+            return
+        self._sent[ttl, _endpoint(target)] = index
+        try:
+            await self._sockets[_family(target), ttl].send(_PAYLOAD, _endpoint(target))
+        except NetError:
+            return  # a local refusal is no evidence; the survey sees silence and the control decides
+
+    def _control(self, ttl: int) -> Target | None:
+        controls = self._params.controls
+        return controls[ttl % len(controls)] if controls else None
+
+    async def _connect(self, index: int | None, target: Target, ttl: int) -> None:
+        failure, facts = await _send_once(target, ttl, self._net)
+        offender = facts.get("offender")
+        self._tell(index, ttl, failure, offender if isinstance(offender, str) else None)
+
+    async def _listen(self, family: int, ttl: int) -> None:
+        """Hand every report of one socket to the survey, by its original destination."""
+        datagrams = self._sockets[family, ttl]
+        while True:
+            try:
+                reply = await datagrams.receive(timeout=3600)
+            except NetError:
+                return
+            source = reply.destination if isinstance(reply, IcmpReport) else reply.source
+            if (ttl, source) not in self._sent:
+                continue
+            failure = classify_icmp(reply.meaning) if isinstance(reply, IcmpReport) else None
+            offender = reply.offender if isinstance(reply, IcmpReport) else None
+            self._tell(self._sent[ttl, source], ttl, failure, offender)
+
+    def _tell(self, index: int | None, ttl: int, failure: Failure | None, offender: str | None) -> None:
+        if failure is Failure.HOP_LIMIT_EXCEEDED:
+            self._survey.exceeded(index, ttl, self._net.now_ms(), offender)
+        elif index is not None and failure is None:
+            self._survey.arrived(index, ttl)
+        elif index is not None and failure in _ENDS:
+            self._survey.rejected(index, ttl, offender)
+        self._wake.set()
+
+
+def _known_open(answered: Sequence[Target]) -> Iterator[object]:
+    for target in answered:
+        yield from (target.transport, target.network, (target.transport, target.port))
+
+
+_FAILURES = {Fate.LEFT: None, Fate.REJECTED: Failure.CONNECTION_REFUSED}
+
+
+def _record(net: Net, targets: Sequence[Target], cells: Sequence[Cell], edge: Edge) -> None:
+    """One observation a cell that was asked."""
+    for target, cell in zip(targets, cells, strict=True):
+        if not cell.asked:
+            continue
+        now = net.now_ms()
+        net.record(
+            Observation(
+                step=Step.HOP,
+                target=target,
+                started_ms=round(now, 3),
+                elapsed_ms=0.0,
+                failure=_FAILURES.get(cell.fate, Failure.TIMED_OUT),
+                facts={
+                    "purpose": "survey",
+                    "fate": cell.fate.value,
+                    "ttl": cell.ttl,
+                    "offender": cell.offender,
+                    "asked": cell.asked,
+                    "missed_beside_control": cell.missed,
+                    "edge_ttl": edge.ttl,
+                    "edge_proven": edge.proven,
+                },
+            )
+        )

@@ -1,0 +1,145 @@
+"""The loop: plan, run, look for what only hop-limited packets can prove, judge, diagnose, score."""
+
+import asyncio
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from readycheck.diagnose.case import Case
+from readycheck.diagnose.follow_up import egress_check
+from readycheck.diagnose.table import diagnose
+from readycheck.engine import Limits, Outcome, Progress, Run, RunState
+from readycheck.evidence import gather
+from readycheck.net.address import is_address, is_site_address
+from readycheck.net.environment import Environment
+from readycheck.net.interface import NetError
+from readycheck.net.traced import SharedNetwork
+from readycheck.plan import Plan, Selection, plan
+from readycheck.profile import Profile
+from readycheck.registry import Registry
+from readycheck.report import Report, RunFacts, TrustRoot, compose, iso
+from readycheck.score import score
+from readycheck.verdict import bench, judge_all, overall
+
+NAMES_S = 1.0
+FOLLOW_UP_ROUNDS = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """A run as it was asked for."""
+
+    profile: Profile
+    registry: Registry
+    selection: Selection
+    seed: int
+    deadline_s: float
+    options: Mapping[str, Any]
+    site: str | None = None
+    trusted_pins: frozenset[str] = frozenset()
+    trust_roots: tuple[TrustRoot, ...] = ()
+    notes: tuple[str, ...] = ()
+    run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+async def assess(
+    request: Request,
+    shared: SharedNetwork,
+    environment: Environment,
+    watch: Callable[[Progress], None] = lambda progress: None,
+) -> Report:
+    """One run, as a report; cancellation gives the report of what is known, marked interrupted."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + request.deadline_s
+    run = Run(request.registry, shared.traced, shared.now_ms, Limits(deadline), watch)
+    known: tuple[str, ...] = ()
+    made = plan(request.profile, request.registry, request.selection, request.seed)
+    try:
+        known = await _known_addresses(request, shared)
+        made = plan(request.profile, request.registry, request.selection, request.seed, known)
+        await run.run(made.checks)
+        for _ in range(FOLLOW_UP_ROUNDS if run.state is RunState.COMPLETE else 0):
+            extra = _follow_up(request, made, run.outcomes, environment, deadline - loop.time())
+            if extra is None or any(o.check.id == extra.id for o in run.outcomes):
+                break
+            await run.run([extra])
+    except asyncio.CancelledError:
+        run.state = RunState.INTERRUPTED
+    return conclude(request, made, run.outcomes, environment, known, run.state, shared.now_ms())
+
+
+def _follow_up(
+    request: Request, made: Plan, outcomes: Sequence[Outcome], environment: Environment, left_s: float
+) -> Any:
+    evidence = gather(outcomes)
+    local = environment.source or "127.0.0.1"
+    return egress_check(made, request.registry, outcomes, evidence, local, left_s)
+
+
+def conclude(
+    request: Request,
+    made: Plan,
+    outcomes: Sequence[Outcome],
+    environment: Environment,
+    known: Sequence[str],
+    state: RunState,
+    duration_ms: float,
+) -> Report:
+    """Everything after the run; pure."""
+    evidence = gather(outcomes)
+    pins = {pin.spki_sha256 for pin in request.profile.pins} | request.trusted_pins
+    verdicts = judge_all(made, outcomes, bench(outcomes, evidence, pins))
+    case = Case(request.profile, environment, verdicts, tuple(outcomes), evidence)
+    return compose(
+        run=_facts(request, made, state, duration_ms),
+        profile=request.profile,
+        known=known,
+        environment=environment,
+        readiness=overall(verdicts, state),
+        score=score(verdicts, request.profile),
+        verdicts=verdicts,
+        outcomes=outcomes,
+        findings=diagnose(case),
+    )
+
+
+def _facts(request: Request, made: Plan, state: RunState, duration_ms: float) -> RunFacts:
+    return RunFacts(
+        id=request.run_id,
+        state=state,
+        started_at=iso(request.started),
+        duration_ms=round(duration_ms, 1),
+        seed=request.seed,
+        site=request.site,
+        profile=request.profile.name,
+        profile_revision=request.profile.revision,
+        profile_hash=request.profile.hash,
+        roles=made.roles,
+        options=request.options,
+        trust_roots=request.trust_roots,
+        notes=request.notes,
+    )
+
+
+async def _known_addresses(request: Request, shared: SharedNetwork) -> tuple[str, ...]:
+    """Addresses of given and profile names: asked first, because named nodes are likelier to be alive."""
+    hosts = [text.partition("=")[0] for text in request.selection.targets if "=" not in text]
+    hosts += [
+        host for group in request.profile.names.values() for entry in group.domains for host in entry.hosts
+    ]
+    found: dict[str, tuple[str, ...]] = {}
+
+    async def look_up(host: str) -> None:
+        try:
+            found[host] = (await shared.names.resolve(host, timeout=NAMES_S)).addresses
+        except NetError:
+            found[host] = ()
+
+    async with asyncio.TaskGroup() as group:
+        for host in dict.fromkeys(h for h in hosts if not is_address(h)):
+            group.create_task(look_up(host))
+    addresses = [a for host in hosts for a in found.get(host, ())]
+    return tuple(dict.fromkeys(a for a in addresses if not is_site_address(a)))

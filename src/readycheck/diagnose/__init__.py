@@ -1,0 +1,1 @@
+"""Evidence and verdicts -> findings, and the follow-up checks that would settle what is open. Pure."""

@@ -1,0 +1,170 @@
+"""What a rule may look at, and the questions that many rules ask of it."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from readycheck.diagnose.finding import Confidence, Finding, Owner, Severity, Where
+from readycheck.engine import Outcome, Status
+from readycheck.evidence import Cell, Evidence, Rung, Sign
+from readycheck.failure import Failure, Step
+from readycheck.net.address import is_site_address
+from readycheck.net.environment import Environment
+from readycheck.observation import Observation
+from readycheck.plan import Scope
+from readycheck.profile import Area, Importance, Profile, Requirement
+from readycheck.verdict import CheckVerdict, Judgement, Verdict
+
+WALL = (Sign.STOPPED, Sign.REJECTED)
+OPEN = (Sign.ANSWERED, Sign.LEFT)
+
+
+@dataclass(frozen=True)
+class Case:
+    """Everything that is known after a round of measuring."""
+
+    profile: Profile
+    environment: Environment
+    verdicts: tuple[Verdict, ...]
+    outcomes: tuple[Outcome, ...]
+    evidence: Evidence
+
+    @cached_property
+    def requirements(self) -> dict[str, Requirement]:
+        return {v.requirement.id: v.requirement for v in self.verdicts}
+
+    @cached_property
+    def by_check(self) -> dict[str, Outcome]:
+        return {outcome.check.id: outcome for outcome in self.outcomes}
+
+    @cached_property
+    def failing(self) -> tuple[tuple[Requirement, CheckVerdict], ...]:
+        """Checks that failed, or that stayed open for want of a name or an answer."""
+        bad = (Judgement.FAIL, Judgement.WARN, Judgement.INCONCLUSIVE)
+        return tuple((v.requirement, c) for v in self.verdicts for c in v.checks if c.status in bad)
+
+    @cached_property
+    def sampled(self) -> tuple[Cell, ...]:
+        """Cells of requirements (those of the survey are in `evidence` with no requirement)."""
+        return tuple(c for c in self.evidence.cells if c.requirement)
+
+    def observations(self, scope: Scope | None = None) -> Iterator[tuple[Outcome, Observation]]:
+        for outcome in self.outcomes:
+            if scope is None or outcome.check.scope is scope:
+                yield from ((outcome, observation) for observation in outcome.observations)
+
+    def answered_anywhere(self) -> bool:
+        """Anything beyond the site has answered: a service, a control, a remote name server."""
+        return any(
+            o.failure is None
+            and o.target.address
+            and not is_site_address(o.target.address)
+            and o.step not in (Step.HOP, Step.RESOLVE)
+            for _, o in self.observations()
+        )
+
+    def requirements_of(self, checks: Iterable[str]) -> tuple[str, ...]:
+        found = {self.by_check[c].check.requirement for c in checks if c in self.by_check}
+        return tuple(r for r in self.requirements if r in found)
+
+    def severity(self, affects: Iterable[str]) -> Severity:
+        """Blocking when a required requirement failed by it."""
+        worst = {v.requirement.importance for v in self.verdicts if v.requirement.id in set(affects)}
+        failed = {v.requirement.id for v in self.verdicts if v.status is Judgement.FAIL}
+        if Importance.REQUIRED in worst and failed & set(affects):
+            return Severity.BLOCKING
+        return Severity.DEGRADING if worst & {Importance.REQUIRED, Importance.RECOMMENDED} else Severity.NOTE
+
+    def finding(
+        self,
+        cause: str,
+        checks: Sequence[str],
+        summary: str,
+        *,
+        where: Where = Where.UNKNOWN,
+        confidence: Confidence = Confidence.LIKELY,
+        owner: Owner | None = None,
+        remedy: str = "",
+    ) -> Finding:
+        affects = self.requirements_of(checks)
+        return Finding(
+            cause=cause,
+            where=where,
+            confidence=confidence,
+            severity=self.severity(affects),
+            owner=owner or OWNERS[where],
+            summary=summary,
+            affects=affects,
+            evidence=tuple(dict.fromkeys(checks)),
+            remedy=remedy,
+        )
+
+
+OWNERS = {
+    Where.HOST: Owner.HOST_ADMIN,
+    Where.SITE: Owner.NETWORK,
+    Where.ISP: Owner.ISP,
+    Where.VENDOR: Owner.VENDOR,
+    Where.UNKNOWN: Owner.UNKNOWN,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where packets end: the place, and the words that say by which hop that is known."""
+
+    where: Where
+    words: str
+
+
+def place_of(case: Case, transport: str, ports: Iterable[int], cells: Iterable[Cell] = ()) -> Place:
+    """Locate a wall by the refusal's author, else by how far the stopped packets come."""
+    evidence, wanted = case.evidence, set(ports)
+    for cell in cells:
+        if cell.sign is Sign.REJECTED:
+            return _author(evidence, cell)
+    stopped = [
+        rung
+        for rung in evidence.rungs
+        if rung.purpose == "stopped" and rung.transport == transport and _port(rung) in wanted
+    ]
+    control = [rung for rung in evidence.rungs if rung.purpose == "ladder"]
+    if evidence.edge_ttl is None or not control:
+        return Place(Where.UNKNOWN, "")
+    last = max(stopped, key=lambda r: r.ttl, default=None)
+    reached = last.ttl if last else 0
+    if reached >= max(rung.ttl for rung in control):
+        return Place(Where.UNKNOWN, "")
+    words = (
+        f"they reach {last.address} (hop {last.ttl}) and no further" if last else "they reach no hop at all"
+    )
+    return Place(Where.SITE if reached <= evidence.edge_ttl else Where.ISP, words)
+
+
+def _port(rung: Rung) -> int:
+    return int(rung.target.rsplit(":", 1)[-1])
+
+
+def _author(evidence: Evidence, cell: Cell) -> Place:
+    """Who refused: the sender of the ICMP message, or for a reset the hop limit that was enough to provoke it."""
+    if cell.offender:
+        known = next((r.ttl for r in evidence.rungs if r.address == cell.offender), None)
+        inside = is_site_address(cell.offender) or (known or 99) <= (evidence.edge_ttl or 0)
+        where = Where.SITE if inside else Where.ISP if evidence.edge_ttl is not None else Where.UNKNOWN
+        return Place(where, f"{cell.offender} refuses them")
+    if evidence.edge_ttl is None or cell.ttl is None:
+        return Place(Where.UNKNOWN, "they are refused on the way")
+    where = Where.SITE if cell.ttl <= evidence.edge_ttl + 1 else Where.ISP
+    return Place(where, f"a reset comes back although they can go no further than hop {cell.ttl}")
+
+
+def is_media(requirement: Requirement | None) -> bool:
+    return requirement is not None and requirement.area is Area.MEDIA_REACHABILITY
+
+
+def is_measured(outcome: Outcome) -> bool:
+    return outcome.status is Status.MEASURED
+
+
+def failures(outcomes: Iterable[Outcome], step: Step) -> set[Failure]:
+    return {o.failure for outcome in outcomes for o in outcome.observations if o.step is step and o.failure}

@@ -1,0 +1,64 @@
+"""A finding: the cause behind symptoms, where it sits, who owns it, and how sure that is."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Where(StrEnum):
+    HOST = "host"
+    SITE = "site"
+    ISP = "isp"
+    VENDOR = "vendor"
+    UNKNOWN = "unknown"
+
+
+class Confidence(StrEnum):
+    CERTAIN = "certain"
+    LIKELY = "likely"
+    POSSIBLE = "possible"
+
+
+class Severity(StrEnum):
+    BLOCKING = "blocking"
+    DEGRADING = "degrading"
+    NOTE = "note"
+
+
+class Owner(StrEnum):
+    HOST_ADMIN = "host-admin"
+    NETWORK = "network"
+    PROXY = "proxy"
+    DNS = "dns"
+    ISP = "isp"
+    VENDOR = "vendor"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One cause at one place. `affects` are requirements, `evidence` checks, `explains` swallowed causes."""
+
+    cause: str
+    where: Where
+    confidence: Confidence
+    severity: Severity
+    owner: Owner
+    summary: str
+    affects: tuple[str, ...]
+    evidence: tuple[str, ...]
+    explains: tuple[str, ...] = ()
+    remedy: str = ""
+
+
+ORDER = {
+    severity: rank for rank, severity in enumerate((Severity.BLOCKING, Severity.DEGRADING, Severity.NOTE))
+}
+SURENESS = {
+    confidence: rank
+    for rank, confidence in enumerate((Confidence.CERTAIN, Confidence.LIKELY, Confidence.POSSIBLE))
+}
+
+
+def sort_key(finding: Finding) -> tuple[int, int, str]:
+    """By severity, then confidence, then name."""
+    return ORDER[finding.severity], SURENESS[finding.confidence], finding.cause

@@ -1,0 +1,185 @@
+"""Which hop-limited packets would prove what nobody answered: the follow-up check `path`. Pure."""
+
+import ipaddress
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from readycheck.engine import Outcome
+from readycheck.evidence import Cell, Evidence, Sign
+from readycheck.failure import Step
+from readycheck.net.address import is_site_address
+from readycheck.observation import Target
+from readycheck.plan import Check, CheckTarget, Plan, Scope
+from readycheck.probe import Effort
+from readycheck.profile import Importance
+from readycheck.registry import Registry, build_params
+
+PROBE = "path"
+EXTRA_S = {Effort.QUICK: 0.4, Effort.NORMAL: 8.0, Effort.THOROUGH: 30.0}
+LONGEST_S = {Effort.QUICK: 1.0, Effort.NORMAL: 12.0, Effort.THOROUGH: 60.0}
+PART_ORDER = (0, 2, 1, 3)
+REFUSED_SAMPLES = 4
+WALLS = 3
+
+
+@dataclass(slots=True)
+class _Grid:
+    """What is known of the networks and ports of one transport."""
+
+    transport: str
+    cells: list[Cell] = field(default_factory=list)
+
+    @property
+    def networks(self) -> list[str]:
+        """Largest first: an allow-list is likelier to hold only a part of a large network."""
+        names = dict.fromkeys(c.network for c in self.cells)
+        return sorted(names, key=lambda n: ipaddress.ip_network(n).prefixlen)
+
+    def answered(self, network: str) -> list[Cell]:
+        return [c for c in self.cells if c.network == network and c.sign is Sign.ANSWERED]
+
+    def quiet(self, network: str, part: int | None = None) -> list[Cell]:
+        return [
+            c
+            for c in self.cells
+            if c.network == network and c.sign is Sign.SILENT and (part is None or c.part == part)
+        ]
+
+
+def egress_check(
+    plan: Plan, registry: Registry, outcomes: Sequence[Outcome], evidence: Evidence, local: str, left_s: float
+) -> Check | None:
+    """The check that surveys what no answer has proven; None when there is nothing to prove or no way to."""
+    if PROBE not in registry.installed or left_s < 0.5:
+        return None
+    counting = {
+        o.check.id
+        for o in outcomes
+        if any(r.id == o.check.requirement and _counts(r.importance) for r in plan.selected)
+    }
+    cells = [c for c in evidence.cells if c.check in counting]
+    grids = [_Grid(t, [c for c in cells if c.transport == t]) for t in ("udp", "tcp")]
+    essential, extra = _cells(grids)
+    refused = [cell for grid in grids for cell in _refused(grid)]
+    walls = list(_walls(outcomes))
+    if not (essential or refused or walls):
+        return None
+    targets = [_target(c) for c in (*essential, *extra)]
+    values = {
+        "targets": tuple(targets),
+        "refused": tuple(_target(c) for c in refused),
+        "walls": tuple(walls[:WALLS]),
+        "controls": tuple(_controls(outcomes)),
+        "answered": tuple(_target(c) for c in evidence.cells if c.sign is Sign.ANSWERED),
+        "local": local,
+        "mapped": evidence.mapped,
+        "essential": len(essential) + len(refused),
+        "seconds": min(left_s - 0.3, LONGEST_S[plan.effort]),
+        "extra_seconds": min(left_s - 0.3, EXTRA_S[plan.effort]),
+    }
+    probe = registry.probe(PROBE)
+    return Check(
+        id="path/egress",
+        requirement=None,
+        probe=PROBE,
+        scope=Scope.PATH,
+        target=CheckTarget(transport="udp, tcp"),
+        params=build_params(probe.Params, {}, where="path", **values),
+        budget_s=left_s,
+        proves=probe.proves,
+    )
+
+
+def _counts(importance: Importance) -> bool:
+    return importance in (Importance.REQUIRED, Importance.RECOMMENDED)
+
+
+def _cells(grids: Sequence[_Grid]) -> tuple[list[Cell], list[Cell]]:
+    """Essential: each network and each port without an answer; extra: the other parts of networks."""
+    lines = [list(line) for grid in grids for line in (_silent_networks(grid), _columns(grid))]
+    essential = list(dict.fromkeys(_interleave(lines)))
+    parts = [list(_other_parts(grid)) for grid in grids]
+    return essential, [cell for cell in dict.fromkeys(_interleave(parts)) if cell not in essential]
+
+
+def _interleave(lists: Sequence[Sequence[Cell]]) -> Iterator[Cell]:
+    for index in range(max((len(each) for each in lists), default=0)):
+        yield from (each[index] for each in lists if index < len(each))
+
+
+def _silent_networks(grid: _Grid) -> Iterator[Cell]:
+    for turn, network in enumerate(grid.networks):
+        quiet = grid.quiet(network, PART_ORDER[0]) or grid.quiet(network)
+        if quiet and not grid.answered(network):
+            yield _likely(grid, quiet, turn)
+
+
+def _other_parts(grid: _Grid) -> Iterator[Cell]:
+    for part in PART_ORDER:
+        for turn, network in enumerate(grid.networks):
+            quiet = grid.quiet(network, part)
+            if quiet and not any(c.part == part for c in grid.answered(network)):
+                yield _likely(grid, quiet, turn + part)
+
+
+def _likely(grid: _Grid, quiet: Sequence[Cell], turn: int) -> Cell:
+    """Rotate over the ports, those that answer elsewhere first: only they show that replies return."""
+    answering = {c.port for c in grid.cells if c.sign is Sign.ANSWERED}
+    best = [c for c in quiet if c.port in answering] or list(quiet)
+    return best[turn % len(best)]
+
+
+def _columns(grid: _Grid) -> Iterator[Cell]:
+    """Ports that answered nowhere, asked in networks that do answer, so that the strength is `egress`."""
+    columns: dict[tuple[str | None, str], list[Cell]] = {}
+    for cell in grid.cells:
+        columns.setdefault((cell.requirement, cell.check.rsplit(":", 1)[-1]), []).append(cell)
+    for index, cells in enumerate(columns.values()):
+        if any(c.sign is Sign.ANSWERED for c in cells):
+            continue
+        quiet = [c for c in cells if c.sign is Sign.SILENT]
+        best = [c for c in quiet if grid.answered(c.network)] or quiet
+        if best:
+            yield best[index % len(best)]
+
+
+def _refused(grid: _Grid) -> Iterator[Cell]:
+    """A few cells of each port that was refused and answered nowhere."""
+    for port in sorted({c.port for c in grid.cells if c.sign is Sign.REFUSED}):
+        cells = [c for c in grid.cells if c.port == port]
+        if not any(c.sign is Sign.ANSWERED for c in cells):
+            refused = {c.network: c for c in cells if c.sign is Sign.REFUSED}
+            yield from list(refused.values())[:REFUSED_SAMPLES]
+
+
+def _controls(outcomes: Sequence[Outcome]) -> Iterator[Target]:
+    """One answered target of each transport beyond the site: its way is known to be open."""
+    found: dict[str, Target] = {}
+    for outcome in outcomes:
+        for observation in outcome.observations:
+            target = observation.target
+            proven = observation.failure is None and target.address and target.port and target.transport
+            if (
+                proven
+                and outcome.check.scope is not Scope.RESOLVERS
+                and not is_site_address(str(target.address))
+            ):
+                found.setdefault(str(target.transport), target)
+    yield from found.values()
+
+
+def _walls(outcomes: Sequence[Outcome]) -> Iterator[Target]:
+    """Name servers, and named hosts at whose address a connection failed."""
+    for outcome in outcomes:
+        if outcome.check.scope not in (Scope.RESOLVERS, Scope.NAMED):
+            continue
+        for observation in outcome.observations:
+            target = observation.target
+            stuck = observation.failure and observation.step is not Step.RESOLVE and target.address
+            if stuck and not any(o.failure is None and o.target == target for o in outcome.observations):
+                yield Target(address=target.address, port=target.port, transport=target.transport)
+                break
+
+
+def _target(cell: Cell) -> Target:
+    return Target(network=cell.network, address=cell.address, port=cell.port, transport=cell.transport)

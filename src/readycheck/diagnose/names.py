@@ -1,0 +1,116 @@
+"""Rules for names and time."""
+
+from collections.abc import Iterator
+
+from readycheck.diagnose.case import WALL, Case, place_of
+from readycheck.diagnose.finding import Confidence, Finding, Owner, Where
+from readycheck.engine import Outcome
+from readycheck.evidence import Sign
+from readycheck.failure import Failure, Step
+from readycheck.net.address import is_site_address
+from readycheck.plan import Scope
+from readycheck.verdict import Judgement
+
+
+def dns_unreachable(case: Case) -> Iterator[Finding]:
+    """No name server answers over UDP; a proxy or a remembered address may still lead out."""
+    asked = [
+        o for o in case.outcomes if o.check.scope is Scope.RESOLVERS and o.check.target.transport == "udp"
+    ]
+    none_known = not case.environment.resolvers
+    if not none_known and (not asked or any(_has_answered(o) for o in asked)):
+        return
+    unresolved = [
+        o.check.id
+        for o in case.outcomes
+        if any(s.step is Step.RESOLVE and s.failure is not None for s in o.observations)
+    ]
+    servers = ", ".join(case.environment.resolvers) or "none is configured"
+    remote = [r for r in case.environment.resolvers if not is_site_address(r.rsplit(":", 1)[0])]
+    place = place_of(case, "udp", [53])
+    walled = place.where is not Where.UNKNOWN and bool(remote)
+    host = Where.HOST if none_known else place.where if walled else Where.UNKNOWN
+    also_tcp = [
+        o.check.id for o in case.outcomes if o.check.scope is Scope.RESOLVERS and not _has_answered(o)
+    ]
+    yield case.finding(
+        "dns-unreachable",
+        [*also_tcp, *unresolved] or [c.check for r, c in case.failing if r.targets.resolvers],
+        f"No name server answers ({servers}){': ' + place.words if walled and place.words else ''}.",
+        where=host,
+        owner=Owner.NETWORK if walled else Owner.DNS,
+        confidence=Confidence.CERTAIN if case.answered_anywhere() else Confidence.LIKELY,
+        remedy="Allow UDP and TCP 53 to these name servers, or give the hosts name servers that answer.",
+    )
+
+
+def _has_answered(outcome: Outcome) -> bool:
+    return any(o.failure is None or o.facts.get("answered_by_server") for o in outcome.observations)
+
+
+def dns_tcp_blocked(case: Case) -> Iterator[Finding]:
+    """UDP 53 works and TCP 53 does not: large answers will fail."""
+    asked = [o for o in case.outcomes if o.check.scope is Scope.RESOLVERS]
+    udp = [o for o in asked if o.check.target.transport == "udp" and _has_answered(o)]
+    tcp = [o for o in asked if o.check.target.transport == "tcp"]
+    if udp and tcp and not any(_has_answered(o) for o in tcp):
+        yield case.finding(
+            "dns-tcp-blocked",
+            [o.check.id for o in tcp],
+            "The name servers answer over UDP but not over TCP: answers too large for a datagram are lost.",
+            owner=Owner.DNS,
+            confidence=Confidence.CERTAIN,
+            remedy="Allow TCP 53 to the name servers as well.",
+        )
+
+
+def ntp_blocked(case: Case) -> Iterator[Finding]:
+    """NTP to the product's networks does not pass."""
+    failed = [
+        c.check
+        for r, c in case.failing
+        if r.probe == "ntp" and c.status is Judgement.FAIL and c.failure in (Failure.TIMED_OUT, *_REFUSED)
+    ]
+    if not failed:
+        return
+    ports = {p.low for r, _ in case.failing if r.probe == "ntp" for p in r.ports}
+    walls = [c for c in case.evidence.cells if c.transport == "udp" and c.port in ports and c.sign in WALL]
+    place = place_of(case, "udp", ports, walls)
+    others = any(
+        c.transport == "udp" and c.port not in ports and c.sign is Sign.ANSWERED for c in case.sampled
+    )
+    yield case.finding(
+        "ntp-blocked",
+        failed,
+        f"Time requests (UDP {_ports(ports)}) do not pass{': ' + place.words if place.words else ''}.",
+        where=place.where,
+        confidence=Confidence.CERTAIN if walls and others else Confidence.LIKELY,
+        remedy=f"Allow UDP {_ports(ports)} outbound to the product's networks, or give devices a local server.",
+    )
+
+
+_REFUSED = (Failure.PORT_UNREACHABLE, Failure.ICMP_ADMIN_PROHIBITED, Failure.CONNECTION_REFUSED)
+
+
+def _ports(ports: set[int]) -> str:
+    return ", ".join(str(p) for p in sorted(ports))
+
+
+def clock_skew(case: Case) -> Iterator[Finding]:
+    """Several time servers agree that this host's clock is wrong."""
+    offsets = [
+        (o.check.id, float(o.metrics["offset_ms"] or 0.0))
+        for o in case.outcomes
+        if o.metrics.get("offset_ms") is not None
+    ]
+    skewed = [c.check for r, c in case.failing if c.because.startswith("offset_ms")]
+    if skewed and offsets:
+        worst = max((value for check, value in offsets if check in skewed), key=abs, default=0.0)
+        yield case.finding(
+            "clock-skew",
+            skewed,
+            f"This host's clock differs by {worst / 1000:+.1f} s from the time servers.",
+            where=Where.HOST if len(skewed) > 1 else Where.UNKNOWN,
+            confidence=Confidence.LIKELY if len(skewed) > 1 else Confidence.POSSIBLE,
+            remedy="Set the clock and keep it set by NTP: certificates and registrations depend on it.",
+        )

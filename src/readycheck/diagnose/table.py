@@ -1,0 +1,64 @@
+"""The table of rules, most telling first, and how their findings become one list."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from readycheck.diagnose import certificates, names, offline, reach
+from readycheck.diagnose.case import Case
+from readycheck.diagnose.finding import Finding, sort_key
+
+Rule = Callable[[Case], Iterator[Finding]]
+
+RULES: tuple[Rule, ...] = (
+    offline.no_network,
+    offline.host_firewall,
+    offline.site_offline,
+    names.dns_unreachable,
+    reach.udp_blocked,
+    reach.udp_return_blocked,
+    reach.ports_blocked,
+    reach.networks_blocked,
+    reach.service_down,
+    reach.service_failing,
+    names.ntp_blocked,
+    names.dns_tcp_blocked,
+    names.clock_skew,
+    certificates.tls_trouble,
+)
+
+
+def diagnose(case: Case) -> tuple[Finding, ...]:
+    """Findings, sorted; one whose evidence another explains is swallowed by it."""
+    kept: list[Finding] = []
+    for candidate in _merged(finding for rule in RULES for finding in rule(case)):
+        explaining = next((k for k in kept if set(candidate.evidence) <= set(k.evidence)), None)
+        if explaining is None:
+            kept.append(candidate)
+        elif candidate.cause != explaining.cause and candidate.cause not in explaining.explains:
+            grown = replace(explaining, explains=(*explaining.explains, candidate.cause))
+            kept[kept.index(explaining)] = grown
+    return tuple(sorted(kept, key=sort_key))
+
+
+def _merged(findings: Iterator[Finding]) -> Iterator[Finding]:
+    """One finding for each cause and place."""
+    by_place: dict[tuple[str, str], Finding] = {}
+    for finding in findings:
+        key = finding.cause, finding.where.value
+        by_place[key] = _join(by_place[key], finding) if key in by_place else finding
+    yield from by_place.values()
+
+
+def _join(one: Finding, other: Finding) -> Finding:
+    return replace(
+        one,
+        summary=one.summary if other.summary in one.summary else f"{one.summary} {other.summary}",
+        affects=tuple(dict.fromkeys((*one.affects, *other.affects))),
+        evidence=tuple(dict.fromkeys((*one.evidence, *other.evidence))),
+        severity=min(one.severity, other.severity, key=_severity_rank),
+        confidence=one.confidence,
+    )
+
+
+def _severity_rank(severity: object) -> int:
+    return ["blocking", "degrading", "note"].index(str(severity))

@@ -1,0 +1,190 @@
+"""Runs any plan: structured concurrency, budgets and an absolute deadline; never prints, never judges."""
+
+import asyncio
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from readycheck.failure import Failure
+from readycheck.observation import Observation, Trace
+from readycheck.plan import Check
+from readycheck.probe import MetricValue, Net, NetError
+from readycheck.registry import Registry
+
+
+class Status(StrEnum):
+    """What became of a check, before anybody judges it."""
+
+    MEASURED = "measured"
+    SKIPPED = "skipped"
+    CRASHED = "crashed"
+
+
+class RunState(StrEnum):
+    COMPLETE = "complete"
+    DEADLINE = "deadline"
+    INTERRUPTED = "interrupted"
+    CRASHED = "crashed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """A check and all that was seen. `because` says why it was skipped or how it crashed."""
+
+    check: Check
+    status: Status
+    observations: tuple[Observation, ...] = ()
+    metrics: Mapping[str, MetricValue] = field(default_factory=dict)
+    because: str = ""
+    started_ms: float = 0.0
+    duration_ms: float = 0.0
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A check began, or ended with an outcome."""
+
+    check: Check
+    outcome: Outcome | None
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When the run must end (loop time), and how many checks may be under way at once."""
+
+    deadline: float
+    checks_at_once: int = 400
+
+
+Tracer = Callable[[Trace, float], Net]
+"""Makes the traced network of one check: its trace, and its own deadline in loop time."""
+
+
+class Run:
+    """One run of checks; what has been seen is readable at any moment, whatever ends it."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        tracer: Tracer,
+        now_ms: Callable[[], float],
+        limits: Limits,
+        watch: Callable[[Progress], None] = lambda progress: None,
+    ) -> None:
+        self._registry, self._tracer, self._now_ms = registry, tracer, now_ms
+        self._limits, self._watch = limits, watch
+        self._done: dict[str, Outcome] = {}
+        self._running: dict[str, tuple[Check, Trace, float]] = {}
+        self._total = 0
+        self.state = RunState.COMPLETE
+
+    @property
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """Outcomes so far, those of checks under way included."""
+        pending = Failure.INTERRUPTED if self.state is RunState.INTERRUPTED else Failure.TIMED_OUT
+        under_way = (
+            self._close(check, trace, began, pending) for check, trace, began in self._running.values()
+        )
+        return (*self._done.values(), *under_way)
+
+    async def run(self, checks: Sequence[Check]) -> tuple[Outcome, ...]:
+        """Run checks, each after those that it needs; returns their outcomes.
+
+        Cancellation leaves `state` interrupted and the outcomes readable; then it goes on.
+        """
+        self._total += len(checks)
+        ended = {check.id: asyncio.Event() for check in checks}
+        gate = asyncio.Semaphore(self._limits.checks_at_once)
+        try:
+            async with asyncio.timeout_at(self._limits.deadline), asyncio.TaskGroup() as group:
+                for check in checks:
+                    group.create_task(self._after(check, ended, gate))
+        except TimeoutError:
+            self.state = RunState.DEADLINE
+            self._settle(checks, Failure.TIMED_OUT, "the deadline of the run came first")
+        except asyncio.CancelledError:
+            self.state = RunState.INTERRUPTED
+            self._settle(checks, Failure.INTERRUPTED, "interrupted")
+            raise
+        return tuple(self._done[check.id] for check in checks)
+
+    async def _after(self, check: Check, ended: Mapping[str, asyncio.Event], gate: asyncio.Semaphore) -> None:
+        for parent in check.needs:
+            if parent in ended:
+                await ended[parent].wait()
+        async with gate:
+            self._finish(await self._measure(check))
+        ended[check.id].set()
+
+    async def _measure(self, check: Check) -> Outcome:
+        failed = next((p for p in check.needs if not _proved(self._done.get(p))), None)
+        if failed:
+            return Outcome(check=check, status=Status.SKIPPED, because=failed, started_ms=self._now_ms())
+        trace, began = Trace(), self._now_ms()
+        self._running[check.id] = check, trace, began
+        self._watch(Progress(check, None, len(self._done), self._total))
+        deadline = min(asyncio.get_running_loop().time() + check.budget_s, self._limits.deadline)
+        probe = self._registry.probe(check.probe)
+        try:
+            async with asyncio.timeout_at(deadline):
+                await probe.measure(check.params, self._tracer(trace, deadline))
+        except (NetError, TimeoutError):
+            pass  # the trace has it: a network failure is a result
+        except Exception as error:
+            return self._crashed(check, trace, began, error)
+        return self._close(check, trace, began, Failure.TIMED_OUT)
+
+    def _close(self, check: Check, trace: Trace, began: float, pending: Failure) -> Outcome:
+        observations = trace.observations(self._now_ms(), pending)
+        try:
+            metrics = dict(self._registry.probe(check.probe).summarize(observations))
+        except Exception as error:
+            return self._crashed(check, trace, began, error)
+        return Outcome(
+            check=check,
+            status=Status.MEASURED,
+            observations=observations,
+            metrics=metrics,
+            started_ms=round(began, 3),
+            duration_ms=round(self._now_ms() - began, 3),
+        )
+
+    def _crashed(self, check: Check, trace: Trace, began: float, error: Exception) -> Outcome:
+        """A bug in a probe is reported as one, with its place, and ends nothing but its check."""
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}"
+        return Outcome(
+            check=check,
+            status=Status.CRASHED,
+            observations=trace.observations(self._now_ms()),
+            because=f"bug in probe '{check.probe}': {type(error).__name__}: {str(error)[:200]} ({place})",
+            started_ms=round(began, 3),
+            duration_ms=round(self._now_ms() - began, 3),
+        )
+
+    def _finish(self, outcome: Outcome) -> None:
+        self._running.pop(outcome.check.id, None)
+        self._done[outcome.check.id] = outcome
+        self._watch(Progress(outcome.check, outcome, len(self._done), self._total))
+
+    def _settle(self, checks: Sequence[Check], pending: Failure, because: str) -> None:
+        """Close what was under way and name why the rest never began."""
+        for check, trace, began in list(self._running.values()):
+            outcome = self._close(check, trace, began, pending)
+            self._done[check.id] = replace(outcome, because=outcome.because or because, cut=True)
+        self._running.clear()
+        for check in checks:
+            if check.id not in self._done:
+                self._done[check.id] = Outcome(check=check, status=Status.SKIPPED, because=because, cut=True)
+
+
+def _proved(outcome: Outcome | None) -> bool:
+    return (
+        outcome is not None
+        and outcome.status is Status.MEASURED
+        and any(observation.failure is None for observation in outcome.observations)
+    )

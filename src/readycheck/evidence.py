@@ -1,0 +1,180 @@
+"""Outcomes seen as a grid: what is proven of each part of each network on each port. Pure."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from readycheck.engine import Outcome, Status
+from readycheck.failure import LOCAL_FAILURES, Failure, Step
+from readycheck.observation import Observation
+from readycheck.plan import Scope
+from readycheck.sampling import part_of
+
+
+class Sign(StrEnum):
+    """What one address and port showed."""
+
+    ANSWERED = "answered"
+    LEFT = "left"
+    STOPPED = "stopped"
+    REJECTED = "rejected"
+    REFUSED = "refused"
+    SILENT = "silent"
+    LOCAL = "local"
+    UNKNOWN = "unknown"
+
+
+REFUSALS = frozenset(
+    {
+        Failure.CONNECTION_REFUSED,
+        Failure.ICMP_ADMIN_PROHIBITED,
+        Failure.PORT_UNREACHABLE,
+        Failure.HOST_UNREACHABLE,
+        Failure.NETWORK_UNREACHABLE,
+        Failure.CONNECTION_RESET,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One address and port of a vendor network, and the sign it gave. `ttl` is set by hop-limited packets."""
+
+    sign: Sign
+    check: str
+    requirement: str | None
+    transport: str
+    network: str
+    address: str
+    part: int
+    port: int
+    failure: Failure | None = None
+    offender: str | None = None
+    ttl: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """A router that answered a hop-limited packet; `purpose` is `ladder` (a control's) or `stopped`."""
+
+    ttl: int
+    address: str
+    transport: str
+    purpose: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All cells, the hops, and where the site's edge is (`edge_ttl` None: not known)."""
+
+    cells: tuple[Cell, ...]
+    rungs: tuple[Rung, ...]
+    edge_ttl: int | None
+    mapped: str | None
+
+    def signs(self, **where: object) -> list[Cell]:
+        """Cells whose attributes equal all of `where`."""
+        return [c for c in self.cells if all(getattr(c, name) == value for name, value in where.items())]
+
+    def answers_return(self, transport: str, network: str, port: int) -> bool:
+        """Another port of the network, or the same port in another network, answered."""
+        return any(
+            c.sign is Sign.ANSWERED and c.transport == transport and (c.network == network or c.port == port)
+            for c in self.cells
+        )
+
+
+def gather(outcomes: Sequence[Outcome]) -> Evidence:
+    """Read the grid off the outcomes."""
+    observations = [o for outcome in outcomes for o in outcome.observations]
+    survey = [o for o in observations if o.facts.get("purpose") == "survey"]
+    proven = [o.facts["edge_ttl"] for o in survey if o.facts.get("edge_proven")]
+    mapped = [o.facts["mapped_address"] for o in observations if o.facts.get("mapped_address")]
+    return Evidence(
+        cells=tuple(cell for outcome in outcomes for cell in _cells(outcome)),
+        rungs=tuple(_rungs(observations)),
+        edge_ttl=min(proven) if proven else None,
+        mapped=str(mapped[0]) if mapped else None,
+    )
+
+
+def _cells(outcome: Outcome) -> Iterator[Cell]:
+    if outcome.status is Status.SKIPPED:
+        return
+    if outcome.check.scope is Scope.PATH:
+        yield from _path_cells(outcome)
+    elif outcome.check.scope is Scope.SAMPLED:
+        for observation in _last_by_target(outcome):
+            yield _cell(outcome, observation, _sign(outcome, observation))
+
+
+def _last_by_target(outcome: Outcome) -> Iterable[Observation]:
+    """The step that decided for each address and port: the proving one, or the one that failed before it."""
+    decided: dict[tuple[str | None, int | None], Observation] = {}
+    for observation in outcome.observations:
+        key = observation.target.address, observation.target.port
+        if observation.target.network is None:
+            continue
+        known = decided.get(key)
+        if known is None or known.step is not outcome.check.proves:
+            decided[key] = observation
+    return decided.values()
+
+
+def _sign(outcome: Outcome, observation: Observation) -> Sign:
+    """What the deciding step shows; after a connection stands, something has answered whatever follows."""
+    failure, step = observation.failure, observation.step
+    if failure is None:
+        return Sign.ANSWERED if step is outcome.check.proves else Sign.UNKNOWN
+    if failure in LOCAL_FAILURES:
+        return Sign.LOCAL
+    if failure is Failure.INTERRUPTED:
+        return Sign.UNKNOWN
+    if step not in (Step.CONNECT, Step.ECHO) or failure in _SPOKEN:
+        return Sign.ANSWERED
+    if failure is Failure.TIMED_OUT:
+        return Sign.SILENT
+    return Sign.REFUSED if failure in REFUSALS else Sign.UNKNOWN
+
+
+_SPOKEN = (Failure.PROTOCOL_ERROR, Failure.CLOCK_UNSYNCHRONISED)
+
+
+_FATES: Mapping[str, Sign] = {
+    "left": Sign.LEFT,
+    "stopped": Sign.STOPPED,
+    "rejected": Sign.REJECTED,
+}
+
+
+def _path_cells(outcome: Outcome) -> Iterator[Cell]:
+    for observation in outcome.observations:
+        if observation.facts.get("purpose") == "survey" and observation.target.network:
+            sign = _FATES.get(str(observation.facts.get("fate")), Sign.UNKNOWN)
+            yield _cell(outcome, observation, sign)
+
+
+def _cell(outcome: Outcome, observation: Observation, sign: Sign) -> Cell:
+    target = observation.target
+    ttl, offender = observation.facts.get("ttl"), observation.facts.get("offender")
+    return Cell(
+        sign=sign,
+        check=outcome.check.id,
+        requirement=outcome.check.requirement,
+        transport=target.transport or "",
+        network=target.network or "",
+        address=target.address or "",
+        part=part_of(target.address or "", target.network or ""),
+        port=target.port or 0,
+        failure=observation.failure,
+        offender=str(offender) if offender else None,
+        ttl=ttl if isinstance(ttl, int) else None,
+    )
+
+
+def _rungs(observations: Iterable[Observation]) -> Iterator[Rung]:
+    for o in observations:
+        purpose, offender = o.facts.get("purpose"), o.facts.get("offender")
+        if purpose in ("ladder", "stopped") and isinstance(offender, str):
+            yield Rung(int(o.facts["ttl"]), offender, o.target.transport or "", str(purpose), str(o.target))

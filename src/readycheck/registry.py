@@ -1,0 +1,95 @@
+"""Finds probes through the entry-point group `readycheck.probes`, the built-in ones included."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from readycheck.errors import ProbeLoadError, ProfileError, UsageError
+from readycheck.probe import Probe
+
+GROUP = "readycheck.probes"
+_PARTS = ("name", "title", "Params", "metrics", "proves", "measure", "summarize")
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """A probe and the distribution that brought it."""
+
+    name: str
+    probe: Probe[Any]
+    distribution: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """The probes that loaded, and a named error for each that did not."""
+
+    installed: Mapping[str, Installed]
+    broken: Mapping[str, ProbeLoadError]
+
+    def probe(self, name: str) -> Probe[Any]:
+        """Raises `ProbeLoadError` for a broken probe, `UsageError` for one that is not installed."""
+        if name in self.broken:
+            raise self.broken[name]
+        if name not in self.installed:
+            raise UsageError(f"probe '{name}' is not installed (installed: {', '.join(self.installed)})")
+        return self.installed[name].probe
+
+
+def find(points: Iterable[EntryPoint] | None = None) -> Registry:
+    """Load every entry point, sorted; one that fails breaks only itself."""
+    installed: dict[str, Installed] = {}
+    broken: dict[str, ProbeLoadError] = {}
+    found = entry_points(group=GROUP) if points is None else points
+    for point in sorted(found, key=lambda p: (p.name, p.value)):
+        try:
+            installed.setdefault(point.name, _load(point))
+        except ProbeLoadError as error:
+            broken[point.name] = error
+    return Registry(installed, {k: v for k, v in broken.items() if k not in installed})
+
+
+def _load(point: EntryPoint) -> Installed:
+    origin = point.dist.name if point.dist else "unknown distribution"
+    try:
+        loaded = point.load()
+        probe = loaded() if isinstance(loaded, type) else loaded
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise ProbeLoadError(f"probe '{point.name}' of {origin} cannot be loaded: {reason}") from error
+    missing = [part for part in _PARTS if not hasattr(probe, part)]
+    if missing:
+        raise ProbeLoadError(f"probe '{point.name}' of {origin} lacks {', '.join(missing)}")
+    return Installed(point.name, probe, origin, point.dist.version if point.dist else "")
+
+
+ParamsT = TypeVar("ParamsT")
+
+
+def build_params(
+    params_type: type[ParamsT], values: Mapping[str, Any], *, where: str, **planned: Any
+) -> ParamsT:
+    """Make a probe's parameters from a profile's table plus what the plan fills in.
+
+    Raises `ProfileError` that starts with `where` (file and table) and names the key.
+    """
+    settable = {f.name for f in fields(params_type)} - {"targets"}  # type: ignore[arg-type]
+    for key in values:
+        if key not in settable:
+            raise ProfileError(f"{where}.params.{key}: unknown key (known: {', '.join(sorted(settable))})")
+    try:
+        checked = TypeAdapter(params_type).validate_python(dict(values))
+    except ValidationError as error:
+        item = error.errors()[0]
+        key = ".".join(str(part) for part in item["loc"])
+        raise ProfileError(f"{where}.params.{key}: {item['msg']}") from None
+    return _replaced(checked, planned)
+
+
+def _replaced(params: ParamsT, planned: Mapping[str, Any]) -> ParamsT:
+    values = {f.name: getattr(params, f.name) for f in fields(params)}  # type: ignore[arg-type]
+    return type(params)(**{**values, **planned})

@@ -1,0 +1,240 @@
+"""The one serialised document of a run, from which everything after the run can be recomputed. Pure."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from readycheck import __version__
+from readycheck.diagnose.finding import Finding
+from readycheck.engine import Outcome, RunState, Status
+from readycheck.errors import UsageError
+from readycheck.failure import Failure, Step
+from readycheck.net.environment import Environment
+from readycheck.observation import Observation
+from readycheck.plan import CheckTarget, Scope
+from readycheck.probe import MetricValue
+from readycheck.profile import Area, Importance, Profile, Source
+from readycheck.score import Score, weigh
+from readycheck.verdict import CheckVerdict, Judgement, Readiness, Strength, Verdict
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    name: str = "readycheck"
+    version: str = __version__
+
+
+@dataclass(frozen=True, slots=True)
+class TrustRoot:
+    """An authority given by `--trust-roots`: shown, because it widens what the run accepts."""
+
+    subject: str
+    sha256: str
+    spki_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFacts:
+    """What was run, when, and how it ended. Times are UTC, ISO 8601."""
+
+    id: str
+    state: RunState
+    started_at: str
+    duration_ms: float
+    seed: int
+    site: str | None
+    profile: str
+    profile_revision: str
+    profile_hash: str
+    roles: tuple[str, ...]
+    options: Mapping[str, Any]
+    self_limited: bool = False
+    trust_roots: tuple[TrustRoot, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequirementReport:
+    """One requirement and its verdict; `testable` is False when nobody could test it from here."""
+
+    id: str
+    title: str
+    importance: Importance
+    area: Area
+    weight: float
+    status: Judgement
+    strength: Strength | None
+    margin: float | None
+    because: str
+    testable: bool
+    deselected: bool
+    source: Source
+    checks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckReport:
+    """One check, its verdict and all that was seen. `scope`, `certain`, `group` and `proves` say how to judge."""
+
+    id: str
+    requirement: str | None
+    probe: str
+    scope: Scope
+    status: Judgement
+    strength: Strength | None
+    failure: Failure | None
+    step: Step | None
+    target: CheckTarget
+    metrics: Mapping[str, MetricValue]
+    observations: tuple[Observation, ...]
+    started_at: str
+    started_ms: float
+    duration_ms: float
+    because: str
+    measured: Status
+    proves: Step
+    certain: bool
+    group: str
+    cut: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The document. Field order is the order in which it is written."""
+
+    schema_version: int
+    tool: Tool
+    run: RunFacts
+    verdict: Readiness
+    score: Score
+    findings: tuple[Finding, ...]
+    requirements: tuple[RequirementReport, ...]
+    checks: tuple[CheckReport, ...]
+    environment: Environment
+    known: tuple[str, ...] = field(default=())
+    profile: Profile = field(kw_only=True)
+
+
+_ADAPTER = TypeAdapter(Report)
+
+
+def compose(
+    *,
+    run: RunFacts,
+    profile: Profile,
+    known: Sequence[str],
+    environment: Environment,
+    readiness: Readiness,
+    score: Score,
+    verdicts: Sequence[Verdict],
+    outcomes: Sequence[Outcome],
+    findings: Sequence[Finding],
+) -> Report:
+    """Put the parts of a run together."""
+    judged = {c.check: c for v in verdicts for c in v.checks}
+    began = datetime.fromisoformat(run.started_at)
+    return Report(
+        schema_version=SCHEMA_VERSION,
+        tool=Tool(),
+        run=run,
+        verdict=readiness,
+        score=score,
+        findings=tuple(findings),
+        requirements=tuple(_requirement(v) for v in verdicts),
+        checks=tuple(_check(o, judged.get(o.check.id), began) for o in outcomes),
+        environment=environment,
+        known=tuple(known),
+        profile=profile,
+    )
+
+
+def _requirement(verdict: Verdict) -> RequirementReport:
+    requirement = verdict.requirement
+    return RequirementReport(
+        id=requirement.id,
+        title=requirement.title,
+        importance=requirement.importance,
+        area=requirement.area,
+        weight=weigh(verdict),
+        status=verdict.status,
+        strength=verdict.strength,
+        margin=verdict.margin,
+        because=verdict.because,
+        testable=verdict.testable,
+        deselected=verdict.deselected,
+        source=requirement.source,
+        checks=tuple(c.check for c in verdict.checks),
+    )
+
+
+def _check(outcome: Outcome, verdict: CheckVerdict | None, began: datetime) -> CheckReport:
+    check = outcome.check
+    verdict = verdict or _unjudged(outcome)
+    return CheckReport(
+        id=check.id,
+        requirement=check.requirement,
+        probe=check.probe,
+        scope=check.scope,
+        status=verdict.status,
+        strength=verdict.strength,
+        failure=verdict.failure,
+        step=verdict.step,
+        target=check.target,
+        metrics=outcome.metrics,
+        observations=outcome.observations,
+        started_at=iso(began + timedelta(milliseconds=outcome.started_ms)),
+        started_ms=outcome.started_ms,
+        duration_ms=outcome.duration_ms,
+        because=verdict.because,
+        measured=outcome.status,
+        proves=check.proves,
+        certain=check.certain,
+        group=check.group,
+        cut=outcome.cut,
+    )
+
+
+def _unjudged(outcome: Outcome) -> CheckVerdict:
+    """Controls and the path survey serve the diagnosis; they pass or fail nothing."""
+    answered = any(o.failure is None for o in outcome.observations)
+    status = Judgement.PASS if answered else Judgement.INCONCLUSIVE
+    if outcome.status is Status.SKIPPED:
+        status = Judgement.SKIPPED
+    because = outcome.because or "evidence for the diagnosis; judged by no requirement"
+    return CheckVerdict(check=outcome.check.id, status=status, because=because)
+
+
+def iso(moment: datetime) -> str:
+    """UTC with milliseconds."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def dump(report: Report, indent: int | None = 2) -> str:
+    """The document as JSON text."""
+    return _ADAPTER.dump_json(report, indent=indent).decode() + "\n"
+
+
+def load(text: str | bytes, origin: str) -> Report:
+    """Read a document back. Raises `UsageError` with one line that names file and key."""
+    try:
+        return _ADAPTER.validate_json(text)
+    except ValidationError as error:
+        item = error.errors()[0]
+        place = ".".join(str(part) for part in item["loc"]) or "document"
+        raise UsageError(f"{origin}: {place}: {item['msg']}") from None
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of the document."""
+    body = _ADAPTER.json_schema(mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "readycheck report", **body}
+
+
+def schema_text() -> str:
+    return json.dumps(schema(), indent=2, sort_keys=False) + "\n"

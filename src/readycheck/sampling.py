@@ -1,0 +1,90 @@
+"""Which addresses and ports stand for a network and a range: bounded, and the same for the same seed."""
+
+import ipaddress
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from readycheck.profile import PortRange
+
+PARTS = 4
+PER_RUN = 600
+PER_NETWORK = {"quick": 4, "normal": 12, "thorough": 32}
+
+
+@dataclass(frozen=True, slots=True)
+class Stratum:
+    """A part of a port range that a firewall rule may treat alike, and the ports to try, edges first."""
+
+    name: str
+    ports: tuple[int, ...]
+
+
+def strata(ports: PortRange, seed: int) -> tuple[Stratum, ...]:
+    """One stratum for a single port; else blocks of the range, even and odd ports apart."""
+    if len(ports) == 1:
+        return (Stratum(str(ports.low), (ports.low,)),)
+    blocks = 4 if len(ports) >= 400 else 1
+    return tuple(
+        Stratum(f"{low}-{high} {parity}", _pick(low, high, remainder, f"{seed}:{low}:{high}"))
+        for low, high in _split(ports, blocks)
+        for remainder, parity in ((0, "even"), (1, "odd"))
+        if any(port % 2 == remainder for port in (low, min(low + 1, high)))
+    )
+
+
+def _split(ports: PortRange, blocks: int) -> list[tuple[int, int]]:
+    size = len(ports) / blocks
+    edges = [ports.low + round(size * i) for i in range(blocks + 1)]
+    return [(low, high - 1) for low, high in pairwise(edges)]
+
+
+def _pick(low: int, high: int, remainder: int, seed: str) -> tuple[int, ...]:
+    """The lowest, the highest and two ports between of one parity."""
+    first, last = low + (low % 2 != remainder), high - (high % 2 != remainder)
+    inner = random.Random(seed).choices(range(first, last + 1, 2), k=2)
+    return tuple(dict.fromkeys((first, last, *inner)))
+
+
+def part_of(address: str, network: str) -> int:
+    """Which quarter of its network an address lies in (0 to 3)."""
+    net = ipaddress.ip_network(network)
+    offset = int(ipaddress.ip_address(address)) - int(net.network_address)
+    return min(PARTS - 1, offset * PARTS // net.num_addresses)
+
+
+def addresses(network: str, count: int, seed: int, known: Iterable[str] = ()) -> tuple[str, ...]:
+    """Known addresses of the network first, then as many from each quarter, up to `count` in all."""
+    net = ipaddress.ip_network(network)
+    inside = tuple(a for a in known if _inside(a, net))
+    drawn = _draw(net, count, random.Random(f"{seed}:{network}"))
+    return tuple(dict.fromkeys((*inside, *drawn)))[: max(count, len(inside))]
+
+
+def _inside(address: str, net: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:
+    parsed = ipaddress.ip_address(address)
+    return parsed.version == net.version and parsed in net
+
+
+def _draw(net: ipaddress.IPv4Network | ipaddress.IPv6Network, count: int, rng: random.Random) -> list[str]:
+    """Round robin over the quarters, so that any prefix of the list is spread."""
+    margin = 1 if net.num_addresses > 2 and net.prefixlen < net.max_prefixlen - 1 else 0
+    first, usable = int(net.network_address) + margin, net.num_addresses - 2 * margin
+    if usable <= count:
+        return [str(net.network_address + margin + i) for i in range(usable)]
+    quarter = usable / PARTS
+    drawn = []
+    for index in range(count):
+        low = int(quarter * (index % PARTS))
+        high = max(low + 1, int(quarter * (index % PARTS + 1)))
+        drawn.append(str(type(net.network_address)(first + rng.randrange(low, high))))
+    return list(dict.fromkeys(drawn))
+
+
+def per_network(networks: Sequence[str], effort: str) -> int:
+    """How many addresses each network may have, so that the run stays within its total."""
+    wanted = PER_NETWORK[effort]
+    while wanted > 1 and sum(min(wanted, ipaddress.ip_network(n).num_addresses) for n in networks) > PER_RUN:
+        wanted -= 1
+    return wanted

@@ -1,0 +1,308 @@
+"""A network that answers as it is told, in no time: for our tests and for those of plug-in authors.
+
+network = FakeNetwork(udp={("192.0.2.1", 3478): answer_binding})
+observations, metrics = run_probe(StunProbe(), StunParams(targets=(...)), network)
+"""
+
+import asyncio
+import selectors
+from collections import deque
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, TypeVar
+
+from readycheck.failure import Failure, classify_icmp
+from readycheck.net.interface import (
+    Capability,
+    Datagrams,
+    Endpoint,
+    IcmpReport,
+    NetError,
+    Received,
+    Resolution,
+    Stream,
+    TlsFacts,
+    TlsSettings,
+)
+from readycheck.net.traced import SharedNetwork
+from readycheck.observation import Observation, Trace
+from readycheck.probe import Effort, MetricValue, Probe
+
+T = TypeVar("T")
+P = TypeVar("P")
+
+Answer = Callable[[bytes], bytes | None]
+Blocked = Callable[[Endpoint, str], int | None]
+
+_EPOCH_NS = 1_767_225_600_000_000_000  # 2026-01-01, so that runs of a test are alike
+_LOCAL = {4: "192.0.2.200", 6: "2001:db8::200"}
+_MEANINGS = (
+    "net_unreachable",
+    "host_unreachable",
+    "port_unreachable",
+    "fragmentation_needed",
+    "admin_prohibited",
+)
+_MEANING_OF = {classify_icmp(meaning): meaning for meaning in _MEANINGS}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FakeService:
+    """What accepts connections at an endpoint.
+
+    `chunks` are read one by one, whatever is written, and then what `answer` says to each write; a
+    `Failure` among them is how that read fails. `then` ends the stream: None closes it, a failure
+    such as `timed_out` is a service that stays silent. `tls` is what a handshake shows.
+    """
+
+    chunks: tuple[bytes | Failure, ...] = ()
+    answer: Answer | None = None
+    then: Failure | None = Failure.TIMED_OUT
+    tls: TlsFacts | Failure | None = None
+
+
+def tls_facts(**said: Any) -> TlsFacts:
+    """The facts of a handshake that nothing is wrong with, but for what is `said`."""
+    harmless: dict[str, Any] = {
+        "version": "TLSv1.3",
+        "cipher": "TLS_AES_128_GCM_SHA256",
+        "alpn": None,
+        "chain": (),
+        "pins": (),
+        "anchor": None,
+        "trust_failure": None,
+        "name_matches": None,
+        "expires_days": 90.0,
+        "client_certificate_requested": False,
+    }
+    return TlsFacts(**{**harmless, **said})
+
+
+class FakeNetwork:
+    """`Network` out of tables. A `Failure` in the place of an answer is how that step fails;
+    what is in no table is silent, as most addresses are.
+
+    `hops` are the routers on the way, nearest first: a packet whose hop limit they use up gets
+    *time exceeded*. `blocked(endpoint, transport)` is the number of the hop that drops such
+    packets, None when all pass. Time only passes as `run` says.
+    """
+
+    def __init__(
+        self,
+        *,
+        names: Mapping[str, Sequence[str] | Failure] | None = None,
+        tcp: Mapping[Endpoint, FakeService | Failure] | None = None,
+        udp: Mapping[Endpoint, Answer | Failure] | None = None,
+        hops: Sequence[str] = (),
+        blocked: Blocked = lambda endpoint, transport: None,
+        resolvers: Sequence[Endpoint] = (("192.0.2.53", 53),),
+        capabilities: frozenset[Capability] = frozenset(Capability),
+        rtt_ms: float = 20.0,
+    ) -> None:
+        self.names = dict(names or {})
+        self.tcp = dict(tcp or {})
+        self.udp = dict(udp or {})
+        self.hops = tuple(hops)
+        self.blocked = blocked
+        self.rtt_s = rtt_ms / 1000
+        self.sent: list[tuple[Endpoint, bytes]] = []
+        self._resolvers = tuple(resolvers)
+        self._capabilities = capabilities
+        self._ports = iter(range(40000, 65536))
+
+    async def resolve(self, host: str, *, timeout: float) -> Resolution:
+        found = self.names.get(host, Failure.DNS_NXDOMAIN)
+        await self._pass(found, timeout)
+        if isinstance(found, Failure):
+            raise NetError(found, f"resolving {host}")
+        return Resolution(tuple(found), "192.0.2.53")
+
+    async def connect(
+        self, to: Endpoint, *, timeout: float, ttl: int | None = None, source_port: int = 0
+    ) -> Stream:
+        """Connect, unless a hop or the service itself stands against it."""
+        offender = self.expires_at(to, "tcp", ttl)
+        if offender is not None:
+            await self.sleep(self.rtt_s)
+            raise NetError(Failure.HOP_LIMIT_EXCEEDED, f"at {offender}", {"offender": offender})
+        service = self.tcp.get(to, Failure.TIMED_OUT) if self.reaches(to, "tcp", ttl) else Failure.TIMED_OUT
+        await self._pass(service, timeout)
+        if isinstance(service, Failure):
+            raise NetError(service, "connecting")
+        return FakeStream(self, service, self.local_for(to, source_port), to)
+
+    async def start_tls(self, stream: Stream, settings: TlsSettings, *, timeout: float) -> Stream:
+        """Handshake within the versions of `settings`; `trust_failure` is fatal where it is verified."""
+        if not isinstance(stream, FakeStream):
+            raise TypeError("a FakeNetwork greets on its own streams only")
+        facts = stream.service.tls or Failure.TLS_NOT_TLS
+        await self._pass(facts, timeout)
+        if isinstance(facts, Failure):
+            raise NetError(facts, "handshake")
+        if not settings.minimum <= facts.version.removeprefix("TLSv") <= settings.maximum:
+            raise NetError(Failure.TLS_ALERT_PROTOCOL_VERSION, f"the service speaks {facts.version}")
+        if settings.verify and facts.trust_failure is not None:
+            raise NetError(facts.trust_failure, "certificate", asdict(facts))
+        return FakeStream(self, stream.service, stream.local, stream.peer, facts)
+
+    async def open_datagram(
+        self, *, family: int = 4, ttl: int | None = None, tos: int = 0, source_port: int = 0
+    ) -> Datagrams:
+        return FakeDatagrams(self, (_LOCAL[family], source_port or next(self._ports)), ttl)
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    def now_ns(self) -> int:
+        return _EPOCH_NS + round(asyncio.get_running_loop().time() * 1e9)
+
+    def resolvers(self) -> Sequence[Endpoint]:
+        return self._resolvers
+
+    def capabilities(self) -> frozenset[Capability]:
+        return self._capabilities
+
+    def local_for(self, to: Endpoint, source_port: int = 0) -> Endpoint:
+        return _LOCAL[6 if ":" in to[0] else 4], source_port or next(self._ports)
+
+    def expires_at(self, to: Endpoint, transport: str, ttl: int | None) -> str | None:
+        """The router that uses up the hop limit; it looks at that before its filter does."""
+        wall = self.blocked(to, transport) or len(self.hops)
+        return self.hops[ttl - 1] if ttl is not None and 1 <= ttl <= min(wall, len(self.hops)) else None
+
+    def reaches(self, to: Endpoint, transport: str, ttl: int | None) -> bool:
+        return self.blocked(to, transport) is None and (ttl is None or ttl > len(self.hops))
+
+    async def _pass(self, outcome: object, timeout: float) -> None:
+        # Silence takes as long as one waits for it, all else a round trip.
+        await self.sleep(timeout if outcome is Failure.TIMED_OUT else min(self.rtt_s, timeout))
+
+
+class FakeStream:
+    """A connection to a `FakeService`; `written` is what it was told."""
+
+    def __init__(
+        self, network: FakeNetwork, service: FakeService, local: Endpoint, peer: Endpoint,
+        tls: TlsFacts | None = None,
+    ) -> None:  # fmt: skip
+        self.service = service
+        self.local = local
+        self.peer = peer
+        self.tls = tls
+        self.written = b""
+        self.closed = False
+        self._network = network
+        self._chunks = deque(service.chunks)
+
+    async def read(self, limit: int, *, timeout: float) -> bytes:
+        chunk = self._chunks.popleft() if self._chunks else self.service.then or b""
+        if isinstance(chunk, Failure):
+            await self._network.sleep(timeout if chunk is Failure.TIMED_OUT else self._network.rtt_s)
+            raise NetError(chunk, "reading")
+        await self._network.sleep(min(self._network.rtt_s, timeout))
+        if len(chunk) > limit:
+            self._chunks.appendleft(chunk[limit:])
+        return chunk[:limit]
+
+    async def write(self, data: bytes, *, timeout: float) -> None:
+        self.written += data
+        said = self.service.answer(data) if self.service.answer else None
+        if said is not None:
+            self._chunks.append(said)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@dataclass(slots=True)
+class FakeDatagrams:
+    """A socket whose packets meet the hops and the services of its network."""
+
+    network: FakeNetwork
+    local: Endpoint
+    ttl: int | None
+    _arrived: deque[Received | IcmpReport] = field(default_factory=deque)
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def send(self, payload: bytes, to: Endpoint) -> int:
+        now_ns = self.network.now_ns()
+        self.network.sent.append((to, payload))
+        item = self._outcome(payload, to, now_ns + round(self.network.rtt_s * 1e9))
+        if item is not None:
+            asyncio.get_running_loop().call_later(self.network.rtt_s, self._arrive, item)
+        return now_ns
+
+    async def receive(self, *, timeout: float) -> Received | IcmpReport:
+        while not self._arrived:
+            self._news.clear()
+            try:
+                async with asyncio.timeout(timeout):
+                    await self._news.wait()
+            except TimeoutError:
+                raise NetError(Failure.TIMED_OUT, f"nothing within {timeout:g} s") from None
+        return self._arrived.popleft()
+
+    def close(self) -> None:
+        self._arrived.clear()
+
+    def _outcome(self, payload: bytes, to: Endpoint, at_ns: int) -> Received | IcmpReport | None:
+        offender = self.network.expires_at(to, "udp", self.ttl)
+        if offender is not None:
+            return IcmpReport(to, offender, "time_exceeded", at_ns, payload)
+        if not self.network.reaches(to, "udp", self.ttl):
+            return None
+        service = self.network.udp.get(to)
+        if isinstance(service, Failure):
+            return IcmpReport(to, to[0], _MEANING_OF[service], at_ns, payload)
+        said = service(payload) if service is not None else None
+        return None if said is None else Received(said, to, at_ns)
+
+    def _arrive(self, item: Received | IcmpReport) -> None:
+        self._arrived.append(item)
+        self._news.set()
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run `work` on a clock that jumps to the next timer: waiting takes no time, and stays in order."""
+    with asyncio.Runner(loop_factory=_JumpingLoop) as runner:
+        return runner.run(work)
+
+
+def run_probe(
+    probe: Probe[P], params: P, network: FakeNetwork, effort: Effort = Effort.NORMAL
+) -> tuple[tuple[Observation, ...], Mapping[str, MetricValue]]:
+    """What a probe observes on a network, and the metrics it makes of that."""
+    return run(_run_probe(probe, params, network, effort))
+
+
+async def _run_probe(
+    probe: Probe[P], params: P, network: FakeNetwork, effort: Effort
+) -> tuple[tuple[Observation, ...], Mapping[str, MetricValue]]:
+    trace = Trace()
+    shared = SharedNetwork(network, effort=effort, clock=asyncio.get_running_loop().time)
+    await probe.measure(params, shared.traced(trace))
+    observations = trace.observations(shared.now_ms())
+    return observations, probe.summarize(observations)
+
+
+class _JumpingLoop(asyncio.SelectorEventLoop):
+    def __init__(self) -> None:
+        self._jumps = _JumpingSelector()
+        super().__init__(self._jumps)
+
+    def time(self) -> float:
+        return self._jumps.now
+
+
+class _JumpingSelector(selectors.SelectSelector):
+    """Where a loop would wait for its next timer, the clock is put forward instead."""
+
+    now = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is None:
+            return super().select(None)
+        events = super().select(0)
+        if not events:
+            self.now += max(0.0, timeout)
+        return events

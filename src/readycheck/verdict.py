@@ -1,0 +1,423 @@
+"""Outcomes and a requirement -> status, strength and reason. Pure; *not measured* is never *pass*."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from readycheck.engine import Outcome, RunState, Status
+from readycheck.evidence import Cell, Evidence, Sign
+from readycheck.failure import LOCAL_FAILURES, Failure, Step
+from readycheck.observation import Observation
+from readycheck.plan import Plan, Scope
+from readycheck.probe import MetricValue
+from readycheck.profile import Area, Importance, Limit, Requirement
+
+
+class Judgement(StrEnum):
+    PASS = "pass"
+    WARN = "warn"
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+    SKIPPED = "skipped"
+
+
+class Strength(StrEnum):
+    ANSWERED = "answered"
+    EGRESS = "egress"
+
+
+class Readiness(StrEnum):
+    READY = "ready"
+    WARNINGS = "warnings"
+    NOT_READY = "not-ready"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckVerdict:
+    """What one check shows. `failure` is set only if all its observations failed alike."""
+
+    check: str
+    status: Judgement
+    because: str
+    strength: Strength | None = None
+    failure: Failure | None = None
+    step: Step | None = None
+    margin: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What is known of one requirement. `testable` is False when nobody could test it from here."""
+
+    requirement: Requirement
+    status: Judgement
+    because: str
+    strength: Strength | None = None
+    margin: float | None = None
+    testable: bool = True
+    deselected: bool = False
+    checks: tuple[CheckVerdict, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What every judgement needs: the grid of evidence, and the accepted pins."""
+
+    evidence: Evidence
+    pins: frozenset[str]
+    columns: Mapping[tuple[str, str], frozenset[int]]
+
+
+def bench(outcomes: Sequence[Outcome], evidence: Evidence, pins: Iterable[str]) -> Bench:
+    """`columns`: the ports that stand for each stratum of each requirement."""
+    strata = {o.check.id: (o.check.requirement or "", o.check.target.ports) for o in outcomes}
+    columns: dict[tuple[str, str], set[int]] = {}
+    for cell in evidence.cells:
+        if cell.requirement:
+            columns.setdefault(strata[cell.check], set()).add(cell.port)
+    return Bench(evidence, frozenset(pins), {key: frozenset(ports) for key, ports in columns.items()})
+
+
+def judge_all(plan: Plan, outcomes: Sequence[Outcome], basis: Bench) -> tuple[Verdict, ...]:
+    """A verdict for every selected requirement, in the order of the profile."""
+    by_requirement: dict[str | None, list[Outcome]] = {}
+    for outcome in outcomes:
+        by_requirement.setdefault(outcome.check.requirement, []).append(outcome)
+    return tuple(_one(plan, r, by_requirement.get(r.id, []), basis) for r in plan.selected)
+
+
+def _one(plan: Plan, requirement: Requirement, outcomes: Sequence[Outcome], basis: Bench) -> Verdict:
+    if requirement.id in plan.deselected:
+        because = "left out by --only or --skip"
+        return Verdict(requirement=requirement, status=Judgement.SKIPPED, because=because, deselected=True)
+    if requirement.targets.resolvers and not outcomes:
+        because = "this host knows no name server"
+        return Verdict(requirement=requirement, status=Judgement.FAIL, because=because)
+    if requirement.id in plan.untested:
+        because = plan.untested[requirement.id]
+        return Verdict(requirement=requirement, status=Judgement.SKIPPED, because=because, testable=False)
+    return judge(requirement, outcomes, basis)
+
+
+def judge(requirement: Requirement, outcomes: Sequence[Outcome], basis: Bench) -> Verdict:
+    """Judge the checks, then the requirement by them."""
+    checks = tuple(judge_check(requirement, outcome, basis) for outcome in outcomes)
+    scopes = {outcome.check.scope for outcome in outcomes}
+    if Scope.SAMPLED in scopes:
+        checks = _refused_everywhere(checks, outcomes, basis)
+    status, because = _combine(checks, outcomes, scopes)
+    measured = [c for c in checks if c.status in (Judgement.PASS, Judgement.WARN)]
+    weakest = Strength.EGRESS if any(c.strength is Strength.EGRESS for c in measured) else Strength.ANSWERED
+    margins = [c.margin for c in measured if c.margin is not None]
+    return Verdict(
+        requirement=requirement,
+        status=status,
+        because=because,
+        strength=weakest if status in (Judgement.PASS, Judgement.WARN) and measured else None,
+        margin=min(margins, default=None),
+        checks=checks,
+    )
+
+
+def judge_check(requirement: Requirement, outcome: Outcome, basis: Bench) -> CheckVerdict:
+    """What one check shows by itself and by the grid."""
+    if outcome.status is Status.CRASHED:
+        return _verdict(outcome, Judgement.INCONCLUSIVE, outcome.because)
+    if outcome.status is Status.SKIPPED:
+        return _verdict(outcome, Judgement.INCONCLUSIVE, f"not run: {outcome.because}")
+    by_scope: Mapping[Scope, Callable[[Requirement, Outcome, Bench], CheckVerdict]] = {
+        Scope.SAMPLED: _sampled,
+        Scope.NAMED: _named,
+        Scope.RESOLVERS: _resolver,
+    }
+    return by_scope[outcome.check.scope](requirement, outcome, basis)
+
+
+def _verdict(
+    outcome: Outcome, status: Judgement, because: str, strength: Strength | None = None
+) -> CheckVerdict:
+    failures = {o.failure for o in _deciding(outcome)}
+    alike = failures.pop() if len(failures) == 1 else None
+    steps = {o.step for o in _deciding(outcome) if o.failure is alike}
+    return CheckVerdict(
+        check=outcome.check.id,
+        status=status,
+        because=because,
+        strength=strength,
+        failure=alike,
+        step=steps.pop() if alike and len(steps) == 1 else None,
+    )
+
+
+def _deciding(outcome: Outcome) -> list[Observation]:
+    """For each target the last step, leaving out notes (a missing answer after the proof)."""
+    last: dict[tuple[str | None, str | None, int | None], Observation] = {}
+    for observation in outcome.observations:
+        target = observation.target
+        key = target.host or target.address, target.network, target.port
+        known = last.get(key)
+        proven = known is not None and known.step is outcome.check.proves and known.failure is None
+        if not proven:
+            last[key] = observation
+    return list(last.values())
+
+
+# --- sampled addresses of vendor networks -------------------------------------------------------------
+
+
+def _sampled(requirement: Requirement, outcome: Outcome, basis: Bench) -> CheckVerdict:
+    cells = basis.evidence.signs(check=outcome.check.id)
+    answered = [c for c in cells if c.sign is Sign.ANSWERED]
+    sound = [c for c in answered if c.failure is None]
+    if sound:
+        verdict = _within_limits(requirement, outcome, basis)
+        if len(sound) < len(answered) and verdict.status is Judgement.PASS:
+            odd = f"{len(answered) - len(sound)} of {len(answered)} answering addresses failed"
+            return replace(verdict, status=Judgement.WARN, because=odd)
+        return verdict
+    if answered:
+        names = ", ".join(sorted({c.failure.value for c in answered if c.failure}))
+        return _verdict(
+            outcome, Judgement.FAIL, f"{len(answered)} of {len(cells)} addresses answered: {names}"
+        )
+    if cells and all(c.sign is Sign.LOCAL for c in cells):
+        return _verdict(outcome, Judgement.INCONCLUSIVE, "this host does not permit the test")
+    return _by_grid(outcome, cells, basis)
+
+
+def _by_grid(outcome: Outcome, cells: Sequence[Cell], basis: Bench) -> CheckVerdict:
+    """No address answered: what hop-limited packets, and the neighbours in the grid, say."""
+    check, evidence = outcome.check, basis.evidence
+    transport, network = check.target.transport or "", check.target.network or ""
+    ports = basis.columns.get((check.requirement or "", check.target.ports), frozenset())
+    row = [c for c in evidence.signs(transport=transport, network=network) if _telling(c)]
+    column = [c for c in evidence.signs(transport=transport) if c.port in ports and _telling(c)]
+    own = [c for c in row if c.port in ports]
+    if any(c.sign in (Sign.STOPPED, Sign.REJECTED) for c in own):
+        return _verdict(outcome, Judgement.FAIL, _wall(own))
+    if own:
+        return _egress(outcome, evidence, own)
+    for line, name in ((column, "this port"), (row, "this network")):
+        if line and all(c.sign in (Sign.STOPPED, Sign.REJECTED) for c in line):
+            return _verdict(outcome, Judgement.FAIL, f"{name}: {_wall(line)}")
+    if _open(row) and _open(column):
+        because = "covered: its network and its ports are proven by other samples"
+        return _verdict(outcome, Judgement.SKIPPED, because)
+    refused = sum(c.sign is Sign.REFUSED for c in cells)
+    if refused:
+        because = f"{refused} of {len(cells)} addresses refused; by whom is not known"
+        return _verdict(outcome, Judgement.INCONCLUSIVE, because)
+    return _verdict(outcome, Judgement.INCONCLUSIVE, "no answer, and no proof either way")
+
+
+def _telling(cell: Cell) -> bool:
+    return cell.sign in (Sign.ANSWERED, Sign.LEFT, Sign.STOPPED, Sign.REJECTED)
+
+
+def _open(cells: Iterable[Cell]) -> bool:
+    signs = [c.sign for c in cells]
+    return bool(signs) and all(s in (Sign.ANSWERED, Sign.LEFT) for s in signs)
+
+
+def _egress(outcome: Outcome, evidence: Evidence, own: Sequence[Cell]) -> CheckVerdict:
+    cell = own[0]
+    parts = len({c.part for c in own})
+    if evidence.answers_return(cell.transport, cell.network, cell.port):
+        because = (
+            f"packets leave the site ({parts} of 4 parts of the network) and replies are known to come back"
+        )
+        return _verdict(outcome, Judgement.PASS, because, Strength.EGRESS)
+    because = "packets leave the site, but nothing shows that replies come back"
+    return _verdict(outcome, Judgement.INCONCLUSIVE, because)
+
+
+def _wall(cells: Sequence[Cell]) -> str:
+    rejected = [c for c in cells if c.sign is Sign.REJECTED]
+    if rejected:
+        by = next((f" by {c.offender}" for c in rejected if c.offender), "")
+        return f"refused on the way{by}"
+    return f"packets stop on the way where a control's go on ({len(cells)} proven)"
+
+
+def _refused_everywhere(
+    checks: tuple[CheckVerdict, ...], outcomes: Sequence[Outcome], basis: Bench
+) -> tuple[CheckVerdict, ...]:
+    """A port that every asked address of every network refuses, and none answers, is refused."""
+    by_port: dict[str, list[Cell]] = {}
+    for outcome in outcomes:
+        cells = basis.evidence.signs(check=outcome.check.id)
+        by_port.setdefault(outcome.check.target.ports, []).extend(cells)
+    shut = {port for port, cells in by_port.items() if cells and all(c.sign is Sign.REFUSED for c in cells)}
+    return tuple(
+        replace(verdict, status=Judgement.FAIL, because="refused at every address of every network")
+        if outcome.check.target.ports in shut and verdict.status is Judgement.INCONCLUSIVE
+        else verdict
+        for verdict, outcome in zip(checks, outcomes, strict=True)
+    )
+
+
+# --- names and resolvers ------------------------------------------------------------------------------
+
+
+def _named(requirement: Requirement, outcome: Outcome, basis: Bench) -> CheckVerdict:
+    proofs = [o for o in outcome.observations if o.step is outcome.check.proves]
+    if any(o.failure is None for o in proofs):
+        return _within_limits(requirement, outcome, basis)
+    deciding = _deciding(outcome)
+    failures = {o.failure for o in deciding if o.failure}
+    words = ", ".join(sorted(f.value for f in failures)) or "nothing was measured"
+    if failures == {Failure.DNS_NXDOMAIN} and not outcome.check.certain:
+        because = "this name stands for a wildcard and does not exist: nothing to test"
+        return _verdict(outcome, Judgement.SKIPPED, because)
+    if deciding and all(o.step is Step.RESOLVE for o in deciding) and failures != {Failure.DNS_NXDOMAIN}:
+        return _verdict(outcome, Judgement.INCONCLUSIVE, f"the name could not be resolved: {words}")
+    if not failures or failures <= (LOCAL_FAILURES | {Failure.INTERRUPTED}):
+        return _verdict(outcome, Judgement.INCONCLUSIVE, words)
+    if outcome.cut and failures == {Failure.TIMED_OUT}:
+        return _verdict(outcome, Judgement.INCONCLUSIVE, "the deadline of the run came first")
+    return _verdict(outcome, Judgement.FAIL, words)
+
+
+def _resolver(requirement: Requirement, outcome: Outcome, basis: Bench) -> CheckVerdict:
+    replies = [o for o in outcome.observations if o.step is outcome.check.proves]
+    answered = [o for o in replies if o.failure is None or o.facts.get("answered_by_server")]
+    if answered:
+        return _within_limits(requirement, outcome, basis)
+    failures = sorted({o.failure.value for o in outcome.observations if o.failure})
+    status = Judgement.FAIL if replies and not outcome.cut else Judgement.INCONCLUSIVE
+    return _verdict(outcome, status, ", ".join(failures) or "nothing was measured")
+
+
+# --- limits and pins ----------------------------------------------------------------------------------
+
+
+def _within_limits(requirement: Requirement, outcome: Outcome, basis: Bench) -> CheckVerdict:
+    """The service answered; now its numbers and its certificate."""
+    worst = _verdict(outcome, Judgement.PASS, "the service answered", Strength.ANSWERED)
+    margins = []
+    for name, limit in requirement.limits.items():
+        value = outcome.metrics.get(name)
+        if value is None:
+            continue
+        status, text = against(name, value, limit)
+        margins.append(_margin(value, limit))
+        worst = _worse(worst, status, text)
+    if requirement.pinned and not _pinned(outcome, basis.pins):
+        text = "publicly trusted, but by none of the product's pinned authorities"
+        worst = _worse(worst, Judgement.WARN, text)
+    return replace(worst, margin=min((m for m in margins if m is not None), default=None))
+
+
+_RANK = {Judgement.PASS: 0, Judgement.WARN: 1, Judgement.FAIL: 2}
+
+
+def _worse(verdict: CheckVerdict, status: Judgement, text: str) -> CheckVerdict:
+    return replace(verdict, status=status, because=text) if _RANK[status] > _RANK[verdict.status] else verdict
+
+
+def against(name: str, value: MetricValue, limit: Limit) -> tuple[Judgement, str]:
+    """A number against its band."""
+    for status, edge in ((Judgement.FAIL, limit.fail), (Judgement.WARN, limit.warn)):
+        if edge is not None and value is not None and (value < edge if limit.higher else abs(value) >= edge):
+            relation = "below" if limit.higher else "at or above"
+            return status, f"{name} {value:g} is {relation} {edge:g}"
+    return Judgement.PASS, ""
+
+
+def _margin(value: MetricValue, limit: Limit) -> float | None:
+    """Distance to the nearest edge as a share of the edge; negative beyond it."""
+    edge = limit.warn if limit.warn is not None else limit.fail
+    if not edge or value is None:
+        return None
+    return round((value - edge) / edge if limit.higher else (edge - abs(value)) / edge, 3)
+
+
+def _pinned(outcome: Outcome, pins: frozenset[str]) -> bool:
+    """Every handshake that succeeded led to a pinned key."""
+    shown = [o.facts["tls"]["pins"] for o in outcome.observations if o.failure is None and o.facts.get("tls")]
+    return bool(shown) and all(pins & set(keys) for keys in shown)
+
+
+# --- the requirement, and the run ---------------------------------------------------------------------
+
+
+def _combine(
+    checks: Sequence[CheckVerdict], outcomes: Sequence[Outcome], scopes: set[Scope]
+) -> tuple[Judgement, str]:
+    statuses = [c.status for c in checks]
+    if scopes == {Scope.RESOLVERS}:
+        return _any_resolver(checks)
+    if scopes == {Scope.NAMED} and _one_name_is_gone(checks, statuses):
+        gone = [c.check for c in checks if c.failure is Failure.DNS_NXDOMAIN]
+        return Judgement.WARN, f"does not exist in DNS: {gone[0]}; the other names work"
+    for status in (Judgement.FAIL, Judgement.WARN, Judgement.INCONCLUSIVE):
+        some = [c for c in checks if c.status is status]
+        if some:
+            return status, f"{len(some)} of {len(checks)} checks: {_common(some)}"
+    passed = [c for c in checks if c.status is Judgement.PASS]
+    if not passed:
+        return Judgement.INCONCLUSIVE, _common(checks) if checks else "nothing was measured"
+    return Judgement.PASS, f"{len(passed)} of {len(checks)} checks measured: {_common(passed)}"
+
+
+def _any_resolver(checks: Sequence[CheckVerdict]) -> tuple[Judgement, str]:
+    """One name server that works is enough to work; a dead one beside it costs time."""
+    good = [c for c in checks if c.status is Judgement.PASS]
+    if good and len(good) < len(checks):
+        return Judgement.WARN, f"{len(checks) - len(good)} of {len(checks)} name servers failed"
+    worst = max(checks, key=lambda c: _RANK.get(c.status, 1))
+    return worst.status, worst.because
+
+
+def _one_name_is_gone(checks: Sequence[CheckVerdict], statuses: Sequence[Judgement]) -> bool:
+    """A vendor retires names: one that no longer exists is no block while the others work."""
+    failed = [c for c in checks if c.status is Judgement.FAIL]
+    return (
+        bool(failed) and Judgement.PASS in statuses and all(c.failure is Failure.DNS_NXDOMAIN for c in failed)
+    )
+
+
+def _common(checks: Sequence[CheckVerdict]) -> str:
+    reasons = [c.because for c in checks]
+    return max(sorted(set(reasons)), key=reasons.count)
+
+
+POSITIVE = (Judgement.PASS, Judgement.WARN)
+_COUNTS = (Importance.REQUIRED, Importance.RECOMMENDED)
+
+
+def overall(verdicts: Sequence[Verdict], state: RunState) -> Readiness:
+    """The verdict of a run (INTERFACE section 2)."""
+    counting = [v for v in verdicts if v.requirement.importance in _COUNTS]
+    required = [v for v in counting if v.requirement.importance is Importance.REQUIRED]
+    if state in (RunState.INTERRUPTED, RunState.CRASHED):
+        return Readiness.UNKNOWN
+    if any(v.status is Judgement.FAIL for v in required):
+        return Readiness.NOT_READY
+    if not all(has_positive(verdicts, area) for area in vital_areas(verdicts)):
+        return Readiness.UNKNOWN
+    worrying = any(v.status is Judgement.WARN or _unmeasured(v) for v in required) or any(
+        v.status in (Judgement.WARN, Judgement.FAIL) for v in counting
+    )
+    return Readiness.WARNINGS if worrying or state is RunState.DEADLINE else Readiness.READY
+
+
+def _unmeasured(verdict: Verdict) -> bool:
+    return verdict.status is Judgement.INCONCLUSIVE or verdict.deselected
+
+
+def vital_areas(verdicts: Sequence[Verdict]) -> list[Area]:
+    """Signalling and media reachability, as far as the product needs them."""
+    needed = {v.requirement.area for v in verdicts}
+    return [area for area in (Area.SIGNALLING, Area.MEDIA_REACHABILITY) if area in needed]
+
+
+def has_positive(verdicts: Sequence[Verdict], area: Area) -> bool:
+    """Something of the area was measured and works."""
+    return any(
+        check.status in POSITIVE and check.strength is Strength.ANSWERED
+        for verdict in verdicts
+        if verdict.requirement.area is area
+        for check in verdict.checks
+    )

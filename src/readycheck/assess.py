@@ -19,7 +19,7 @@ from readycheck.net.traced import SharedNetwork
 from readycheck.plan import Plan, Selection, plan
 from readycheck.profile import Profile
 from readycheck.registry import Registry
-from readycheck.report import Report, RunFacts, TrustRoot, compose, iso
+from readycheck.report import Report, RunFacts, compose, iso
 from readycheck.score import score
 from readycheck.verdict import bench, judge_all, overall
 
@@ -39,7 +39,7 @@ class Request:
     options: Mapping[str, Any]
     site: str | None = None
     trusted_pins: frozenset[str] = frozenset()
-    trust_roots: tuple[TrustRoot, ...] = ()
+    trust_roots: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -75,8 +75,14 @@ def _follow_up(
     request: Request, made: Plan, outcomes: Sequence[Outcome], environment: Environment, left_s: float
 ) -> Any:
     evidence = gather(outcomes)
-    local = environment.source or "127.0.0.1"
-    return egress_check(made, request.registry, outcomes, evidence, local, left_s)
+    return egress_check(made, request.registry, outcomes, evidence, _local_address(environment), left_s)
+
+
+def _local_address(environment: Environment) -> str:
+    """The address of the link that the default route takes."""
+    links = sorted(environment.interfaces, key=lambda i: i.name != environment.default_interface)
+    found = [a for link in links for a in link.addresses if ":" not in a and not a.startswith("127.")]
+    return found[0] if found else "127.0.0.1"
 
 
 def conclude(

@@ -95,8 +95,13 @@ def gather(outcomes: Sequence[Outcome]) -> Evidence:
         cells=tuple(cell for outcome in outcomes for cell in _cells(outcome)),
         rungs=tuple(_rungs(observations)),
         edge_ttl=min(proven) if proven else None,
-        mapped=str(mapped[0]) if mapped else None,
+        mapped=_host(str(mapped[0])) if mapped else None,
     )
+
+
+def _host(endpoint: str) -> str:
+    """The address of `address:port` or `[address]:port`."""
+    return endpoint.rpartition(":")[0].strip("[]")
 
 
 def _cells(outcome: Outcome) -> Iterator[Cell]:

@@ -30,18 +30,13 @@ class Tool:
     version: str = __version__
 
 
-@dataclass(frozen=True, slots=True)
-class TrustRoot:
-    """An authority given by `--trust-roots`: shown, because it widens what the run accepts."""
-
-    subject: str
-    sha256: str
-    spki_sha256: str
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFacts:
-    """What was run, when, and how it ended. Times are UTC, ISO 8601."""
+    """What was run, when, and how it ended. Times are UTC, ISO 8601.
+
+    `trust_roots` are the SHA-256 fingerprints of the authorities given by `--trust-roots`: they widen what the
+    run accepts.
+    """
 
     id: str
     state: RunState
@@ -55,7 +50,7 @@ class RunFacts:
     roles: tuple[str, ...]
     options: Mapping[str, Any]
     self_limited: bool = False
-    trust_roots: tuple[TrustRoot, ...] = ()
+    trust_roots: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 

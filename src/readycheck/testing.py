@@ -1,7 +1,9 @@
 """A network that answers as it is told, in no time: for our tests and for those of plug-in authors.
 
-network = FakeNetwork(udp={("192.0.2.1", 3478): answer_binding})
-observations, metrics = run_probe(StunProbe(), StunParams(targets=(...)), network)
+A test of a probe is two lines:
+
+    network = FakeNetwork(udp={("192.0.2.1", 3478): answer_binding})
+    observations, metrics = run_probe(StunProbe(), StunParams(targets), network)
 """
 
 import asyncio
@@ -142,7 +144,7 @@ class FakeNetwork:
         if not settings.minimum <= facts.version.removeprefix("TLSv") <= settings.maximum:
             raise NetError(Failure.TLS_ALERT_PROTOCOL_VERSION, f"the service speaks {facts.version}")
         if settings.verify and facts.trust_failure is not None:
-            raise NetError(facts.trust_failure, "certificate", asdict(facts))
+            raise NetError(facts.trust_failure, "certificate", {"tls": asdict(facts)})
         return FakeStream(self, stream.service, stream.local, stream.peer, facts)
 
     async def open_datagram(

@@ -1,0 +1,49 @@
+# Thin names over the real commands. ARGS reaches the program: make demo ARGS='--break udp-blocked'
+.PHONY: help demo test check bench dist lock environment test-environment lab-packages clean
+
+ARGS ?=
+PROFILE ?= webex-calling
+LAB_PACKAGES = chrony conntrack coturn dnsmasq-base iproute2 iptables kamailio kamailio-tls-modules \
+	nftables nginx openssl procps tcpdump unbound util-linux
+
+help:
+	@echo 'make demo    run the agent against a stand-in network on this machine'
+	@echo 'make test    the whole test suite'
+	@echo 'make check   ruff and mypy'
+	@echo 'make bench   time and memory, as ratios'
+	@echo 'make dist    wheel, sdist and a single-file program in dist/'
+	@echo 'make lock    resolve the dependencies anew'
+	@echo 'make clean   remove what the others made'
+
+demo: environment
+	@.venv/bin/readycheck demo $(PROFILE) $(ARGS)
+
+test: test-environment lab-packages
+	.venv/bin/python -m pytest $(ARGS)
+
+check: test-environment
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+
+bench: test-environment
+	.venv/bin/python -m bench $(ARGS)
+
+dist: test-environment
+	tools/dist.sh
+
+lock: environment
+	tools/lock.sh
+
+environment:
+	@tools/environment.sh run
+
+test-environment:
+	@tools/environment.sh test
+
+# Without them the tests of the lab are skipped, and say so.
+lab-packages:
+	@tools/debian_packages.sh $(LAB_PACKAGES) || echo 'make test: the tests of the lab will be SKIPPED' >&2
+
+clean:
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""The built-in probes, found through the same entry points as anybody's."""

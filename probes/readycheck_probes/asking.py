@@ -1,0 +1,48 @@
+"""Questions by UDP: from targets to one socket for each address family."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
+from dataclasses import replace
+
+from readycheck.probe import Net, NetError, Question, Step, Target
+from readycheck_probes.dialling import endpoints, family_of
+
+
+async def ask_all(net: Net, targets: Sequence[Target], question: Callable[[Target], Question]) -> None:
+    """Ask every target at once; names are asked at their addresses."""
+    located = await _locate(net, targets)
+    async with asyncio.TaskGroup() as group:
+        for family in (4, 6):
+            asked = [question(target) for target in located if family_of(target.address or "") == family]
+            group.create_task(_ask_family(net, family, asked))
+
+
+async def _locate(net: Net, targets: Sequence[Target]) -> list[Target]:
+    """The targets with their addresses; a name that does not resolve is left out, its failure recorded."""
+    found = [target for target in targets if target.address is not None]
+
+    async def visit(target: Target, there: Net) -> None:
+        found.extend(replace(target, address=host) for host, _ in await endpoints(there, target))
+
+    await net.each([target for target in targets if target.address is None], visit)
+    return found
+
+
+async def _ask_family(net: Net, family: int, questions: Sequence[Question]) -> None:
+    if not questions:
+        return
+    try:
+        datagrams = await net.plain.open_datagram(family=family)
+    except NetError as error:
+        _record_all(net, questions, error)
+    else:
+        with closing(datagrams):
+            await net.ask(datagrams, questions)
+
+
+def _record_all(net: Net, questions: Sequence[Question], error: NetError) -> None:
+    # One family without a socket must not silence the targets of the other.
+    for question in questions:
+        with suppress(NetError), net.step(Step.ECHO, question.target):
+            raise error

@@ -1,0 +1,111 @@
+"""`demo`: the same job against a stand-in world on this machine, with no network at all."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from readycheck.cli import options as o
+from readycheck.errors import UsageError
+
+_OWN = {"profile", "break_", "list_", "loopback", "edge_rules", "raw", "seed", "site"}
+
+
+def demo(
+    context: typer.Context,
+    profile: Annotated[str, typer.Argument(help="A name, or a path.")] = "webex-calling",
+    break_: Annotated[
+        str, typer.Option("--break", metavar="SCENARIO", help="Break the world in a known way.")
+    ] = "none",
+    list_: Annotated[bool, typer.Option("--list", help="Name the scenarios, their cause and exit status.")] = False,
+    loopback: Annotated[
+        bool, typer.Option("--loopback", help="Remapped loopback addresses instead of namespaces.")
+    ] = False,
+    edge_rules: Annotated[
+        Path | None,
+        typer.Option("--edge-rules", metavar="FILE", help="Your own nftables rules on the edge: rehearse a change."),
+    ] = None,
+    raw: Annotated[bool, typer.Option("--raw", hidden=True)] = False,
+    role: o.Roles = None,
+    only: o.Only = None,
+    skip: o.Skip = None,
+    target: o.Targets = None,
+    set_: o.Values = None,
+    site: o.Site = "twin",
+    quick: o.Quick = False,
+    thorough: o.Thorough = False,
+    deadline: o.Deadline = 15.0,
+    rate: o.Rate = 800.0,
+    no_controls: o.NoControls = False,
+    seed: o.Seed = None,
+    format_: o.OutputFormat = o.Format.TEXT,
+    output: o.Outputs = None,
+    quiet: o.Quiet = False,
+    verbose: o.Verbose = False,
+) -> int:
+    """Build the product's cloud on this machine, break it on request, and run the agent against it."""
+    from readycheck.plan import DEFAULT_SEED
+    from readycheck.twin.scenarios import SCENARIOS
+
+    if list_:
+        typer.echo(_listing())
+        return 0
+    if break_ not in SCENARIOS:
+        raise UsageError(f"--break {break_}: no such scenario (known: {', '.join(SCENARIOS)})")
+    arguments = ["run", profile, "--site", site or "twin", *_forwarded(context)]
+    drawn = DEFAULT_SEED if seed is None else seed
+    arguments += ["--seed", str(drawn)]
+    return _play(profile, arguments, break_, drawn, loopback=loopback, edge_rules=edge_rules, raw=raw)
+
+
+def _play(
+    profile: str,
+    arguments: list[str],
+    name: str,
+    seed: int,
+    *,
+    loopback: bool,
+    edge_rules: Path | None,
+    raw: bool,
+) -> int:
+    from readycheck.catalog import read
+    from readycheck.twin import loopback as fallback
+    from readycheck.twin import world
+    from readycheck.twin.scenarios import SCENARIOS
+
+    needs, scenario = read(profile), SCENARIOS[name]
+    reason = None if loopback else world.available()
+    if loopback or reason:
+        if edge_rules:
+            raise UsageError(f"--edge-rules {edge_rules}: needs namespaces{': ' + reason if reason else ''}")
+        if reason:
+            sys.stderr.write(f"readycheck: {reason}; falling back to remapped loopback addresses\n")
+        return fallback.run(needs, arguments, scenario=scenario, seed=seed)
+    return world.run(needs, arguments, scenario=scenario, seed=seed, edge_rules=edge_rules, raw=raw)
+
+
+def _listing() -> str:
+    from readycheck.twin.scenarios import SCENARIOS
+
+    rows = [(s.name, ", ".join(s.causes) or "none", str(s.exit_status), s.summary) for s in SCENARIOS.values()]
+    head = ("SCENARIO", "CAUSE", "EXIT", "WHAT IS BROKEN")
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(3)]
+    return "\n".join("  ".join((*(c.ljust(w) for c, w in zip(row, widths, strict=False)), row[3])) for row in [head, *rows])
+
+
+def _forwarded(context: typer.Context) -> Iterator[str]:
+    """The options that are the agent's, as it would have been given them."""
+    for parameter in context.command.params:
+        value = context.params.get(parameter.name or "")
+        if parameter.name in _OWN or value in (None, (), [], False) or value == parameter.default:
+            continue
+        for each in value if isinstance(value, list | tuple) else [value]:
+            yield parameter.opts[0]
+            if not _is_flag(parameter):
+                yield str(each)
+
+
+def _is_flag(parameter: Any) -> bool:
+    return bool(getattr(parameter, "is_flag", False))

@@ -1,0 +1,78 @@
+"""`profile list`, `show`, `validate` and `schema`."""
+
+import json
+from datetime import date
+from typing import Annotated
+
+import typer
+
+from readycheck.errors import ReadycheckError
+
+app = typer.Typer(
+    help="Look into profiles, check them, start new ones.", no_args_is_help=True, rich_markup_mode=None
+)
+
+OLD_DAYS = 365
+
+
+@app.command("list")
+def list_profiles() -> None:
+    """List the known profiles: revision, age, number of requirements."""
+    from readycheck.catalog import available, read
+
+    for name, _ in sorted(available(), key=lambda pair: pair[0]):
+        try:
+            profile = read(name)
+        except ReadycheckError as error:
+            typer.echo(f"{name}  UNUSABLE: {error}")
+            continue
+        age = (date.today() - profile.checked).days
+        warning = f"  (checked {age} days ago: compare with the vendor's page)" if age > OLD_DAYS else ""
+        count = len(profile.requirements)
+        typer.echo(f"{name}  {profile.title}, revision {profile.revision}, {count} requirements{warning}")
+
+
+@app.command()
+def show(
+    profile: Annotated[str, typer.Argument(help="A name, or a path.")],
+    role: Annotated[list[str] | None, typer.Option("--role", help="Only this role (repeat).")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The whole profile as JSON.")] = False,
+) -> None:
+    """Show what a profile asks of a network."""
+    from readycheck.catalog import read
+
+    found = read(profile)
+    if as_json:
+        typer.echo(found.model_dump_json(indent=2))
+        return
+    typer.echo(f"{found.title} ({found.name}), revision {found.revision}, checked {found.checked}")
+    typer.echo("roles: " + ", ".join(f"{r.name}{' (default)' if r.default else ''}" for r in found.roles))
+    for requirement in found.requirements:
+        if role and not set(role) & set(requirement.roles):
+            continue
+        ports = ", ".join(str(p) for p in requirement.ports)
+        how = requirement.probe if requirement.probe and not requirement.untestable else "not testable from here"
+        typer.echo(f"\n{requirement.id}  [{requirement.importance}] {requirement.title}")
+        typer.echo(f"    {requirement.direction} {requirement.transport} {ports}".rstrip() + f"; {how}")
+        typer.echo(f"    roles {', '.join(requirement.roles)}; source: {requirement.source.section}")
+
+
+@app.command()
+def validate(profile: Annotated[str, typer.Argument(help="A name, or a path.")]) -> None:
+    """Check a profile file against the schema and the installed probes."""
+    from readycheck.catalog import read
+    from readycheck.plan import validate as check
+    from readycheck.registry import find
+
+    found = read(profile)
+    check(found, find(), profile)
+    typer.echo(f"{profile}: usable, {len(found.requirements)} requirements")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of profiles, for editors."""
+    from readycheck.profile import Profile
+
+    body = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Profile.model_json_schema()}
+    typer.echo(json.dumps(body, indent=2))

@@ -1,0 +1,156 @@
+"""From the options of `run` to everything that a run needs; whatever cannot be used ends here."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, Literal
+
+from readycheck.assess import Request
+from readycheck.catalog import read
+from readycheck.errors import UsageError
+from readycheck.net.environment import Environment, gather
+from readycheck.net.interface import Datagrams, Endpoint, Network, Stream, TlsSettings
+from readycheck.net.proxy import discover
+from readycheck.net.resolver import Resolver, system_servers
+from readycheck.net.system import NetworkOptions, SystemNetwork
+from readycheck.net.tls import handshake
+from readycheck.net.traced import SharedNetwork
+from readycheck.net.trust import TrustStore, load_trust
+from readycheck.plan import DEFAULT_SEED, Selection, plan, validate
+from readycheck.probe import Effort
+from readycheck.registry import find
+from readycheck.twin.remap import Remap, RemappedNetwork
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """The options as they were given."""
+
+    profile: str
+    roles: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    values: Mapping[str, str] = field(default_factory=dict)
+    proxy: str = "auto"
+    resolvers: tuple[Endpoint, ...] = ()
+    trust_roots: tuple[Path, ...] = ()
+    interface: str | None = None
+    source: str | None = None
+    family: Literal["any", "4", "6"] = "any"
+    site: str | None = None
+    effort: str = "normal"
+    deadline_s: float = 15.0
+    rate: float = 800.0
+    controls: bool = True
+    seed: int | None = None
+    remap: Path | None = None
+
+    def shown(self) -> dict[str, Any]:
+        """What the report records of them: nothing secret, no paths of this machine."""
+        return {
+            "only": list(self.only),
+            "skip": list(self.skip),
+            "targets": list(self.targets),
+            "values": dict(self.values),
+            "resolvers": [f"{host}:{port}" for host, port in self.resolvers],
+            "interface": self.interface,
+            "source": self.source,
+            "family": self.family,
+            "effort": self.effort,
+            "deadline_s": self.deadline_s,
+            "rate": self.rate,
+            "controls": self.controls,
+        }
+
+
+def prepare(setting: Setting) -> tuple[Request, Callable[[], SharedNetwork], Environment]:
+    """Read and check everything; no packet is sent. Raises `UsageError` or `ProfileError`."""
+    profile, registry = read(setting.profile), find()
+    validate(profile, registry, setting.profile)
+    trust = load_trust(setting.trust_roots)
+    network = _network(setting, trust)
+    selection = _selection(setting, tuple(network.resolvers()))
+    seed = DEFAULT_SEED if setting.seed is None else setting.seed
+    plan(profile, registry, selection, seed)  # refuses what the profile lacks before anything is sent
+    request = Request(
+        profile=profile,
+        registry=registry,
+        selection=selection,
+        seed=seed,
+        deadline_s=setting.deadline_s,
+        options=setting.shown(),
+        site=setting.site,
+        trusted_pins=trust.accepted_pins,
+        trust_roots=trust.fingerprints,
+        notes=_notes(setting),
+    )
+    shared = partial(SharedNetwork, network, effort=selection.effort, concurrency=_at_once())
+    return request, shared, _environment(network)
+
+
+def _selection(setting: Setting, resolvers: tuple[Endpoint, ...]) -> Selection:
+    return Selection(
+        roles=setting.roles,
+        only=setting.only,
+        skip=setting.skip,
+        targets=setting.targets,
+        values=setting.values,
+        effort=Effort(setting.effort),
+        controls=setting.controls,
+        resolvers=resolvers,
+    )
+
+
+def _network(setting: Setting, trust: TrustStore) -> Network:
+    if setting.source is not None:
+        try:
+            ip_address(setting.source)
+        except ValueError:
+            raise UsageError(f"--source {setting.source}: not an address") from None
+    options = NetworkOptions(
+        source=setting.source,
+        interface=setting.interface,
+        family=setting.family,
+        resolvers=setting.resolvers or tuple(system_servers()),
+        rate=setting.rate,
+    )
+
+    async def open_datagram(**wanted: Any) -> Datagrams:
+        return await network.open_datagram(**wanted)
+
+    async def connect(to: Endpoint, **wanted: Any) -> Stream:
+        return await network.connect(to, **wanted)
+
+    async def greet(stream: Stream, settings: TlsSettings, /, *, timeout: float) -> Stream:
+        return await handshake(stream, settings, trust, timeout=timeout)
+
+    resolver = Resolver(options.resolvers, open_datagram, connect, family=setting.family)
+    network = SystemNetwork(options, resolver, greet)
+    return RemappedNetwork(network, Remap.load(setting.remap)) if setting.remap else network
+
+
+def _environment(network: Network) -> Environment:
+    proxies = discover(os.environ)
+    return gather(resolvers=network.resolvers(), proxies=proxies, capabilities=network.capabilities())
+
+
+def _at_once() -> int:
+    """Connections at once: a silent address must not keep the next one waiting, so as many as files allow."""
+    try:
+        import resource
+    except ImportError:
+        return 200
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = min(4096, hard) if hard > 0 else 4096
+    if 0 < soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        soft = wanted
+    return max(50, min(600, soft // 2))
+
+
+def _notes(setting: Setting) -> tuple[str, ...]:
+    return ("loopback twin: addresses are remapped, there are no hops",) if setting.remap else ()

@@ -1,0 +1,295 @@
+"""UDP sockets of our own: hop limit, marking, kernel stamps, and the error queue.
+
+asyncio's transports offer none of it, and spin at full load on an error queue that nobody drains.
+"""
+
+import asyncio
+import errno
+import socket
+import struct
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from select import select
+
+from readycheck.failure import Failure, classify
+from readycheck.net import guard
+from readycheck.net.interface import Endpoint, IcmpReport, NetError, Received
+from readycheck.net.pace import Pace
+from readycheck.wire.extended_error import ExtendedError, Origin, meaning, unpack_extended_error
+
+# Linux numbers of options that the socket module does not name.
+IP_RECVERR = getattr(socket, "IP_RECVERR", 11)
+IPV6_RECVERR = getattr(socket, "IPV6_RECVERR", 25)
+SO_TIMESTAMPNS = getattr(socket, "SO_TIMESTAMPNS", 35)
+_IP_RECVTTL = getattr(socket, "IP_RECVTTL", 12)
+_IPV6_RECVHOPLIMIT = getattr(socket, "IPV6_RECVHOPLIMIT", 51)
+_IPV6_HOPLIMIT = getattr(socket, "IPV6_HOPLIMIT", 52)
+_IPV6_TCLASS = getattr(socket, "IPV6_TCLASS", 67)
+_SO_BINDTODEVICE = getattr(socket, "SO_BINDTODEVICE", 25)
+_IP_BOUND_IF, _IPV6_BOUND_IF = 25, 125  # macOS
+
+_TIMESPEC = struct.Struct("@ll")
+_ANCILLARY_BYTES = 512
+_BATCH = 64  # datagrams read before other tasks get their turn
+_KEPT = 4096  # datagrams held for a slow reader
+_RECEIVE_BUFFER = 1 << 20  # a burst of answers must not overflow the kernel's default of 208 KiB
+
+Ancillary = list[tuple[int, int, bytes]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SocketOptions:
+    """What a socket is set to before it is used."""
+
+    family: int = 4
+    ttl: int | None = None
+    tos: int = 0
+    source: str | None = None
+    source_port: int = 0
+    interface: str | None = None
+
+
+def open_socket(kind: socket.SocketKind, options: SocketOptions) -> socket.socket:
+    """A non-blocking socket, set and bound as `options` say; raises `NetError`."""
+    family = socket.AF_INET6 if options.family == 6 else socket.AF_INET
+    with ExitStack() as undo:
+        try:
+            sock = undo.enter_context(socket.socket(family, kind))
+            sock.setblocking(False)
+            _set_header(sock, options)
+            _bind(sock, options)
+        except OSError as error:
+            raise NetError(classify(error), f"opening a socket: {error.strerror or error}") from error
+        undo.pop_all()
+        return sock
+
+
+def report_errors(sock: socket.socket, on: bool = True) -> None:
+    """Have ICMP errors queued with the address that sent them, where the system can."""
+    if sys.platform == "linux" and sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, int(on))
+    elif sys.platform == "linux":
+        sock.setsockopt(socket.IPPROTO_IP, IP_RECVERR, int(on))
+
+
+def drain_errors(sock: socket.socket) -> Iterator[IcmpReport]:
+    """Empty the error queue; transmit stamps and local errors are dropped, ICMP errors are told."""
+    if sys.platform != "linux":
+        return
+    while True:
+        try:
+            payload, ancillary, _, to = sock.recvmsg(2048, _ANCILLARY_BYTES, socket.MSG_ERRQUEUE)
+        except OSError:
+            return
+        error = _extended_error(ancillary)
+        if error is not None and error.origin in (Origin.ICMP, Origin.ICMP6):
+            yield IcmpReport(_endpoint(to), error.offender, meaning(error), _stamp(ancillary), payload)
+
+
+class SystemDatagrams:
+    """`Datagrams` over one unconnected, non-blocking socket."""
+
+    def __init__(self, options: SocketOptions | None = None, pace: Pace | None = None) -> None:
+        self._socket = open_socket(socket.SOCK_DGRAM, options or SocketOptions())
+        self._pace = pace
+        self._arrived: deque[Received | IcmpReport] = deque()
+        self._news = asyncio.Event()
+        self._writable: asyncio.Event | None = None
+        self._closed = False
+        self.overflowed = 0
+        _ask_for_stamps(self._socket)
+        self._loop = asyncio.get_running_loop()
+        try:
+            self._loop.add_reader(self._socket, self._readable)
+        except NotImplementedError:  # the Proactor loop of Windows
+            threading.Thread(target=self._pump, daemon=True).start()
+
+    @property
+    def local(self) -> Endpoint:
+        return _endpoint(self._socket.getsockname())
+
+    async def send(self, payload: bytes, to: Endpoint) -> int:
+        """Send, no faster than the pace; returns the time it left."""
+        guard.allow(to[0])
+        if self._pace is not None:
+            await self._pace.take()
+        spared = 0
+        while True:
+            if self._closed:
+                raise NetError(Failure.CONNECTION_CLOSED, "the socket is closed")
+            try:
+                left_ns = time.time_ns()
+                self._socket.sendto(payload, to)
+                return left_ns
+            except BlockingIOError:
+                await self._until_writable()
+            except OSError as error:
+                # The kernel hands an earlier packet's ICMP error to the next send, whoever that is for.
+                if error.errno == errno.EPERM or not (self._take_errors() or spared < 2):
+                    raise NetError(classify(error), f"sending: {error.strerror or error}") from error
+                spared += 1
+
+    async def receive(self, *, timeout: float) -> Received | IcmpReport:
+        """The next datagram or ICMP error, in the order of arrival."""
+        while not self._arrived:
+            if self._closed:
+                raise NetError(Failure.CONNECTION_CLOSED, "the socket is closed")
+            self._news.clear()
+            try:
+                async with asyncio.timeout(timeout):
+                    await self._news.wait()
+            except TimeoutError:
+                if not self._arrived:
+                    raise NetError(Failure.TIMED_OUT, f"nothing within {timeout:g} s") from None
+        return self._arrived.popleft()
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        with suppress(NotImplementedError):
+            self._loop.remove_reader(self._socket)
+            self._loop.remove_writer(self._socket)
+        self._socket.close()
+        self._news.set()
+        if self._writable is not None:
+            self._writable.set()
+
+    def _readable(self) -> None:
+        self._take_errors()
+        for _ in range(_BATCH):
+            try:
+                received = _receive(self._socket)
+            except BlockingIOError:
+                return
+            except OSError:  # an ICMP error that came in between: it is in the queue
+                self._take_errors()
+            else:
+                self._keep(received)
+
+    def _take_errors(self) -> bool:
+        found = False
+        for report in drain_errors(self._socket):
+            self._keep(report)
+            found = True
+        return found
+
+    def _keep(self, item: Received | IcmpReport) -> None:
+        if len(self._arrived) < _KEPT:
+            self._arrived.append(item)
+        else:
+            self.overflowed += 1
+        self._news.set()
+
+    async def _until_writable(self) -> None:
+        if self._writable is None:
+            self._writable = asyncio.Event()
+            try:
+                self._loop.add_writer(self._socket, self._unblock)
+            except NotImplementedError:
+                self._loop.call_later(0.002, self._unblock)
+        await self._writable.wait()
+
+    def _unblock(self) -> None:
+        with suppress(NotImplementedError):
+            self._loop.remove_writer(self._socket)
+        if self._writable is not None:
+            self._writable.set()
+            self._writable = None
+
+    def _pump(self) -> None:
+        with suppress(OSError, ValueError, RuntimeError):  # the socket or the loop was closed meanwhile
+            while not self._closed:
+                if not select([self._socket], [], [], 0.1)[0]:
+                    continue
+                with suppress(BlockingIOError, ConnectionError):
+                    self._loop.call_soon_threadsafe(self._keep, _receive(self._socket))
+
+
+def _set_header(sock: socket.socket, options: SocketOptions) -> None:
+    if options.family == 6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        level, hops, mark = socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, _IPV6_TCLASS
+    else:
+        level, hops, mark = socket.IPPROTO_IP, socket.IP_TTL, socket.IP_TOS
+    if options.ttl is not None:
+        sock.setsockopt(level, hops, options.ttl)
+    if options.tos:
+        sock.setsockopt(level, mark, options.tos)
+
+
+def _bind(sock: socket.socket, options: SocketOptions) -> None:
+    if options.interface is not None:
+        _bind_interface(sock, options.interface)
+    if options.source_port and sock.type == socket.SOCK_STREAM and sys.platform != "win32":
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if options.source is not None or options.source_port or sock.type == socket.SOCK_DGRAM:
+        anywhere = "::" if options.family == 6 else "0.0.0.0"
+        sock.bind((options.source or anywhere, options.source_port))
+
+
+def _bind_interface(sock: socket.socket, interface: str) -> None:
+    if sys.platform == "linux":
+        sock.setsockopt(socket.SOL_SOCKET, _SO_BINDTODEVICE, interface.encode() + b"\0")
+    elif sys.platform == "darwin":
+        six = sock.family == socket.AF_INET6
+        level, option = (socket.IPPROTO_IPV6, _IPV6_BOUND_IF) if six else (socket.IPPROTO_IP, _IP_BOUND_IF)
+        sock.setsockopt(level, option, socket.if_nametoindex(interface))
+    else:
+        raise NetError(Failure.PLATFORM, "this system cannot bind a socket to an interface")
+
+
+def _ask_for_stamps(sock: socket.socket) -> None:
+    with suppress(OSError):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+    if sys.platform != "linux":
+        return
+    six = sock.family == socket.AF_INET6
+    level, hops = (socket.IPPROTO_IPV6, _IPV6_RECVHOPLIMIT) if six else (socket.IPPROTO_IP, _IP_RECVTTL)
+    for where, option in ((socket.SOL_SOCKET, SO_TIMESTAMPNS), (level, hops)):
+        with suppress(OSError):
+            sock.setsockopt(where, option, 1)
+    with suppress(OSError):
+        report_errors(sock)
+
+
+def _receive(sock: socket.socket) -> Received:
+    if sys.platform != "linux":
+        payload, source = sock.recvfrom(65535)
+        return Received(payload, _endpoint(source), time.time_ns())
+    payload, ancillary, _, source = sock.recvmsg(65535, _ANCILLARY_BYTES)
+    return Received(payload, _endpoint(source), _stamp(ancillary), _ttl(ancillary))
+
+
+def _stamp(ancillary: Ancillary) -> int:
+    for level, kind, data in ancillary:
+        if (level, kind) == (socket.SOL_SOCKET, SO_TIMESTAMPNS) and len(data) >= _TIMESPEC.size:
+            seconds, nanoseconds = _TIMESPEC.unpack_from(data)
+            return int(seconds * 1_000_000_000 + nanoseconds)
+    return time.time_ns()
+
+
+def _ttl(ancillary: Ancillary) -> int | None:
+    wanted = ((socket.IPPROTO_IP, socket.IP_TTL), (socket.IPPROTO_IPV6, _IPV6_HOPLIMIT))
+    for level, kind, data in ancillary:
+        if (level, kind) in wanted and len(data) >= 4:
+            return int.from_bytes(data[:4], sys.byteorder)
+    return None
+
+
+def _extended_error(ancillary: Ancillary) -> ExtendedError | None:
+    wanted = ((socket.IPPROTO_IP, IP_RECVERR), (socket.IPPROTO_IPV6, IPV6_RECVERR))
+    for level, kind, data in ancillary:
+        if (level, kind) in wanted:
+            with suppress(ValueError):
+                return unpack_extended_error(data)
+    return None
+
+
+def _endpoint(name: object) -> Endpoint:
+    return (str(name[0]), int(name[1])) if isinstance(name, tuple) and len(name) >= 2 else ("", 0)

@@ -1,0 +1,262 @@
+"""One question to one name server: dnspython is the codec, the sockets are ours."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from contextlib import closing
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from readycheck.failure import Failure, classify_icmp
+from readycheck.net.interface import Datagrams, Endpoint, IcmpReport, NetError, Received, Stream
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    import dns.message
+    import dns.rrset
+
+_ATTEMPTS = 2
+_AGAIN_SECONDS = 1.0
+_EDNS_PAYLOAD = 1232  # what passes without fragments (DNS flag day 2020)
+_MAX_RECORDS = 64
+_MAX_TEXT = 512
+_MAX_STRAYS = 64
+_LENGTH = struct.Struct("!H")
+_FLAGS_AT, _TRUNCATED = 2, 0x02
+_FAILURES = {
+    "NXDOMAIN": Failure.DNS_NXDOMAIN,
+    "SERVFAIL": Failure.DNS_SERVFAIL,
+    "REFUSED": Failure.DNS_REFUSED,
+}
+_NO_EDNS = {"FORMERR", "NOTIMP", "BADVERS"}
+
+
+class Sockets(Protocol):
+    """The verbs of `Network` that a query uses."""
+
+    def open_datagram(self, *, family: int = 4) -> Awaitable[Datagrams]: ...
+    def connect(self, to: Endpoint, *, timeout: float) -> Awaitable[Stream]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class DnsAnswer:
+    """The records of the type that was asked, after aliases; `truncated` means that TCP was needed."""
+
+    rcode: str
+    records: tuple[str, ...]
+    truncated: bool
+    rtt_ms: float
+    edns_fallback: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    name: str
+    rdtype: str
+    edns: bool = True
+
+    def message(self) -> dns.message.QueryMessage:
+        import dns.exception
+        import dns.message
+
+        edns = {"use_edns": 0, "payload": _EDNS_PAYLOAD} if self.edns else {"use_edns": False}
+        try:
+            made: Any = dns.message.make_query(self.name, self.rdtype, **edns)
+            made.to_wire()
+        except (dns.exception.DNSException, ValueError) as error:
+            raise NetError(Failure.PROTOCOL_ERROR, "not a name or type that can be asked for") from error
+        return made  # type: ignore[no-any-return]
+
+
+class _Reply(NamedTuple):
+    message: dns.message.Message
+    rtt_ms: float
+    truncated: bool = False
+
+
+async def query(
+    net: Sockets, server: Endpoint, name: str, rdtype: str, *, transport: str = "udp", timeout: float
+) -> DnsAnswer:
+    """Ask; raises `NetError` with the facts of the reply when it holds no such record."""
+    deadline = _now() + timeout
+    ask = _ask_tcp if transport == "tcp" else _ask_udp
+    question = _Question(name, rdtype)
+    reply = await ask(net, server, question, deadline)
+    if fallback := _rcode(reply.message) in _NO_EDNS:
+        reply = await ask(net, server, _Question(name, rdtype, edns=False), deadline)
+    return _answer(reply, server, fallback)
+
+
+def _answer(reply: _Reply, server: Endpoint, fallback: bool) -> DnsAnswer:
+    rcode = _rcode(reply.message)
+    facts = {
+        "server": server[0],
+        "rcode": rcode,
+        "rtt_ms": reply.rtt_ms,
+        "truncated": reply.truncated,
+        "edns_fallback": fallback,
+    }
+    if rcode != "NOERROR":
+        raise NetError(_FAILURES.get(rcode, Failure.PROTOCOL_ERROR), f"{server[0]} says {rcode}", facts)
+    records = _records(reply.message, facts)
+    if not records:
+        raise NetError(Failure.DNS_NO_ANSWER, f"{server[0]} has no such record", facts)
+    return DnsAnswer(rcode, records, reply.truncated, reply.rtt_ms, fallback)
+
+
+def _records(message: dns.message.Message, facts: dict[str, Any]) -> tuple[str, ...]:
+    import dns.exception
+    import dns.message
+
+    try:
+        if not isinstance(message, dns.message.QueryMessage):
+            raise dns.message.NotQueryResponse
+        found: dns.rrset.RRset | None = message.resolve_chaining().answer
+    except dns.exception.DNSException as error:
+        detail = f"an answer that cannot be followed: {type(error).__name__}"
+        raise NetError(Failure.PROTOCOL_ERROR, detail, facts) from error
+    return tuple(_text(record) for record in list(found or ())[:_MAX_RECORDS])
+
+
+async def _ask_udp(net: Sockets, server: Endpoint, question: _Question, deadline: float) -> _Reply:
+    with closing(await net.open_datagram(family=6 if ":" in server[0] else 4)) as datagrams:
+        reply = await _Exchange(datagrams, server, question).run(deadline)
+    if not reply.truncated:
+        return reply
+    try:
+        whole = await _ask_tcp(net, server, question, deadline)
+    except NetError as error:
+        error.facts.update(truncated=True, server=server[0])
+        raise
+    return _Reply(whole.message, whole.rtt_ms, truncated=True)
+
+
+class _Exchange:
+    """A question over UDP; every attempt has its own id, so that the round trip is that of its answer."""
+
+    def __init__(self, datagrams: Datagrams, server: Endpoint, question: _Question) -> None:
+        self._datagrams = datagrams
+        self._server = server
+        self._question = question
+        self._asked: dict[int, tuple[dns.message.QueryMessage, int]] = {}
+        self._strays = 0
+        self._malformed = False
+
+    async def run(self, deadline: float) -> _Reply:
+        for left in reversed(range(_ATTEMPTS)):
+            message = self._question.message()
+            sent_ns = await self._datagrams.send(message.to_wire(), self._server)
+            self._asked[message.id] = message, sent_ns
+            until = min(deadline, _now() + _AGAIN_SECONDS) if left else deadline
+            if reply := await self._listen(until):
+                return reply
+        if self._malformed:
+            raise NetError(Failure.PROTOCOL_ERROR, f"{self._server[0]} sends what is no DNS reply to this")
+        raise NetError(Failure.TIMED_OUT, f"{self._server[0]} is silent", {"server": self._server[0]})
+
+    async def _listen(self, until: float) -> _Reply | None:
+        while (left := until - _now()) > 0:
+            try:
+                item = await self._datagrams.receive(timeout=left)
+            except NetError as error:
+                if error.failure is not Failure.TIMED_OUT:
+                    raise
+                return None
+            if reply := self._accept(item):
+                return reply
+            self._strays += 1
+            if self._strays > _MAX_STRAYS:
+                raise NetError(Failure.PROTOCOL_ERROR, "too many datagrams that answer nothing")
+        return None
+
+    def _accept(self, item: Received | IcmpReport) -> _Reply | None:
+        if isinstance(item, IcmpReport):
+            if _same(item.destination, self._server):
+                facts = {"offender": item.offender, "meaning": item.meaning, "server": self._server[0]}
+                detail = f"{item.offender or 'an unknown host'} says {item.meaning}"
+                raise NetError(classify_icmp(item.meaning), detail, facts)
+            return None
+        if not _same(item.source, self._server):
+            return None
+        for message, sent_ns in self._asked.values():
+            # A truncated reply may end within a record: only its question counts.
+            if reply := _parse(item.payload, message, question_only=_is_cut(item.payload)):
+                rtt_ms = round(max(0.0, (item.at_ns - sent_ns) / 1e6), 3)
+                return _Reply(reply, rtt_ms, _is_cut(item.payload))
+        self._malformed = True
+        return None
+
+
+async def _ask_tcp(net: Sockets, server: Endpoint, question: _Question, deadline: float) -> _Reply:
+    message = question.message()
+    wire = message.to_wire()
+    with closing(await net.connect(server, timeout=_left(deadline))) as stream:
+        began = _now()
+        await stream.write(_LENGTH.pack(len(wire)) + wire, timeout=_left(deadline))
+        (length,) = _LENGTH.unpack(await _read_exactly(stream, _LENGTH.size, deadline))
+        reply = _parse(await _read_exactly(stream, length, deadline), message)
+    if reply is None:
+        raise NetError(Failure.PROTOCOL_ERROR, f"{server[0]} sends what is no DNS reply to this")
+    return _Reply(reply, round((_now() - began) * 1000, 3))
+
+
+async def _read_exactly(stream: Stream, size: int, deadline: float) -> bytes:
+    data = b""
+    while len(data) < size:
+        more = await stream.read(size - len(data), timeout=_left(deadline))
+        if not more:
+            raise NetError(Failure.CONNECTION_CLOSED, "the name server closed the connection")
+        data += more
+    return data
+
+
+def _parse(
+    wire: bytes, asked: dns.message.QueryMessage, *, question_only: bool = False
+) -> dns.message.Message | None:
+    import dns.message
+
+    try:
+        reply = dns.message.from_wire(wire, ignore_trailing=True, question_only=question_only)
+        return reply if asked.is_response(reply) else None
+    except Exception:  # hostile bytes: the codec raises more kinds than its own
+        return None
+
+
+def _rcode(message: dns.message.Message) -> str:
+    import dns.rcode
+
+    return str(dns.rcode.to_text(message.rcode()))
+
+
+def _is_cut(wire: bytes) -> bool:
+    return len(wire) > _FLAGS_AT and bool(wire[_FLAGS_AT] & _TRUNCATED)
+
+
+def _text(record: Any) -> str:
+    text = record.to_text()[:_MAX_TEXT]
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
+
+
+def _same(one: Endpoint, other: Endpoint) -> bool:
+    return one[1] == other[1] and _bare(one[0]) == _bare(other[0])
+
+
+def _bare(address: str) -> object:
+    try:
+        return ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _left(deadline: float) -> float:
+    left = deadline - _now()
+    if left <= 0:
+        raise NetError(Failure.TIMED_OUT, "the name server is too slow")
+    return left

@@ -1,0 +1,140 @@
+"""TCP connections over raw sockets: who refused, which hop answered, the kernel's round trip."""
+
+import asyncio
+import socket
+import struct
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from readycheck.failure import Failure, classify, classify_icmp
+from readycheck.net import guard
+from readycheck.net.datagram import SocketOptions, drain_errors, open_socket, report_errors
+from readycheck.net.interface import Endpoint, IcmpReport, NetError, TlsFacts
+
+# Linux numbers.
+_TCP_INFO = getattr(socket, "TCP_INFO", 11)
+_RTT_US = struct.Struct("=68xI")  # tcpi_rtt of linux/tcp.h
+
+
+class SystemStream:
+    """`Stream` over a connected, non-blocking socket, which it owns."""
+
+    tls: TlsFacts | None = None
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self._loop = asyncio.get_running_loop()
+        self._local = _endpoint(sock.getsockname())
+        self._peer = _endpoint(sock.getpeername())
+
+    @property
+    def local(self) -> Endpoint:
+        return self._local
+
+    @property
+    def peer(self) -> Endpoint:
+        return self._peer
+
+    async def read(self, limit: int, *, timeout: float) -> bytes:
+        """Up to `limit` bytes; empty at the end of the stream."""
+        with _told_as_net_error("reading", timeout):
+            async with asyncio.timeout(timeout):
+                return await self._loop.sock_recv(self._open_socket(), limit)
+
+    async def write(self, data: bytes, *, timeout: float) -> None:
+        with _told_as_net_error("writing", timeout):
+            async with asyncio.timeout(timeout):
+                await self._loop.sock_sendall(self._open_socket(), data)
+
+    def tcp_rtt_ms(self) -> float | None:
+        """The kernel's estimate of the round trip, where it tells."""
+        if sys.platform != "linux":
+            return None
+        try:
+            info = self._socket.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, _RTT_US.size)
+        except OSError:
+            return None
+        microseconds = _RTT_US.unpack(info)[0] if len(info) == _RTT_US.size else 0
+        return microseconds / 1000 or None
+
+    def close(self) -> None:
+        _close(self._loop, self._socket)
+
+    def _open_socket(self) -> socket.socket:
+        if self._socket.fileno() < 0:
+            raise NetError(Failure.CONNECTION_CLOSED, "the connection is closed on this side")
+        return self._socket
+
+
+async def open_stream(
+    to: Endpoint,
+    *,
+    timeout: float,
+    ttl: int | None = None,
+    source_port: int = 0,
+    source: str | None = None,
+    interface: str | None = None,
+) -> SystemStream:
+    """Connect; an ICMP error that ends the attempt is told with its `offender` and `meaning`."""
+    guard.allow(to[0])
+    family = 6 if ":" in to[0] else 4
+    options = SocketOptions(
+        family=family, ttl=ttl, source=source, source_port=source_port, interface=interface
+    )
+    sock = open_socket(socket.SOCK_STREAM, options)
+    try:
+        await _connect(sock, to, timeout)
+        # From here on a stray ICMP error must not end a connection that TCP would save, unless asked for.
+        report_errors(sock, ttl is not None)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return SystemStream(sock)
+    except OSError as error:  # the peer was gone again at once
+        _close(asyncio.get_running_loop(), sock)
+        raise NetError(classify(error), f"connecting: {error.strerror or error}") from error
+    except BaseException:
+        _close(asyncio.get_running_loop(), sock)
+        raise
+
+
+async def _connect(sock: socket.socket, to: Endpoint, timeout: float) -> None:
+    with suppress(OSError):
+        report_errors(sock)
+    with _told_as_net_error("connecting", timeout):
+        try:
+            async with asyncio.timeout(timeout):
+                await asyncio.get_running_loop().sock_connect(sock, to)
+        except OSError as error:
+            if report := next(drain_errors(sock), None):
+                raise icmp_failure(report) from error
+            raise
+
+
+def icmp_failure(report: IcmpReport) -> NetError:
+    """What an ICMP error makes of a step."""
+    facts = {"offender": report.offender, "meaning": report.meaning}
+    said = f"{report.offender or 'an unknown host'} says {report.meaning}"
+    return NetError(classify_icmp(report.meaning), said, facts)
+
+
+@contextmanager
+def _told_as_net_error(doing: str, timeout: float) -> Iterator[None]:
+    try:
+        yield
+    except TimeoutError as error:
+        detail = error.strerror or f"nothing within {timeout:g} s"
+        raise NetError(Failure.TIMED_OUT, f"{doing}: {detail}") from None
+    except OSError as error:
+        raise NetError(classify(error), f"{doing}: {error.strerror or error}") from error
+
+
+def _close(loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
+    if sock.fileno() >= 0:
+        with suppress(NotImplementedError):  # the Proactor loop of Windows
+            loop.remove_reader(sock)
+            loop.remove_writer(sock)
+    sock.close()
+
+
+def _endpoint(name: tuple[object, ...]) -> Endpoint:
+    return str(name[0]), int(str(name[1]))

@@ -1,0 +1,157 @@
+"""The network of this host: delegates each verb to the module that knows how."""
+
+import asyncio
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal, Protocol
+
+from readycheck.failure import Failure
+from readycheck.net.address import family_of, is_address
+from readycheck.net.datagram import (
+    SO_TIMESTAMPNS,
+    SocketOptions,
+    SystemDatagrams,
+    open_socket,
+    report_errors,
+)
+from readycheck.net.interface import (
+    Capability,
+    Datagrams,
+    Endpoint,
+    NetError,
+    Resolution,
+    Stream,
+    TlsSettings,
+)
+from readycheck.net.pace import Pace
+from readycheck.net.stream import open_stream
+
+_BURST = 16  # packets that may leave back to back before the rate applies
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkOptions:
+    """Which way out, and how fast. `source` and `interface` bind every socket; `rate` is packets a second."""
+
+    source: str | None = None
+    interface: str | None = None
+    family: Literal["any", "4", "6"] = "any"
+    resolvers: tuple[Endpoint, ...] = ()
+    rate: float = 400.0
+    proxy: str | None = None
+
+
+class Lookup(Protocol):
+    """What `SystemNetwork` wants of a resolver."""
+
+    async def resolve(self, host: str, *, timeout: float) -> Resolution: ...
+
+
+class Handshake(Protocol):
+    """`readycheck.net.tls.handshake` with the trust set filled in."""
+
+    async def __call__(self, stream: Stream, settings: TlsSettings, /, *, timeout: float) -> Stream: ...
+
+
+class SystemNetwork:
+    """`Network` over this host's sockets; every datagram and connection counts against one pace."""
+
+    def __init__(self, options: NetworkOptions, resolver: Lookup, handshake: Handshake) -> None:
+        self.options = options
+        self._resolver = resolver
+        self._handshake = handshake
+        self._pace = Pace(options.rate, _BURST)
+
+    async def resolve(self, host: str, *, timeout: float) -> Resolution:
+        """The addresses of `host` in the families in use; an address is its own answer."""
+        if is_address(host):
+            return Resolution((host,), "literal")
+        found = await self._resolver.resolve(host, timeout=timeout)
+        usable = tuple(address for address in found.addresses if self._in_use(address))
+        if not usable:
+            detail = f"{host} has no IPv{self.options.family} address"
+            raise NetError(Failure.DNS_NO_ANSWER, detail, {**found.facts, "server": found.server})
+        return replace(found, addresses=usable)
+
+    async def connect(
+        self, to: Endpoint, *, timeout: float, ttl: int | None = None, source_port: int = 0
+    ) -> Stream:
+        """Open a TCP connection; the wait for the pace is not part of the timeout."""
+        await self._pace.take()
+        return await open_stream(
+            to,
+            timeout=timeout,
+            ttl=ttl,
+            source_port=source_port,
+            source=self._source(family_of(to[0])),
+            interface=self.options.interface,
+        )
+
+    async def start_tls(self, stream: Stream, settings: TlsSettings, *, timeout: float) -> Stream:
+        return await self._handshake(stream, settings, timeout=timeout)
+
+    async def open_datagram(
+        self, *, family: int = 4, ttl: int | None = None, tos: int = 0, source_port: int = 0
+    ) -> Datagrams:
+        options = SocketOptions(
+            family=family,
+            ttl=ttl,
+            tos=tos,
+            source=self._source(family),
+            source_port=source_port,
+            interface=self.options.interface,
+        )
+        return SystemDatagrams(options, self._pace)
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    def now_ns(self) -> int:
+        return time.time_ns()
+
+    def resolvers(self) -> Sequence[Endpoint]:
+        return self.options.resolvers
+
+    def capabilities(self) -> frozenset[Capability]:
+        """Found by trying, once."""
+        return self._capabilities
+
+    @cached_property
+    def _capabilities(self) -> frozenset[Capability]:
+        return detect_capabilities()
+
+    def _in_use(self, address: str) -> bool:
+        return self.options.family == "any" or str(family_of(address)) == self.options.family
+
+    def _source(self, family: int) -> str | None:
+        source = self.options.source
+        return source if source is not None and family_of(source) == family else None
+
+
+def detect_capabilities() -> frozenset[Capability]:
+    """Try each thing on a socket that sends nothing."""
+    found = {Capability.RAW_SOCKETS} if _may_open_raw_sockets() else set()
+    with suppress(NetError), open_socket(socket.SOCK_DGRAM, SocketOptions(ttl=1)) as sock:
+        if sys.platform != "win32":
+            found.add(Capability.HOP_LIMIT)
+        if sys.platform == "linux":
+            with suppress(OSError):
+                report_errors(sock)
+                found.add(Capability.ICMP_ERRORS)
+            with suppress(OSError):
+                sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+                found.add(Capability.KERNEL_TIMESTAMPS)
+    return frozenset(found)
+
+
+def _may_open_raw_sockets() -> bool:
+    try:
+        socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP).close()
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,253 @@
+"""TLS by hand: OpenSSL over memory, so that phases are exact and the chain is seen even when it fails."""
+
+import asyncio
+import ssl
+import warnings
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from readycheck.failure import Failure
+from readycheck.net.certificate import cleaned
+from readycheck.net.chain import assess_chain
+from readycheck.net.interface import Endpoint, NetError, Stream, TlsFacts, TlsSettings
+from readycheck.net.tls_failure import greeting_failure, looks_like_tls
+from readycheck.net.trust import TrustStore
+
+_CHUNK = 16384
+_MAX_HANDSHAKE_BYTES = 256 << 10
+_ALERT, _HANDSHAKE, _CERTIFICATE_REQUEST = 21, 22, 13
+_FATAL = b"\2"
+_Result = TypeVar("_Result")
+_VERSIONS = {
+    "1.0": ssl.TLSVersion.TLSv1,
+    "1.1": ssl.TLSVersion.TLSv1_1,
+    "1.2": ssl.TLSVersion.TLSv1_2,
+    "1.3": ssl.TLSVersion.TLSv1_3,
+}
+
+
+async def handshake(stream: Stream, settings: TlsSettings, trust: TrustStore, *, timeout: float) -> Stream:
+    """Greet on `stream`, which stays the caller's to close when this fails.
+
+    A server of TLS 1.3 that wants a client certificate says so only at the first read of the result.
+    """
+    secured = _prepare(stream, settings)
+    await secured.greet(timeout)
+    facts = secured.learn(settings, trust)
+    if settings.verify and facts.trust_failure is not None:
+        raise NetError(facts.trust_failure, _issued(facts), {"tls": asdict(facts)})
+    if settings.verify and facts.name_matches is False:
+        detail = f"the certificate is not for {settings.verify_name}"
+        raise NetError(Failure.CERTIFICATE_NAME_MISMATCH, detail, {"tls": asdict(facts)})
+    return secured
+
+
+@dataclass(slots=True)
+class _Heard:
+    """What OpenSSL's message callback tells, which no public interface does."""
+
+    alert: int | None = None
+    certificate_requested: bool = False
+
+    def __call__(
+        self, _conn: object, direction: str, _version: int, content: int, kind: int, data: bytes
+    ) -> None:
+        if direction == "read" and content == _ALERT and data[:1] == _FATAL:
+            self.alert = int(kind)
+        elif direction == "read" and content == _HANDSHAKE and kind == _CERTIFICATE_REQUEST:
+            self.certificate_requested = True
+
+
+class TlsStream:
+    """`Stream` over another one."""
+
+    def __init__(self, stream: Stream, context: ssl.SSLContext, server_name: str | None) -> None:
+        self.tls: TlsFacts | None = None
+        self._stream = stream
+        self._heard = _listen(context)
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._session = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
+        self._sending = asyncio.Lock()
+        self._first = b""
+        self._received = 0
+        self._sent = 0
+
+    @property
+    def local(self) -> Endpoint:
+        return self._stream.local
+
+    @property
+    def peer(self) -> Endpoint:
+        return self._stream.peer
+
+    async def greet(self, timeout: float) -> None:
+        """The handshake, with a failure for each way in which it can end."""
+        deadline = _now() + timeout
+        try:
+            await self._drive(self._session.do_handshake, deadline, self._fill_greeting)
+            await self._flush(deadline)
+        except NetError as error:
+            error.facts.update(received_bytes=self._received)
+            raise
+        except ssl.SSLError as error:
+            told = self._told(error)
+            if self._sent:
+                with suppress(NetError):  # let the server know why; it may be gone
+                    await self._flush(deadline)
+            raise told from error
+
+    def learn(self, settings: TlsSettings, trust: TrustStore) -> TlsFacts:
+        """Keep and return what the handshake showed."""
+        found = assess_chain(
+            _presented(self._session), trust, verify_name=settings.verify_name, now=datetime.now(UTC)
+        )
+        cipher = self._session.cipher()
+        self.tls = TlsFacts(
+            version=self._session.version() or "",
+            cipher=cipher[0] if cipher else "",
+            alpn=self._session.selected_alpn_protocol(),
+            chain=found.chain,
+            pins=found.pins,
+            anchor=found.anchor,
+            trust_failure=found.trust_failure,
+            name_matches=found.name_matches,
+            expires_days=found.expires_days,
+            client_certificate_requested=self._heard.certificate_requested,
+        )
+        return self.tls
+
+    async def read(self, limit: int, *, timeout: float) -> bytes:
+        """Up to `limit` bytes; empty at the end of the stream."""
+        try:
+            return await self._drive(lambda: self._session.read(limit), _now() + timeout, self._fill)
+        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+            return b""
+        except ssl.SSLError as error:
+            raise self._told(error) from error
+
+    async def write(self, data: bytes, *, timeout: float) -> None:
+        deadline = _now() + timeout
+        left = memoryview(data)
+        try:
+            while left:
+                left = left[self._session.write(left) :]
+                await self._flush(deadline)
+        except ssl.SSLError as error:
+            raise self._told(error) from error
+
+    def tcp_rtt_ms(self) -> float | None:
+        """What the connection below knows of its round trip."""
+        measured: Callable[[], float | None] = getattr(self._stream, "tcp_rtt_ms", lambda: None)
+        return measured()
+
+    def close(self) -> None:
+        self._stream.close()
+
+    async def _drive(
+        self, act: Callable[[], _Result], deadline: float, fill: Callable[[float], Awaitable[None]]
+    ) -> _Result:
+        while True:
+            try:
+                return act()
+            except ssl.SSLWantReadError:
+                await self._flush(deadline)
+                await fill(deadline)
+
+    async def _fill_greeting(self, deadline: float) -> None:
+        await self._fill(deadline)
+        if self._incoming.eof:
+            raise NetError(Failure.CONNECTION_CLOSED, "closed in the handshake", self._facts())
+        if not looks_like_tls(self._first):
+            said = cleaned(self._first.decode("latin-1"))
+            raise NetError(Failure.TLS_NOT_TLS, f"the server said {said!r}", {"said": said})
+        if self._received > _MAX_HANDSHAKE_BYTES:
+            raise NetError(Failure.PROTOCOL_ERROR, "the handshake is too long", self._facts())
+
+    async def _fill(self, deadline: float) -> None:
+        data = await self._stream.read(_CHUNK, timeout=_left(deadline))
+        self._first = self._first or data[:60]
+        self._received += len(data)
+        if data:
+            self._incoming.write(data)
+        else:
+            self._incoming.write_eof()
+
+    async def _flush(self, deadline: float) -> None:
+        async with self._sending:  # records must leave in the order in which they were made
+            if data := self._outgoing.read():
+                await self._stream.write(data, timeout=_left(deadline))
+                self._sent += len(data)
+
+    def _told(self, error: Exception) -> NetError:
+        if not self._sent:
+            return NetError(Failure.TLS_LOCAL, cleaned(str(error)))
+        failure, detail = greeting_failure(error, self._heard.alert)
+        return NetError(failure, detail, self._facts())
+
+    def _facts(self) -> dict[str, Any]:
+        return {"alert": self._heard.alert, "client_certificate_requested": self._heard.certificate_requested}
+
+
+def _prepare(stream: Stream, settings: TlsSettings) -> TlsStream:
+    try:
+        return TlsStream(stream, _context(settings), settings.server_name or None)
+    except (ssl.SSLError, ValueError, KeyError) as error:
+        raise NetError(Failure.TLS_LOCAL, f"OpenSSL refuses: {cleaned(str(error))}") from error
+
+
+def _context(settings: TlsSettings) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE  # we judge the chain ourselves, and see it whatever it is
+    old = settings.minimum in ("1.0", "1.1")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # old versions are what is measured
+        context.minimum_version = _VERSIONS[settings.minimum]
+        context.maximum_version = _VERSIONS[settings.maximum]
+    if settings.cipher_suites or old:
+        suites = ":".join(settings.cipher_suites) or "DEFAULT"
+        context.set_ciphers(f"{suites}:@SECLEVEL=0" if old else suites)
+    if settings.alpn:
+        context.set_alpn_protocols(settings.alpn)
+    return context
+
+
+def _listen(context: ssl.SSLContext) -> _Heard:
+    heard = _Heard()
+    with suppress(AttributeError, TypeError, ValueError):  # private: without it these facts are missing
+        context._msg_callback = heard  # type: ignore[attr-defined]
+    return heard
+
+
+def _presented(session: ssl.SSLObject) -> list[bytes]:
+    public = getattr(session, "get_unverified_chain", None)  # 3.13
+    if public is not None:
+        return list(public())
+    with suppress(AttributeError, ImportError):
+        from _ssl import ENCODING_DER
+
+        chain = session._sslobj.get_unverified_chain()  # type: ignore[attr-defined]
+        return [one.public_bytes(ENCODING_DER) for one in chain or ()]
+    leaf = session.getpeercert(binary_form=True)
+    return [leaf] if leaf else []
+
+
+def _issued(facts: TlsFacts) -> str:
+    if not facts.chain:
+        return "no usable certificate"
+    leaf = facts.chain[0]
+    return f"{leaf.subject}, issued by {leaf.issuer}, valid until {leaf.not_after}"
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _left(deadline: float) -> float:
+    left = deadline - _now()
+    if left <= 0:
+        raise NetError(Failure.TIMED_OUT, "the TLS peer is too slow")
+    return left

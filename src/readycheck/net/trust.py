@@ -1,0 +1,177 @@
+"""The trust set of a run: the public bundle, and what `--trust-roots` adds to it."""
+
+import re
+import ssl
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+from cryptography import x509
+
+from readycheck.errors import UsageError
+from readycheck.net.certificate import (
+    Certificate,
+    cleaned,
+    examine,
+    fingerprint,
+    read_certificate,
+    spki_pin,
+    told,
+    unwarned,
+)
+
+_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----")
+_MAX_BUNDLE_BYTES = 4 << 20
+_MAX_ROOTS = 256
+_MAX_LOCAL_FILES = 4096
+_ANCHOR_DIRS = (
+    "/etc/ssl/certs",
+    "/etc/pki/tls/certs",
+    "/etc/pki/ca-trust/source/anchors",
+    "/etc/pki/ca-trust/extracted/pem",
+    "/usr/local/share/ca-certificates",
+)
+_ANCHOR_FILE = re.compile(r".*\.(pem|crt|cer|\d+)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class TrustStore:
+    """Anchors. `accepted_pins` and `fingerprints` (SHA-256) are those of the `--trust-roots` alone."""
+
+    anchors: tuple[x509.Certificate, ...]
+    accepted_pins: frozenset[str] = frozenset()
+    fingerprints: tuple[str, ...] = ()
+    _by_subject: Mapping[bytes, tuple[x509.Certificate, ...]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        index: dict[bytes, tuple[x509.Certificate, ...]] = {}
+        with unwarned():
+            for anchor in self.anchors:
+                subject = anchor.subject.public_bytes()
+                index[subject] = (*index.get(subject, ()), anchor)
+        object.__setattr__(self, "_by_subject", index)
+
+    def named(self, subject: bytes) -> tuple[Certificate, ...]:
+        """The anchors of this subject; only those are looked into further."""
+        return tuple(map(examine, self._by_subject.get(subject, ())))
+
+
+def load_trust(roots_files: Sequence[Path] = ()) -> TrustStore:
+    """The public bundle and the authorities in `roots_files`, which must not be locally installed ones."""
+    public = public_anchors()
+    given = [root for file in roots_files for root in _read_roots(file)]
+    if given:
+        _refuse_installed(given, public)
+    return TrustStore(
+        anchors=(*public, *(root.parsed for _, root in given)),
+        accepted_pins=frozenset(root.pin for _, root in given),
+        fingerprints=tuple(dict.fromkeys(root.fingerprint.hex() for _, root in given)),
+    )
+
+
+def public_anchors() -> tuple[x509.Certificate, ...]:
+    """The public bundle."""
+    import certifi
+
+    return tuple(_parse(_pem_blocks(Path(certifi.where()).read_bytes())))
+
+
+def installed_pins(public: Iterable[x509.Certificate]) -> frozenset[str]:
+    """The keys of trust anchors that this host has and the public bundle lacks."""
+    found: set[str] = set()
+    for anchor in _installed_anchors():
+        with suppress(ValueError), unwarned():
+            found.add(spki_pin(anchor))
+    return frozenset(found) - {spki_pin(anchor) for anchor in public}
+
+
+def _refuse_installed(given: Iterable[tuple[Path, Certificate]], public: Iterable[x509.Certificate]) -> None:
+    installed = installed_pins(public)
+    for file, root in given:
+        if root.pin in installed:
+            raise _unusable(
+                file,
+                f"{told(root.parsed.subject)} is a trust anchor of this host that no public bundle has, "
+                "as an inspecting proxy's would be",
+            )
+
+
+def _read_roots(file: Path) -> list[tuple[Path, Certificate]]:
+    blocks = _pem_blocks(_read_bundle(file))
+    if not blocks:
+        raise _unusable(file, "holds no PEM certificate")
+    if len(blocks) > _MAX_ROOTS:
+        raise _unusable(file, f"holds more than {_MAX_ROOTS} certificates")
+    return [(file, _authority(file, number, block)) for number, block in enumerate(blocks, 1)]
+
+
+def _read_bundle(file: Path) -> bytes:
+    try:
+        with file.open("rb") as opened:
+            content = opened.read(_MAX_BUNDLE_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "not a usable file name"
+        raise _unusable(file, f"cannot be read: {reason}") from error
+    if not content.strip():
+        raise _unusable(file, "is empty")
+    if len(content) > _MAX_BUNDLE_BYTES:
+        raise _unusable(file, "is too large for a file of certificates")
+    return content
+
+
+def _authority(file: Path, number: int, block: bytes) -> Certificate:
+    with suppress(ValueError):
+        found = read_certificate(ssl.PEM_cert_to_DER_cert(block.decode()))
+        if found is not None and found.is_ca:
+            return found
+        if found is not None:
+            raise _unusable(file, f"{told(found.parsed.subject)} is not a certificate authority")
+    raise _unusable(file, f"certificate {number} is damaged")
+
+
+def _unusable(file: Path, why: str) -> UsageError:
+    return UsageError(f"--trust-roots {cleaned(str(file))}: {why}")
+
+
+def _installed_anchors() -> Iterator[x509.Certificate]:
+    context = ssl.create_default_context()
+    seen: set[bytes] = set()
+    # The context reads certificate folders on demand only, so that it does not list what is in them.
+    for anchor in (*_parse_der(context.get_ca_certs(binary_form=True)), *_parse(_blocks_in_folders())):
+        if fingerprint(anchor) not in seen:
+            seen.add(fingerprint(anchor))
+            yield anchor
+
+
+def _blocks_in_folders() -> Iterator[bytes]:
+    paths = ssl.get_default_verify_paths()
+    folders = dict.fromkeys(filter(None, (paths.capath, paths.openssl_capath, *_ANCHOR_DIRS)))
+    files = (file for folder in folders for file in _files(Path(folder)))
+    for file in {file.resolve() for file in islice(files, _MAX_LOCAL_FILES)}:
+        with suppress(OSError), file.open("rb") as opened:
+            yield from _pem_blocks(opened.read(_MAX_BUNDLE_BYTES))
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    with suppress(OSError):
+        yield from (
+            file for file in folder.rglob("*") if _ANCHOR_FILE.fullmatch(file.name) and file.is_file()
+        )
+
+
+def _pem_blocks(content: bytes) -> list[bytes]:
+    return _PEM.findall(content)
+
+
+def _parse(blocks: Iterable[bytes]) -> Iterator[x509.Certificate]:
+    for block in blocks:
+        with suppress(ValueError), unwarned():  # one that a newer parser refuses must not cost the others
+            yield x509.load_pem_x509_certificate(block)
+
+
+def _parse_der(certificates: Iterable[bytes]) -> Iterator[x509.Certificate]:
+    for der in certificates:
+        with suppress(ValueError), unwarned():
+            yield x509.load_der_x509_certificate(der)

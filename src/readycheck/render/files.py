@@ -1,0 +1,63 @@
+"""Files that are written whole or not at all."""
+
+import contextlib
+import errno
+import os
+import stat
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from readycheck.errors import UsageError
+
+
+def write_beside(path: str | Path, text: str) -> None:
+    """Write beside and rename. A device or a pipe is written straight: a rename would replace it."""
+    with _named(path):
+        target = Path(os.path.realpath(path))
+        if _is_special(target):
+            target.write_bytes(text.encode("utf-8", "replace"))
+            return
+        beside = _beside(target)
+        try:
+            beside.write_bytes(text.encode("utf-8", "replace"))
+            beside.replace(target)
+        finally:
+            beside.unlink(missing_ok=True)
+
+
+def refuse_unwritable(path: str | Path) -> None:
+    """Find out before the run what would go wrong after it; leaves nothing behind."""
+    with _named(path):
+        target = Path(os.path.realpath(path))
+        if _is_special(target):
+            return
+        beside = _beside(target)
+        try:
+            beside.touch(exist_ok=False)
+        finally:
+            beside.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _named(path: str | Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise UsageError(f"--output {path}: {reason}") from None
+
+
+def _beside(target: Path) -> Path:
+    return target.with_name(f".{target.name[:40]}.{uuid.uuid4().hex[:8]}.part")
+
+
+def _is_special(target: Path) -> bool:
+    """A device, pipe or socket. A directory is refused here, before anything is written."""
+    try:
+        mode = target.stat().st_mode
+    except FileNotFoundError:
+        return False
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "is a directory")
+    return not stat.S_ISREG(mode)

@@ -1,0 +1,222 @@
+"""The report for a terminal, or for a pipe: what a firewall administrator needs, in that order."""
+
+from dataclasses import dataclass
+from io import StringIO
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from readycheck.diagnose.finding import Severity
+from readycheck.render import surroundings, wording
+from readycheck.render.clean import clean
+from readycheck.verdict import Judgement, Readiness
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rich.console import RenderableType
+
+    from readycheck.diagnose.finding import Finding
+    from readycheck.report import CheckReport, Report, RequirementReport
+
+WIDE = 110
+NARROWEST = 40
+_GLYPHS = {
+    Judgement.PASS: ("✓", "+", "green"),
+    Judgement.WARN: ("!", "!", "yellow"),
+    Judgement.FAIL: ("✗", "x", "bold red"),
+    Judgement.INCONCLUSIVE: ("?", "?", "cyan"),
+    Judgement.SKIPPED: ("-", "-", "dim"),
+}
+_VERDICTS = {
+    Readiness.READY: "bold green",
+    Readiness.WARNINGS: "bold yellow",
+    Readiness.NOT_READY: "bold red",
+    Readiness.UNKNOWN: "bold cyan",
+}
+_SEVERITIES = {Severity.BLOCKING: "bold red", Severity.DEGRADING: "bold yellow", Severity.NOTE: "bold"}
+
+
+def render(report: "Report", *, width: int = 80, colour: bool = False, verbose: bool = False) -> str:
+    """The report as text. Without `colour` there are no escape codes and only ASCII of our own."""
+    sheet = _Sheet(report, _console(max(width, NARROWEST), colour), colour, verbose)
+    sheet.write()
+    text: str = sheet.console.file.getvalue()  # type: ignore[attr-defined]
+    return text if colour else "".join(f"{line.rstrip()}\n" for line in text.splitlines())
+
+
+def _console(width: int, colour: bool) -> Console:
+    """A console that looks at nothing but its arguments: no environment, no terminal."""
+    return Console(
+        file=StringIO(),
+        width=width,
+        height=100,
+        force_terminal=colour,
+        color_system="standard" if colour else None,
+        no_color=not colour,
+        markup=False,
+        highlight=False,
+        emoji=False,
+        legacy_windows=False,
+        _environ={},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Sheet:
+    """One rendering; each method writes a section."""
+
+    report: "Report"
+    console: Console
+    colour: bool
+    verbose: bool
+
+    def write(self) -> None:
+        self._headline()
+        self._findings()
+        self._requirements()
+        self._areas()
+        self._untestable()
+        self._environment()
+        self._more()
+
+    def _headline(self) -> None:
+        word, sentence = wording.headline(self.report)
+        self._line(Text.assemble((word, _VERDICTS[self.report.verdict]), f": {sentence}"))
+        self._line(Text(wording.score_line(self.report)))
+        if self.report.score.because:
+            self._line(Text(clean(self.report.score.because), style="dim"))
+        self._pairs(wording.run_facts(self.report))
+
+    def _findings(self) -> None:
+        findings = self.report.findings
+        self._title(f"Findings ({len(findings)})" if findings else "Findings")
+        if not findings:
+            self._line(Text("none: no cause of trouble was found"))
+        for index, finding in enumerate(findings, start=1):
+            self._finding(index, finding)
+
+    def _finding(self, index: int, finding: "Finding") -> None:
+        severity = (finding.severity.value.upper(), _SEVERITIES[finding.severity])
+        cause = (clean(finding.cause, 60), "bold")
+        self._line(Text.assemble(f"{index}. ", severity, " ", cause, f" ({wording.place_line(finding)})"))
+        self._indented(Text(clean(finding.summary)))
+        few = 1000 if self.verbose else 6
+        pairs = [("remedy", clean(finding.remedy, 1000)), ("affects", wording.listed(finding.affects, few))]
+        pairs.append(("explains", wording.listed(finding.explains, 20)))
+        pairs.append(("evidence", wording.listed(finding.evidence, few) if self.verbose else ""))
+        self._pairs(((label, clean(text, 4000)) for label, text in pairs if text), indent=3)
+
+    def _requirements(self) -> None:
+        counted = [f"{n} {status.value}" for status, n in wording.counts(self.report).items() if n]
+        self._title(f"Requirements ({', '.join(counted) or 'none testable from here'})")
+        for group in wording.groups(self.report):
+            if group.requirements:
+                self._line(Text(group.area.value, style="bold underline" if self.colour else ""))
+                self._group(group.requirements)
+
+    def _group(self, requirements: "Iterable[RequirementReport]") -> None:
+        wide = self.console.width >= WIDE
+        table = self._grid(14, *((None, 3), (None, 3), (None, 2)) if wide else ((None, 1),))
+        for requirement in requirements:
+            cells = self._requirement(requirement)
+            table.add_row(self._status(requirement.status), *(cells if wide else [_stack(cells)]))
+            if self.verbose:
+                self._checks(table, requirement)
+        self.console.print(table)
+
+    def _requirement(self, requirement: "RequirementReport") -> list[Text]:
+        strength = wording.STRENGTHS[requirement.strength]
+        tags = [requirement.importance.value, strength]
+        if self.verbose:
+            tags.append(wording.margin(requirement.margin))
+        title = Text(clean(requirement.title, 200))
+        because = Text(clean(requirement.because), style="" if requirement.status is Judgement.FAIL else "dim")
+        source = wording.short_citation(requirement.source)
+        tail = Text(f"{', '.join(tag for tag in tags if tag)} [{source}]", style="dim")
+        return [title, because, tail]
+
+    def _checks(self, table: Table, requirement: "RequirementReport") -> None:
+        wanted = set(requirement.checks)
+        for check in (c for c in self.report.checks if c.id in wanted):
+            text = Text.assemble(self._status(check.status), " ", _check_line(check), overflow="fold")
+            table.add_row("", text, *([""] * (len(table.columns) - 2)))
+
+    def _areas(self) -> None:
+        self._title("Scores by area")
+        table = self._grid(None, (None, None), (None, None), (None, None))
+        for area in self.report.score.areas:
+            value = "not measured" if area.score is None else f"{area.score:.0f} of 100"
+            coverage = f"coverage {wording.share(area.confidence_ratio)}"
+            table.add_row(area.name.value, value, coverage, f"weight {area.weight:g}")
+        self.console.print(table)
+
+    def _untestable(self) -> None:
+        found = wording.untestable(self.report)
+        if not found:
+            return
+        total = sum(len(some) for some in found.values())
+        ratio = wording.share(self.report.score.untestable_ratio)
+        self._title(f"Not testable from here ({total}; {ratio} of the weight)")
+        for because, requirements in found.items():
+            names = wording.listed((clean(r.id, 80) for r in requirements), 1000 if self.verbose else 4)
+            self._line(Text(f"- {names}: {clean(because, 200)}"), hang=2)
+
+    def _environment(self) -> None:
+        self._title("Measured from")
+        self._pairs(surroundings.facts(self.report.environment))
+
+    def _more(self) -> None:
+        self.console.print()
+        if not self.verbose:
+            self._line(Text("-v shows every check with its margin", style="dim"))
+        self._line(Text("-f json has all the evidence; 'readycheck explain CAUSE' says more", style="dim"))
+
+    def _title(self, text: str) -> None:
+        self.console.print()
+        self._line(Text(text.upper() if not self.colour else text, style="bold"))
+
+    def _line(self, text: Text, hang: int = 3) -> None:
+        """A paragraph whose further lines are indented."""
+        text.overflow = "fold"
+        first, *rest = text.wrap(self.console, self.console.width)
+        self.console.print(first)
+        if rest:
+            remaining = Text(" ").join(rest)
+            self._indented(remaining, hang)
+
+    def _indented(self, text: Text, indent: int = 3) -> None:
+        text.overflow = "fold"
+        self.console.print(Padding(text, (0, 0, 0, indent)))
+
+    def _pairs(self, pairs: "Iterable[tuple[str, str]]", indent: int = 0) -> None:
+        table = self._grid(None, (None, 1))
+        for label, text in pairs:
+            table.add_row(Text(label, style="dim"), Text(text, overflow="fold"))
+        self.console.print(Padding(table, (0, 0, 0, indent)) if indent else table)
+
+    def _grid(self, first: int | None, *columns: tuple[int | None, int | None]) -> Table:
+        table = Table.grid(padding=(0, 2, 0, 0), expand=any(ratio for _, ratio in columns))
+        table.add_column(width=first, no_wrap=True, overflow="fold")
+        for width, ratio in columns:
+            table.add_column(width=width, ratio=ratio, overflow="fold")
+        return table
+
+    def _status(self, status: Judgement) -> Text:
+        rich, plain, style = _GLYPHS[status]
+        return Text(f"{rich if self.colour else plain} {status.value}", style=style)
+
+
+def _stack(cells: "Iterable[Text]") -> "RenderableType":
+    return Text("\n", overflow="fold").join(cells)
+
+
+def _check_line(check: "CheckReport") -> str:
+    failed = f"{check.failure.value} at {check.step.value if check.step else 'several steps'}: "
+    reason = f"{failed if check.failure else ''}{clean(check.because)}"
+    numbers = wording.metrics(check)
+    tail = f"; {numbers}" if numbers else ""
+    return f"{wording.subject(check)}: {reason} ({wording.duration(check.duration_ms)}{tail})"

@@ -1,0 +1,106 @@
+"""One stand-in world, complete and serialisable: what the processes of the twin are told."""
+
+import dataclasses
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Network
+from typing import Any
+
+from readycheck.twin.population import alive, living
+from readycheck.twin.rules import Range, Rule
+
+RESOLVER = "203.0.113.53"
+"""The ISP's name server, beyond the site's edge."""
+
+
+class Chain(StrEnum):
+    """What a server presents: the good chain, or one with one thing wrong."""
+
+    GOOD = "good"
+    STRANGER = "stranger"
+    INSPECTED = "inspected"
+    EXPIRED = "expired"
+    INCOMPLETE = "incomplete"
+    MISNAMED = "misnamed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Faults:
+    """What is wrong with the servers.
+
+    `chains` has the TCP ports that do not present the good one; `closed` ports refuse; `misnamed` hosts
+    present a certificate of somebody else; `rewritten` is the address given for names that do not exist,
+    and the names in `filtered` are said not to.
+    """
+
+    chains: Mapping[int, Chain] = field(default_factory=dict)
+    misnamed: tuple[str, ...] = ()
+    old_tls: bool = False
+    closed: tuple[int, ...] = ()
+    sip_silent: bool = False
+    clock_skew_s: float = 0.0
+    rewritten: str = ""
+    filtered: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blueprint:
+    """`ratio` of the addresses of `networks` are alive by `seed`, and so is every named address.
+
+    `echo` are the UDP ports that send back what they get.
+    """
+
+    networks: tuple[str, ...]
+    addresses: Mapping[str, str]
+    literals: tuple[str, ...]
+    tcp: tuple[Range, ...]
+    udp: tuple[Range, ...]
+    echo: tuple[Range, ...]
+    sip: tuple[int, ...]
+    mutual: tuple[int, ...]
+    seed: int
+    ratio: float
+    rules: tuple[Rule, ...] = ()
+    faults: Faults = field(default_factory=Faults)
+    carrier_nat: bool = False
+    delay_ms: float = 0.0
+
+    def population(self) -> Iterator[str]:
+        """Every address that answers, the resolver included."""
+        yield RESOLVER
+        named = {*self.addresses.values(), *self.literals}
+        yield from sorted(named)
+        for network in self.networks:
+            yield from (a for a in living(network, self.seed, self.ratio) if a not in named)
+
+    def answers(self, address: str) -> bool:
+        """Whether an address is one of the population."""
+        if address == RESOLVER or address in self.literals or address in self.addresses.values():
+            return True
+        homes = [n for n in map(IPv4Network, self.networks) if IPv4Address(address) in n]
+        named = any(network.num_addresses == 1 for network in homes)
+        return named or (bool(homes) and alive(address, self.seed, self.ratio))
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Blueprint":
+        fields: dict[str, Any] = _tuples(json.loads(text))
+        faults = fields.pop("faults")
+        chains = {int(port): Chain(chain) for port, chain in faults.pop("chains").items()}
+        return cls(
+            rules=tuple(Rule(**rule) for rule in fields.pop("rules")),
+            faults=Faults(chains=chains, **faults),
+            **fields,
+        )
+
+
+def _tuples(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(map(_tuples, value))
+    if isinstance(value, dict):
+        return {key: _tuples(item) for key, item in value.items()}
+    return value

@@ -1,0 +1,160 @@
+"""`python -m readycheck.twin.inside PARENT ORDERS CONTROL STATUS`: the first process of a stand-in world.
+
+It becomes root of namespaces of its own, builds the row of routers, starts the cloud's servers and then the
+agent, and ends with the agent's exit status. Everything below it dies with it. The last three arguments are
+descriptors: what to do, signals for the agent, and where to write why it could not be done.
+"""
+
+import dataclasses
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from readycheck.twin import build, isolation, kernel, topology
+from readycheck.twin.blueprint import Blueprint
+from readycheck.twin.certificates import ROOT_FILE
+
+UNKNOWN = 3
+READY_S = 15.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Orders:
+    """What to run in the client, and in which world."""
+
+    blueprint: str
+    agent: tuple[str, ...]
+    raw: bool = False
+    edge_rules: str | None = None
+    nftables: bool = True
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self))
+
+
+def main(arguments: Sequence[str]) -> int:
+    if list(arguments) == ["--check"]:
+        return _check()
+    parent, orders, control, status = map(int, arguments)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    kernel.die_with(parent)
+    try:
+        return _enter(orders, control)
+    except (OSError, build.BuildError) as error:
+        told = {"reason": str(error), "usage": getattr(error, "usage", False)}
+        os.write(status, json.dumps(told).encode())
+        return UNKNOWN
+
+
+def _check() -> int:
+    try:
+        build.prove()
+    except (OSError, build.BuildError) as error:
+        sys.stderr.write(f"{error}\n")
+        return UNKNOWN
+    return 0
+
+
+def _enter(orders: int, control: int) -> int:
+    """Live in a child, because a new PID namespace begins with the next process."""
+    kernel.enter_user_world()
+    own = os.getpid()
+    child = os.fork()
+    if child:
+        os.close(control)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    kernel.die_with(own)
+    with open(orders, encoding="utf-8") as file:
+        return _live(Orders(**json.load(file)), control)
+
+
+def _live(orders: Orders, control: int) -> int:
+    """Build, run the agent, and watch both; returns the agent's exit status."""
+    blueprint = Blueprint.from_json(orders.blueprint)
+    row = build.make_namespaces()
+    row.enter(topology.CLIENT)
+    isolation.show_own_system()
+    folder = isolation.private_folder()
+    isolation.hide_host(folder)
+    cloud = _start_cloud(row, blueprint, folder)
+    ends = build.connect(row, blueprint, edge_rules=orders.edge_rules, nftables=orders.nftables)
+    if ends:
+        _start_wire(ends, blueprint.delay_ms)
+    _await_ready(cloud)
+    row.enter(topology.CLIENT)
+    with _start_agent(orders, row.inode(topology.CLIENT), folder) as agent:
+        return _watch(agent, cloud, control)
+
+
+def _start_cloud(row: build.Row, blueprint: Blueprint, folder: Path) -> subprocess.Popen[bytes]:
+    """Start the servers early: they read their libraries while the network is being built."""
+    row.enter(topology.CLOUD)
+    command = [sys.executable, "-m", "readycheck.twin.cloud", str(folder)]
+    cloud = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert cloud.stdin is not None
+    cloud.stdin.write(blueprint.to_json().encode() + b"\n")
+    cloud.stdin.flush()
+    return cloud
+
+
+def _start_wire(ends: tuple[int, ...], delay_ms: float) -> None:
+    command = [sys.executable, "-m", "readycheck.twin.slow", *map(str, ends), str(delay_ms / 2)]
+    subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=ends)
+    for end in ends:
+        os.close(end)
+
+
+def _await_ready(cloud: subprocess.Popen[bytes]) -> None:
+    assert cloud.stdout is not None
+    readable, _, _ = select.select([cloud.stdout], [], [], READY_S)
+    if not readable or not cloud.stdout.readline():
+        raise build.BuildError("the stand-in servers did not start")
+
+
+def _start_agent(orders: Orders, inode: int, folder: Path) -> subprocess.Popen[bytes]:
+    environment = isolation.clean_environment() | {"READYCHECK_ONLY_NETNS": str(inode)}
+    command = [*orders.agent, "--trust-roots", str(folder / ROOT_FILE)]
+    own = os.getpid()
+
+    def prepare() -> None:
+        kernel.die_with(own)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)
+        # The agent is in the background of its terminal and may write to it all the same.
+        signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+        kernel.drop_privileges(keep_raw=orders.raw)
+
+    return subprocess.Popen(command, env=environment, preexec_fn=prepare)
+
+
+def _watch(agent: subprocess.Popen[bytes], cloud: subprocess.Popen[bytes], control: int) -> int:
+    """Wait for the agent; hand it the signals that come in as bytes. The end of `control` ends the world."""
+    poll = select.poll()
+    agent_end, cloud_end = os.pidfd_open(agent.pid), os.pidfd_open(cloud.pid)
+    for descriptor in (agent_end, cloud_end, control):
+        poll.register(descriptor, select.POLLIN)
+    while True:
+        ready = {descriptor for descriptor, _ in poll.poll()}
+        if agent_end in ready:
+            status = agent.wait()
+            return status if status >= 0 else UNKNOWN
+        if cloud_end in ready:
+            agent.kill()
+            raise build.BuildError(f"the stand-in servers ended with status {cloud.wait()}")
+        numbers = os.read(control, 16)
+        if not numbers:
+            agent.kill()
+            return UNKNOWN
+        for number in numbers:
+            agent.send_signal(number)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

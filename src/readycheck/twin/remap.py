@@ -1,0 +1,213 @@
+"""The network of the loopback world: every address of the product stands behind one listener on loopback."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Literal
+
+from readycheck.errors import UsageError
+from readycheck.failure import Failure
+from readycheck.net.interface import (
+    Capability,
+    Datagrams,
+    Endpoint,
+    IcmpReport,
+    NetError,
+    Network,
+    Received,
+    Resolution,
+    Stream,
+    TlsFacts,
+    TlsSettings,
+)
+from readycheck.twin.blueprint import RESOLVER, Blueprint
+from readycheck.twin.envelope import SIZE, pack_endpoint, unpack_endpoint
+from readycheck.twin.rules import fate
+from readycheck.twin.zone import Zone, make_zone
+
+LOOPBACK = "127.0.0.1"
+
+_UNAVAILABLE = {Capability.RAW_SOCKETS, Capability.ICMP_ERRORS, Capability.HOP_LIMIT}
+
+Outcome = Literal["pass", "drop", "reject"]
+
+
+@dataclass(frozen=True)
+class Remap:
+    """Which world is played, and the loopback ports of its listeners."""
+
+    blueprint: Blueprint
+    tcp: int
+    udp: int
+
+    @classmethod
+    def load(cls, path: Path) -> "Remap":
+        """Read a remap file; raises `UsageError`."""
+        try:
+            told = json.loads(path.read_text(encoding="utf-8"))
+            return cls(Blueprint.from_json(json.dumps(told["blueprint"])), int(told["tcp"]), int(told["udp"]))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UsageError(f"--remap {path}: {error}") from None
+
+    def to_json(self) -> str:
+        told = {"tcp": self.tcp, "udp": self.udp, "blueprint": json.loads(self.blueprint.to_json())}
+        return json.dumps(told)
+
+    @cached_property
+    def zone(self) -> Zone:
+        return make_zone(self.blueprint)
+
+    def outcome(self, transport: str, to: Endpoint) -> Outcome:
+        """What becomes of an exchange: the firewall first, then whether anything lives there."""
+        address, port = to
+        met = fate(self.blueprint.rules, transport, address, port)
+        if met:
+            return met
+        if not (self._serves(transport, port) and self.blueprint.answers(address)):
+            return "drop"
+        return "reject" if transport == "tcp" and port in self.blueprint.faults.closed else "pass"
+
+    def _serves(self, transport: str, port: int) -> bool:
+        ranges = self.blueprint.tcp if transport == "tcp" else self.blueprint.udp
+        return port == 53 or any(low <= port <= high for low, high in ranges)
+
+
+class RemappedNetwork:
+    """`Network` that translates what leaves and what comes back, and plays what stands between."""
+
+    def __init__(self, network: Network, remap: Remap) -> None:
+        self._network, self._remap = network, remap
+
+    async def resolve(self, host: str, *, timeout: float) -> Resolution:
+        if _is_address(host):
+            return Resolution((host,), "literal")
+        if self._remap.outcome("udp", (RESOLVER, 53)) != "pass":
+            await self._network.sleep(timeout)
+            raise NetError(Failure.TIMED_OUT, f"{RESOLVER} does not answer", {"server": RESOLVER})
+        address = self._remap.zone.address(host.lower().rstrip("."))
+        if address is None:
+            raise NetError(Failure.DNS_NXDOMAIN, f"{host} does not exist", {"server": RESOLVER})
+        return Resolution((address,), RESOLVER)
+
+    async def connect(
+        self, to: Endpoint, *, timeout: float, ttl: int | None = None, source_port: int = 0
+    ) -> Stream:
+        """Connect; the source port is not kept, for one listener would see it twice."""
+        _refuse_hops(ttl)
+        _refuse_ipv6(to[0])
+        outcome = self._remap.outcome("tcp", to)
+        if outcome == "drop":
+            await self._network.sleep(timeout)
+            raise NetError(Failure.TIMED_OUT, f"connecting: nothing within {timeout:g} s")
+        if outcome == "reject":
+            raise NetError(Failure.CONNECTION_REFUSED, "connecting: refused")
+        stream = await self._network.connect((LOOPBACK, self._remap.tcp), timeout=timeout)
+        try:
+            await stream.write(pack_endpoint(to), timeout=timeout)
+        except BaseException:
+            stream.close()
+            raise
+        return RemappedStream(stream, to)
+
+    async def start_tls(self, stream: Stream, settings: TlsSettings, *, timeout: float) -> Stream:
+        return await self._network.start_tls(stream, settings, timeout=timeout)
+
+    async def open_datagram(
+        self, *, family: int = 4, ttl: int | None = None, tos: int = 0, source_port: int = 0
+    ) -> Datagrams:
+        _refuse_hops(ttl)
+        if family == 6:
+            raise NetError(Failure.NETWORK_UNREACHABLE, "the loopback world has no IPv6")
+        inner = await self._network.open_datagram(family=4, tos=tos, source_port=source_port)
+        return RemappedDatagrams(inner, self._network, self._remap)
+
+    async def sleep(self, seconds: float) -> None:
+        await self._network.sleep(seconds)
+
+    def now_ns(self) -> int:
+        return self._network.now_ns()
+
+    def resolvers(self) -> Sequence[Endpoint]:
+        return ((RESOLVER, 53),)
+
+    def capabilities(self) -> frozenset[Capability]:
+        return self._network.capabilities() - _UNAVAILABLE
+
+
+class RemappedStream:
+    """A stream that says whom it was meant for."""
+
+    def __init__(self, stream: Stream, peer: Endpoint) -> None:
+        self._stream, self._peer = stream, peer
+
+    @property
+    def local(self) -> Endpoint:
+        return self._stream.local
+
+    @property
+    def peer(self) -> Endpoint:
+        return self._peer
+
+    @property
+    def tls(self) -> TlsFacts | None:
+        return self._stream.tls
+
+    async def read(self, limit: int, *, timeout: float) -> bytes:
+        return await self._stream.read(limit, timeout=timeout)
+
+    async def write(self, data: bytes, *, timeout: float) -> None:
+        await self._stream.write(data, timeout=timeout)
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+class RemappedDatagrams:
+    """A socket whose datagrams travel in an envelope that names the address they are for or from."""
+
+    def __init__(self, inner: Datagrams, network: Network, remap: Remap) -> None:
+        self._inner, self._network, self._remap = inner, network, remap
+
+    @property
+    def local(self) -> Endpoint:
+        return self._inner.local
+
+    async def send(self, payload: bytes, to: Endpoint) -> int:
+        _refuse_ipv6(to[0])
+        if self._remap.outcome("udp", to) != "pass":
+            return self._network.now_ns()
+        return await self._inner.send(pack_endpoint(to) + payload, (LOOPBACK, self._remap.udp))
+
+    async def receive(self, *, timeout: float) -> Received | IcmpReport:
+        found = await self._inner.receive(timeout=timeout)
+        if isinstance(found, IcmpReport):
+            return found
+        try:
+            source = unpack_endpoint(found.payload)
+        except ValueError as error:
+            raise NetError(Failure.PROTOCOL_ERROR, str(error)) from None
+        return Received(found.payload[SIZE:], source, found.at_ns)
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def _refuse_hops(ttl: int | None) -> None:
+    if ttl is not None:
+        raise NetError(Failure.PLATFORM, "there are no hops in the loopback world")
+
+
+def _refuse_ipv6(address: str) -> None:
+    if ":" in address:
+        raise NetError(Failure.NETWORK_UNREACHABLE, "the loopback world has no IPv6")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,269 @@
+"""The ways in which the stand-in world can be broken, and what the agent is expected to say."""
+
+import ipaddress
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from readycheck.twin.blueprint import Blueprint, Chain, Faults
+from readycheck.twin.offer import Offer
+from readycheck.twin.population import ELSEWHERE, place
+from readycheck.twin.rules import Range, Rule, Transport
+from readycheck.twin.topology import is_long
+
+_HOUR_S = 3600.0
+_REWRITTEN_TO = ELSEWHERE.replace(".0/24", ".254")
+
+
+def _no_rules(_: Offer) -> tuple[Rule, ...]:
+    return ()
+
+
+def _no_faults(_: Offer) -> Faults:
+    return Faults()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """One way to break the world: the causes and the exit status to expect, and what it does."""
+
+    name: str
+    summary: str
+    causes: tuple[str, ...] = ()
+    exit_status: int = 0
+    rules: Callable[[Offer], tuple[Rule, ...]] = _no_rules
+    faults: Callable[[Offer], Faults] = _no_faults
+    carrier_nat: bool = False
+    delay_ms: float = 0.0
+
+
+def draw(offer: Offer, scenario: Scenario, *, seed: int, ratio: float) -> Blueprint:
+    """The plan of a world in which `scenario` is the case."""
+    return Blueprint(
+        networks=offer.networks,
+        addresses=place(offer.names, seed),
+        literals=offer.literals,
+        tcp=offer.tcp,
+        udp=offer.udp,
+        echo=offer.echo,
+        sip=offer.sip,
+        mutual=offer.mutual,
+        seed=seed,
+        ratio=ratio,
+        rules=scenario.rules(offer),
+        faults=scenario.faults(offer),
+        carrier_nat=scenario.carrier_nat,
+        delay_ms=scenario.delay_ms,
+    )
+
+
+def _signalling(offer: Offer) -> tuple[Range, ...]:
+    """The one port whose loss hurts most: SIP where there is some, else the first TCP port."""
+    if offer.sip:
+        return ((offer.sip[-1], offer.sip[-1]),)
+    return offer.tcp[:1]
+
+
+def _sip_chain(chain: Chain) -> Callable[[Offer], Faults]:
+    return lambda offer: Faults(chains={port: chain for port in offer.sip or _singles(offer.tcp)})
+
+
+def _inspected(offer: Offer) -> Faults:
+    return Faults(chains={port: Chain.INSPECTED for port in _singles(offer.tcp) if port not in offer.sip})
+
+
+def _singles(ranges: tuple[Range, ...]) -> tuple[int, ...]:
+    return tuple(port for low, high in ranges if not is_long((low, high)) for port in range(low, high + 1))
+
+
+def _some_networks(offer: Offer) -> tuple[str, ...]:
+    """About a fifth of the networks that are large enough to be sampled, spread over the list."""
+    large = [n for n in offer.networks if ipaddress.ip_network(n).num_addresses >= 256] or list(
+        offer.networks
+    )
+    return tuple(large[1::5]) or tuple(large[:1])
+
+
+def _upper_half(offer: Offer) -> tuple[str, ...]:
+    largest = min(offer.networks, key=lambda n: ipaddress.ip_network(n).prefixlen)
+    return (str(list(ipaddress.ip_network(largest).subnets())[-1]),)
+
+
+def _upper_ports(offer: Offer) -> tuple[Range, ...]:
+    low, high = max(offer.echo or offer.media, key=lambda r: r[1] - r[0])
+    return (((low + high) // 2 + 1, high),)
+
+
+def _drop(transport: Transport, port: int) -> tuple[Rule, ...]:
+    return (Rule(transport=transport, ports=((port, port),)),)
+
+
+_ALL = (
+    Scenario(name="none", summary="nothing is wrong"),
+    Scenario(
+        name="udp-blocked",
+        summary="the firewall drops UDP to every media port",
+        causes=("udp-blocked",),
+        exit_status=2,
+        rules=lambda offer: (Rule(transport="udp", ports=offer.media),),
+    ),
+    Scenario(
+        name="sip-port-rejected",
+        summary="the firewall refuses TCP to the SIP port with a reset",
+        causes=("port-rejected",),
+        exit_status=2,
+        rules=lambda offer: (Rule(action="reject", transport="tcp", ports=_signalling(offer)),),
+    ),
+    Scenario(
+        name="sip-port-dropped",
+        summary="the firewall drops TCP to the SIP port without a word",
+        causes=("port-blocked",),
+        exit_status=2,
+        rules=lambda offer: (Rule(transport="tcp", ports=_signalling(offer)),),
+    ),
+    Scenario(
+        name="subnet-blocked",
+        summary="the firewall drops everything to some of the vendor's networks",
+        causes=("subnet-blocked",),
+        exit_status=2,
+        rules=lambda offer: (Rule(networks=_some_networks(offer)),),
+    ),
+    Scenario(
+        name="half-subnet-blocked",
+        summary="the firewall's list has half of the largest network only",
+        causes=("subnet-blocked",),
+        exit_status=2,
+        rules=lambda offer: (Rule(networks=_upper_half(offer)),),
+    ),
+    Scenario(
+        name="rtp-range-partial",
+        summary="the firewall drops the upper half of the widest media port range",
+        causes=("rtp-range-partial",),
+        exit_status=2,
+        rules=lambda offer: (Rule(transport="udp", ports=_upper_ports(offer)),),
+    ),
+    Scenario(
+        name="udp-return-blocked",
+        summary="media packets leave, and the firewall drops the answers",
+        causes=("udp-return-blocked",),
+        exit_status=3,
+        rules=lambda offer: (Rule(transport="udp", ports=offer.media, incoming=True),),
+    ),
+    Scenario(
+        name="icmp-filtered",
+        summary="no ICMP comes back through the firewall, so that silence cannot be told from distance",
+        exit_status=1,
+        rules=lambda _: (Rule(transport="icmp", incoming=True),),
+    ),
+    Scenario(
+        name="all-dropped",
+        summary="the firewall drops everything",
+        causes=("site-offline",),
+        exit_status=2,
+        rules=lambda _: (Rule(),),
+    ),
+    Scenario(
+        name="dns-unreachable",
+        summary="the firewall drops port 53, UDP and TCP",
+        causes=("dns-unreachable",),
+        exit_status=2,
+        rules=lambda _: _drop("udp", 53) + _drop("tcp", 53),
+    ),
+    Scenario(
+        name="dns-tcp-blocked",
+        summary="the firewall drops port 53 over TCP only",
+        causes=("dns-tcp-blocked",),
+        exit_status=1,
+        rules=lambda _: _drop("tcp", 53),
+    ),
+    Scenario(
+        name="dns-filter",
+        summary="the resolver says that the vendor's names do not exist",
+        causes=("dns-filter",),
+        exit_status=2,
+        faults=lambda offer: Faults(filtered=tuple(name for name, homes in offer.names.items() if homes)),
+    ),
+    Scenario(
+        name="dns-hijack",
+        summary="the resolver has an address for names that do not exist",
+        causes=("dns-hijack",),
+        exit_status=1,
+        faults=lambda _: Faults(rewritten=_REWRITTEN_TO),
+    ),
+    Scenario(
+        name="ntp-blocked",
+        summary="the firewall drops UDP port 123",
+        causes=("ntp-blocked",),
+        exit_status=2,
+        rules=lambda _: _drop("udp", 123),
+    ),
+    Scenario(
+        name="clock-skew",
+        summary="the time servers are an hour ahead of this machine",
+        causes=("clock-skew",),
+        exit_status=2,
+        faults=lambda _: Faults(clock_skew_s=_HOUR_S),
+    ),
+    Scenario(
+        name="certificate-untrusted",
+        summary="the SIP servers show a chain from an unknown authority",
+        causes=("certificate-untrusted",),
+        exit_status=2,
+        faults=_sip_chain(Chain.STRANGER),
+    ),
+    Scenario(
+        name="certificate-expired",
+        summary="the certificate of the SIP servers ran out yesterday",
+        causes=("certificate-expired",),
+        exit_status=2,
+        faults=_sip_chain(Chain.EXPIRED),
+    ),
+    Scenario(
+        name="certificate-chain-incomplete",
+        summary="the SIP servers do not send the intermediate certificate",
+        causes=("certificate-chain-incomplete",),
+        exit_status=2,
+        faults=_sip_chain(Chain.INCOMPLETE),
+    ),
+    Scenario(
+        name="certificate-name-mismatch",
+        summary="an HTTPS service shows the certificate of another name",
+        causes=("certificate-name-mismatch",),
+        exit_status=2,
+        faults=lambda offer: Faults(misnamed=offer.https),
+    ),
+    Scenario(
+        name="tls-inspection",
+        summary="a company authority signs the certificates of all web servers anew",
+        causes=("tls-inspection",),
+        exit_status=2,
+        faults=_inspected,
+    ),
+    Scenario(
+        name="tls-version",
+        summary="the servers speak nothing newer than TLS 1.1",
+        causes=("tls-version",),
+        exit_status=2,
+        faults=lambda _: Faults(old_tls=True),
+    ),
+    Scenario(
+        name="service-down",
+        summary="the vendor's SIP servers refuse connections, and the way to them is open",
+        causes=("service-down",),
+        exit_status=2,
+        faults=lambda offer: Faults(closed=offer.sip or _singles(offer.tcp[:1])),
+    ),
+    Scenario(
+        name="sip-silent",
+        summary="the SIP servers complete the handshake and ignore OPTIONS",
+        faults=lambda _: Faults(sip_silent=True),
+    ),
+    Scenario(
+        name="carrier-nat",
+        summary="the provider translates addresses once more; nothing is wrong",
+        carrier_nat=True,
+    ),
+    Scenario(name="slow", summary="40 ms round trip; nothing is wrong", delay_ms=40.0),
+)
+
+SCENARIOS: Mapping[str, Scenario] = {scenario.name: scenario for scenario in _ALL}
+"""By name; `none` is the world as it should be."""

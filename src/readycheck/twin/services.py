@@ -1,0 +1,71 @@
+"""What the stand-in servers answer: bytes in, bytes out, no sockets."""
+
+from dataclasses import dataclass
+
+from readycheck.twin.blueprint import RESOLVER, Blueprint
+from readycheck.twin.topology import ECHO_PORT
+from readycheck.twin.zone import Zone
+from readycheck.wire import ntp, sip, stun
+
+Endpoint = tuple[str, int]
+
+_ALLOW = "INVITE, ACK, BYE, CANCEL, OPTIONS, REGISTER"
+_SERVER = "readycheck twin"
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    blueprint: Blueprint
+    zone: Zone
+
+    def datagram(self, payload: bytes, source: Endpoint, asked: Endpoint, now: float) -> bytes | None:
+        """The answer to one UDP datagram, never larger than a resolver's or than what was sent."""
+        host, port = asked
+        if port == 53:
+            return self.zone.answer(payload) if host == RESOLVER else None
+        if port == 123:
+            return self._time(payload, now)
+        binding = _binding(payload, source)
+        if binding is None and self._echoes(port):
+            return payload
+        return binding
+
+    def message(self, request: bytes) -> bytes | None:
+        """The answer to one whole SIP request."""
+        try:
+            asked = sip.unpack_request(request)
+            if self.blueprint.faults.sip_silent or asked.method == "ACK":
+                return None
+            status, reason = (200, "OK") if asked.method == "OPTIONS" else (403, "Forbidden")
+            return sip.pack_response(asked, status, reason, headers=(("Allow", _ALLOW), ("Server", _SERVER)))
+        except ValueError:
+            return None
+
+    def page(self, request: bytes, *, secure: bool, asked: Endpoint) -> bytes:
+        """The answer to an HTTP request, of which the header section is enough."""
+        method = request.split(b" ", 1)[0]
+        wrong = not secure and asked[1] in (443, 8443)
+        status = "400 Bad Request" if wrong else "200 OK"
+        body = b"" if method == b"HEAD" else f"{_SERVER}\n".encode()
+        head = f"HTTP/1.1 {status}\r\nServer: {_SERVER}\r\nContent-Type: text/plain\r\n"
+        return f"{head}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body
+
+    def _echoes(self, port: int) -> bool:
+        return port == ECHO_PORT or any(low <= port <= high for low, high in self.blueprint.echo)
+
+    def _time(self, payload: bytes, now: float) -> bytes | None:
+        shown = now + self.blueprint.faults.clock_skew_s
+        try:
+            return ntp.pack_reply(payload, receive=shown, transmit=shown)
+        except ValueError:
+            return None
+
+
+def _binding(payload: bytes, source: Endpoint) -> bytes | None:
+    try:
+        request = stun.unpack_message(payload)
+    except ValueError:
+        return None
+    if request.message_class is not stun.MessageClass.REQUEST or request.method != stun.BINDING:
+        return None
+    return stun.pack_binding_success(request.transaction_id, source, software=_SERVER)

@@ -1,0 +1,91 @@
+"""Probes against real servers on loopback: nothing here ever sends to another host."""
+
+import asyncio
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from cryptography import x509
+
+from readycheck.net.interface import NetError, Resolution, Stream, TlsSettings
+from readycheck.net.system import NetworkOptions, SystemNetwork
+from readycheck.net.tls import handshake
+from readycheck.net.traced import SharedNetwork
+from readycheck.net.trust import TrustStore
+from readycheck.observation import Observation, Trace
+from readycheck.probe import Effort, Endpoint, Failure, MetricValue, Probe, Step
+
+from .servers.authority import Authority
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a probe observed, and the metrics it made of that."""
+
+    observations: tuple[Observation, ...]
+    metrics: Mapping[str, MetricValue]
+
+    def of(self, step: Step) -> list[Observation]:
+        return [one for one in self.observations if one.step is step]
+
+    def failures(self, step: Step) -> list[Failure | None]:
+        return [one.failure for one in self.of(step)]
+
+
+@dataclass(slots=True)
+class Bench:
+    """This host's real network, with names, name servers and an authority of the test's."""
+
+    names: dict[str, Sequence[str] | Failure] = field(default_factory=dict)
+    resolvers: tuple[Endpoint, ...] = ()
+    trusted: str = ""
+
+    async def measure(
+        self, probe: Probe[Any], params: Any, *, effort: Effort = Effort.QUICK, deadline_s: float = 8.0
+    ) -> Seen:
+        """Run a probe as the engine does: what it has seen by the deadline is kept."""
+        network = SystemNetwork(NetworkOptions(resolvers=self.resolvers), self, self._handshake)
+        shared, trace = SharedNetwork(network, effort=effort), Trace()
+        deadline = asyncio.get_running_loop().time() + deadline_s
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(deadline):
+                await probe.measure(params, shared.traced(trace, deadline))
+        observations = trace.observations(shared.now_ms())
+        return Seen(observations, probe.summarize(observations))
+
+    async def resolve(self, host: str, *, timeout: float) -> Resolution:
+        found = self.names.get(host, Failure.DNS_NXDOMAIN)
+        if isinstance(found, Failure):
+            raise NetError(found, host)
+        return Resolution(tuple(found), "the test")
+
+    async def _handshake(self, stream: Stream, settings: TlsSettings, /, *, timeout: float) -> Stream:
+        anchors = x509.load_pem_x509_certificates(self.trusted.encode()) if self.trusted else []
+        return await handshake(stream, settings, TrustStore(tuple(anchors)), timeout=timeout)
+
+
+@pytest.fixture(autouse=True)
+def loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fence the tests in, and keep the proxies of the developer's shell out."""
+    monkeypatch.setenv("READYCHECK_LOOPBACK_ONLY", "1")
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="session")
+def stranger(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """An authority that nobody trusts."""
+    return Authority(tmp_path_factory.mktemp("stranger"), "somebody else")

@@ -1,0 +1,193 @@
+"""Connections against real loopback: bytes, refusals, resets, timeouts, cancellation in each phase."""
+
+import asyncio
+import socket
+import struct
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from readycheck.failure import Failure
+from readycheck.net.datagram import SocketOptions, open_socket
+from readycheck.net.guard import OutsideLoopback
+from readycheck.net.interface import IcmpReport, NetError
+from readycheck.net.stream import SystemStream, icmp_failure, open_stream
+
+HOSTS = {4: "127.0.0.1", 6: "::1"}
+
+
+@pytest.fixture(autouse=True)
+def loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("READYCHECK_LOOPBACK_ONLY", "1")
+
+
+@pytest.fixture(params=[4, 6], ids=["ipv4", "ipv6"])
+def family(request: pytest.FixtureRequest) -> int:
+    return int(request.param)
+
+
+@pytest.fixture
+def listener(family: int) -> Iterator[socket.socket]:
+    kind = socket.AF_INET6 if family == 6 else socket.AF_INET
+    with socket.create_server((HOSTS[family], 0), family=kind) as sock:
+        sock.settimeout(5)
+        yield sock
+
+
+@pytest.fixture
+def closed_port() -> tuple[str, int]:
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        host, port = sock.getsockname()
+    return host, port
+
+
+@pytest.fixture
+def deaf() -> Iterator[tuple[str, int]]:
+    """A listener whose queue is full: it answers no SYN."""
+    with socket.socket() as sock, socket.socket() as first, socket.socket() as second:
+        sock.bind(("127.0.0.1", 0))
+        sock.listen(0)
+        for filler in (first, second):
+            filler.setblocking(False)
+            filler.connect_ex(sock.getsockname())
+        host, port = sock.getsockname()
+        yield host, port
+
+
+def place(sock: socket.socket) -> tuple[str, int]:
+    host, port = sock.getsockname()[:2]
+    return host, port
+
+
+async def connected(listener: socket.socket) -> tuple[SystemStream, socket.socket]:
+    stream = await open_stream(place(listener), timeout=5)
+    return stream, listener.accept()[0]
+
+
+async def test_bytes_go_both_ways_until_the_end(listener: socket.socket) -> None:
+    stream, far = await connected(listener)
+    with closing(stream):
+        with far:
+            await stream.write(b"question", timeout=5)
+            assert far.recv(100) == b"question"
+            far.sendall(b"answer")
+            assert await stream.read(3, timeout=5) == b"ans"
+            assert await stream.read(100, timeout=5) == b"wer"
+            assert stream.peer == place(listener)
+            assert stream.local == far.getpeername()[:2]
+        assert await stream.read(100, timeout=5) == b""
+    assert stream.tls is None
+
+
+async def test_more_than_the_buffers_hold_is_written(listener: socket.socket) -> None:
+    stream, far = await connected(listener)
+    data = bytes(8 << 20)
+
+    def swallow() -> int:
+        return sum(iter(lambda: len(far.recv(1 << 20)), 0))
+
+    with far, closing(stream):
+        async with asyncio.TaskGroup() as group:
+            read = group.create_task(asyncio.to_thread(swallow))
+            await stream.write(data, timeout=20)
+            stream.close()
+    assert read.result() == len(data)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="TCP_INFO as Linux has it")
+async def test_the_kernel_knows_the_round_trip(listener: socket.socket) -> None:
+    stream, far = await connected(listener)
+    with far, closing(stream):
+        rtt_ms = stream.tcp_rtt_ms()
+        assert rtt_ms is not None
+        assert 0 < rtt_ms < 1000
+    assert stream.tcp_rtt_ms() is None
+
+
+async def test_a_reset_is_a_refusal_without_offender(closed_port: tuple[str, int]) -> None:
+    with pytest.raises(NetError) as caught:
+        await open_stream(closed_port, timeout=5, ttl=64)
+    assert (caught.value.failure, caught.value.facts) == (Failure.CONNECTION_REFUSED, {})
+
+
+def test_an_icmp_error_has_offender_and_meaning() -> None:
+    error = icmp_failure(IcmpReport(("192.0.2.9", 443), "192.0.2.1", "admin_prohibited", 0))
+    assert error.failure is Failure.ICMP_ADMIN_PROHIBITED
+    assert error.facts == {"offender": "192.0.2.1", "meaning": "admin_prohibited"}
+    assert str(error) == "icmp_admin_prohibited: 192.0.2.1 says admin_prohibited"
+
+
+async def test_a_reset_later_is_a_reset(listener: socket.socket) -> None:
+    stream, far = await connected(listener)
+    far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    far.close()
+    with closing(stream), pytest.raises(NetError, match="reading") as caught:
+        await stream.read(100, timeout=5)
+    assert caught.value.failure is Failure.CONNECTION_RESET
+
+
+async def test_silence_is_a_timeout_in_each_phase(listener: socket.socket) -> None:
+    stream, far = await connected(listener)
+    with far, closing(stream):
+        with pytest.raises(NetError, match="reading: nothing within 0 s") as caught:
+            await stream.read(100, timeout=0)
+        assert caught.value.failure is Failure.TIMED_OUT
+        with pytest.raises(NetError, match="writing: nothing within"):
+            await stream.write(bytes(64 << 20), timeout=0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems answer with a reset")
+async def test_an_unanswered_syn_is_a_timeout(deaf: tuple[str, int]) -> None:
+    with pytest.raises(NetError, match="connecting: nothing within") as caught:
+        await open_stream(deaf, timeout=0)
+    assert caught.value.failure is Failure.TIMED_OUT
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems answer with a reset")
+async def test_cancelling_a_connect_closes_the_socket(
+    deaf: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[socket.socket] = []
+
+    def remembered(kind: socket.SocketKind, options: SocketOptions) -> socket.socket:
+        opened.append(open_socket(kind, options))
+        return opened[-1]
+
+    monkeypatch.setattr("readycheck.net.stream.open_socket", remembered)
+    with pytest.raises(asyncio.CancelledError):
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(open_stream(deaf, timeout=30))
+            await asyncio.sleep(0)
+            task.cancel()
+            await task
+    assert [sock.fileno() for sock in opened] == [-1]
+
+
+async def test_cancelling_a_read_leaves_a_stream_that_closes_cleanly(listener: socket.socket) -> None:
+    stream, far = await connected(listener)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(stream.read(100, timeout=30))
+        await asyncio.sleep(0)
+        task.cancel()
+    with far:
+        far.sendall(b"still there")
+        assert await stream.read(100, timeout=5) == b"still there"
+    stream.close()
+    stream.close()
+    with pytest.raises(NetError, match="closed on this side"):
+        await stream.read(100, timeout=5)
+
+
+async def test_the_source_is_ours_to_choose(listener: socket.socket, family: int) -> None:
+    with socket.create_server((HOSTS[family], 0), family=listener.family) as other:
+        port = other.getsockname()[1]
+    stream = await open_stream(place(listener), timeout=5, source=HOSTS[family], source_port=port)
+    with closing(stream), listener.accept()[0] as far:
+        assert stream.local == (HOSTS[family], port) == far.getpeername()[:2]
+
+
+async def test_nothing_leaves_the_machine_in_tests() -> None:
+    with pytest.raises(OutsideLoopback):
+        await open_stream(("192.0.2.1", 443), timeout=1)

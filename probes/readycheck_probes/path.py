@@ -25,6 +25,7 @@ from readycheck_probes.survey import Cell, Edge, Fate, Hop, Survey, find_edge
 
 LADDER = 16
 LADDER_WAIT_S = 0.5
+LAST_LADDER_MS = 700.0
 _PAYLOAD = pack_packet(RtpPacket(payload_type=0, sequence=1, timestamp=160, ssrc=0x5EAD, payload=bytes(24)))
 _ENDS = (Failure.CONNECTION_REFUSED, Failure.ICMP_ADMIN_PROHIBITED, Failure.PORT_UNREACHABLE)
 
@@ -33,9 +34,9 @@ _ENDS = (Failure.CONNECTION_REFUSED, Failure.ICMP_ADMIN_PROHIBITED, Failure.PORT
 class PathParams:
     """`targets` are the cells to prove, most telling first; `controls` answered, one of each transport.
 
-    The first `essential` cells may take `seconds`, the others `extra_seconds` of the survey. `refused` are
-    cells whose refusal is to be located, `walls` other targets that failed; `local` and `mapped` are this
-    host's address as it sees it itself and as STUN servers saw it.
+    All may take `seconds`; cells after the first `essential` ones at most `extra_seconds` of the survey.
+    `refused` are cells whose refusal is to be located, `walls` other targets that failed; `local` and
+    `mapped` are this host's address as it sees it itself and as STUN servers saw it.
     """
 
     targets: tuple[Target, ...] = ()
@@ -65,21 +66,26 @@ class PathProbe:
     proves: ClassVar[Step] = Step.HOP
 
     async def measure(self, params: PathParams, net: Net) -> None:
+        end_ms = net.now_ms() + params.seconds * 1000
         # 1. the ladder of hops towards a control, or towards the cells when nothing answers
         reference = params.controls or (*params.refused, *params.targets, *params.walls)[:2]
         hops = await _ladder(reference, net, "ladder")
         # 2. which hops lie beyond the site
         edge = find_edge(hops, params.local, params.mapped)
         beyond = [hop for hop in hops if hop.ttl > edge.ttl]
-        # 3. the survey of the cells, over the hops beyond the edge
+        # 3. how far those come that failed already
+        upto = beyond[0].ttl if beyond else LADDER
+        await _ladder(params.walls, net, "stopped", upto)
+        # 4. the survey of the cells, over the hops beyond the edge
         cells = [_cell(t, True) for t in params.refused] + [_cell(t, False) for t in params.targets]
         targets = (*params.refused, *params.targets)
-        if beyond and cells:
-            await _Driver(params, targets, cells, beyond, net).run()
-        _record(net, targets, cells, edge)
-        # 4. how far the stopped ones come
-        upto = beyond[0].ttl if beyond else LADDER
-        await _ladder((*params.walls, *_stopped(targets, cells)), net, "stopped", upto)
+        try:
+            if beyond and cells:
+                await _Driver(params, targets, cells, beyond, net).run(end_ms - LAST_LADDER_MS)
+        finally:
+            _record(net, targets, cells, edge)
+        # 5. how far the stopped ones come
+        await _ladder(_stopped(targets, cells), net, "stopped", upto)
 
     def summarize(self, observations: Sequence[Observation]) -> Mapping[str, MetricValue]:
         survey = [o for o in observations if o.facts.get("purpose") == "survey"]
@@ -192,13 +198,13 @@ class _Driver:
         self._sent: dict[tuple[int, tuple[str, int]], int | None] = {}
         self._wake = asyncio.Event()
 
-    async def run(self) -> None:
+    async def run(self, end_ms: float) -> None:
         began = self._net.now_ms()
         async with asyncio.TaskGroup() as group:
             listeners = [group.create_task(self._listen(*key)) for key in await self._open()]
             probes: set[asyncio.Task[None]] = set()
             try:
-                while not self._over(self._net.now_ms() - began):
+                while not self._over(self._net.now_ms() - began, end_ms):
                     for send in self._survey.due(self._net.now_ms()):
                         task = group.create_task(self._send(send.cell, send.hop.ttl))
                         probes.add(task)
@@ -211,9 +217,9 @@ class _Driver:
                     datagrams.close()
         self._survey.finish()
 
-    def _over(self, elapsed_ms: float) -> bool:
+    def _over(self, elapsed_ms: float, end_ms: float) -> bool:
         limits = self._params
-        if elapsed_ms >= limits.seconds * 1000 or self._survey.done():
+        if self._net.now_ms() >= end_ms or self._survey.done():
             return True
         return elapsed_ms >= limits.extra_seconds * 1000 and self._survey.done(limits.essential)
 

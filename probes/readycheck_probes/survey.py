@@ -165,9 +165,11 @@ class Survey:
         self._decide(cell, Fate.LEFT, ttl, None)
 
     def finish(self) -> None:
-        for cell in self.cells:
+        """Decide what is left: one lost packet is enough where others met the same wall."""
+        walled = [i for i, cell in enumerate(self.cells) if cell.missed and self._covered(cell)]
+        for index, cell in enumerate(self.cells):
             if cell.fate is Fate.PENDING:
-                cell.fate = Fate.UNKNOWN
+                cell.fate = Fate.STOPPED if index in walled else Fate.UNKNOWN
 
     def _is_final(self, cell: int) -> bool:
         return self.cells[cell].fate in (Fate.LEFT, Fate.REJECTED)
@@ -206,7 +208,7 @@ class Survey:
                 state.tokens = -1.0
 
     def _next_pair(self) -> tuple[int, _HopState] | None:
-        """The least asked open cell, and the hop with most tokens (the nearest one for a refused cell)."""
+        """An open cell, and the hop with most tokens (the nearest one for a refused cell)."""
         ready = [s for s in self._hops.values() if s.tokens >= 1 and not s.misses]
         flying = {cell for cell, _ in self._flying}
         waiting = {index for state in self._hops.values() for index, _ in state.misses}
@@ -217,7 +219,8 @@ class Survey:
         ]
         if not ready or not open_cells:
             return None
-        index = min(open_cells, key=lambda i: (self.cells[i].asked, i))
+        # A cell that lost a packet is the most telling one: settle it first.
+        index = min(open_cells, key=lambda i: (-self.cells[i].missed, self.cells[i].asked, i))
         if self.cells[index].refused:
             return index, min(ready, key=lambda s: s.hop.ttl)
         return index, max(ready, key=lambda s: s.tokens)
@@ -226,23 +229,23 @@ class Survey:
         return cell.fate is not Fate.PENDING or cell.asked >= ATTEMPTS or self._covered(cell)
 
     def _covered(self, cell: Cell) -> bool:
-        """Enough cells of the same port or network met the same wall: more packets add nothing."""
+        """Enough packets of the same port or network, or of all, met the same wall: more of them add nothing."""
         alike = [c for c in self.cells if c.transport == cell.transport]
         return (
-            ((cell.transport, cell.port) not in self._open
-            and _walled([c for c in alike if c.port == cell.port], networks=2))
-            or (cell.network not in self._open
-            and _walled([c for c in alike if c.network == cell.network], ports=2))
-            or (cell.transport not in self._open
-            and _walled(alike, networks=3, ports=2))
+            (cell.transport, cell.port) not in self._open
+            and _walled([c for c in alike if c.port == cell.port], networks=2)
+            or cell.network not in self._open
+            and _walled([c for c in alike if c.network == cell.network], ports=2)
+            or _walled(alike, networks=3, ports=2 if cell.transport not in self._open else 3)
         )
 
 
 def _walled(cells: Sequence[Cell], *, networks: int = 1, ports: int = 1) -> bool:
-    stopped = [cell for cell in cells if cell.fate in (Fate.STOPPED, Fate.REJECTED)]
+    """Only packets that a control of the same hop and time outlived count, and none may have passed."""
+    lost = [cell for cell in cells if cell.missed or cell.fate is Fate.REJECTED]
     return (
-        len(stopped) >= ENOUGH
+        sum(max(cell.missed, 1) for cell in lost) >= ENOUGH
         and not any(cell.fate is Fate.LEFT for cell in cells)
-        and len({cell.network for cell in stopped}) >= networks
-        and len({cell.port for cell in stopped}) >= ports
+        and len({cell.network for cell in lost}) >= networks
+        and len({cell.port for cell in lost}) >= ports
     )

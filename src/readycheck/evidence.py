@@ -1,14 +1,19 @@
 """Outcomes seen as a grid: what is proven of each part of each network on each port. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
+from typing import TypeVar
 
 from readycheck.engine import Outcome, Status
 from readycheck.failure import LOCAL_FAILURES, Failure, Step
 from readycheck.observation import Observation
 from readycheck.plan import Scope
 from readycheck.sampling import part_of
+
+
+K = TypeVar("K", bound=Hashable)
 
 
 class Sign(StrEnum):
@@ -64,7 +69,7 @@ class Rung:
     target: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Evidence:
     """All cells, the hops, and where the site's edge is (`edge_ttl` None: not known)."""
 
@@ -73,16 +78,40 @@ class Evidence:
     edge_ttl: int | None
     mapped: str | None
 
-    def signs(self, **where: object) -> list[Cell]:
-        """Cells whose attributes equal all of `where`."""
-        return [c for c in self.cells if all(getattr(c, name) == value for name, value in where.items())]
+    def of_check(self, check: str) -> Sequence[Cell]:
+        return self._by_check.get(check, ())
 
-    def answers_return(self, transport: str, network: str, port: int) -> bool:
-        """Another port of the network, or the same port in another network, answered."""
-        return any(
-            c.sign is Sign.ANSWERED and c.transport == transport and (c.network == network or c.port == port)
-            for c in self.cells
-        )
+    def row(self, transport: str, network: str) -> Sequence[Cell]:
+        """Every cell of a network, on any port."""
+        return self._by_network.get((transport, network), ())
+
+    def column(self, transport: str, ports: Iterable[int]) -> list[Cell]:
+        """Every cell of some ports, in any network."""
+        return [c for port in sorted(set(ports)) for c in self._by_port.get((transport, port), ())]
+
+    def answers_return(self, transport: str, network: str, ports: Iterable[int], kin: frozenset[str]) -> bool:
+        """Another port of the network, or the ports in another network, answered a requirement of `kin`."""
+        around = (*self.row(transport, network), *self.column(transport, ports))
+        return any(c.sign is Sign.ANSWERED and c.requirement in kin for c in around)
+
+    @cached_property
+    def _by_check(self) -> dict[str, list[Cell]]:
+        return _index(self.cells, lambda c: c.check)
+
+    @cached_property
+    def _by_network(self) -> dict[tuple[str, str], list[Cell]]:
+        return _index(self.cells, lambda c: (c.transport, c.network))
+
+    @cached_property
+    def _by_port(self) -> dict[tuple[str, int], list[Cell]]:
+        return _index(self.cells, lambda c: (c.transport, c.port))
+
+
+def _index(cells: Iterable[Cell], key: Callable[[Cell], K]) -> dict[K, list[Cell]]:
+    found: dict[K, list[Cell]] = {}
+    for cell in cells:
+        found.setdefault(key(cell), []).append(cell)
+    return found
 
 
 def gather(outcomes: Sequence[Outcome]) -> Evidence:

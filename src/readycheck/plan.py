@@ -12,7 +12,7 @@ from readycheck.failure import Step
 from readycheck.net.address import is_address
 from readycheck.observation import Target
 from readycheck.probe import Effort, Probe
-from readycheck.profile import Profile, Requirement
+from readycheck.profile import Area, Importance, Profile, Requirement
 from readycheck.registry import Registry, build_params
 from readycheck.sampling import Stratum, addresses, per_network, strata
 
@@ -111,8 +111,10 @@ def plan(
     for requirement in selected:
         if not any(c.requirement == requirement.id for c in checks):
             untested.setdefault(requirement.id, "no target is known from here")
+    # Names first: a few packets that would otherwise wait behind the samples' many.
+    ordered = sorted((*checks, *maker.controls()), key=lambda check: check.scope is Scope.SAMPLED)
     return Plan(
-        checks=(*checks, *maker.controls()),
+        checks=tuple(ordered),
         selected=selected,
         untested={k: v for k, v in untested.items() if k not in deselected},
         deselected=deselected,
@@ -175,6 +177,9 @@ def _deselected(requirement: Requirement, selection: Selection) -> bool:
     return requirement.probe in selection.skip
 
 
+_CONTROL_PROBES = {53: "dns", 123: "ntp"}
+
+
 class _Maker:
     """Makes checks; holds what all of them share."""
 
@@ -205,7 +210,7 @@ class _Maker:
         if not self.selection.controls or self.selection.only:
             return
         for control in self.profile.controls:
-            probe = "tcp" if control.transport == "tcp" else "dns"
+            probe = "tcp" if control.transport == "tcp" else _CONTROL_PROBES.get(control.port, "stun")
             target = Target(host=control.host, port=control.port, transport=control.transport)
             if probe in self.registry.installed:
                 yield self._check(
@@ -223,9 +228,14 @@ class _Maker:
             if ipaddress.ip_network(network).prefixlen >= ipaddress.ip_network(network).max_prefixlen - 1:
                 sample: tuple[str, ...] = tuple(str(a) for a in ipaddress.ip_network(network))
             else:
-                sample = addresses(network, self.count, self.seed, self.known)
+                sample = addresses(network, self._count(requirement), self.seed, self.known)
             for index, stratum in enumerate(slices):
                 yield self._slice(requirement, network, sample, index, len(slices), stratum)
+
+    def _count(self, requirement: Requirement) -> int:
+        """Calls and registration get the whole sample, the rest a third of it."""
+        vital = requirement.area in (Area.SIGNALLING, Area.MEDIA_REACHABILITY)
+        return self.count if vital and requirement.importance is Importance.REQUIRED else max(2, self.count // 3)
 
     def _slice(
         self,
@@ -236,9 +246,9 @@ class _Maker:
         of: int,
         stratum: Stratum,
     ) -> Check:
-        """Single ports get every address; the strata of a range share the addresses between them."""
+        """Single ports get every address; each stratum of a range gets one, and known ones besides."""
         alone = len(stratum.ports) == 1
-        mine = sample if alone else _share(sample, index, of)
+        mine = sample if alone else self._share(sample, index, of)
         transport = requirement.transport
         targets = [
             Target(
@@ -258,6 +268,11 @@ class _Maker:
             network=network,
             ports=stratum.name,
         )
+
+    def _share(self, sample: Sequence[str], index: int, of: int) -> Sequence[str]:
+        """Rotating, so that the strata meet every part of the network."""
+        known = [address for address in sample if address in self.known][:2]
+        return tuple(dict.fromkeys((*known, sample[index % len(sample)])))
 
     def _named_group(self, requirement: Requirement, group: str) -> Iterator[Check]:
         for entry in self.profile.names[group].domains:
@@ -339,11 +354,6 @@ class _Maker:
 
 def _known(target: Target) -> dict[str, Any]:
     return {name: getattr(target, name) for name in Target.__slots__}
-
-
-def _share(sample: Sequence[str], index: int, of: int) -> Sequence[str]:
-    """The `index`th of `of` shares; at least one address, rotating so that every stratum meets every part."""
-    return sample[index % len(sample) :: of] if of <= len(sample) else (sample[index % len(sample)],)
 
 
 def _given(targets: Iterable[str]) -> Iterator[tuple[str, str]]:

@@ -62,21 +62,29 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What every judgement needs: the grid of evidence, and the accepted pins."""
+    """What every judgement needs: the grid of evidence, and the accepted pins.
+
+    `columns` are the ports that stand for each stratum of each requirement, `kin` the requirements of the
+    same area as each: only their answers show that replies come back.
+    """
 
     evidence: Evidence
     pins: frozenset[str]
     columns: Mapping[tuple[str, str], frozenset[int]]
+    kin: Mapping[str, frozenset[str]]
 
 
-def bench(outcomes: Sequence[Outcome], evidence: Evidence, pins: Iterable[str]) -> Bench:
-    """`columns`: the ports that stand for each stratum of each requirement."""
+def bench(
+    requirements: Sequence[Requirement], outcomes: Sequence[Outcome], evidence: Evidence, pins: Iterable[str]
+) -> Bench:
+    """Prepare what judging needs."""
     strata = {o.check.id: (o.check.requirement or "", o.check.target.ports) for o in outcomes}
     columns: dict[tuple[str, str], set[int]] = {}
     for cell in evidence.cells:
         if cell.requirement:
             columns.setdefault(strata[cell.check], set()).add(cell.port)
-    return Bench(evidence, frozenset(pins), {key: frozenset(ports) for key, ports in columns.items()})
+    kin = {r.id: frozenset(o.id for o in requirements if o.area is r.area) for r in requirements}
+    return Bench(evidence, frozenset(pins), {key: frozenset(ports) for key, ports in columns.items()}, kin)
 
 
 def judge_all(plan: Plan, outcomes: Sequence[Outcome], basis: Bench) -> tuple[Verdict, ...]:
@@ -91,7 +99,7 @@ def _one(plan: Plan, requirement: Requirement, outcomes: Sequence[Outcome], basi
     if requirement.id in plan.deselected:
         because = "left out by --only or --skip"
         return Verdict(requirement=requirement, status=Judgement.SKIPPED, because=because, deselected=True)
-    if requirement.targets.resolvers and not outcomes:
+    if requirement.targets.resolvers and requirement.probe and not requirement.untestable and not outcomes:
         because = "this host knows no name server"
         return Verdict(requirement=requirement, status=Judgement.FAIL, because=because)
     if requirement.id in plan.untested:
@@ -167,7 +175,7 @@ def _deciding(outcome: Outcome) -> list[Observation]:
 
 
 def _sampled(requirement: Requirement, outcome: Outcome, basis: Bench) -> CheckVerdict:
-    cells = basis.evidence.signs(check=outcome.check.id)
+    cells = basis.evidence.of_check(outcome.check.id)
     answered = [c for c in cells if c.sign is Sign.ANSWERED]
     sound = [c for c in answered if c.failure is None]
     if sound:
@@ -191,17 +199,18 @@ def _by_grid(outcome: Outcome, cells: Sequence[Cell], basis: Bench) -> CheckVerd
     check, evidence = outcome.check, basis.evidence
     transport, network = check.target.transport or "", check.target.network or ""
     ports = basis.columns.get((check.requirement or "", check.target.ports), frozenset())
-    row = [c for c in evidence.signs(transport=transport, network=network) if _telling(c)]
-    column = [c for c in evidence.signs(transport=transport) if c.port in ports and _telling(c)]
+    row = [c for c in evidence.row(transport, network) if _telling(c)]
+    column = [c for c in evidence.column(transport, ports) if _telling(c)]
     own = [c for c in row if c.port in ports]
     if any(c.sign in (Sign.STOPPED, Sign.REJECTED) for c in own):
         return _verdict(outcome, Judgement.FAIL, _wall(own))
+    returns = evidence.answers_return(transport, network, ports, basis.kin[check.requirement or ""])
     if own:
-        return _egress(outcome, evidence, own)
+        return _egress(outcome, own, returns)
     for line, name in ((column, "this port"), (row, "this network")):
         if line and all(c.sign in (Sign.STOPPED, Sign.REJECTED) for c in line):
             return _verdict(outcome, Judgement.FAIL, f"{name}: {_wall(line)}")
-    if _open(row) and _open(column):
+    if _open(row) and _open(column) and returns:
         because = "covered: its network and its ports are proven by other samples"
         return _verdict(outcome, Judgement.SKIPPED, because)
     refused = sum(c.sign is Sign.REFUSED for c in cells)
@@ -220,10 +229,9 @@ def _open(cells: Iterable[Cell]) -> bool:
     return bool(signs) and all(s in (Sign.ANSWERED, Sign.LEFT) for s in signs)
 
 
-def _egress(outcome: Outcome, evidence: Evidence, own: Sequence[Cell]) -> CheckVerdict:
-    cell = own[0]
+def _egress(outcome: Outcome, own: Sequence[Cell], returns: bool) -> CheckVerdict:
     parts = len({c.part for c in own})
-    if evidence.answers_return(cell.transport, cell.network, cell.port):
+    if returns:
         because = (
             f"packets leave the site ({parts} of 4 parts of the network) and replies are known to come back"
         )
@@ -246,7 +254,7 @@ def _refused_everywhere(
     """A port that every asked address of every network refuses, and none answers, is refused."""
     by_port: dict[str, list[Cell]] = {}
     for outcome in outcomes:
-        cells = basis.evidence.signs(check=outcome.check.id)
+        cells = basis.evidence.of_check(outcome.check.id)
         by_port.setdefault(outcome.check.target.ports, []).extend(cells)
     shut = {port for port, cells in by_port.items() if cells and all(c.sign is Sign.REFUSED for c in cells)}
     return tuple(

@@ -37,7 +37,7 @@ def demo(
     quick: o.Quick = False,
     thorough: o.Thorough = False,
     deadline: o.Deadline = 15.0,
-    rate: o.Rate = 800.0,
+    rate: o.Rate = 1000.0,
     no_controls: o.NoControls = False,
     seed: o.Seed = None,
     format_: o.OutputFormat = o.Format.TEXT,

@@ -44,7 +44,7 @@ class Setting:
     site: str | None = None
     effort: str = "normal"
     deadline_s: float = 15.0
-    rate: float = 800.0
+    rate: float = 1000.0
     controls: bool = True
     seed: int | None = None
     remap: Path | None = None

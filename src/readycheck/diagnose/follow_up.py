@@ -11,11 +11,11 @@ from readycheck.net.address import is_site_address
 from readycheck.observation import Target
 from readycheck.plan import Check, CheckTarget, Plan, Scope
 from readycheck.probe import Effort
-from readycheck.profile import Importance
+from readycheck.profile import Area, Importance
 from readycheck.registry import Registry, build_params
 
 PROBE = "path"
-EXTRA_S = {Effort.QUICK: 0.4, Effort.NORMAL: 8.0, Effort.THOROUGH: 30.0}
+EXTRA_S = {Effort.QUICK: 0.4, Effort.NORMAL: 6.5, Effort.THOROUGH: 30.0}
 LONGEST_S = {Effort.QUICK: 1.0, Effort.NORMAL: 12.0, Effort.THOROUGH: 60.0}
 PART_ORDER = (0, 2, 1, 3)
 REFUSED_SAMPLES = 4
@@ -24,25 +24,36 @@ WALLS = 3
 
 @dataclass(slots=True)
 class _Grid:
-    """What is known of the networks and ports of one transport."""
+    """What is known of the networks and ports of one transport.
+
+    Networks are proven on the ports of `vital` requirements: that time passes says nothing of media.
+    """
 
     transport: str
+    vital: frozenset[str]
     cells: list[Cell] = field(default_factory=list)
 
     @property
     def networks(self) -> list[str]:
         """Largest first: an allow-list is likelier to hold only a part of a large network."""
-        names = dict.fromkeys(c.network for c in self.cells)
+        names = dict.fromkeys(c.network for c in self.cells if c.requirement in self.vital)
         return sorted(names, key=lambda n: ipaddress.ip_network(n).prefixlen)
 
     def answered(self, network: str) -> list[Cell]:
-        return [c for c in self.cells if c.network == network and c.sign is Sign.ANSWERED]
+        return [
+            c
+            for c in self.cells
+            if c.network == network and c.requirement in self.vital and c.sign is Sign.ANSWERED
+        ]
 
     def quiet(self, network: str, part: int | None = None) -> list[Cell]:
         return [
             c
             for c in self.cells
-            if c.network == network and c.sign is Sign.SILENT and (part is None or c.part == part)
+            if c.network == network
+            and c.requirement in self.vital
+            and c.sign is Sign.SILENT
+            and (part is None or c.part == part)
         ]
 
 
@@ -58,7 +69,8 @@ def egress_check(
         if any(r.id == o.check.requirement and _counts(r.importance) for r in plan.selected)
     }
     cells = [c for c in evidence.cells if c.check in counting]
-    grids = [_Grid(t, [c for c in cells if c.transport == t]) for t in ("udp", "tcp")]
+    vital = frozenset(r.id for r in plan.selected if r.area in (Area.SIGNALLING, Area.MEDIA_REACHABILITY))
+    grids = [_Grid(t, vital, [c for c in cells if c.transport == t]) for t in ("udp", "tcp")]
     essential, extra = _cells(grids)
     refused = [cell for grid in grids for cell in _refused(grid)]
     walls = list(_walls(outcomes))
@@ -98,8 +110,8 @@ def _cells(grids: Sequence[_Grid]) -> tuple[list[Cell], list[Cell]]:
     """Essential: each network and each port without an answer; extra: the other parts of networks."""
     lines = [list(line) for grid in grids for line in (_silent_networks(grid), _columns(grid))]
     essential = list(dict.fromkeys(_interleave(lines)))
-    parts = [list(_other_parts(grid)) for grid in grids]
-    return essential, [cell for cell in dict.fromkeys(_interleave(parts)) if cell not in essential]
+    parts = dict.fromkeys(cell for grid in grids for cell in _other_parts(grid))
+    return essential, [cell for cell in parts if cell not in essential]
 
 
 def _interleave(lists: Sequence[Sequence[Cell]]) -> Iterator[Cell]:
@@ -115,8 +127,8 @@ def _silent_networks(grid: _Grid) -> Iterator[Cell]:
 
 
 def _other_parts(grid: _Grid) -> Iterator[Cell]:
-    for part in PART_ORDER:
-        for turn, network in enumerate(grid.networks):
+    for turn, network in enumerate(grid.networks):
+        for part in PART_ORDER:
             quiet = grid.quiet(network, part)
             if quiet and not any(c.part == part for c in grid.answered(network)):
                 yield _likely(grid, quiet, turn + part)

@@ -56,7 +56,7 @@ class _Heard:
         self, _conn: object, direction: str, _version: int, content: int, kind: int, data: bytes
     ) -> None:
         if direction == "read" and content == _ALERT and data[:1] == _FATAL:
-            self.alert = int(kind)
+            self.alert = data[-1]
         elif direction == "read" and content == _HANDSHAKE and kind == _CERTIFICATE_REQUEST:
             self.certificate_requested = True
 
@@ -194,7 +194,7 @@ class TlsStream:
 def _prepare(stream: Stream, settings: TlsSettings) -> TlsStream:
     try:
         return TlsStream(stream, _context(settings), settings.server_name or None)
-    except (ssl.SSLError, ValueError, KeyError) as error:
+    except (ssl.SSLError, ValueError, TypeError, KeyError) as error:  # TypeError: a name with a NUL
         raise NetError(Failure.TLS_LOCAL, f"OpenSSL refuses: {cleaned(str(error))}") from error
 
 

@@ -28,8 +28,8 @@ CONCURRENCY = 256
 PER_HOST = 4
 
 _SCHEDULES = {
-    Effort.QUICK: Schedule((250, 600), 1200),
-    Effort.NORMAL: Schedule((500, 1250), 2500),
+    Effort.QUICK: Schedule((400,), 1000),
+    Effort.NORMAL: Schedule((700,), 2000),
     Effort.THOROUGH: Schedule((500, 1500), 3000),
 }
 _SPARE_MS = 50  # kept of the deadline, to say what was not asked

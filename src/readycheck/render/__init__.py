@@ -47,7 +47,7 @@ FORMATS: Mapping[str, Renderer] = MappingProxyType(
 )
 
 
-def format_of(path: str) -> str:
+def format_of(path: str | PurePath) -> str:
     """The format that a file's ending asks for."""
     ending = PurePath(path).suffix.lower()
     if ending not in _ENDINGS:

@@ -6,7 +6,7 @@ import unicodedata
 LONGEST = 400
 _STRANGE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _SPACES = re.compile(r"\s+")
-_MARKS = re.compile(r"([\\`*_{}\[\]()#+\-!|~<>&@])|(?<=:)(//)|(?<=www)(\.)", re.IGNORECASE)
+_MARKS = re.compile(r"[\\`*_\[\]#|~<>&@$]|^[-+=]|(?<=^\d)[.)]|(?<=:)//|(?<=www)\.", re.IGNORECASE)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 

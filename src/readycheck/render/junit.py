@@ -45,9 +45,7 @@ def _cases(report: "Report") -> "Iterable[Element]":
         yield case
 
 
-def _case(
-    report: "Report", requirement: "RequirementReport", checks: "Mapping[str, CheckReport]"
-) -> Element:
+def _case(report: "Report", requirement: "RequirementReport", checks: "Mapping[str, CheckReport]") -> Element:
     mine = [checks[name] for name in requirement.checks if name in checks]
     spent = _spent_ms(mine) / 1000
     classname = f"{clean(report.run.profile)}.{requirement.area.value}"
@@ -70,8 +68,8 @@ def _outcome(case: Element, tag: str, message: str, kind: str, text: str) -> Non
 
 def _remark(case: Element, requirement: "RequirementReport") -> None:
     """JUnit knows no warning, and no way to say how strong a pass is."""
-    strength = requirement.strength.value if requirement.strength else "no strength"
-    said = f"{requirement.status.value} ({requirement.importance.value}, {strength}): {requirement.because}"
+    strength = f", {requirement.strength.value}" if requirement.strength else ""
+    said = f"{requirement.status.value} ({requirement.importance.value}{strength}): {requirement.because}"
     ElementTree.SubElement(case, "system-out").text = clean(f"{requirement.title}. {said}", 1000)
 
 

@@ -38,7 +38,7 @@ def _headline(report: "Report") -> Iterator[str]:
 def _findings(report: "Report") -> Iterator[str]:
     yield from ("", f"## Findings ({len(report.findings)})")
     if not report.findings:
-        yield from ("", "None: no cause of trouble was found.")
+        yield from ("", wording.no_findings(report))
     for finding in report.findings:
         yield from _finding(finding)
 

@@ -50,7 +50,7 @@ def _performance(report: "Report") -> Iterator[str]:
     for requirement in report.requirements:
         rtt = _rtt_ms(report, requirement)
         if rtt is not None:
-            yield f"'rtt {_label(requirement.id)}'={rtt / 1000:.6f}s;;;0"
+            yield f"'rtt_{_label(requirement.id)}'={rtt / 1000:.6f}s;;;0"
 
 
 def _rtt_ms(report: "Report", requirement: "RequirementReport") -> float | None:

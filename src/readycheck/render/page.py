@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MOST_CHECKS = 60
 MOST_OBSERVATIONS = 2000
-_MOST_FACTS = 240
+_MOST_FACTS = 200
 
 
 def render(report: "Report") -> str:
@@ -54,7 +54,9 @@ class _Evidence:
     """Checks and observations of a requirement, worst first and so many that the page stays readable."""
 
     def __init__(self, report: "Report") -> None:
-        order = sorted(report.checks, key=lambda c: (c.requirement or "", wording.WORST_FIRST.index(c.status)))
+        order = sorted(
+            report.checks, key=lambda c: (c.requirement or "", wording.WORST_FIRST.index(c.status))
+        )
         self._by_requirement: Mapping[str, list[CheckReport]] = {
             name: list(checks) for name, checks in groupby(order, key=lambda c: c.requirement or "")
         }
@@ -98,6 +100,6 @@ def _flat(facts: Mapping[str, Any], prefix: str = "", depth: int = 0) -> Iterato
 def _bounded(text: str) -> str:
     """So short that it is short after escaping too."""
     text = clean(text, _MOST_FACTS)
-    while len(escape(text)) > 2 * _MOST_FACTS:
+    while len(escape(text)) > 1.6 * _MOST_FACTS:
         text = clean(text, len(text) * 2 // 3)
     return text

@@ -1,15 +1,13 @@
 """What a run is doing, on stderr: a live display on a terminal, a few plain lines elsewhere."""
 
 import sys
-import time
-from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TextIO
+from typing import TYPE_CHECKING, Self, TextIO
 
 from readycheck.render.clean import clean
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.live import Live
 
     from readycheck.engine import Outcome, Progress
     from readycheck.plan import Check
@@ -22,27 +20,25 @@ class Display:
 
     def __init__(
         self,
-        title: str,
+        title: str = "",
         *,
         stream: TextIO | None = None,
         quiet: bool = False,
         verbose: bool = False,
         colour: bool = True,
-        now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.title, self.quiet, self.verbose, self.colour = clean(title, 80), quiet, verbose, colour
+        self.title = f"readycheck: {clean(title, 80)}" if title else "readycheck"
+        self.quiet, self.verbose, self.colour = quiet, verbose, colour
         self.stream = stream or sys.stderr
         self.done = self.total = self.unanswered = self.crashed = 0
         self._running: dict[str, str] = {}
-        self._now, self._began = now, now()
-        self._live: Any = None
+        self._live: Live | None = None
 
     def __enter__(self) -> Self:
-        self._began = self._now()
         if not self.quiet and self.stream.isatty():
             self._live = self._start()
         elif not self.quiet:
-            self._say(f"readycheck: {self.title}: measuring")
+            self._say(f"{self.title}: measuring")
         return self
 
     def __exit__(
@@ -52,7 +48,7 @@ class Display:
             self._live.stop()
             self._live = None
         elif not self.quiet:
-            self._say(f"readycheck: {self.title}: {self._counts()} in {self._elapsed():.1f} s")
+            self._say(f"{self.title}: {self._counts()}")
 
     def __call__(self, progress: "Progress") -> None:
         """A check began or ended."""
@@ -67,33 +63,30 @@ class Display:
         if self.verbose and not self.quiet:
             self._tell(progress.outcome, fate)
 
-    def __rich__(self) -> "RenderableType":
-        from rich.progress_bar import ProgressBar
-        from rich.table import Table
+    def _start(self) -> "Live":
+        """Rich is imported only here: `--help` and pipes do without it."""
+        from rich.console import Console, Group
+        from rich.live import Live
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
         from rich.text import Text
 
-        table = Table.grid(padding=(0, 1))
-        table.add_column(no_wrap=True)
-        bar = ProgressBar(total=max(1, self.total), completed=self.done, width=24)
-        table.add_row(bar, Text(f"{self._counts()}, {self._elapsed():.1f} s", no_wrap=True))
-        running = list(self._running.values())
-        more = f" and {len(running) - MOST_RUNNING} more" if len(running) > MOST_RUNNING else ""
-        rows = Text(", ".join(running[:MOST_RUNNING]) + more, style="dim", no_wrap=True, overflow="ellipsis")
-        outer = Table.grid()
-        outer.add_row(Text(self.title, style="bold"))
-        outer.add_row(table)
-        outer.add_row(rows)
-        return outer
+        columns = BarColumn(bar_width=24), TextColumn("{task.description}", markup=False), TimeElapsedColumn()
+        bar = Progress(*columns)
+        task = bar.add_task("", total=None)
 
-    def _start(self) -> Any:
-        """Rich is imported only here: `--help` and pipes do without it."""
-        from rich.console import Console
-        from rich.live import Live
+        def view() -> Group:
+            bar.update(task, description=self._counts(), completed=self.done, total=self.total or None)
+            return Group(Text(self.title, style="bold"), bar, Text(self._under_way(), style="dim"))
 
-        console = Console(file=self.stream, no_color=not self.colour, highlight=False, markup=False)
-        live = Live(self, console=console, transient=True, refresh_per_second=8, redirect_stdout=False)
+        console = Console(file=self.stream, no_color=not self.colour or None, highlight=False, markup=False)
+        live = Live(get_renderable=view, console=console, transient=True, refresh_per_second=8)
         live.start()
         return live
+
+    def _under_way(self) -> str:
+        running = tuple(self._running.values())
+        more = f" and {len(running) - MOST_RUNNING} more" if len(running) > MOST_RUNNING else ""
+        return ", ".join(running[:MOST_RUNNING]) + more
 
     def _tell(self, outcome: "Outcome", fate: str) -> None:
         """On a terminal the line is put above the live display."""
@@ -104,7 +97,7 @@ class Display:
             self._say(line)
 
     def _say(self, line: str) -> None:
-        print(line, file=self.stream, flush=True)  # noqa: T201
+        print(line, file=self.stream, flush=True)
 
     def _counts(self) -> str:
         parts = [f"{self.done} of {self.total} checks"]
@@ -113,9 +106,6 @@ class Display:
         if self.crashed:
             parts.append(f"{self.crashed} crashed")
         return ", ".join(parts)
-
-    def _elapsed(self) -> float:
-        return self._now() - self._began
 
 
 def fate_of(outcome: "Outcome") -> str:

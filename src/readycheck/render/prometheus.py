@@ -33,17 +33,21 @@ def render(report: "Report") -> str:
 
 
 def _lines(family: Family, common: Mapping[str, str]) -> Iterator[str]:
-    samples = list(family.samples)
+    # Twice the same series, and the collector refuses the whole file.
+    samples = {_labels({**common, **labels}): value for labels, value in family.samples}
     if not samples:
         return
     name = f"readycheck_{family.name}"
     yield f"# HELP {name} {family.meaning}\n# TYPE {name} gauge\n"
-    for labels, value in samples:
-        yield f"{name}{{{_labels({**common, **labels})}}} {value:.10g}\n"
+    yield from (f"{name}{{{labels}}} {_number(value)}\n" for labels, value in samples.items())
+
+
+def _number(value: float) -> str:
+    return repr(float(value)).removesuffix(".0")
 
 
 def _labels(labels: Mapping[str, str]) -> str:
-    return ",".join(f'{name}="{clean(value, 200).translate(_ESCAPES)}"' for name, value in labels.items())
+    return ",".join(f'{name}="{clean(value, 400).translate(_ESCAPES)}"' for name, value in labels.items())
 
 
 def _families(report: "Report") -> Iterator[Family]:
@@ -59,11 +63,13 @@ def _families(report: "Report") -> Iterator[Family]:
         "exit_status", "0 ready, 1 warnings, 2 not ready, 3 unknown.", [({}, _STATUS[report.verdict])]
     )
     yield Family("verdict", "1 for the verdict, 0 for the others.", _verdicts(report))
-    overall = [] if score.overall is None else [({}, float(score.overall))]
+    overall: list[Sample] = [] if score.overall is None else [({}, float(score.overall))]
     yield Family("score", "0 to 100; absent when not graded.", overall)
     yield Family("coverage_ratio", "Measured share of what is testable.", [({}, score.confidence_ratio)])
     yield Family("area_score", "0 to 100; absent when not measured.", _areas(report))
-    yield Family("requirement_status", "1 for the status of a requirement, 0 for the others.", _statuses(report))
+    yield Family(
+        "requirement_status", "1 for the status of a requirement, 0 for the others.", _statuses(report)
+    )
     yield Family("finding", "1 for each cause found.", _findings(report))
     yield Family("check_rtt_seconds", "Median round trip of a check.", _round_trips(report))
 

@@ -17,8 +17,6 @@ from readycheck.verdict import Judgement, Readiness
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from rich.console import RenderableType
-
     from readycheck.diagnose.finding import Finding
     from readycheck.report import CheckReport, Report, RequirementReport
 
@@ -93,10 +91,12 @@ class _Sheet:
 
     def _findings(self) -> None:
         findings = self.report.findings
-        self._title(f"Findings ({len(findings)})" if findings else "Findings")
+        self._title("Findings", str(len(findings)) if findings else "")
         if not findings:
-            self._line(Text("none: no cause of trouble was found"))
+            self._line(Text(wording.no_findings(self.report)))
         for index, finding in enumerate(findings, start=1):
+            if index > 1:
+                self.console.print()
             self._finding(index, finding)
 
     def _finding(self, index: int, finding: "Finding") -> None:
@@ -112,40 +112,52 @@ class _Sheet:
 
     def _requirements(self) -> None:
         counted = [f"{n} {status.value}" for status, n in wording.counts(self.report).items() if n]
-        self._title(f"Requirements ({', '.join(counted) or 'none testable from here'})")
-        for group in wording.groups(self.report):
-            if group.requirements:
-                self._line(Text(group.area.value, style="bold underline" if self.colour else ""))
-                self._group(group.requirements)
+        self._title("Requirements", ", ".join(counted) or "none testable from here")
+        for index, group in enumerate(g for g in wording.groups(self.report) if g.requirements):
+            if index:
+                self.console.print()
+            self._line(Text(f"{group.area.value}:", style="underline" if self.colour else ""))
+            self._group(group.requirements)
 
     def _group(self, requirements: "Iterable[RequirementReport]") -> None:
-        wide = self.console.width >= WIDE
+        wide = self.console.width >= WIDE and not self.verbose
         table = self._grid(14, *((None, 3), (None, 3), (None, 2)) if wide else ((None, 1),))
         for requirement in requirements:
-            cells = self._requirement(requirement)
-            table.add_row(self._status(requirement.status), *(cells if wide else [_stack(cells)]))
+            title, because, tail = self._requirement(requirement)
+            cells = [title, because, tail] if wide else [self._stacked(requirement, title, because, tail)]
+            table.add_row(self._status(requirement.status), *cells)
             if self.verbose:
                 self._checks(table, requirement)
         self.console.print(table)
 
-    def _requirement(self, requirement: "RequirementReport") -> list[Text]:
+    def _stacked(self, requirement: "RequirementReport", title: Text, because: Text, tail: Text) -> Text:
+        """One above the other; why a requirement passed is told by its strength, and at length by `-v`."""
+        brief = requirement.status is Judgement.PASS and not self.verbose
+        return Text("\n", overflow="fold").join([title, tail] if brief else [title, because, tail])
+
+    def _requirement(self, requirement: "RequirementReport") -> tuple[Text, Text, Text]:
         strength = wording.STRENGTHS[requirement.strength]
         tags = [requirement.importance.value, strength]
         if self.verbose:
             tags.append(wording.margin(requirement.margin))
         title = Text(clean(requirement.title, 200))
-        because = Text(clean(requirement.because), style="" if requirement.status is Judgement.FAIL else "dim")
+        because = Text(
+            clean(requirement.because), style="" if requirement.status is Judgement.FAIL else "dim"
+        )
         source = wording.short_citation(requirement.source)
-        tail = Text(f"{', '.join(tag for tag in tags if tag)} [{source}]", style="dim")
-        return [title, because, tail]
+        name = clean(requirement.id, 80)
+        tail = Text(f"{name}: {', '.join(tag for tag in tags if tag)} [{source}]", style="dim")
+        return title, because, tail
 
     def _checks(self, table: Table, requirement: "RequirementReport") -> None:
         wanted = set(requirement.checks)
         for check in (c for c in self.report.checks if c.id in wanted):
-            text = Text.assemble(self._status(check.status), " ", _check_line(check), overflow="fold")
-            table.add_row("", text, *([""] * (len(table.columns) - 2)))
+            text = Text.assemble(self._status(check.status), ": ", _check_line(check), overflow="fold")
+            table.add_row("", Padding(text, (0, 0, 0, 2)))
 
     def _areas(self) -> None:
+        if not self.report.score.areas:
+            return
         self._title("Scores by area")
         table = self._grid(None, (None, None), (None, None), (None, None))
         for area in self.report.score.areas:
@@ -160,7 +172,7 @@ class _Sheet:
             return
         total = sum(len(some) for some in found.values())
         ratio = wording.share(self.report.score.untestable_ratio)
-        self._title(f"Not testable from here ({total}; {ratio} of the weight)")
+        self._title("Not testable from here", f"{total}; {ratio} of the weight")
         for because, requirements in found.items():
             names = wording.listed((clean(r.id, 80) for r in requirements), 1000 if self.verbose else 4)
             self._line(Text(f"- {names}: {clean(because, 200)}"), hang=2)
@@ -172,12 +184,14 @@ class _Sheet:
     def _more(self) -> None:
         self.console.print()
         if not self.verbose:
-            self._line(Text("-v shows every check with its margin", style="dim"))
-        self._line(Text("-f json has all the evidence; 'readycheck explain CAUSE' says more", style="dim"))
+            self._line(Text("-v shows every check and margin; -f json has all the evidence.", style="dim"))
+        for cause in dict.fromkeys(clean(f.cause, 40) for f in self.report.findings[:1]):
+            self._line(Text(f"'readycheck explain {cause}' says what it rests on.", style="dim"))
 
-    def _title(self, text: str) -> None:
+    def _title(self, text: str, tail: str = "") -> None:
+        title = text if self.colour else text.upper()
         self.console.print()
-        self._line(Text(text.upper() if not self.colour else text, style="bold"))
+        self._line(Text.assemble((title, "bold"), f" ({tail})" if tail else ""))
 
     def _line(self, text: Text, hang: int = 3) -> None:
         """A paragraph whose further lines are indented."""
@@ -210,13 +224,9 @@ class _Sheet:
         return Text(f"{rich if self.colour else plain} {status.value}", style=style)
 
 
-def _stack(cells: "Iterable[Text]") -> "RenderableType":
-    return Text("\n", overflow="fold").join(cells)
-
-
 def _check_line(check: "CheckReport") -> str:
-    failed = f"{check.failure.value} at {check.step.value if check.step else 'several steps'}: "
-    reason = f"{failed if check.failure else ''}{clean(check.because)}"
-    numbers = wording.metrics(check)
-    tail = f"; {numbers}" if numbers else ""
-    return f"{wording.subject(check)}: {reason} ({wording.duration(check.duration_ms)}{tail})"
+    parts = [clean(check.because)]
+    if check.failure and check.failure.value not in check.because:
+        parts.insert(0, check.failure.value + (f" at {check.step.value}" if check.step else ""))
+    numbers = [wording.duration(check.duration_ms), wording.metrics(check)]
+    return f"{wording.subject(check)}: {': '.join(parts)} ({', '.join(n for n in numbers if n)})"

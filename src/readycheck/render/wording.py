@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from readycheck.engine import RunState
-from readycheck.profile import Area
+from readycheck.profile import Area, Importance
 from readycheck.render.clean import clean
 from readycheck.score import Grade
 from readycheck.verdict import Judgement, Readiness, Strength
@@ -24,9 +24,9 @@ HEADLINES = {
     Readiness.UNKNOWN: ("UNKNOWN", "too little was measured to say whether this network carries {product}"),
 }
 STATES = {
-    RunState.DEADLINE: "the deadline came before everything was measured",
-    RunState.INTERRUPTED: "interrupted: this is what was known by then, and no verdict",
-    RunState.CRASHED: "the program failed: this is what was known by then, and no verdict",
+    RunState.DEADLINE: "time ran out before everything was measured",
+    RunState.INTERRUPTED: "this is what was known when the run was ended, and no verdict",
+    RunState.CRASHED: "the program failed; this is what was known by then, and no verdict",
 }
 WORST_FIRST = (
     Judgement.FAIL,
@@ -35,6 +35,7 @@ WORST_FIRST = (
     Judgement.SKIPPED,
     Judgement.PASS,
 )
+_WEIGHTIEST_FIRST = tuple(Importance)
 STRENGTHS = {
     Strength.ANSWERED: "answered",
     Strength.EGRESS: "egress proven",
@@ -76,8 +77,13 @@ def run_facts(report: "Report") -> Iterator[tuple[str, str]]:
         yield "limited", "the run held itself back: its own packet rate was the limit"
     yield "run", f"{clean(run.id)}, seed {run.seed}, readycheck {clean(report.tool.version)}"
     yield from (("note", clean(note)) for note in run.notes)
-    for root in run.trust_roots:
-        yield "trusted root", f"{clean(root.subject, 120)} (SHA-256 {clean(root.sha256, 95)})"
+    yield from (("trusted root", f"SHA-256 {clean(root, 100)}") for root in run.trust_roots)
+
+
+def no_findings(report: "Report") -> str:
+    """Nothing found is good news only where enough was measured."""
+    ready = report.verdict in (Readiness.READY, Readiness.WARNINGS)
+    return "none: no cause of trouble was found" if ready else "none: no cause could be named"
 
 
 def place_line(finding: "Finding") -> str:
@@ -112,6 +118,8 @@ def margin(value: float | None) -> str:
     """Distance to the nearest limit, as a share of it."""
     if value is None:
         return ""
+    if value >= 1:
+        return "far within its limit"
     return f"{share(abs(value))} {'within' if value >= 0 else 'beyond'} its limit"
 
 
@@ -173,7 +181,7 @@ def groups(report: "Report") -> Iterator[Group]:
     for area in dict.fromkeys([*scores, *Area]):
         mine = sorted(
             (r for r in report.requirements if r.area is area and r.testable),
-            key=lambda r: WORST_FIRST.index(r.status),
+            key=lambda r: (WORST_FIRST.index(r.status), _WEIGHTIEST_FIRST.index(r.importance)),
         )
         known = scores.get(area)
         if mine or known:

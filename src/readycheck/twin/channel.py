@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -109,14 +110,20 @@ class Contexts:
         if mutual:
             context.verify_mode = ssl.CERT_REQUIRED
         if self._blueprint.faults.old_tls:
-            context.set_ciphers(_OLD_CIPHERS)
-            context.minimum_version = ssl.TLSVersion.TLSv1
-            context.maximum_version = ssl.TLSVersion.TLSv1_1
+            _make_old(context)
         return context
 
     def _by_name(self, tls: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
         if name in self._blueprint.faults.misnamed:
             tls.context = self._of(Chain.MISNAMED, mutual=False)
+
+
+def _make_old(context: ssl.SSLContext) -> None:
+    context.set_ciphers(_OLD_CIPHERS)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
 
 
 def wanted_chains(blueprint: Blueprint) -> set[Chain]:

@@ -84,7 +84,8 @@ class Cloud:
                 )
                 if reply is not None:
                     told = [(socket.IPPROTO_IP, _IP_PKTINFO, _PKTINFO.pack(0, address, bytes(4)))]
-                    channel.sendmsg([reply], told, 0, source)
+                    with suppress(OSError):  # a way back that is broken is the asker's to notice
+                        channel.sendmsg([reply], told, 0, source)
 
     async def _enveloped(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -23,11 +23,6 @@ HOSTS = {4: "127.0.0.1", 6: "::1"}
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the error queue is Linux's")
 
 
-@pytest.fixture(autouse=True)
-def loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("READYCHECK_LOOPBACK_ONLY", "1")
-
-
 @pytest.fixture(params=[4, 6], ids=["ipv4", "ipv6"])
 def family(request: pytest.FixtureRequest) -> int:
     return int(request.param)

@@ -182,7 +182,7 @@ async def test_a_handshake_leaves_what_it_showed() -> None:
         "name.test",
         "192.0.2.1",
     )
-    assert (seen.facts["pins"], seen.facts["version"]) == (("ab",), "TLSv1.3")
+    assert (seen.facts["tls"]["pins"], seen.facts["tls"]["version"]) == (("ab",), "TLSv1.3")
 
 
 async def test_a_failure_is_recorded_with_its_facts_and_goes_on() -> None:
@@ -347,17 +347,15 @@ async def test_asking_records_echoes_within_the_deadline() -> None:
     assert world.seen()[1].failure is Failure.INTERRUPTED
 
 
-@pytest.mark.parametrize(
-    ("effort", "schedule"),
-    [
-        (Effort.QUICK, Schedule((250, 600), 1200)),
-        (Effort.NORMAL, Schedule((500, 1250), 2500)),
-        (Effort.THOROUGH, Schedule((500, 1500), 3000)),
-    ],
-)
-async def test_the_schedule_fits_the_effort(effort: Effort, schedule: Schedule) -> None:
-    net = World(effort=effort).net
-    assert (net.effort, net.schedule()) == (effort, schedule)
+async def test_more_effort_asks_no_less_and_waits_longer() -> None:
+    nets = [World(effort=effort).net for effort in (Effort.QUICK, Effort.NORMAL, Effort.THOROUGH)]
+    assert [net.effort for net in nets] == [Effort.QUICK, Effort.NORMAL, Effort.THOROUGH]
+    attempts, patience = zip(
+        *[(len(s.again_ms), s.give_up_ms) for s in (n.schedule() for n in nets)], strict=True
+    )
+    assert list(attempts) == sorted(attempts)
+    assert list(patience) == sorted(set(patience))
+    assert all(max(net.schedule().again_ms) < net.schedule().give_up_ms for net in nets)
 
 
 async def test_the_rest_passes_through() -> None:

@@ -1,0 +1,77 @@
+"""Runs the agent in the lab as its users do: as an ordinary user without any capability, in a subprocess."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .machine import NOBODY, LabError, Machine
+
+_PATIENCE_S = 60
+_KEPT = ("PYTHONPATH", "LANG", "LC_ALL")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What came of it. `report` is None when stdout held no JSON."""
+
+    status: int
+    stdout: str
+    stderr: str
+    seconds: float
+    report: dict[str, Any] | None
+
+
+def run_agent(machine: Machine, network: str, arguments: Sequence[str]) -> Run:
+    began = time.monotonic()
+    done = subprocess.run(
+        machine.inside(network, *_as_user(machine, network), sys.executable, "-m", "readycheck", *arguments),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=_PATIENCE_S + 20,
+        check=False,
+    )
+    seconds = time.monotonic() - began
+    if done.returncode in (124, 137):
+        raise LabError(f"the agent did not end within {_PATIENCE_S} s: {done.stderr[-1000:]}")
+    return Run(done.returncode, done.stdout, done.stderr, seconds, _json(done.stdout))
+
+
+def _as_user(machine: Machine, network: str) -> list[str]:
+    """No root, no capability to be had, a home of its own, and no other network than this one."""
+    import os
+
+    home = "/run/home"
+    script = (
+        'mkdir -p "$1/config" "$1/data" "$1/cache" "$1/tmp" && chown -R "$2:$2" "$1" && shift 2 && exec "$@"'
+    )
+    environment = {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "HOME": home,
+        "XDG_CONFIG_HOME": f"{home}/config",
+        "XDG_DATA_HOME": f"{home}/data",
+        "XDG_CACHE_HOME": f"{home}/cache",
+        "TMPDIR": f"{home}/tmp",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "READYCHECK_ONLY_NETNS": str(machine.inode(network)),
+        **{name: os.environ[name] for name in _KEPT if name in os.environ},
+    }
+    return [
+        *("sh", "-c", script, "sh", home, str(NOBODY)),
+        *("timeout", "--kill-after=5", str(_PATIENCE_S)),
+        *("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"),
+        *("--inh-caps=-all", "--bounding-set=-all", "--no-new-privs"),
+        *("env", "-i", *(f"{name}={value}" for name, value in environment.items())),
+    ]
+
+
+def _json(text: str) -> dict[str, Any] | None:
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError:
+        return None
+    return found if isinstance(found, dict) else None

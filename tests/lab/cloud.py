@@ -1,0 +1,174 @@
+"""The vendor's cloud: which addresses live, where names lead, and which real server answers which port."""
+
+import ipaddress
+import random
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from readycheck.profile import Profile
+
+RESOLVER = "203.0.113.53"
+SERVERS = "203.0.113.80"
+"""Where coturn and Kamailio listen; whatever address was asked is translated to it, and the answer back."""
+ELSEWHERE = ipaddress.IPv4Network("192.0.2.0/24")
+"""Names that are not the vendor's own live here."""
+
+# Addresses that the vendor's own pages pair with a name, and networks in which others plausibly live.
+_HOMES = {
+    "cloudupgrader.webex.com": "3.20.185.219/32",
+    "cscan.webex.com": "199.59.64.197/32",
+    "activate.cisco.com": "72.163.10.128/25",
+    "webapps.cisco.com": "72.163.24.0/23",
+    "upgrade.cisco.com": "173.36.127.128/26",
+    "sudirenewal.cisco.com": "173.37.146.128/25",
+    "activation.webex.com": "173.37.26.0/23",
+    "idbroker.webex.com": "64.68.96.0/19",
+    "idbroker-b-us.webex.com": "207.182.160.0/19",
+    "idbroker-eu.webex.com": "62.109.192.0/18",
+    "u2c.wbx2.com": "170.72.0.0/16",
+    "wdm-a.wbx2.com": "170.72.0.0/16",
+    "jp.bcld.webex.com": "150.253.128.0/17",
+    "client-jp.bcld.webex.com": "150.253.128.0/17",
+    "ty6-wxt-jp.bcld.webex.com": "150.253.128.0/17",
+    "os1-wxt-jp.bcld.webex.com": "150.253.128.0/17",
+}
+NODES = ("170.72.29.77", "135.84.173.152", "199.59.65.10")
+"""Live nodes of signalling, media and time in three networks, as an administrator would know them."""
+
+STUN_PORTS = (3478, 5004, 9000)
+SIP_PORTS = (5062, 8934)
+HTTP_PORTS = (80, 6970)
+HTTPS_PORTS = (443, 8443, 2197, 5223, 5228, 5229, 5230)
+OLD_TLS_OFFSET = 10000
+
+
+class Population(StrEnum):
+    """Which of the vendor's addresses are alive, besides those of names and of the known nodes."""
+
+    DENSE = "dense"
+    SPARSE = "sparse"
+    NAMED = "named"
+
+
+class Sip(StrEnum):
+    """How the SIP servers behave."""
+
+    ANSWERING = "answering"
+    SILENT = "silent"
+    MUTUAL = "mutual"
+    UNKNOWN_AUTHORITY = "unknown-authority"
+    EXPIRED = "expired"
+    LEAF_ONLY = "leaf-only"
+    OLD_TLS = "old-tls"
+    DOWN = "down"
+
+
+class Web(StrEnum):
+    GOOD = "good"
+    OLD_TLS = "old-tls"
+    MISNAMED = "misnamed"
+
+
+SIP_OFFSET = {mode: 1000 * index for index, mode in enumerate(Sip)}
+WEB_OFFSET = {Web.GOOD: 0, Web.OLD_TLS: OLD_TLS_OFFSET, Web.MISNAMED: OLD_TLS_OFFSET + 10000}
+
+
+@dataclass(frozen=True, kw_only=True)
+class CloudMode:
+    """What varies from one scenario to the next. `udp_refused` lets closed UDP ports answer with ICMP."""
+
+    population: Population = Population.SPARSE
+    ratio: float = 0.02
+    seed: int = 7
+    sip: Sip = Sip.ANSWERING
+    web: Web = Web.GOOD
+    udp_refused: bool = False
+    extra: tuple[str, ...] = field(default=())
+
+
+def names_of(profile: Profile) -> list[str]:
+    groups = (host for group in profile.names.values() for entry in group.domains for host in entry.hosts)
+    return sorted({*groups, *(control.host for control in profile.controls), "ntp.lab.example"})
+
+
+def networks_of(profile: Profile) -> list[str]:
+    found = {n for group in profile.networks.values() for n in group.networks if ":" not in n}
+    return sorted(found, key=ipaddress.IPv4Network)
+
+
+def place(names: Iterable[str]) -> dict[str, str]:
+    """The address of each name, the same in every run."""
+    placed: dict[str, str] = {}
+    for index, name in enumerate(sorted(names)):
+        home = ipaddress.IPv4Network(_HOMES[name]) if name in _HOMES else ELSEWHERE
+        offset = random.Random(name).randrange(1, home.num_addresses - 1) if home.prefixlen < 31 else 0
+        placed[name] = str(home[index + 1] if home == ELSEWHERE else home[offset])
+    return placed
+
+
+def alive(networks: Iterable[str], mode: CloudMode) -> Iterator[str]:
+    """The addresses that answer on every port of the product, apart from names and nodes."""
+    if mode.population is not Population.SPARSE:
+        return
+    for network in map(ipaddress.IPv4Network, networks):
+        if network.prefixlen >= 31:
+            yield from map(str, network)
+            continue
+        rng = random.Random(f"{mode.seed}/{network}")
+        count = round(network.num_addresses * mode.ratio)
+        yield from (str(network[i]) for i in rng.sample(range(1, network.num_addresses - 1), count))
+
+
+def cloud_rules(
+    networks: Iterable[str], placed: Mapping[str, str], mode: CloudMode, open_udp: Iterable[str] = ()
+) -> str:
+    """The rules of the cloud: dead addresses and unserved ports are silent, the rest is led to its server."""
+    networks = list(networks)
+    living = sorted({*NODES, *alive(networks, mode)})
+    named = sorted(set(placed.values()))
+    web = [*HTTP_PORTS, *HTTPS_PORTS]
+    translations = [f"udp dport {_set(STUN_PORTS)} dnat to {SERVERS}"]
+    if mode.sip is not Sip.DOWN:
+        translations += [f"tcp dport {p} dnat to {SERVERS}:{p + SIP_OFFSET[mode.sip]}" for p in SIP_PORTS]
+    if mode.web is not Web.GOOD:
+        translations += [f"tcp dport {p} redirect to :{p + WEB_OFFSET[mode.web]}" for p in HTTPS_PORTS]
+    silence = []
+    if mode.population is not Population.DENSE:
+        silence = [
+            f"ip daddr @named tcp dport {_set(web)} accept",
+            "ip daddr @vendor ip daddr != @living drop",
+        ]
+    accepts = ["iifname lo accept", "ct state established,related accept", "ct status dnat accept"]
+    accepts += [f"tcp dport {_set([*web, *SIP_PORTS, 53])} accept", "udp dport { 53, 123 } accept"]
+    accepts += ["icmp type echo-request accept"]
+    accepts += ["meta l4proto udp reject"] if mode.udp_refused else []
+    return "\n".join(
+        [
+            "table ip cloud",
+            "delete table ip cloud",
+            "table ip cloud {",
+            _address_set("vendor", networks, interval=True),
+            _address_set("living", living),
+            _address_set("named", named),
+            _chain("silence", "type filter hook prerouting priority raw; policy accept;", silence),
+            _chain("lead", "type nat hook prerouting priority dstnat; policy accept;", translations),
+            _chain("serve", "type filter hook input priority filter; policy drop;", accepts),
+            "}",
+            *mode.extra,
+            "",
+        ]
+    )
+
+
+def _set(items: Iterable[int]) -> str:
+    return "{ " + ", ".join(map(str, sorted(set(items)))) + " }"
+
+
+def _address_set(name: str, elements: Iterable[str], *, interval: bool = False) -> str:
+    flags = " flags interval; auto-merge;" if interval else ""
+    return f"set {name} {{ type ipv4_addr;{flags} elements = {{ {', '.join(elements)} }} }}"
+
+
+def _chain(name: str, head: str, rules: Iterable[str]) -> str:
+    return "\n".join([f"chain {name} {{", head, *rules, "}"])

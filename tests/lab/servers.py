@@ -1,0 +1,260 @@
+"""The real servers of the lab: coturn, Kamailio, unbound, chrony and nginx, as Debian ships them."""
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from .certificates import Certificates, Credentials
+from .cloud import (
+    HTTP_PORTS,
+    HTTPS_PORTS,
+    RESOLVER,
+    SERVERS,
+    SIP_OFFSET,
+    SIP_PORTS,
+    STUN_PORTS,
+    WEB_OFFSET,
+    Sip,
+    Web,
+)
+from .machine import LabError, Machine, Process
+
+PROGRAMS = ("turnserver", "kamailio", "unbound", "chronyd", "nginx")
+_PATIENCE_S = 20.0
+
+_UNBOUND = """\
+server:
+  interface: {resolver}
+  access-control: 0.0.0.0/0 allow
+  username: ""
+  chroot: ""
+  directory: "/run"
+  pidfile: ""
+  use-syslog: no
+  do-daemonize: no
+  do-ip6: no
+  num-threads: 1
+  module-config: "iterator"
+  tcp-idle-timeout: 5000
+  local-zone: "." static
+  local-data: ". 60 IN SOA lab.example. nobody.lab.example. 1 3600 1200 604800 60"
+{data}
+remote-control:
+  control-enable: no
+"""
+
+_CHRONY = """\
+local stratum 3
+allow all
+port 123
+cmdport 0
+pidfile /run/chronyd.pid
+driftfile /run/chrony.drift
+"""
+
+_NGINX = """\
+daemon off;
+user root;
+worker_processes 1;
+pid /run/nginx.pid;
+error_log stderr warn;
+events {{ worker_connections 4096; }}
+http {{
+  access_log off;
+  client_body_temp_path /run/nginx-body;
+  proxy_temp_path /run/nginx-proxy;
+  fastcgi_temp_path /run/nginx-fastcgi;
+  uwsgi_temp_path /run/nginx-uwsgi;
+  scgi_temp_path /run/nginx-scgi;
+  server {{
+    {plain}
+    location / {{ return 200 "lab\\n"; }}
+  }}
+{secure}
+}}
+"""
+
+_NGINX_SECURE = """\
+  server {{
+    {listen}
+    ssl_certificate {chain};
+    ssl_certificate_key {key};
+    {more}
+    location / {{ return 200 "lab\\n"; }}
+  }}
+"""
+
+_KAMAILIO = """\
+#!KAMAILIO
+debug=0
+log_stderror=yes
+fork=yes
+children=1
+tcp_children=4
+tcp_accept_no_cl=yes
+tcp_connection_lifetime=30
+disable_tcp=no
+enable_tls=yes
+auto_aliases=no
+dns_try_ipv6=no
+use_dns_cache=no
+{listen}
+mpath="/usr/lib/x86_64-linux-gnu/kamailio/modules/:/usr/lib/kamailio/modules/:/usr/lib/aarch64-linux-gnu/kamailio/modules/"
+loadmodule "sl.so"
+loadmodule "pv.so"
+loadmodule "kex.so"
+loadmodule "textops.so"
+loadmodule "tls.so"
+modparam("tls", "config", "{tls}")
+modparam("tls", "low_mem_threshold1", -1)
+modparam("tls", "low_mem_threshold2", -1)
+request_route {{
+  {route}
+}}
+"""
+
+_KAMAILIO_TLS = """\
+[server:default]
+method = {method}
+verify_certificate = {mutual}
+require_certificate = {mutual}
+private_key = {key}
+certificate = {chain}
+{more}
+"""
+
+_ANSWER = """if (is_method("OPTIONS")) {
+    append_to_reply("Accept: application/sdp\\r\\n");
+    sl_send_reply("200", "OK");
+    exit;
+  }
+  sl_send_reply("405", "Method Not Allowed");"""
+
+
+class Servers:
+    """Starts what a scenario needs, once; `network` is the one that the cloud lives in."""
+
+    def __init__(
+        self, machine: Machine, network: str, certificates: Certificates, addresses: Mapping[str, str]
+    ) -> None:
+        self._machine, self._network, self._certificates = machine, network, certificates
+        self._addresses = addresses
+        self._sip: dict[Sip, Process] = {}
+
+    def start(self) -> None:
+        """Everything but SIP; returns when all of them answer."""
+        started = [self._unbound(), self._chrony(), self._nginx(), self._coturn()]
+        self.sip(Sip.ANSWERING)
+        for process, transport, address, ports in (
+            (started[0], "u", RESOLVER, (53,)),
+            (started[0], "t", RESOLVER, (53,)),
+            (started[1], "u", "0.0.0.0", (123,)),
+            (started[2], "t", "0.0.0.0", (*HTTP_PORTS, *HTTPS_PORTS)),
+            (started[3], "u", SERVERS, STUN_PORTS),
+        ):
+            for port in ports:
+                self._await(process, transport, f"{address}:{port}")
+
+    def sip(self, mode: Sip) -> None:
+        """Have Kamailio run in this mode, besides the modes that already run."""
+        if mode in self._sip or mode is Sip.DOWN:
+            return
+        process = self._kamailio(mode)
+        self._sip[mode] = process
+        for port in SIP_PORTS:
+            self._await(process, "t", f"{SERVERS}:{port + SIP_OFFSET[mode]}")
+
+    def _unbound(self) -> Process:
+        data = "\n".join(f'  local-data: "{name}. 300 IN A {ip}"' for name, ip in self._addresses.items())
+        config = self._file("unbound.conf", _UNBOUND.format(resolver=RESOLVER, data=data))
+        return self._run("unbound", "unbound", "-d", "-c", str(config))
+
+    def _chrony(self) -> Process:
+        config = self._file("chrony.conf", _CHRONY)
+        return self._run("chrony", "chronyd", "-d", "-x", "-u", "root", "-f", str(config))
+
+    def _nginx(self) -> Process:
+        made = self._certificates
+        blocks = [
+            _secure(made.web, WEB_OFFSET[Web.GOOD], "ssl_protocols TLSv1.2 TLSv1.3;"),
+            _secure(
+                made.web, WEB_OFFSET[Web.OLD_TLS], "ssl_protocols TLSv1 TLSv1.1; ssl_ciphers ALL:@SECLEVEL=0;"
+            ),
+            _secure(made.misnamed, WEB_OFFSET[Web.MISNAMED], "ssl_protocols TLSv1.2 TLSv1.3;"),
+        ]
+        plain = " ".join(f"listen 0.0.0.0:{port};" for port in HTTP_PORTS)
+        config = self._file("nginx.conf", _NGINX.format(plain=plain, secure="".join(blocks)))
+        return self._run("nginx", "nginx", "-c", str(config), "-e", "stderr")
+
+    def _coturn(self) -> Process:
+        first, *others = STUN_PORTS
+        return self._run(
+            "coturn",
+            "turnserver",
+            *("-n", "--no-cli", "--no-auth", "--stun-only", "--no-tls", "--no-dtls", "--no-tcp"),
+            *(f"--listening-ip={SERVERS}", f"--listening-port={first}", f"--relay-ip={SERVERS}"),
+            *(f"--aux-server={SERVERS}:{port}" for port in others),
+            *("--pidfile=/run/turnserver.pid", "--log-file=stdout", "--userdb=/run/turndb"),
+        )
+
+    def _kamailio(self, mode: Sip) -> Process:
+        made = self._certificates
+        shown = {
+            Sip.EXPIRED: made.expired,
+            Sip.UNKNOWN_AUTHORITY: made.unknown,
+            Sip.LEAF_ONLY: made.leaf_only,
+        }.get(mode, made.sip)
+        old = mode is Sip.OLD_TLS
+        mutual = mode is Sip.MUTUAL
+        more = "cipher_list = ALL:@SECLEVEL=0" if old else f"ca_list = {made.roots}" if mutual else ""
+        tls = _KAMAILIO_TLS.format(
+            method="TLSv1.1" if old else "TLSv1.2+",
+            mutual="yes" if mutual else "no",
+            key=shown.key,
+            chain=shown.chain,
+            more=more,
+        )
+        route = "exit;" if mode is Sip.SILENT else _ANSWER
+        listen = "\n".join(f"listen=tls:{SERVERS}:{port + SIP_OFFSET[mode]}" for port in SIP_PORTS)
+        tls_file = self._file(f"kamailio-{mode}-tls.cfg", tls)
+        config = self._file(
+            f"kamailio-{mode}.cfg", _KAMAILIO.format(listen=listen, tls=tls_file, route=route)
+        )
+        run = f"/run/kamailio-{mode}"
+        self._machine.run(None, "mkdir", "-p", run)
+        return self._run(
+            f"kamailio-{mode}",
+            "kamailio",
+            *("-DD", "-E", "-m", "32", "-M", "8", "-Y", run, "-P", f"{run}/pid", "-f", str(config)),
+        )
+
+    def _file(self, name: str, text: str) -> Path:
+        path = self._machine.folder / name
+        path.write_text(text)
+        return path
+
+    def _run(self, name: str, *command: str) -> Process:
+        return self._machine.start(self._network, name, *command)
+
+    def _await(self, process: Process, transport: str, local: str) -> None:
+        """Until a socket is bound; bounded."""
+
+        def bound() -> bool:
+            process.require_running()
+            table = self._machine.run(self._network, "ss", "-Hln", f"-{transport}", f"src = {local}").stdout
+            return bool(table.strip())
+
+        wait_until(bound, f"{local} to be bound: {process.said()}")
+
+
+def wait_until(true: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + _PATIENCE_S
+    while not true():
+        if time.monotonic() > deadline:
+            raise LabError(f"waited {_PATIENCE_S:.0f} s for {what}")
+        time.sleep(0.02)
+
+
+def _secure(credentials: Credentials, offset: int, more: str) -> str:
+    listen = " ".join(f"listen 0.0.0.0:{port + offset} ssl;" for port in HTTPS_PORTS)
+    return _NGINX_SECURE.format(listen=listen, chain=credentials.chain, key=credentials.key, more=more)

@@ -1,0 +1,335 @@
+"""The survey against routers that limit their replies, stay silent or lose some: it may not accuse wrongly."""
+
+import heapq
+import random
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from readycheck_probes.survey import BURST, REFILL_MS, Cell, Edge, Fate, Hop, Survey, find_edge
+
+NETWORKS = ("198.51.100.0/24", "203.0.113.0/24", "192.0.2.0/24", "198.18.0.0/24", "198.19.0.0/24")
+PORTS = (5004, 9000, 20000, 30000)
+
+
+@dataclass
+class Router:
+    """Answers one peer `tokens` times at once and then once a second (Linux: six, `icmp_ratelimit`)."""
+
+    ttl: int
+    tokens: float = 6.0
+    delay_ms: float = 20.0
+    silent: bool = False
+    asked: list[float] = field(default_factory=list)
+    _at: float = 0.0
+
+    def answers(self, now_ms: float) -> bool:
+        self.asked.append(now_ms)
+        self.tokens = min(6.0, self.tokens + (now_ms - self._at) / 1000)
+        self._at = now_ms
+        if self.silent or self.tokens < 1:
+            return False
+        self.tokens -= 1
+        return True
+
+
+@dataclass
+class Simulation:
+    """Drives a survey as `path` does, on a clock of its own."""
+
+    cells: list[Cell]
+    routers: list[Router]
+    blocked: Callable[[Cell], bool]
+    lost: set[tuple[int, int]] = field(default_factory=set)
+    rejecting: bool = False
+    wait_ms: float = 400.0
+    known_open: Iterable[object] = ()
+
+    def run(self, for_ms: float = 12_000.0) -> "Simulation":
+        hops = [Hop(r.ttl, f"203.0.113.{r.ttl}", r.delay_ms) for r in self.routers]
+        self.survey = Survey(self.cells, hops, wait_ms=self.wait_ms, known_open=self.known_open)
+        routers = {router.ttl: router for router in self.routers}
+        asked = dict.fromkeys(range(len(self.cells)), 0)
+        replies: list[tuple[float, int, int | None, int, str]] = []
+        now, number = 0.0, 0
+        while now < for_ms and not (self.survey.done() and not replies):
+            while replies and replies[0][0] <= now:
+                _, _, cell, ttl, what = heapq.heappop(replies)
+                if what == "rejected" and cell is not None:
+                    self.survey.rejected(cell, ttl, "192.168.2.1")
+                else:
+                    self.survey.exceeded(cell, ttl, now, f"203.0.113.{ttl}")
+            for send in self.survey.due(now):
+                router, number = routers[send.hop.ttl], number + 1
+                what = "exceeded"
+                if send.cell is not None:
+                    asked[send.cell] += 1
+                    if self.blocked(self.cells[send.cell]):
+                        router.asked.append(now)
+                        if self.rejecting:
+                            arrives = now + 2.0
+                            heapq.heappush(replies, (arrives, number, send.cell, send.hop.ttl, "rejected"))
+                        continue
+                said = router.answers(now)
+                if said and (send.cell, asked.get(send.cell or 0, 0)) not in self.lost:
+                    arrives = now + router.delay_ms
+                    heapq.heappush(replies, (arrives, number, send.cell, send.hop.ttl, what))
+            following = self.survey.next_due_ms(now)
+            now = min([following, *(reply[0] for reply in replies[:1])])
+        self.survey.finish()
+        return self
+
+    def fates(self, *, blocked: bool) -> set[Fate]:
+        return {cell.fate for cell in self.cells if self.blocked(cell) is blocked}
+
+
+def grid(networks: Sequence[str] = NETWORKS[:3], ports: Sequence[int] = PORTS[:3]) -> list[Cell]:
+    return [Cell(network, port, "udp") for port in ports for network in networks]
+
+
+def routers(count: int = 3, **changes: float) -> list[Router]:
+    return [Router(3 + index, **changes) for index in range(count)]  # type: ignore[arg-type]
+
+
+def nothing(cell: Cell) -> bool:
+    return False
+
+
+def everything(cell: Cell) -> bool:
+    return True
+
+
+# --- what a healthy and a walled network look like ----------------------------------------------------
+
+
+def test_on_an_open_network_every_cell_leaves() -> None:
+    done = Simulation(grid(), routers(), nothing).run()
+    assert done.fates(blocked=False) == {Fate.LEFT}
+    assert {cell.asked for cell in done.cells} == {1}
+    assert {cell.ttl for cell in done.cells} <= {3, 4, 5}
+
+
+@pytest.mark.parametrize(
+    "blocked",
+    [
+        lambda cell: cell.port == 9000,
+        lambda cell: cell.network == NETWORKS[1],
+        lambda cell: cell.port == 9000 or cell.network == NETWORKS[1],
+        lambda cell: (cell.network, cell.port) == (NETWORKS[0], 5004),
+    ],
+    ids=["port", "network", "both", "one cell"],
+)
+def test_a_wall_is_told_from_what_is_open(blocked: Callable[[Cell], bool]) -> None:
+    done = Simulation(grid(), routers(), blocked).run(30_000)
+    assert done.fates(blocked=False) == {Fate.LEFT}
+    assert done.fates(blocked=True) == {Fate.STOPPED}
+
+
+def test_behind_a_wall_around_everything_the_control_still_answers() -> None:
+    done = Simulation(grid(), routers(), everything).run()
+    assert Fate.STOPPED in done.fates(blocked=True)
+    assert done.fates(blocked=True) <= {Fate.STOPPED, Fate.UNKNOWN}
+
+
+def test_a_wall_around_everything_is_not_asked_more_than_it_takes() -> None:
+    wide = grid(NETWORKS, PORTS)
+    done = Simulation(wide, routers(), everything).run(60_000)
+    assert sum(cell.asked for cell in wide) < 2 * len(wide)
+    assert done.survey.done()
+
+
+def test_a_refusal_by_something_on_the_way_is_a_rejection() -> None:
+    done = Simulation(grid(), routers(), lambda c: c.port == 5004, rejecting=True).run()
+    assert done.fates(blocked=True) == {Fate.REJECTED}
+    assert done.fates(blocked=False) == {Fate.LEFT}
+    assert {cell.offender for cell in done.cells if cell.port == 5004} == {"192.168.2.1"}
+
+
+def test_a_cell_that_was_refused_is_asked_at_the_nearest_hop() -> None:
+    cells = [Cell(NETWORKS[0], 5004, "udp", refused=True)]
+    done = Simulation(cells, routers(), everything, rejecting=True).run()
+    assert [len(router.asked) for router in done.routers] == [1, 0, 0]
+    assert cells[0].ttl == 3
+
+
+# --- silence of routers is not the network's ----------------------------------------------------------
+
+
+def test_where_no_router_answers_nothing_is_said() -> None:
+    for blocked in (nothing, everything):
+        done = Simulation(grid(), routers(silent=True), blocked).run()
+        assert {cell.fate for cell in done.cells} == {Fate.UNKNOWN}
+        assert all(cell.asked <= 5 for cell in done.cells)
+
+
+def test_a_silent_router_beside_others_accuses_nobody() -> None:
+    hops = [Router(3, silent=True), Router(4), Router(5)]
+    done = Simulation(grid(), hops, nothing).run(20_000)
+    assert done.fates(blocked=False) == {Fate.LEFT}
+
+
+def test_a_router_that_has_used_up_its_replies_accuses_nobody() -> None:
+    done = Simulation(grid(), routers(tokens=0.0), nothing).run(20_000)
+    assert done.fates(blocked=False) == {Fate.LEFT}
+
+
+def test_one_lost_reply_accuses_nobody() -> None:
+    cells = grid()
+    lost = {(index, 1) for index in range(len(cells))}
+    done = Simulation(cells, routers(), nothing, lost).run(30_000)
+    assert done.fates(blocked=False) == {Fate.LEFT}
+    assert {cell.missed for cell in cells} <= {0, 1}
+
+
+def test_replies_that_come_later_than_we_wait_accuse_nobody() -> None:
+    done = Simulation(grid(), routers(delay_ms=900.0), nothing, wait_ms=250.0).run(30_000)
+    assert Fate.STOPPED not in done.fates(blocked=False)
+
+
+def test_a_late_reply_takes_an_accusation_back() -> None:
+    cells = [Cell(NETWORKS[0], 5004, "udp")]
+    survey = Survey(cells, [Hop(3, "203.0.113.3", 20.0)], wait_ms=100.0)
+    now = 0.0
+    while cells[0].fate is Fate.PENDING:
+        for send in survey.due(now):
+            if send.cell is None:
+                survey.exceeded(None, 3, now + 20, "203.0.113.3")
+        now = survey.next_due_ms(now)
+    assert cells[0].fate is Fate.STOPPED
+    survey.exceeded(0, 3, now, "203.0.113.3")
+    assert cells[0].fate is Fate.LEFT
+
+
+def test_a_late_answer_vouches_for_nothing_that_was_sent_after_it() -> None:
+    """A reply to a control that was given up says nothing of packets that left later."""
+    cells = [Cell(NETWORKS[0], 5004, "udp")]
+    survey = Survey(cells, [Hop(3, "203.0.113.3", 20.0)], wait_ms=100.0)
+    assert [send.cell for send in survey.due(0.0)] == [0]
+    assert [send.cell for send in survey.due(100.0)] == [None]  # the cell is missed: a control goes out
+    survey.due(201.0)  # that control is given up at 200, and another one leaves
+    missed = cells[0].missed
+    survey.exceeded(0, 3, 5000.0, "203.0.113.3")  # the cell's own answer, very late
+    assert cells[0].fate is Fate.LEFT
+    assert cells[0].missed == missed
+
+
+def test_what_has_provably_left_is_not_called_rejected_afterwards() -> None:
+    cells = [Cell(NETWORKS[0], 5004, "udp")]
+    survey = Survey(cells, [Hop(3, "203.0.113.3", 20.0)])
+    survey.due(0.0)
+    survey.exceeded(0, 3, 20.0, "203.0.113.3")
+    survey.rejected(0, 3, "203.0.113.3")
+    assert cells[0].fate is Fate.LEFT
+
+
+def test_an_answer_of_the_destination_shows_that_the_way_is_open() -> None:
+    cells = [Cell(NETWORKS[0], 5004, "udp")]
+    survey = Survey(cells, [Hop(3, "203.0.113.3", 20.0)])
+    survey.due(0.0)
+    survey.arrived(0, 3)
+    assert cells[0].fate is Fate.LEFT
+    assert survey.done()
+
+
+def test_without_hops_nothing_is_sent_and_nothing_is_said() -> None:
+    done = Simulation(grid(), [], everything).run(2_000)
+    assert {cell.fate for cell in done.cells} == {Fate.UNKNOWN}
+    assert {cell.asked for cell in done.cells} == {0}
+
+
+# --- properties ---------------------------------------------------------------------------------------
+
+
+@st.composite
+def simulations(draw: st.DrawFn, *, losing: bool = True) -> Simulation:
+    networks = draw(st.lists(st.sampled_from(NETWORKS), min_size=1, max_size=5, unique=True))
+    ports = draw(st.lists(st.sampled_from(PORTS), min_size=1, max_size=4, unique=True))
+    cells = grid(networks, ports)
+    walls = draw(
+        st.one_of(
+            st.just(frozenset()),
+            st.frozensets(st.sampled_from(ports)),
+            st.frozensets(st.sampled_from(networks)),
+            st.frozensets(st.sampled_from([(c.network, c.port) for c in cells])),
+        )
+    )
+    hops = [
+        Router(
+            3 + index,
+            tokens=draw(st.floats(0, 6)),
+            delay_ms=draw(st.floats(1, 350)),
+            silent=draw(st.booleans()),
+        )
+        for index in range(draw(st.integers(1, 5)))
+    ]
+    rng = random.Random(draw(st.integers(0, 2**32)))
+    lost = {(i, rng.randint(1, 5)) for i in range(len(cells)) if losing and rng.random() < 0.3}
+
+    def blocked(cell: Cell) -> bool:
+        return bool({cell.port, cell.network, (cell.network, cell.port)} & walls)
+
+    return Simulation(cells, hops, blocked, lost, draw(st.booleans()))
+
+
+@settings(deadline=None, max_examples=300)
+@given(simulations())
+def test_what_is_open_is_never_accused_and_what_is_walled_never_cleared(simulation: Simulation) -> None:
+    done = simulation.run()
+    assert done.fates(blocked=False) <= {Fate.LEFT, Fate.UNKNOWN}
+    assert Fate.LEFT not in done.fates(blocked=True)
+    if not done.rejecting:
+        assert Fate.REJECTED not in done.fates(blocked=True)
+
+
+@settings(deadline=None, max_examples=200)
+@given(simulations())
+def test_no_hop_gets_more_than_its_budget_at_any_moment(simulation: Simulation) -> None:
+    done = simulation.run(20_000)
+    for router in done.routers:
+        for index, first in enumerate(router.asked):
+            for number, later in enumerate(router.asked[index:], start=1):
+                assert number <= BURST + (later - first) / REFILL_MS + 1e-6
+    assert all(cell.asked <= 5 for cell in done.cells)
+
+
+@settings(deadline=None, max_examples=100)
+@given(simulations(losing=False))
+def test_one_good_router_and_enough_time_prove_all_that_is_open(simulation: Simulation) -> None:
+    simulation.routers.append(Router(12))
+    done = simulation.run(240_000)
+    assert done.fates(blocked=False) <= {Fate.LEFT}
+
+
+@settings(deadline=None)
+@given(simulations(), st.floats(0, 10_000))
+def test_the_next_moment_lies_ahead(simulation: Simulation, at_ms: float) -> None:
+    survey = Survey(simulation.cells, [Hop(r.ttl, "203.0.113.1", 20.0) for r in simulation.routers])
+    survey.due(at_ms)
+    assert at_ms < survey.next_due_ms(at_ms) <= at_ms + 200.0
+
+
+# --- where the site ends ------------------------------------------------------------------------------
+
+SITE = (Hop(1, "192.168.1.1", 1.0), Hop(2, "10.0.0.1", 2.0))
+
+
+@pytest.mark.parametrize(
+    ("hops", "local", "mapped", "edge"),
+    [
+        ([*SITE, Hop(3, "100.64.0.1", 9.0)], "192.168.1.20", None, Edge(2, True)),
+        ([*SITE, Hop(3, "198.51.100.1", 9.0)], "192.168.1.20", None, Edge(2, True)),
+        ([*SITE, Hop(4, "198.51.100.1", 9.0)], "192.168.1.20", "198.51.100.77", Edge(3, True)),
+        # the provider uses private addresses: only the mapped address tells where the site ends
+        ([*SITE, Hop(3, "10.9.9.9", 5.0), Hop(4, "203.0.113.1", 9.0)], "10.1.1.1", "203.0.113.9", Edge(3, True)),
+        # the host has a public address: private hops prove nothing
+        ([*SITE, Hop(3, "198.51.100.1", 9.0)], "203.0.113.5", None, Edge(2, False)),
+        (list(SITE), "192.168.1.20", None, Edge(2, False)),
+        ([], "192.168.1.20", None, Edge(2, False)),
+        ([Hop(1, "2001:db8::1", 3.0)], "fd00::2", None, Edge(0, True)),
+    ],
+)
+def test_the_edge_of_the_site(hops: list[Hop], local: str, mapped: str | None, edge: Edge) -> None:
+    assert find_edge(hops, local, mapped) == edge

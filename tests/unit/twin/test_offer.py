@@ -1,0 +1,49 @@
+"""What a profile makes the cloud offer."""
+
+from readycheck.twin.offer import Offer
+
+
+def test_networks_are_the_vendors_ipv4_networks(offer: Offer) -> None:
+    assert offer.networks == ("3.20.185.219/32", "23.89.0.0/16", "199.19.199.0/24")
+
+
+def test_ports_are_those_of_outbound_requirements_and_controls(offer: Offer) -> None:
+    assert offer.tcp == ((80, 80), (443, 443), (8934, 8934), (9962, 9962), (20000, 20500))
+    assert offer.udp == ((53, 53), (123, 123), (3478, 3478), (5004, 5004), (9000, 9000), (19560, 65535))
+
+
+def test_media_ports_are_told_from_those_that_echo(offer: Offer) -> None:
+    assert offer.media == ((5004, 5004), (9000, 9000), (19560, 65535))
+    assert offer.echo == ((19560, 65535),)
+
+
+def test_the_sip_port_of_the_default_roles_comes_last(offer: Offer) -> None:
+    assert offer.sip == (9962, 8934)
+
+
+def test_a_certificate_based_trunk_asks_for_a_certificate(offer: Offer) -> None:
+    assert offer.mutual == (9962,)
+
+
+def test_pinned_names_may_live_in_networks_with_the_same_role_and_port(offer: Offer) -> None:
+    assert offer.names["web.vendor.example"] == ("3.20.185.219/32",)
+    assert offer.names["push.third-party.example"] == ()
+
+
+def test_every_name_that_the_profile_mentions_exists(offer: Offer) -> None:
+    assert {
+        "api.vendor.example",
+        "extra.vendor.example",
+        "_sips._tcp.vendor.example",
+        "control.example.net",
+        "clock.customer.example",
+    } <= offer.names.keys()
+    assert "{clock}" not in offer.names
+
+
+def test_literal_addresses_are_kept(offer: Offer) -> None:
+    assert offer.literals == ("192.0.2.7",)
+
+
+def test_the_most_important_web_service_is_the_required_one(offer: Offer) -> None:
+    assert offer.https == ("web.vendor.example", "api.vendor.example")

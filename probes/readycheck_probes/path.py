@@ -187,7 +187,12 @@ class _Driver:
     """Carries the packets of a survey: one unconnected socket per hop limit, a connection per SYN."""
 
     def __init__(
-        self, params: PathParams, targets: Sequence[Target], cells: Sequence[Cell], hops: Sequence[Hop], net: Net
+        self,
+        params: PathParams,
+        targets: Sequence[Target],
+        cells: Sequence[Cell],
+        hops: Sequence[Hop],
+        net: Net,
     ) -> None:
         self._params, self._targets, self._net = params, targets, net
         slowest = max(hop.rtt_ms for hop in hops)
@@ -221,7 +226,8 @@ class _Driver:
         limits = self._params
         if self._net.now_ms() >= end_ms or self._survey.done():
             return True
-        return elapsed_ms >= limits.extra_seconds * 1000 and self._survey.done(limits.essential)
+        enough = elapsed_ms >= limits.extra_seconds * 1000 and self._survey.done(limits.essential)
+        return enough and not self._survey.suspects()
 
     async def _open(self) -> list[tuple[int, int]]:
         families = {_family(t) for t in (*self._targets, *self._params.controls) if t.transport != "tcp"}

@@ -46,15 +46,11 @@ class Fate(StrEnum):
 
 
 def find_edge(hops: Sequence[Hop], local: str, mapped: str | None) -> Edge:
-    """Where the site ends: before the hop beside the mapped address, else before the first public hop."""
+    """Where the site ends: before the first hop that is public, or that neighbours the mapped address."""
+    beyond = [hop.ttl for hop in hops if is_site_address(local) and not is_site_address(hop.address)]
     if mapped and mapped != local:
-        beside = [hop.ttl for hop in hops if _beside(hop.address, mapped)]
-        if beside:
-            return Edge(min(beside) - 1, True)
-    outside = [hop.ttl for hop in hops if not is_site_address(hop.address)]
-    if is_site_address(local) and outside:
-        return Edge(min(outside) - 1, True)
-    return Edge(2, False)
+        beyond += [hop.ttl for hop in hops if _beside(hop.address, mapped)]
+    return Edge(min(beyond) - 1, True) if beyond else Edge(2, False)
 
 
 def _beside(address: str, mapped: str) -> bool:
@@ -117,6 +113,11 @@ class Survey:
     def done(self, first: int | None = None) -> bool:
         """Whether all cells, or the `first` ones, need no more packets."""
         return all(self._settled(cell) for cell in self.cells[:first])
+
+    def suspects(self) -> bool:
+        """Whether some cell has lost a packet and is not settled yet."""
+        lost = {index for state in self._hops.values() for index, _ in state.misses}
+        return any(not self._settled(c) and (c.missed or i in lost) for i, c in enumerate(self.cells))
 
     def next_due_ms(self, now_ms: float) -> float:
         """When to call `due` again at the latest."""
@@ -232,10 +233,10 @@ class Survey:
         """Enough packets of the same port or network, or of all, met the same wall: more of them add nothing."""
         alike = [c for c in self.cells if c.transport == cell.transport]
         return (
-            (cell.transport, cell.port) not in self._open
-            and _walled([c for c in alike if c.port == cell.port], networks=2)
-            or cell.network not in self._open
-            and _walled([c for c in alike if c.network == cell.network], ports=2)
+            ((cell.transport, cell.port) not in self._open
+            and _walled([c for c in alike if c.port == cell.port], networks=2))
+            or (cell.network not in self._open
+            and _walled([c for c in alike if c.network == cell.network], ports=2))
             or _walled(alike, networks=3, ports=2 if cell.transport not in self._open else 3)
         )
 

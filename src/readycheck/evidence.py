@@ -1,7 +1,7 @@
 """Outcomes seen as a grid: what is proven of each part of each network on each port. Pure."""
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from typing import TypeVar
@@ -11,7 +11,6 @@ from readycheck.failure import LOCAL_FAILURES, Failure, Step
 from readycheck.observation import Observation
 from readycheck.plan import Scope
 from readycheck.sampling import part_of
-
 
 K = TypeVar("K", bound=Hashable)
 
@@ -28,6 +27,9 @@ class Sign(StrEnum):
     LOCAL = "local"
     UNKNOWN = "unknown"
 
+
+OPEN = (Sign.ANSWERED, Sign.LEFT)
+WALL = (Sign.STOPPED, Sign.REJECTED)
 
 REFUSALS = frozenset(
     {
@@ -71,12 +73,16 @@ class Rung:
 
 @dataclass(frozen=True)
 class Evidence:
-    """All cells, the hops, and where the site's edge is (`edge_ttl` None: not known)."""
+    """All cells, the hops, and where the site's edge is (`edge_ttl` None: not known).
+
+    `labels` names, for each transport and port, the port strata that it stands for.
+    """
 
     cells: tuple[Cell, ...]
     rungs: tuple[Rung, ...]
     edge_ttl: int | None
     mapped: str | None
+    labels: Mapping[tuple[str, int], frozenset[str]] = field(default_factory=dict)
 
     def of_check(self, check: str) -> Sequence[Cell]:
         return self._by_check.get(check, ())
@@ -85,13 +91,13 @@ class Evidence:
         """Every cell of a network, on any port."""
         return self._by_network.get((transport, network), ())
 
-    def column(self, transport: str, ports: Iterable[int]) -> list[Cell]:
-        """Every cell of some ports, in any network."""
-        return [c for port in sorted(set(ports)) for c in self._by_port.get((transport, port), ())]
+    def column(self, transport: str, label: str) -> Sequence[Cell]:
+        """Every cell of a port or port stratum, in any network."""
+        return self._by_label.get((transport, label), ())
 
-    def answers_return(self, transport: str, network: str, ports: Iterable[int], kin: frozenset[str]) -> bool:
-        """Another port of the network, or the ports in another network, answered a requirement of `kin`."""
-        around = (*self.row(transport, network), *self.column(transport, ports))
+    def answers_return(self, transport: str, network: str, label: str, kin: frozenset[str]) -> bool:
+        """Another port of the network, or the port in another network, answered a requirement of `kin`."""
+        around = (*self.row(transport, network), *self.column(transport, label))
         return any(c.sign is Sign.ANSWERED and c.requirement in kin for c in around)
 
     @cached_property
@@ -103,8 +109,12 @@ class Evidence:
         return _index(self.cells, lambda c: (c.transport, c.network))
 
     @cached_property
-    def _by_port(self) -> dict[tuple[str, int], list[Cell]]:
-        return _index(self.cells, lambda c: (c.transport, c.port))
+    def _by_label(self) -> dict[tuple[str, str], list[Cell]]:
+        found: dict[tuple[str, str], list[Cell]] = {}
+        for cell in self.cells:
+            for label in self.labels.get((cell.transport, cell.port), ()):
+                found.setdefault((cell.transport, label), []).append(cell)
+        return found
 
 
 def _index(cells: Iterable[Cell], key: Callable[[Cell], K]) -> dict[K, list[Cell]]:
@@ -120,12 +130,23 @@ def gather(outcomes: Sequence[Outcome]) -> Evidence:
     survey = [o for o in observations if o.facts.get("purpose") == "survey"]
     proven = [o.facts["edge_ttl"] for o in survey if o.facts.get("edge_proven")]
     mapped = [o.facts["mapped_address"] for o in observations if o.facts.get("mapped_address")]
+    cells = tuple(cell for outcome in outcomes for cell in _cells(outcome))
     return Evidence(
-        cells=tuple(cell for outcome in outcomes for cell in _cells(outcome)),
+        cells=cells,
         rungs=tuple(_rungs(observations)),
         edge_ttl=min(proven) if proven else None,
         mapped=_host(str(mapped[0])) if mapped else None,
+        labels=_labels(outcomes, cells),
     )
+
+
+def _labels(outcomes: Sequence[Outcome], cells: Iterable[Cell]) -> dict[tuple[str, int], frozenset[str]]:
+    strata = {o.check.id: o.check.target.ports for o in outcomes}
+    found: dict[tuple[str, int], set[str]] = {}
+    for cell in cells:
+        if cell.requirement:
+            found.setdefault((cell.transport, cell.port), set()).add(strata[cell.check])
+    return {key: frozenset(labels) for key, labels in found.items()}
 
 
 def _host(endpoint: str) -> str:

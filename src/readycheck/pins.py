@@ -72,5 +72,7 @@ def learn(report: Report, in_force: Iterable[str]) -> Learned:
                 continue
             if pins and not pins & set(tls["pins"]):
                 mismatched.append(str(seen.target))
-            issuers |= {c["spki_sha256"]: c["subject"] for c in tls["chain"][1:] if c["spki_sha256"] in tls["pins"]}
+            issuers |= {
+                c["spki_sha256"]: c["subject"] for c in tls["chain"][1:] if c["spki_sha256"] in tls["pins"]
+            }
     return Learned(issuers, tuple(dict.fromkeys(mismatched)), tuple(dict.fromkeys(untrusted)))

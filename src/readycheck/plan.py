@@ -235,7 +235,9 @@ class _Maker:
     def _count(self, requirement: Requirement) -> int:
         """Calls and registration get the whole sample, the rest a third of it."""
         vital = requirement.area in (Area.SIGNALLING, Area.MEDIA_REACHABILITY)
-        return self.count if vital and requirement.importance is Importance.REQUIRED else max(2, self.count // 3)
+        return (
+            self.count if vital and requirement.importance is Importance.REQUIRED else max(2, self.count // 3)
+        )
 
     def _slice(
         self,

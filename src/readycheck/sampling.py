@@ -10,7 +10,7 @@ from readycheck.profile import PortRange
 
 PARTS = 4
 PER_RUN = 600
-PER_NETWORK = {"quick": 4, "normal": 12, "thorough": 32}
+PER_NETWORK = {"quick": 4, "normal": 16, "thorough": 32}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +55,17 @@ def part_of(address: str, network: str) -> int:
 
 
 def addresses(network: str, count: int, seed: int, known: Iterable[str] = ()) -> tuple[str, ...]:
-    """Known addresses of the network first, then as many from each quarter, up to `count` in all."""
+    """Known addresses of the network first, then drawn ones up to `count` in all, from every quarter alike.
+
+    A quarter without a known address gets one even when the known ones are `count` or more.
+    """
     net = ipaddress.ip_network(network)
-    inside = tuple(a for a in known if _inside(a, net))
-    drawn = _draw(net, count, random.Random(f"{seed}:{network}"))
-    return tuple(dict.fromkeys((*inside, *drawn)))[: max(count, len(inside))]
+    inside = tuple(dict.fromkeys(a for a in known if _inside(a, net)))
+    met = {part_of(a, network) for a in inside}
+    drawn = [a for a in _draw(net, count, random.Random(f"{seed}:{network}")) if a not in inside]
+    drawn.sort(key=lambda a: part_of(a, network) in met)
+    room = max(count - len(inside), len({part_of(a, network) for a in drawn} - met))
+    return (*inside, *drawn[:room])
 
 
 def _inside(address: str, net: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:
@@ -70,15 +76,14 @@ def _inside(address: str, net: ipaddress.IPv4Network | ipaddress.IPv6Network) ->
 def _draw(net: ipaddress.IPv4Network | ipaddress.IPv6Network, count: int, rng: random.Random) -> list[str]:
     """Round robin over the quarters, so that any prefix of the list is spread."""
     margin = 1 if net.num_addresses > 2 and net.prefixlen < net.max_prefixlen - 1 else 0
-    first, usable = int(net.network_address) + margin, net.num_addresses - 2 * margin
+    usable = net.num_addresses - 2 * margin
     if usable <= count:
         return [str(net.network_address + margin + i) for i in range(usable)]
-    quarter = usable / PARTS
     drawn = []
     for index in range(count):
-        low = int(quarter * (index % PARTS))
-        high = max(low + 1, int(quarter * (index % PARTS + 1)))
-        drawn.append(str(type(net.network_address)(first + rng.randrange(low, high))))
+        part, size = index % PARTS, net.num_addresses
+        low, high = max(margin, size * part // PARTS), min(size - margin, size * (part + 1) // PARTS)
+        drawn.append(str(net.network_address + rng.randrange(low, max(low + 1, high))))
     return list(dict.fromkeys(drawn))
 
 

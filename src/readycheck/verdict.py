@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from readycheck.engine import Outcome, RunState, Status
-from readycheck.evidence import Cell, Evidence, Sign
+from readycheck.evidence import OPEN, Cell, Evidence, Sign
 from readycheck.failure import LOCAL_FAILURES, Failure, Step
 from readycheck.observation import Observation
 from readycheck.plan import Plan, Scope
 from readycheck.probe import MetricValue
 from readycheck.profile import Area, Importance, Limit, Requirement
+from readycheck.walls import Walls, sort_walls
 
 
 class Judgement(StrEnum):
@@ -62,29 +63,22 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What every judgement needs: the grid of evidence, and the accepted pins.
+    """What every judgement needs.
 
-    `columns` are the ports that stand for each stratum of each requirement, `kin` the requirements of the
-    same area as each: only their answers show that replies come back.
+    `walls` are what hop-limited packets show to be blocked, `pins` the accepted keys, `kin` the requirements
+    of the same area as each: only their answers show that replies come back.
     """
 
     evidence: Evidence
+    walls: Walls
     pins: frozenset[str]
-    columns: Mapping[tuple[str, str], frozenset[int]]
     kin: Mapping[str, frozenset[str]]
 
 
-def bench(
-    requirements: Sequence[Requirement], outcomes: Sequence[Outcome], evidence: Evidence, pins: Iterable[str]
-) -> Bench:
+def bench(requirements: Sequence[Requirement], evidence: Evidence, pins: Iterable[str]) -> Bench:
     """Prepare what judging needs."""
-    strata = {o.check.id: (o.check.requirement or "", o.check.target.ports) for o in outcomes}
-    columns: dict[tuple[str, str], set[int]] = {}
-    for cell in evidence.cells:
-        if cell.requirement:
-            columns.setdefault(strata[cell.check], set()).add(cell.port)
     kin = {r.id: frozenset(o.id for o in requirements if o.area is r.area) for r in requirements}
-    return Bench(evidence, frozenset(pins), {key: frozenset(ports) for key, ports in columns.items()}, kin)
+    return Bench(evidence, sort_walls(evidence), frozenset(pins), kin)
 
 
 def judge_all(plan: Plan, outcomes: Sequence[Outcome], basis: Bench) -> tuple[Verdict, ...]:
@@ -175,9 +169,13 @@ def _deciding(outcome: Outcome) -> list[Observation]:
 
 
 def _sampled(requirement: Requirement, outcome: Outcome, basis: Bench) -> CheckVerdict:
+    """Answers first; a wall in the same network counts beside them; else the grid."""
     cells = basis.evidence.of_check(outcome.check.id)
     answered = [c for c in cells if c.sign is Sign.ANSWERED]
     sound = [c for c in answered if c.failure is None]
+    wall = _wall_of(outcome, basis)
+    if wall:
+        return _verdict(outcome, Judgement.FAIL, wall)
     if sound:
         verdict = _within_limits(requirement, outcome, basis)
         if len(sound) < len(answered) and verdict.status is Judgement.PASS:
@@ -186,61 +184,27 @@ def _sampled(requirement: Requirement, outcome: Outcome, basis: Bench) -> CheckV
         return verdict
     if answered:
         names = ", ".join(sorted({c.failure.value for c in answered if c.failure}))
-        return _verdict(
-            outcome, Judgement.FAIL, f"{len(answered)} of {len(cells)} addresses answered: {names}"
-        )
+        count = f"{len(answered)} of {len(cells)} addresses answered: {names}"
+        return _verdict(outcome, Judgement.FAIL, count)
     if cells and all(c.sign is Sign.LOCAL for c in cells):
         return _verdict(outcome, Judgement.INCONCLUSIVE, "this host does not permit the test")
     return _by_grid(outcome, cells, basis)
 
 
-def _by_grid(outcome: Outcome, cells: Sequence[Cell], basis: Bench) -> CheckVerdict:
-    """No address answered: what hop-limited packets, and the neighbours in the grid, say."""
-    check, evidence = outcome.check, basis.evidence
-    transport, network = check.target.transport or "", check.target.network or ""
-    ports = basis.columns.get((check.requirement or "", check.target.ports), frozenset())
-    row = [c for c in evidence.row(transport, network) if _telling(c)]
-    column = [c for c in evidence.column(transport, ports) if _telling(c)]
-    own = [c for c in row if c.port in ports]
-    if any(c.sign in (Sign.STOPPED, Sign.REJECTED) for c in own):
-        return _verdict(outcome, Judgement.FAIL, _wall(own))
-    returns = evidence.answers_return(transport, network, ports, basis.kin[check.requirement or ""])
-    if own:
-        return _egress(outcome, own, returns)
-    for line, name in ((column, "this port"), (row, "this network")):
-        if line and all(c.sign in (Sign.STOPPED, Sign.REJECTED) for c in line):
-            return _verdict(outcome, Judgement.FAIL, f"{name}: {_wall(line)}")
-    if _open(row) and _open(column) and returns:
-        because = "covered: its network and its ports are proven by other samples"
-        return _verdict(outcome, Judgement.SKIPPED, because)
-    refused = sum(c.sign is Sign.REFUSED for c in cells)
-    if refused:
-        because = f"{refused} of {len(cells)} addresses refused; by whom is not known"
-        return _verdict(outcome, Judgement.INCONCLUSIVE, because)
-    return _verdict(outcome, Judgement.INCONCLUSIVE, "no answer, and no proof either way")
+def _wall_of(outcome: Outcome, basis: Bench) -> str:
+    """The words for the wall that this check's port or network stands behind; empty when there is none."""
+    target, walls = outcome.check.target, basis.walls
+    transport, network = target.transport or "", target.network or ""
+    if (transport, target.ports) in walls.columns:
+        return f"this port: {_words(walls.of_column((transport, target.ports), basis.evidence))}"
+    if (transport, network) in walls.rows:
+        return f"this network: {_words(walls.of_network(network))}"
+    if any((t, n) == (transport, network) for t, n, _ in walls.parts):
+        return f"a part of this network: {_words(walls.of_network(network))}"
+    return ""
 
 
-def _telling(cell: Cell) -> bool:
-    return cell.sign in (Sign.ANSWERED, Sign.LEFT, Sign.STOPPED, Sign.REJECTED)
-
-
-def _open(cells: Iterable[Cell]) -> bool:
-    signs = [c.sign for c in cells]
-    return bool(signs) and all(s in (Sign.ANSWERED, Sign.LEFT) for s in signs)
-
-
-def _egress(outcome: Outcome, own: Sequence[Cell], returns: bool) -> CheckVerdict:
-    parts = len({c.part for c in own})
-    if returns:
-        because = (
-            f"packets leave the site ({parts} of 4 parts of the network) and replies are known to come back"
-        )
-        return _verdict(outcome, Judgement.PASS, because, Strength.EGRESS)
-    because = "packets leave the site, but nothing shows that replies come back"
-    return _verdict(outcome, Judgement.INCONCLUSIVE, because)
-
-
-def _wall(cells: Sequence[Cell]) -> str:
+def _words(cells: Sequence[Cell]) -> str:
     rejected = [c for c in cells if c.sign is Sign.REJECTED]
     if rejected:
         by = next((f" by {c.offender}" for c in rejected if c.offender), "")
@@ -248,21 +212,67 @@ def _wall(cells: Sequence[Cell]) -> str:
     return f"packets stop on the way where a control's go on ({len(cells)} proven)"
 
 
+def _by_grid(outcome: Outcome, cells: Sequence[Cell], basis: Bench) -> CheckVerdict:
+    """No address answered: what hop-limited packets, and the neighbours in the grid, say."""
+    check, evidence = outcome.check, basis.evidence
+    transport, network, label = check.target.transport or "", check.target.network or "", check.target.ports
+    row, column = evidence.row(transport, network), evidence.column(transport, label)
+    left = [c for c in row if c.sign is Sign.LEFT and c in column]
+    returns = evidence.answers_return(transport, network, label, basis.kin[check.requirement or ""])
+    refused = sum(c.sign is Sign.REFUSED for c in cells)
+    if left and returns and not refused:
+        parts = len({c.part for c in left})
+        because = f"packets leave the site ({parts} of 4 parts of the network), and replies come back"
+        return _verdict(outcome, Judgement.PASS, because, Strength.EGRESS)
+    if _passes(row) and _passes(column) and returns and not refused:
+        because = "covered: its network and its ports are proven by other samples"
+        return _verdict(outcome, Judgement.SKIPPED, because)
+    return _verdict(outcome, Judgement.INCONCLUSIVE, _open_question(len(left), refused, len(cells)))
+
+
+def _passes(cells: Iterable[Cell]) -> bool:
+    return any(c.sign in OPEN for c in cells)
+
+
+def _open_question(left: int, refused: int, asked: int) -> str:
+    if refused:
+        return f"{refused} of {asked} addresses refused; by whom is not known"
+    if left:
+        return "packets leave the site, but nothing shows that replies come back"
+    return "no answer, and no proof either way"
+
+
+REFUSED_ADDRESSES, REFUSED_NETWORKS = 3, 2
+
+
 def _refused_everywhere(
     checks: tuple[CheckVerdict, ...], outcomes: Sequence[Outcome], basis: Bench
 ) -> tuple[CheckVerdict, ...]:
-    """A port that every asked address of every network refuses, and none answers, is refused."""
+    """A port that addresses of several networks refuse, and none answers, does not work, whoever refuses."""
     by_port: dict[str, list[Cell]] = {}
     for outcome in outcomes:
-        cells = basis.evidence.of_check(outcome.check.id)
-        by_port.setdefault(outcome.check.target.ports, []).extend(cells)
-    shut = {port for port, cells in by_port.items() if cells and all(c.sign is Sign.REFUSED for c in cells)}
+        by_port.setdefault(outcome.check.target.ports, []).extend(basis.evidence.of_check(outcome.check.id))
+    shut = {port for port, cells in by_port.items() if _is_shut(cells)}
+    because = "refused by addresses of several networks, and answered by none"
     return tuple(
-        replace(verdict, status=Judgement.FAIL, because="refused at every address of every network")
-        if outcome.check.target.ports in shut and verdict.status is Judgement.INCONCLUSIVE
+        replace(verdict, status=Judgement.FAIL, because=because)
+        if outcome.check.target.ports in shut and _any_refused(basis.evidence.of_check(outcome.check.id))
         else verdict
         for verdict, outcome in zip(checks, outcomes, strict=True)
     )
+
+
+def _is_shut(cells: Sequence[Cell]) -> bool:
+    refused = [c for c in cells if c.sign is Sign.REFUSED]
+    return (
+        not any(c.sign is Sign.ANSWERED for c in cells)
+        and len({c.address for c in refused}) >= REFUSED_ADDRESSES
+        and len({c.network for c in refused}) >= REFUSED_NETWORKS
+    )
+
+
+def _any_refused(cells: Iterable[Cell]) -> bool:
+    return any(c.sign is Sign.REFUSED for c in cells)
 
 
 # --- names and resolvers ------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Runs the agent in the lab as its users do: as an ordinary user without any capability, in a subprocess."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -11,6 +12,15 @@ from typing import Any
 from .machine import NOBODY, LabError, Machine
 
 _PATIENCE_S = 60
+# /sys shows the interfaces of the network that it was mounted in.
+_PREPARE = """
+set -eu
+mount -t sysfs sysfs /sys
+mkdir -p "$1/config" "$1/data" "$1/cache" "$1/tmp" "$1/bytecode"
+chown "$2:$2" "$1" "$1"/*
+shift 2
+exec "$@"
+"""
 _KEPT = ("PYTHONPATH", "LANG", "LC_ALL")
 
 
@@ -28,7 +38,7 @@ class Run:
 def run_agent(machine: Machine, network: str, arguments: Sequence[str]) -> Run:
     began = time.monotonic()
     done = subprocess.run(
-        machine.inside(network, *_as_user(machine, network), sys.executable, "-m", "readycheck", *arguments),
+        machine.inside(network, *as_user(machine, network), sys.executable, "-m", "readycheck", *arguments),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -41,14 +51,9 @@ def run_agent(machine: Machine, network: str, arguments: Sequence[str]) -> Run:
     return Run(done.returncode, done.stdout, done.stderr, seconds, _json(done.stdout))
 
 
-def _as_user(machine: Machine, network: str) -> list[str]:
+def as_user(machine: Machine, network: str) -> list[str]:
     """No root, no capability to be had, a home of its own, and no other network than this one."""
-    import os
-
     home = "/run/home"
-    script = (
-        'mkdir -p "$1/config" "$1/data" "$1/cache" "$1/tmp" && chown -R "$2:$2" "$1" && shift 2 && exec "$@"'
-    )
     environment = {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "HOME": home,
@@ -56,12 +61,12 @@ def _as_user(machine: Machine, network: str) -> list[str]:
         "XDG_DATA_HOME": f"{home}/data",
         "XDG_CACHE_HOME": f"{home}/cache",
         "TMPDIR": f"{home}/tmp",
-        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONPYCACHEPREFIX": f"{home}/bytecode",
         "READYCHECK_ONLY_NETNS": str(machine.inode(network)),
         **{name: os.environ[name] for name in _KEPT if name in os.environ},
     }
     return [
-        *("sh", "-c", script, "sh", home, str(NOBODY)),
+        *("unshare", "--mount", "sh", "-c", _PREPARE, "sh", home, str(NOBODY)),
         *("timeout", "--kill-after=5", str(_PATIENCE_S)),
         *("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"),
         *("--inh-caps=-all", "--bounding-set=-all", "--no-new-privs"),

@@ -3,7 +3,7 @@
 import ipaddress
 import random
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 from readycheck.profile import Profile
@@ -76,15 +76,19 @@ WEB_OFFSET = {Web.GOOD: 0, Web.OLD_TLS: OLD_TLS_OFFSET, Web.MISNAMED: OLD_TLS_OF
 
 @dataclass(frozen=True, kw_only=True)
 class CloudMode:
-    """What varies from one scenario to the next. `udp_refused` lets closed UDP ports answer with ICMP."""
+    """What varies from one scenario to the next.
+
+    `named_serve_all`: the addresses of names answer on every port of the product, not on those of the web
+    alone. `udp_refused`: closed UDP ports of live addresses answer with ICMP instead of silence.
+    """
 
     population: Population = Population.SPARSE
     ratio: float = 0.02
     seed: int = 7
     sip: Sip = Sip.ANSWERING
     web: Web = Web.GOOD
+    named_serve_all: bool = False
     udp_refused: bool = False
-    extra: tuple[str, ...] = field(default=())
 
 
 def names_of(profile: Profile) -> list[str]:
@@ -120,13 +124,11 @@ def alive(networks: Iterable[str], mode: CloudMode) -> Iterator[str]:
         yield from (str(network[i]) for i in rng.sample(range(1, network.num_addresses - 1), count))
 
 
-def cloud_rules(
-    networks: Iterable[str], placed: Mapping[str, str], mode: CloudMode, open_udp: Iterable[str] = ()
-) -> str:
+def cloud_rules(networks: Iterable[str], placed: Mapping[str, str], mode: CloudMode) -> str:
     """The rules of the cloud: dead addresses and unserved ports are silent, the rest is led to its server."""
     networks = list(networks)
-    living = sorted({*NODES, *alive(networks, mode)})
     named = sorted(set(placed.values()))
+    living = sorted({*NODES, *alive(networks, mode), *(named if mode.named_serve_all else ())})
     web = [*HTTP_PORTS, *HTTPS_PORTS]
     translations = [f"udp dport {_set(STUN_PORTS)} dnat to {SERVERS}"]
     if mode.sip is not Sip.DOWN:
@@ -155,7 +157,6 @@ def cloud_rules(
             _chain("lead", "type nat hook prerouting priority dstnat; policy accept;", translations),
             _chain("serve", "type filter hook input priority filter; policy drop;", accepts),
             "}",
-            *mode.extra,
             "",
         ]
     )

@@ -1,4 +1,4 @@
-"""A machine of the lab's own: its network, mount and process namespaces, which vanish with the process that made them."""
+"""A machine of the lab's own: network, mount and process namespaces that vanish with their first process."""
 
 import contextlib
 import os

@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -175,7 +176,7 @@ def _links(names: Sequence[str], generation: int) -> list[_Link]:
         _Link("site", "10.77.2.2", "edge", "10.77.2.1"),
         _Link("edge", f"198.51.100.{outside + 2}", names[3], f"198.51.100.{outside + 1}"),
     ]
-    for index, (low, high) in enumerate(zip(names[3:], names[4:], strict=False)):
+    for index, (low, high) in enumerate(pairwise(names[3:])):
         base = 128 + 4 * index
         links.append(_Link(low, f"203.0.113.{base + 2}", high, f"203.0.113.{base + 1}"))
     return links

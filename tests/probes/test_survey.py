@@ -176,12 +176,11 @@ def test_a_router_that_has_used_up_its_replies_accuses_nobody() -> None:
     assert done.fates(blocked=False) == {Fate.LEFT}
 
 
-def test_one_lost_reply_accuses_nobody() -> None:
+def test_a_few_lost_replies_accuse_nobody() -> None:
     cells = grid()
-    lost = {(index, 1) for index in range(len(cells))}
-    done = Simulation(cells, routers(), nothing, lost).run(30_000)
+    done = Simulation(cells, routers(), nothing, {(0, 1), (4, 1), (8, 1)}).run(30_000)
     assert done.fates(blocked=False) == {Fate.LEFT}
-    assert {cell.missed for cell in cells} <= {0, 1}
+    assert sorted(cell.missed for cell in cells) == [0] * 6 + [1] * 3
 
 
 def test_replies_that_come_later_than_we_wait_accuse_nobody() -> None:
@@ -204,16 +203,18 @@ def test_a_late_reply_takes_an_accusation_back() -> None:
 
 
 def test_a_late_answer_vouches_for_nothing_that_was_sent_after_it() -> None:
-    """A reply to a control that was given up says nothing of packets that left later."""
-    cells = [Cell(NETWORKS[0], 5004, "udp")]
+    cells = [Cell(network, 5004, "udp") for network in NETWORKS[:2]]
     survey = Survey(cells, [Hop(3, "203.0.113.3", 20.0)], wait_ms=100.0)
-    assert [send.cell for send in survey.due(0.0)] == [0]
-    assert [send.cell for send in survey.due(100.0)] == [None]  # the cell is missed: a control goes out
-    survey.due(201.0)  # that control is given up at 200, and another one leaves
-    missed = cells[0].missed
-    survey.exceeded(0, 3, 5000.0, "203.0.113.3")  # the cell's own answer, very late
+    assert [send.cell for send in survey.due(0.0)] == [0, 1]
+    assert [send.cell for send in survey.due(100.0)] == [None]  # both are missed: a control goes out
+    survey.exceeded(None, 3, 120.0, "203.0.113.3")
+    assert [cell.missed for cell in cells] == [1, 1]
+    survey.due(3000.0)  # both again
+    assert [cell.asked for cell in cells] == [2, 2]
+    survey.due(3100.0)  # both are missed again, and the control has not answered yet
+    survey.exceeded(0, 3, 3110.0, "203.0.113.3")  # the very first packet's answer, at last
     assert cells[0].fate is Fate.LEFT
-    assert cells[0].missed == missed
+    assert cells[1].fate is Fate.PENDING
 
 
 def test_what_has_provably_left_is_not_called_rejected_afterwards() -> None:
@@ -244,7 +245,8 @@ def test_without_hops_nothing_is_sent_and_nothing_is_said() -> None:
 
 
 @st.composite
-def simulations(draw: st.DrawFn, *, losing: bool = True) -> Simulation:
+def simulations(draw: st.DrawFn, *, losing: bool = True, fresh: bool = True) -> Simulation:
+    """`fresh`: routers that nobody asked before. At most three replies are lost, of different cells."""
     networks = draw(st.lists(st.sampled_from(NETWORKS), min_size=1, max_size=5, unique=True))
     ports = draw(st.lists(st.sampled_from(PORTS), min_size=1, max_size=4, unique=True))
     cells = grid(networks, ports)
@@ -259,14 +261,15 @@ def simulations(draw: st.DrawFn, *, losing: bool = True) -> Simulation:
     hops = [
         Router(
             3 + index,
-            tokens=draw(st.floats(0, 6)),
+            tokens=6.0 if fresh else draw(st.floats(0, 6)),
             delay_ms=draw(st.floats(1, 350)),
             silent=draw(st.booleans()),
         )
         for index in range(draw(st.integers(1, 5)))
     ]
     rng = random.Random(draw(st.integers(0, 2**32)))
-    lost = {(i, rng.randint(1, 5)) for i in range(len(cells)) if losing and rng.random() < 0.3}
+    chosen = rng.sample(range(len(cells)), k=min(3, len(cells))) if losing else []
+    lost = {(index, rng.randint(1, 5)) for index in chosen}
 
     def blocked(cell: Cell) -> bool:
         return bool({cell.port, cell.network, (cell.network, cell.port)} & walls)
@@ -284,8 +287,16 @@ def test_what_is_open_is_never_accused_and_what_is_walled_never_cleared(simulati
         assert Fate.REJECTED not in done.fates(blocked=True)
 
 
+@settings(deadline=None, max_examples=300)
+@given(simulations(losing=False, fresh=False))
+def test_routers_that_others_have_used_up_make_no_accusation(simulation: Simulation) -> None:
+    """The ladder, and every other program of this host, draw on the same replies."""
+    done = simulation.run(30_000)
+    assert done.fates(blocked=False) <= {Fate.LEFT, Fate.UNKNOWN}
+
+
 @settings(deadline=None, max_examples=200)
-@given(simulations())
+@given(simulations(fresh=False))
 def test_no_hop_gets_more_than_its_budget_at_any_moment(simulation: Simulation) -> None:
     done = simulation.run(20_000)
     for router in done.routers:

@@ -92,7 +92,12 @@ def _listing() -> str:
     rows = [(s.name, ", ".join(s.causes) or "none", str(s.exit_status), s.summary) for s in SCENARIOS.values()]
     head = ("SCENARIO", "CAUSE", "EXIT", "WHAT IS BROKEN")
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(3)]
-    return "\n".join("  ".join((*(c.ljust(w) for c, w in zip(row, widths, strict=False)), row[3])) for row in [head, *rows])
+    return "\n".join(_row(row, widths) for row in [head, *rows])
+
+
+def _row(cells: tuple[str, ...], widths: list[int]) -> str:
+    padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=False)]
+    return "  ".join((*padded, cells[-1]))
 
 
 def _forwarded(context: typer.Context) -> Iterator[str]:

@@ -14,9 +14,7 @@ from readycheck.observation import Observation
 from readycheck.plan import Scope
 from readycheck.profile import Area, Importance, Profile, Requirement
 from readycheck.verdict import CheckVerdict, Judgement, Verdict
-
-WALL = (Sign.STOPPED, Sign.REJECTED)
-OPEN = (Sign.ANSWERED, Sign.LEFT)
+from readycheck.walls import Walls, sort_walls
 
 
 @dataclass(frozen=True)
@@ -28,6 +26,14 @@ class Case:
     verdicts: tuple[Verdict, ...]
     outcomes: tuple[Outcome, ...]
     evidence: Evidence
+
+    @cached_property
+    def walls(self) -> Walls:
+        return sort_walls(self.evidence)
+
+    def label(self, cell: Cell) -> str:
+        """The port or port stratum of a check's cell."""
+        return self.by_check[cell.check].check.target.ports
 
     @cached_property
     def requirements(self) -> dict[str, Requirement]:

@@ -72,7 +72,9 @@ def document() -> str:
         "`python -m readycheck.diagnose.causes > docs/causes.md`; `readycheck explain CAUSE` prints one of them.\n"
         "Causes marked ° are notes, unless a requirement of the profile is affected.\n\n"
     )
-    index = "".join(f"| [`{c.code}`](#{c.code}){_mark(c)} | {c.title} | {c.owner} |\n" for c in CAUSES.values())
+    index = "".join(
+        f"| [`{c.code}`](#{c.code}){_mark(c)} | {c.title} | {c.owner} |\n" for c in CAUSES.values()
+    )
     table = f"| cause | in short | owner |\n| --- | --- | --- |\n{index}"
     return head + table + "".join(_section(cause) for cause in CAUSES.values())
 

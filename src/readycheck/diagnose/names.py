@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from readycheck.diagnose.case import WALL, Case, place_of
+from readycheck.diagnose.case import Case, place_of
 from readycheck.diagnose.finding import Confidence, Finding, Owner, Where
 from readycheck.engine import Outcome
-from readycheck.evidence import Sign
+from readycheck.evidence import WALL, Sign
 from readycheck.failure import Failure, Step
 from readycheck.net.address import is_site_address
 from readycheck.plan import Scope
@@ -23,12 +23,13 @@ def dns_unreachable(case: Case) -> Iterator[Finding]:
     unresolved = [
         o.check.id
         for o in case.outcomes
-        if any(s.step is Step.RESOLVE and s.failure is not None for s in o.observations)
+        if o.check.requirement
+        and any(s.step is Step.RESOLVE and s.failure is not None for s in o.observations)
     ]
     servers = ", ".join(case.environment.resolvers) or "none is configured"
-    remote = [r for r in case.environment.resolvers if not is_site_address(r.rsplit(":", 1)[0])]
+    remote = any(not is_site_address(str(o.check.target.address)) for o in asked)
     place = place_of(case, "udp", [53])
-    walled = place.where is not Where.UNKNOWN and bool(remote)
+    walled = place.where is not Where.UNKNOWN and remote
     host = Where.HOST if none_known else place.where if walled else Where.UNKNOWN
     also_tcp = [
         o.check.id for o in case.outcomes if o.check.scope is Scope.RESOLVERS and not _has_answered(o)

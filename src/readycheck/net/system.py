@@ -74,7 +74,8 @@ class SystemNetwork:
         found = await self._resolver.resolve(host, timeout=timeout)
         usable = tuple(address for address in found.addresses if self._in_use(address))
         if not usable:
-            detail = f"{host} has no IPv{self.options.family} address"
+            kind = "" if self.options.family == "any" else f"IPv{self.options.family} "
+            detail = f"{host} has no {kind}address"
             raise NetError(Failure.DNS_NO_ANSWER, detail, {**found.facts, "server": found.server})
         return replace(found, addresses=usable)
 

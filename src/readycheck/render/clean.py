@@ -12,8 +12,9 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 def clean(text: object, limit: int = LONGEST) -> str:
     """One line without control characters, bidi overrides or invisible ones, of at most `limit` characters."""
-    raw = str(text)[: limit * 4]
-    visible = "".join(_visible(character) for character in _SPACES.sub(" ", raw)).strip()
+    raw = _SPACES.sub(" ", str(text)[: limit * 4])
+    harmless = raw.isascii() and raw.isprintable()
+    visible = (raw if harmless else "".join(map(_visible, raw))).strip()
     return visible if len(visible) <= limit else visible[: max(0, limit - 3)].rstrip() + "..."
 
 

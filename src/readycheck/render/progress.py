@@ -1,5 +1,6 @@
 """What a run is doing, on stderr: a live display on a terminal, a few plain lines elsewhere."""
 
+import contextlib
 import sys
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TextIO
@@ -29,13 +30,13 @@ class Display:
     ) -> None:
         self.title = f"readycheck: {clean(title, 80)}" if title else "readycheck"
         self.quiet, self.verbose, self.colour = quiet, verbose, colour
-        self.stream = stream or sys.stderr
+        self.stream = stream or sys.stderr  # None when there is nobody to tell, as under pythonw
         self.done = self.total = self.unanswered = self.crashed = 0
         self._running: dict[str, str] = {}
         self._live: Live | None = None
 
     def __enter__(self) -> Self:
-        if not self.quiet and self.stream.isatty():
+        if not self.quiet and _is_terminal(self.stream):
             self._live = self._start()
         elif not self.quiet:
             self._say(f"{self.title}: measuring")
@@ -97,7 +98,8 @@ class Display:
             self._say(line)
 
     def _say(self, line: str) -> None:
-        print(line, file=self.stream, flush=True)
+        with contextlib.suppress(OSError, ValueError):  # a closed stderr is no reason to end a run
+            print(line, file=self.stream, flush=True)
 
     def _counts(self) -> str:
         parts = [f"{self.done} of {self.total} checks"]
@@ -106,6 +108,10 @@ class Display:
         if self.crashed:
             parts.append(f"{self.crashed} crashed")
         return ", ".join(parts)
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and not stream.closed and stream.isatty()
 
 
 def fate_of(outcome: "Outcome") -> str:

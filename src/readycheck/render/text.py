@@ -121,37 +121,36 @@ class _Sheet:
 
     def _group(self, requirements: "Iterable[RequirementReport]") -> None:
         wide = self.console.width >= WIDE and not self.verbose
-        table = self._grid(14, *((None, 3), (None, 3), (None, 2)) if wide else ((None, 1),))
+        table = self._grid(14, *((None, 1),) * (2 if wide else 1))
         for requirement in requirements:
-            title, because, tail = self._requirement(requirement)
-            cells = [title, because, tail] if wide else [self._stacked(requirement, title, because, tail)]
+            title, because, name, source = self._requirement(requirement)
+            if wide:
+                cells = [_joined("\n", title, because), _joined("\n", name, source)]
+            elif requirement.status is Judgement.PASS and not self.verbose:
+                cells = [_joined("\n", title, _joined(" ", name, source))]  # its strength says why it passed
+            else:
+                cells = [_joined("\n", title, because, _joined(" ", name, source))]
             table.add_row(self._status(requirement.status), *cells)
             if self.verbose:
                 self._checks(table, requirement)
         self.console.print(table)
 
-    def _stacked(self, requirement: "RequirementReport", title: Text, because: Text, tail: Text) -> Text:
-        """One above the other; why a requirement passed is told by its strength, and at length by `-v`."""
-        brief = requirement.status is Judgement.PASS and not self.verbose
-        return Text("\n", overflow="fold").join([title, tail] if brief else [title, because, tail])
-
-    def _requirement(self, requirement: "RequirementReport") -> tuple[Text, Text, Text]:
-        strength = wording.STRENGTHS[requirement.strength]
-        tags = [requirement.importance.value, strength]
-        if self.verbose:
+    def _requirement(self, requirement: "RequirementReport") -> tuple[Text, Text, Text, Text]:
+        tags = [requirement.importance.value, wording.STRENGTHS[requirement.strength]]
+        if self.verbose and requirement.strength:
             tags.append(wording.margin(requirement.margin))
-        title = Text(clean(requirement.title, 200))
-        because = Text(
-            clean(requirement.because), style="" if requirement.status is Judgement.FAIL else "dim"
+        telling = requirement.status in (Judgement.FAIL, Judgement.WARN)
+        return (
+            Text(clean(requirement.title, 200)),
+            Text(clean(requirement.because), style="" if telling else "dim"),
+            Text(f"{clean(requirement.id, 80)}: {', '.join(tag for tag in tags if tag)}", style="dim"),
+            Text(f"[{wording.short_citation(requirement.source)}]", style="dim"),
         )
-        source = wording.short_citation(requirement.source)
-        name = clean(requirement.id, 80)
-        tail = Text(f"{name}: {', '.join(tag for tag in tags if tag)} [{source}]", style="dim")
-        return title, because, tail
 
     def _checks(self, table: Table, requirement: "RequirementReport") -> None:
         wanted = set(requirement.checks)
-        for check in (c for c in self.report.checks if c.id in wanted):
+        mine = [check for check in self.report.checks if check.id in wanted]
+        for check in sorted(mine, key=lambda c: wording.WORST_FIRST.index(c.status)):
             text = Text.assemble(self._status(check.status), ": ", _check_line(check), overflow="fold")
             table.add_row("", Padding(text, (0, 0, 0, 2)))
 
@@ -224,9 +223,13 @@ class _Sheet:
         return Text(f"{rich if self.colour else plain} {status.value}", style=style)
 
 
+def _joined(separator: str, *parts: Text) -> Text:
+    return Text(separator, overflow="fold").join(parts)
+
+
 def _check_line(check: "CheckReport") -> str:
     parts = [clean(check.because)]
-    if check.failure and check.failure.value not in check.because:
+    if check.failure and check.status is not Judgement.PASS and check.failure.value not in check.because:
         parts.insert(0, check.failure.value + (f" at {check.step.value}" if check.step else ""))
     numbers = [wording.duration(check.duration_ms), wording.metrics(check)]
     return f"{wording.subject(check)}: {': '.join(parts)} ({', '.join(n for n in numbers if n)})"

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from readycheck.render.wording import WORST_FIRST
+
 if TYPE_CHECKING:
     from readycheck.report import CheckReport, Report
 
@@ -49,7 +51,7 @@ def timeline(report: "Report") -> Timeline:
         by_name.setdefault(check.requirement or "controls and survey", []).append(check)
     drawn = list(by_name.items())[:MOST_LANES]
     span = max((c.started_ms + c.duration_ms for c in report.checks), default=0.0) or 1.0
-    each = max(1, MOST_BARS // max(1, len(drawn)))
+    each = MOST_BARS if len(report.checks) <= MOST_BARS else max(1, MOST_BARS // max(1, len(drawn)))
     lanes = tuple(
         Lane(name, TOP + index * LANE, tuple(_bars(checks[:each], span)))
         for index, (name, checks) in enumerate(drawn)
@@ -59,7 +61,8 @@ def timeline(report: "Report") -> Timeline:
 
 
 def _bars(checks: Sequence["CheckReport"], span: float) -> Iterator[Bar]:
-    for check in checks:
+    """The worst is painted last, over the others."""
+    for check in sorted(checks, key=lambda c: -WORST_FIRST.index(c.status)):
         width = max(THINNEST, _x(check.duration_ms, span) - LABELS)
         yield Bar(check, round(min(_x(check.started_ms, span), WIDTH - THINNEST), 1), round(width, 1))
 

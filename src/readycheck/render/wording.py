@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 HEADLINES = {
     Readiness.READY: ("READY", "this network carries {product}"),
-    Readiness.WARNINGS: ("READY WITH WARNINGS", "{product} will work; what is below deserves a look"),
+    Readiness.WARNINGS: (
+        "READY WITH WARNINGS",
+        "nothing that {product} requires fails; what is weak or open is below",
+    ),
     Readiness.NOT_READY: ("NOT READY", "this network does not carry {product} as it is"),
     Readiness.UNKNOWN: ("UNKNOWN", "too little was measured to say whether this network carries {product}"),
 }

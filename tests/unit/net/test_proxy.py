@@ -4,7 +4,7 @@ import asyncio
 import base64
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 
 import pytest
 from hypothesis import given, settings
@@ -77,14 +77,19 @@ class Loopback:
 async def proxy(answer: Callable[[str], bytes | None]) -> AsyncIterator[tuple[ProxyUrl, list[str]]]:
     """A proxy that answers each request as told (None: not at all), then echoes."""
     seen: list[str] = []
+    tasks: list[asyncio.Task[None] | None] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        seen.append((await reader.readuntil(b"\r\n\r\n")).decode())
-        reply = answer(seen[-1])
-        writer.write(reply or b"")
-        while reply is not None and (data := await reader.read(4096)):
-            writer.write(data)
+        tasks.append(asyncio.current_task())
+        with suppress(OSError, EOFError):
+            seen.append((await reader.readuntil(b"\r\n\r\n")).decode())
+            reply = answer(seen[-1])
+            writer.write(reply or b"")
+            while reply is not None and (data := await reader.read(4096)):
+                writer.write(data)
         writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
 
     listener = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = listener.sockets[0].getsockname()[1]
@@ -92,6 +97,8 @@ async def proxy(answer: Callable[[str], bytes | None]) -> AsyncIterator[tuple[Pr
         yield ProxyUrl("http", "proxy.example", port, "user", SECRET), seen
     finally:
         listener.close()
+        for task in filter(None, tasks):
+            await task
 
 
 async def refusal(answer: Callable[[str], bytes | None], *, timeout: float = 3) -> NetError:

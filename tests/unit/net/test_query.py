@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import dns.flags
 import dns.message
@@ -54,6 +54,7 @@ class FakeServer(asyncio.DatagramProtocol):
     def __init__(self, udp: Script, tcp: Script) -> None:
         self.udp, self.tcp = udp, tcp
         self.asked: list[Message] = []
+        self.tasks: list[asyncio.Task[None] | None] = []
         self.transport: asyncio.DatagramTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -65,11 +66,14 @@ class FakeServer(asyncio.DatagramProtocol):
             self.transport.sendto(reply, addr)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.tasks.append(asyncio.current_task())
         length = int.from_bytes(await reader.readexactly(2), "big")
         reply = self._reply(self.tcp, await reader.readexactly(length))
         if reply is not None:
             writer.write(len(reply).to_bytes(2, "big") + reply)
         writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
 
     def _reply(self, script: Script, data: bytes) -> bytes | None:
         self.asked.append(dns.message.from_wire(data))
@@ -90,6 +94,8 @@ async def name_server(
     finally:
         transport.close()
         listener.close()
+        for task in filter(None, fake.tasks):
+            await task
 
 
 async def refusal(
@@ -326,7 +332,7 @@ def test_any_reply_is_survived(data: st.DataObject) -> None:
     wire = bytearray(answer(ASKED, f"{HOST} CNAME b.example.", "b.example. A 192.0.2.1").to_wire())
     for position in data.draw(st.lists(st.integers(2, len(wire) - 1), max_size=6)):
         wire[position] = data.draw(st.integers(0, 255))
-    reply = module._parse(bytes(wire[: data.draw(st.integers(0, len(wire)))]), ASKED)  # type: ignore[arg-type]
+    reply = module._parse(bytes(wire[: data.draw(st.integers(0, len(wire)))]), ASKED)
     if reply is not None:
         try:
             found = module._answer(module._Reply(reply, 1.0), ("127.0.0.1", 53), False)
@@ -338,4 +344,4 @@ def test_any_reply_is_survived(data: st.DataObject) -> None:
 @fuzz
 @given(st.binary(max_size=600))
 def test_garbage_is_no_reply(wire: bytes) -> None:
-    assert module._parse(b"\0\2" + wire, ASKED) is None  # type: ignore[arg-type]
+    assert module._parse(b"\0\2" + wire, ASKED) is None

@@ -56,6 +56,8 @@ async def test_no_address_of_the_family_is_no_answer() -> None:
         await network("192.0.2.1", family="6").resolve("name.test", timeout=2)
     assert caught.value.failure is Failure.DNS_NO_ANSWER
     assert caught.value.facts == {"ttl": 1, "server": "hosts file"}
+    with pytest.raises(NetError, match=r"name\.test has no address"):
+        await network().resolve("name.test", timeout=2)
 
 
 async def test_the_handshake_is_the_one_given() -> None:

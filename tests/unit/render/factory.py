@@ -59,7 +59,9 @@ def environment(**changes: Any) -> Environment:
         platform="Linux-6.1",
         interfaces=(
             Interface(name="lo", kind=Kind.LOOPBACK, addresses=("127.0.0.1",)),
-            Interface(name="wlan0", kind=Kind.WIFI, addresses=("10.1.2.3", "fe80::1"), mtu=1500, signal_dbm=-61),
+            Interface(
+                name="wlan0", kind=Kind.WIFI, addresses=("10.1.2.3", "fe80::1"), mtu=1500, signal_dbm=-61
+            ),
         ),
         gateway="10.1.2.1",
         default_interface="wlan0",
@@ -80,12 +82,17 @@ def observation(failure: Failure | None = None, **changes: Any) -> Observation:
         started_ms=12.5,
         elapsed_ms=41.25,
         failure=failure,
-        facts={"rtt_ms": 40.1, "tls": {"version": "TLSv1.3", "chain": [{"subject": "CN=sip", "issuer": "CN=CA"}]}},
+        facts={
+            "rtt_ms": 40.1,
+            "tls": {"version": "TLSv1.3", "chain": [{"subject": "CN=sip", "issuer": "CN=CA"}]},
+        },
     )
     return replace(known, **changes)
 
 
-def check(name: str = "sip/sip.example.com:8934", requirement: str | None = "sip", **changes: Any) -> CheckReport:
+def check(
+    name: str = "sip/sip.example.com:8934", requirement: str | None = "sip", **changes: Any
+) -> CheckReport:
     known = CheckReport(
         id=name,
         requirement=requirement,
@@ -111,7 +118,9 @@ def check(name: str = "sip/sip.example.com:8934", requirement: str | None = "sip
     return replace(known, **changes)
 
 
-def failed_check(name: str = "media/192.0.2.0/24:5004", requirement: str = "media", **changes: Any) -> CheckReport:
+def failed_check(
+    name: str = "media/192.0.2.0/24:5004", requirement: str = "media", **changes: Any
+) -> CheckReport:
     known = check(
         name,
         requirement,
@@ -264,7 +273,9 @@ def not_ready(**changes: Any) -> Report:
                 because="1 of 1 checks: packets stop on the way",
                 checks=("media/192.0.2.0/24:5004",),
             ),
-            requirement("dns", status=Judgement.WARN, margin=-0.5, because="slowest_ms 300 is at or above 200"),
+            requirement(
+                "dns", status=Judgement.WARN, margin=-0.5, because="slowest_ms 300 is at or above 200"
+            ),
             requirement(
                 "firmware",
                 importance=Importance.RECOMMENDED,
@@ -293,7 +304,9 @@ def nothing() -> Report:
     bare = Environment(host="", platform="", notes=("the interfaces cannot be read: denied",))
     empty = score(None, Grade.NOT_GRADED, "nothing was measured", confidence_ratio=0.0, areas=())
     requirements = (
-        requirement("sip", status=Judgement.INCONCLUSIVE, strength=None, margin=None, because="none", checks=()),
+        requirement(
+            "sip", status=Judgement.INCONCLUSIVE, strength=None, margin=None, because="none", checks=()
+        ),
     )
     return ready(
         verdict=Readiness.UNKNOWN, score=empty, requirements=requirements, checks=(), environment=bare
@@ -303,7 +316,9 @@ def nothing() -> Report:
 def hostile(text: str = HOSTILE) -> Report:
     """Every string that a server, a host or a stranger's profile may choose is an attack."""
     target = Target(host=text, address=text, port=1, transport="tcp", network=text)
-    step = observation(Failure.UNKNOWN, target=target, detail=text, facts={text: text, "tls": {"a": [{text: text}]}})
+    step = observation(
+        Failure.UNKNOWN, target=target, detail=text, facts={text: text, "tls": {"a": [{text: text}]}}
+    )
     bad = failed_check(
         text,
         "sip",
@@ -314,7 +329,11 @@ def hostile(text: str = HOSTILE) -> Report:
     )
     return not_ready(
         run=run_facts(site=text, notes=(text,), trust_roots=(text,), profile_revision=text),
-        findings=(finding(cause=text, summary=text, remedy=text, affects=(text,), explains=(text,), evidence=(text,)),),
+        findings=(
+            finding(
+                cause=text, summary=text, remedy=text, affects=(text,), explains=(text,), evidence=(text,)
+            ),
+        ),
         requirements=(
             requirement("sip", title=text, because=text, status=Judgement.FAIL, checks=(text,)),
             unmeasured("media", text, source=Source(document=text, section=text)),

@@ -11,7 +11,13 @@ from readycheck.twin import isolation
 
 
 def test_the_environment_names_no_proxy_bus_or_fence(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HTTPS_PROXY", "no_proxy", "DBUS_SESSION_BUS_ADDRESS", "RES_OPTIONS", "READYCHECK_LOOPBACK_ONLY"):
+    for name in (
+        "HTTPS_PROXY",
+        "no_proxy",
+        "DBUS_SESSION_BUS_ADDRESS",
+        "RES_OPTIONS",
+        "READYCHECK_LOOPBACK_ONLY",
+    ):
         monkeypatch.setenv(name, "x")
     monkeypatch.setenv("KEPT", "x")
     environment = isolation.clean_environment()
@@ -25,9 +31,7 @@ def test_children_find_what_this_process_finds() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the twin's namespaces are Linux's")
-def test_leaks_are_seen_where_there_are_some(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_leaks_are_seen_where_there_are_some(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     path = str(tmp_path / "bus")
     monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", f"unix:path={path},guid=1")
     monkeypatch.setattr(isolation, "_ETC", {})

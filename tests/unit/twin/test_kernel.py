@@ -31,7 +31,7 @@ def test_the_current_network_is_where_this_process_is() -> None:
 
 
 def test_a_failed_call_is_an_error_with_its_reason() -> None:
-    with pytest.raises(OSError, match="mount nothing on /nowhere: "):
+    with pytest.raises(OSError, match="mount nothing /nowhere: "):
         kernel.mount("none", "/nowhere", "nothing")
 
 

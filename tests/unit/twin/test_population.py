@@ -42,9 +42,12 @@ def test_ipv6_networks_have_nobody() -> None:
 
 
 def test_names_live_in_the_networks_given_for_them() -> None:
-    placed = place({"in.example": ("10.1.0.0/16", "10.2.0.0/24"), "out.example": (), "six.example": ("::/64",)}, 1)
+    placed = place(
+        {"in.example": ("10.1.0.0/16", "10.2.0.0/24"), "out.example": (), "six.example": ("::/64",)}, 1
+    )
     assert any(
-        ipaddress.ip_address(placed["in.example"]) in ipaddress.ip_network(n) for n in ("10.1.0.0/16", "10.2.0.0/24")
+        ipaddress.ip_address(placed["in.example"]) in ipaddress.ip_network(n)
+        for n in ("10.1.0.0/16", "10.2.0.0/24")
     )
     assert ipaddress.ip_address(placed["out.example"]) in ipaddress.ip_network(ELSEWHERE)
     assert placed["out.example"] != placed["six.example"]

@@ -100,9 +100,7 @@ async def test_what_is_written_first_is_the_envelope(offer: Offer) -> None:
     ("scenario", "failure"),
     [("sip-port-dropped", Failure.TIMED_OUT), ("sip-port-rejected", Failure.CONNECTION_REFUSED)],
 )
-async def test_a_blocked_connection_fails_as_on_a_wire(
-    offer: Offer, scenario: str, failure: Failure
-) -> None:
+async def test_a_blocked_connection_fails_as_on_a_wire(offer: Offer, scenario: str, failure: Failure) -> None:
     net, _ = network(offer, scenario)
     with pytest.raises(NetError) as caught:
         await net.connect(SIP, timeout=0.01)

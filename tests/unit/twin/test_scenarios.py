@@ -69,7 +69,12 @@ def test_half_of_the_largest_network(offer: Offer) -> None:
 
 def test_the_upper_half_of_the_media_range(offer: Offer) -> None:
     rules = world(offer, "rtp-range-partial").rules
-    assert [fate(rules, "udp", "23.89.0.1", p) for p in (19560, 42547, 42548, 65535)] == [None, None, "drop", "drop"]
+    assert [fate(rules, "udp", "23.89.0.1", p) for p in (19560, 42547, 42548, 65535)] == [
+        None,
+        None,
+        "drop",
+        "drop",
+    ]
 
 
 def test_a_chain_is_wrong_on_sip_ports_only_or_on_all_others(offer: Offer) -> None:

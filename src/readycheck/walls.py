@@ -1,0 +1,63 @@
+"""Blocked cells, sorted: is it the port, the network, or a part of the network that does not pass? Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from readycheck.evidence import OPEN, WALL, Cell, Evidence
+
+Column = tuple[str, str]
+"""Transport and the label of a port or port stratum."""
+
+Row = tuple[str, str]
+"""Transport and network."""
+
+
+@dataclass(frozen=True, slots=True)
+class Walls:
+    """What is blocked, and the blocked cells that show it."""
+
+    columns: frozenset[Column]
+    rows: frozenset[Row]
+    parts: frozenset[tuple[str, str, int]]
+    cells: tuple[Cell, ...]
+
+    def of_column(self, column: Column, evidence: Evidence) -> list[Cell]:
+        return [c for c in self.cells if column in columns_of(c, evidence)]
+
+    def of_network(self, network: str) -> list[Cell]:
+        """The cells that show that a network, or a part of it, is blocked."""
+        return [
+            c
+            for c in self.cells
+            if c.network == network
+            and ((c.transport, network) in self.rows or (c.transport, network, c.part) in self.parts)
+        ]
+
+
+def columns_of(cell: Cell, evidence: Evidence) -> frozenset[Column]:
+    labels = evidence.labels.get((cell.transport, cell.port)) or {str(cell.port)}
+    return frozenset((cell.transport, label) for label in labels)
+
+
+def sort_walls(evidence: Evidence) -> Walls:
+    """A wall is its port's unless the port is open elsewhere; then its network's; then a part's."""
+    walls = [c for c in evidence.cells if c.sign in WALL]
+    passed = [c for c in evidence.cells if c.sign in OPEN]
+    open_columns = _union(columns_of(c, evidence) for c in passed)
+    open_rows = {(c.transport, c.network) for c in passed}
+    columns: set[Column] = set()
+    rows: set[Row] = set()
+    parts: set[tuple[str, str, int]] = set()
+    for wall in walls:
+        mine = columns_of(wall, evidence)
+        if not mine & open_columns:
+            columns |= mine
+        elif (wall.transport, wall.network) not in open_rows:
+            rows.add((wall.transport, wall.network))
+        else:
+            parts.add((wall.transport, wall.network, wall.part))
+    return Walls(frozenset(columns), frozenset(rows), frozenset(parts), tuple(walls))
+
+
+def _union(sets: Iterable[frozenset[Column]]) -> set[Column]:
+    return {column for each in sets for column in each}

@@ -1,0 +1,118 @@
+"""The lab itself, without the agent: servers answer from where they were asked, hops show, and nothing gets out."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .agent import as_user
+from .cloud import NODES, RESOLVER, CloudMode, Population, Sip
+from .machine import NOBODY
+from .world import RowMode, Rule, World
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(120)]
+
+NODE = NODES[0]
+DEAD = "170.72.29.78"
+_WHO = """
+import json, os
+print(json.dumps([os.getuid(), os.listdir("/sys/class/net"), open("/proc/self/status").read()]))
+"""
+_QUESTIONS = Path(__file__).with_name("questions.py").read_text()
+
+
+def ask(world: World, *questions: str) -> list[Any]:
+    """Ask from the client's place, without the agent's code; each question is `verb address port`."""
+    done = world.machine.run(
+        "client",
+        *("setpriv", f"--reuid={NOBODY}", "--clear-groups", "--bounding-set=-all", "--inh-caps=-all"),
+        *(sys.executable, "-I", "-c", _QUESTIONS, *questions),
+    )
+    answers = json.loads(done.stdout)
+    assert isinstance(answers, list)
+    return answers
+
+
+def test_servers_answer_from_the_address_that_was_asked(world: World) -> None:
+    world.arrange(RowMode(), CloudMode(population=Population.NAMED))
+    asked = [
+        f"stun {NODE} 5004",
+        f"stun {NODE} 9000",
+        f"ntp {NODE} 123",
+        f"sip {NODE} 8934",
+        f"sip {NODE} 5062",
+    ]
+    answers = ask(world, *asked, f"dns {RESOLVER} 53")
+    assert [answer["from"] for answer in answers] == [NODE] * 5 + [RESOLVER]
+    assert answers[0]["mapped"].startswith("198.51.100.")
+    assert answers[3]["status"] == "SIP/2.0 200 OK"
+    assert answers[5]["addresses"] == [world.addresses["cscan.webex.com"]]
+
+
+def test_dead_addresses_and_unserved_ports_are_silent(world: World) -> None:
+    world.arrange(RowMode(), CloudMode(population=Population.NAMED))
+    questions = [f"stun {DEAD} 5004", f"tcp {DEAD} 8934", f"udp {NODE} 20000", f"tcp {NODE} 4444"]
+    assert ask(world, *questions) == [{"failure": "TimeoutError"}] * 4
+
+
+def test_a_sparse_cloud_has_its_share_of_living_addresses(world: World) -> None:
+    world.arrange(RowMode(), CloudMode())
+    listed = world.machine.run("cloud", "nft", "-j", "list", "set", "ip", "cloud", "living").stdout
+    living = json.loads(listed)["nftables"][1]["set"]["elem"]
+    assert sum(a.startswith("144.196.") for a in living) == round(65536 * 0.02)
+
+
+@pytest.mark.parametrize("isps", [1, 3, 5])
+def test_each_router_shows_itself_once(world: World, isps: int) -> None:
+    world.arrange(RowMode(isps=isps), CloudMode(population=Population.DENSE))
+    hops = ask(world, *(f"hop {NODE} {ttl}" for ttl in range(1, isps + 3)))
+    routers = [hop["router"] for hop in hops]
+    assert routers[:2] == ["10.77.1.1", "10.77.2.1"]
+    assert all(router.startswith(("198.51.100.", "203.0.113.")) for router in routers[2:])
+    assert len(set(routers)) == isps + 2
+
+
+def test_the_kernel_limits_time_exceeded(world: World) -> None:
+    world.arrange(RowMode(), CloudMode())
+    hops = ask(world, *[f"hop {NODE} 4"] * 9)
+    assert 6 <= sum("router" in hop for hop in hops) < 9
+
+
+def test_sip_that_ignores_options_still_shakes_hands(world: World) -> None:
+    world.arrange(RowMode(), CloudMode(sip=Sip.SILENT))
+    assert ask(world, f"sip {NODE} 8934") == [{"from": NODE, "status": None}]
+
+
+def test_sip_that_is_down_resets(world: World) -> None:
+    world.arrange(RowMode(), CloudMode(sip=Sip.DOWN))
+    assert ask(world, f"tcp {NODE} 8934") == [{"failure": "ConnectionRefusedError"}]
+
+
+def test_rules_hold_where_they_are_put(world: World) -> None:
+    world.arrange(RowMode(rules=(Rule("edge", "udp dport 9000 drop"),)), CloudMode())
+    answers = ask(world, f"stun {NODE} 5004", f"stun {NODE} 9000")
+    assert [answer.get("from") for answer in answers] == [NODE, None]
+
+
+def test_nothing_leads_out(world: World) -> None:
+    world.arrange(RowMode(), CloudMode())
+    for name in (None, "cloud", *world.row):
+        links = json.loads(world.machine.run(name, "ip", "-json", "-details", "link").stdout)
+        kinds = {link.get("linkinfo", {}).get("info_kind", link["link_type"]) for link in links}
+        assert kinds <= {"veth", "loopback", "tun"}
+        peers = [link for link in links if link["ifname"] != "lo"]
+        assert all("link_netnsid" in link for link in peers)
+    mounts = world.machine.run(None, "cat", "/proc/self/mounts").stdout
+    assert " /run tmpfs" in mounts and " /etc tmpfs" in mounts
+
+
+def test_the_agent_is_an_ordinary_user(world: World) -> None:
+    world.arrange(RowMode(), CloudMode())
+    command = [*as_user(world.machine, "client"), sys.executable, "-c", _WHO]
+    uid, interfaces, status = json.loads(world.machine.run("client", *command).stdout)
+    assert uid == NOBODY
+    assert sorted(interfaces) == ["lo", "wan"]
+    held = [line.split()[1] for line in status.splitlines() if line.startswith("Cap")]
+    assert set(held) == {"0000000000000000"}

@@ -1,0 +1,314 @@
+"""The plan: the same for the same input, within bounds, and honest about what it leaves out."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from readycheck.errors import ProbeLoadError, ProfileError, UsageError
+from readycheck.observation import Target
+from readycheck.plan import BUDGET_S, Plan, Scope, Selection, plan, validate
+from readycheck.probe import Effort
+from readycheck.profile import Profile
+from readycheck.registry import Registry
+from readycheck.sampling import part_of
+from tests.unit.builders import (
+    MEDIA,
+    NETWORKS,
+    RESOLVER,
+    RESOLVERS,
+    TIME,
+    make_profile,
+    make_registry,
+    make_selection,
+    requirement,
+)
+
+
+def made(profile: Profile | None = None, *known: str, registry: Registry | None = None, **chosen: Any) -> Plan:
+    selection = make_selection(**chosen)
+    return plan(profile or make_profile(), registry or make_registry(), selection, 1, known)
+
+
+def ids(found: Plan, prefix: str = "") -> list[str]:
+    return [check.id for check in found.checks if check.id.startswith(prefix)]
+
+
+def targets(found: Plan, prefix: str) -> list[Target]:
+    return [t for check in found.checks if check.id.startswith(prefix) for t in check.params.targets]
+
+
+# --- what is planned ----------------------------------------------------------------------------------
+
+
+def test_one_check_for_each_requirement_network_and_stratum() -> None:
+    found = made()
+    assert len(set(ids(found))) == len(found.checks)
+    assert ids(found, "sip/") == [f"sip/{network}:8934" for network in NETWORKS]
+    assert len(ids(found, "stun/")) == 2 * len(NETWORKS)
+    assert len(ids(found, "range/")) == 8 * len(NETWORKS)
+    assert "range/192.0.2.0/24:19560-31053-even" in ids(found)
+    assert ids(found, "web/") == ["web/api.example.com:443"]
+    assert ids(found, "dns-udp/") == [f"dns-udp/{RESOLVER}:53/udp"]
+    assert ids(found, "control/") == ["control/control.example.org:443"]
+
+
+def test_a_check_says_what_it_is_about_and_how_to_judge_it() -> None:
+    check = next(c for c in made().checks if c.id == "stun/192.0.2.0/24:5004")
+    assert (check.target.network, check.target.ports, check.target.transport) == ("192.0.2.0/24", "5004", "udp")
+    assert (check.requirement, check.probe, check.scope) == ("stun", "stun", Scope.SAMPLED)
+    assert check.proves.value == "echo"
+    assert check.budget_s == BUDGET_S[Effort.NORMAL]
+    assert all(t.network == "192.0.2.0/24" and t.port == 5004 for t in check.params.targets)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 2**32), st.sampled_from(Effort), st.permutations(["198.18.3.4", "203.0.113.9"]))
+def test_the_plan_is_a_function_of_its_input(seed: int, effort: Effort, known: list[str]) -> None:
+    one, other = (
+        plan(make_profile(), make_registry(), make_selection(effort=effort), seed, known) for _ in range(2)
+    )
+    assert one.checks == other.checks
+    assert one.seed == seed
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 2**32), st.sampled_from(Effort))
+def test_samples_are_bounded_and_meet_every_quarter(seed: int, effort: Effort) -> None:
+    found = plan(make_profile(), make_registry(), make_selection(effort=effort), seed)
+    for network in NETWORKS:
+        asked = {t.address for t in targets(found, "") if t.network == network}
+        assert len(asked) <= 32
+        for prefix in ("sip", "stun", "range"):
+            met = {part_of(str(t.address), network) for t in targets(found, f"{prefix}/{network}")}
+            assert met == {0, 1, 2, 3}
+
+
+def test_every_stratum_of_a_range_is_asked_in_every_network() -> None:
+    for check in made().checks:
+        if check.requirement == "range":
+            assert check.params.targets
+            low, high, parity = check.target.ports.replace(" ", "-").split("-")
+            for target in check.params.targets:
+                assert int(low) <= target.port <= int(high)
+                assert ("odd" if target.port % 2 else "even") == parity
+
+
+def test_known_and_given_addresses_are_asked_first() -> None:
+    found = made(None, "198.18.200.1", targets=("node.example.com=198.18.100.1", "203.0.113.77"))
+    first = next(c for c in found.checks if c.id == f"sip/{NETWORKS[0]}:8934").params.targets
+    assert [t.address for t in first[:2]] == ["198.18.100.1", "198.18.200.1"]
+    assert targets(found, f"stun/{NETWORKS[2]}:9000")[0].address == "203.0.113.77"
+
+
+@pytest.mark.parametrize("target", ["a=b", "=192.0.2.1", "", "a=192.0.2.300"])
+def test_a_target_that_cannot_be_understood_is_refused(target: str) -> None:
+    with pytest.raises(UsageError, match=r"^--target .*not HOST or HOST=ADDRESS$"):
+        made(targets=(target,))
+
+
+# --- names --------------------------------------------------------------------------------------------
+
+
+def test_representatives_stand_for_a_wildcard_and_are_not_certain() -> None:
+    rows = [requirement("wild", targets={"names": ["wild"]}, ports=["443"], probe="tls")]
+    only = next(c for c in made(make_profile(*rows)).checks if c.requirement == "wild")
+    assert (only.id, only.certain, only.group) == ("wild/maybe.example.net:443", False, "*.example.net")
+
+
+def test_a_name_that_the_document_prints_is_certain() -> None:
+    only = next(c for c in made().checks if c.requirement == "web")
+    assert only.certain
+    assert only.params.targets == (Target(host="api.example.com", port=443, transport="tcp"),)
+
+
+def test_an_address_literal_is_asked_without_a_name() -> None:
+    rows = [requirement("lit", targets={"hosts": ["192.0.2.9", "2001:db8::9"]}, ports=["443"], probe="tcp")]
+    assert [(t.host, t.address) for t in targets(made(make_profile(*rows)), "lit/")] == [
+        (None, "192.0.2.9"),
+        (None, "2001:db8::9"),
+    ]
+
+
+PLACEHOLDER = {"customer": {"title": "Customer", "example": "acme"}}
+
+
+def customer(*hosts: str) -> Profile:
+    row = requirement("own", targets={"hosts": list(hosts)}, ports=["443"], probe="tls")
+    return make_profile(row, placeholders=PLACEHOLDER)
+
+
+def test_a_placeholder_is_filled() -> None:
+    found = made(customer("{customer}.example.com"), values={"customer": "acme"})
+    assert targets(found, "own/")[0].host == "acme.example.com"
+    assert found.untested == {}
+
+
+def test_without_its_value_it_is_said_what_to_give() -> None:
+    found = made(customer("{customer}.example.com"))
+    assert found.untested == {"own": "not testable from here: give --set customer=VALUE"}
+    assert ids(found, "own/") == []
+
+
+def test_the_other_hosts_of_a_requirement_are_asked_all_the_same() -> None:
+    found = made(customer("{customer}.example.com", "fixed.example.com"))
+    assert ids(found, "own/") == ["own/fixed.example.com:443"]
+    assert found.untested == {}
+
+
+@pytest.mark.parametrize("host", ["{", "}", "a{{b", "{customer"])
+def test_odd_braces_are_no_format_string(host: str) -> None:
+    assert [t.host for t in targets(made(customer(host), values={"customer": "x"}), "own/")] == [host]
+
+
+def test_a_value_is_taken_as_it_is() -> None:
+    found = made(customer("{customer}.example.com"), values={"customer": "{customer}"})
+    assert targets(found, "own/")[0].host == "{customer}.example.com"
+
+
+def test_a_required_placeholder_has_to_be_given() -> None:
+    needed = {"customer": {**PLACEHOLDER["customer"], "required": True}}
+    profile = make_profile(placeholders=needed)
+    with pytest.raises(UsageError, match=r"^--set customer=VALUE is needed by profile 'example': Customer$"):
+        made(profile)
+    assert made(profile, values={"customer": "acme"}).checks
+
+
+# --- what is left out, and why ------------------------------------------------------------------------
+
+
+def test_only_the_requirements_of_the_roles_are_selected() -> None:
+    rows = [requirement("a"), requirement("b", roles=["gateway"]), requirement("c", roles=["app", "gateway"])]
+    profile = make_profile(*rows)
+    assert [r.id for r in made(profile).selected] == ["a", "c"]
+    assert [r.id for r in made(profile, roles=("gateway",)).selected] == ["b", "c"]
+    assert made(profile).roles == ("app",)
+
+
+def test_only_and_skip_deselect_and_do_not_hide() -> None:
+    only = made(only=("sip",))
+    assert only.deselected == ("stun", "range", "web", "dns-udp", "dns-tcp", "ntp")
+    assert {check.probe for check in only.checks} == {"sip"}
+    skipped = made(skip=("stun", "ntp"))
+    assert skipped.deselected == ("stun", "ntp")
+    assert ids(skipped, "control/")
+
+
+def test_controls_can_be_left_out() -> None:
+    assert ids(made(controls=False), "control/") == []
+
+
+@pytest.mark.parametrize(
+    ("control", "probe"),
+    [
+        ({"port": 443}, "tls"),
+        ({"port": 80}, "tcp"),
+        ({"port": 3478, "transport": "udp"}, "stun"),
+        ({"port": 123, "transport": "udp"}, "ntp"),
+    ],
+)
+def test_a_control_is_asked_a_question_that_it_answers(control: Mapping[str, Any], probe: str) -> None:
+    profile = make_profile(controls=[{"host": "c.example.org", "purpose": "control", **control}])
+    only = next(c for c in made(profile).checks if c.scope is Scope.CONTROL)
+    assert only.probe == probe
+    assert only.requirement is None
+    assert [t.host for t in only.params.targets] == ["c.example.org"]
+
+
+def test_what_cannot_be_tested_keeps_its_reason() -> None:
+    rows = [
+        requirement("inbound", probe=None, untestable="needs a far end"),
+        requirement("exotic", probe="quic"),
+        requirement("nowhere", targets={}),
+        requirement("sip"),
+    ]
+    found = made(make_profile(*rows))
+    assert found.untested == {
+        "inbound": "needs a far end",
+        "exotic": "probe 'quic' is not installed",
+        "nowhere": "no target is known from here",
+    }
+
+
+def test_a_probe_that_did_not_load_leaves_its_requirements_untested() -> None:
+    good = make_registry()
+    installed = {name: probe for name, probe in good.installed.items() if name != "sip"}
+    broken = Registry(installed, {"sip": ProbeLoadError("probe 'sip' cannot be loaded")})
+    assert made(registry=broken).untested["sip"] == "probe 'sip' cannot be loaded"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "message"),
+    [
+        ({"roles": ("boss",)}, r"^--role boss: profile 'example' has the roles app, gateway$"),
+        ({"only": ("quic",)}, r"^--only quic: no such probe \(known: dns, "),
+        ({"skip": ("quic",)}, r"^--skip quic: no such probe"),
+        ({"values": {"x": "1"}}, r"^--set x: profile 'example' has the placeholders none$"),
+    ],
+)
+def test_what_the_user_asks_for_must_exist(chosen: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        made(**chosen)
+
+
+def test_without_a_name_server_nothing_is_asked_of_one() -> None:
+    found = plan(make_profile(), make_registry(), Selection(), 1)
+    assert ids(found, "dns-") == []
+    assert set(found.untested) == {"dns-udp", "dns-tcp"}
+
+
+def test_every_name_server_is_a_check_of_its_own() -> None:
+    found = made(resolvers=(("192.168.1.53", 53), ("2001:db8::53", 5353)))
+    assert ids(found, "dns-tcp/") == ["dns-tcp/192.168.1.53:53/tcp", "dns-tcp/2001:db8::53:5353/tcp"]
+
+
+def test_a_proxied_requirement_goes_through_the_proxy_if_there_is_one() -> None:
+    row = requirement("web", targets={"names": ["web"]}, ports=["443"], probe="tls", proxied=True)
+    profile = make_profile(row, requirement("sip"))
+    assert {c.id: c.target.via for c in made(profile, proxy=True).checks if c.requirement}["web/api.example.com:443"] == "proxy"
+    assert all(t.via == "proxy" for t in targets(made(profile, proxy=True), "web/"))
+    assert all(t.via is None for t in targets(made(profile, proxy=True), "sip/"))
+    assert all(t.via is None for t in targets(made(profile), "web/"))
+
+
+# --- validation ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"probe": "quic"}, r"^p.toml: requirements\[r\]\.probe: 'quic' is not an installed probe$"),
+        ({"params": {"sni": "x"}}, r"^p.toml: requirements\[r\]\.params\.sni: unknown key"),
+        ({"limits": {"rtt": {"warn": 1}}}, r"^p.toml: requirements\[r\]\.limits\.rtt: probe 'sip' has no such metric$"),
+    ],
+)
+def test_a_profile_is_checked_against_the_probes(row: dict[str, Any], message: str) -> None:
+    with pytest.raises(ProfileError, match=message):
+        validate(make_profile(requirement("r", **row)), make_registry(), "p.toml")
+
+
+def test_a_valid_profile_passes_even_if_one_of_its_probes_did_not_load() -> None:
+    validate(make_profile(), make_registry(), "p.toml")
+    broken = replace(make_registry(), broken={"quic": ProbeLoadError("no")})
+    validate(make_profile(requirement("r", probe="quic")), broken, "p.toml")
+
+
+def test_networks_of_one_address_are_asked_whole() -> None:
+    groups = {
+        "service": {
+            "title": "S",
+            "networks": ["192.0.2.7/32", "192.0.2.8/31"],
+            "source": {"document": "doc", "section": "1"},
+        }
+    }
+    rows = [requirement("sip"), requirement("ntp", **TIME, ports=["123"], probe="ntp")]
+    found = made(make_profile(*rows, networks=groups))
+    assert [t.address for t in targets(found, "sip/")] == ["192.0.2.7", "192.0.2.8", "192.0.2.9"]
+
+
+def test_a_resolver_requirement_names_its_transport() -> None:
+    rows = [requirement("d", **{**TIME, **RESOLVERS, "transport": "tcp"}), requirement("s", **MEDIA, probe="stun")]
+    assert targets(made(make_profile(*rows)), "d/")[0].transport == "tcp"

@@ -1,0 +1,36 @@
+"""How a failure to build is told; that it succeeds is shown in tests/e2e/test_twin.py."""
+
+import sys
+
+import pytest
+
+from readycheck.twin import build
+
+
+def test_a_failed_command_is_told_in_one_line() -> None:
+    command = [sys.executable, "-c", "import sys; sys.exit('first line\\nsecond line')"]
+    with pytest.raises(build.BuildError, match="first line second line") as caught:
+        build._run(command, "")
+    assert not caught.value.usage
+
+
+def test_a_missing_program_is_told() -> None:
+    with pytest.raises(build.BuildError, match=r"/no/such/ip"):
+        build._run(["/no/such/ip"], "")
+
+
+def test_the_users_own_rules_are_to_blame_for_their_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build.kernel, "tool", lambda _: sys.executable)
+    with pytest.raises(build.BuildError, match=r"--edge-rules /no/rules\.nft: ") as caught:
+        build._nft_file("/no/rules.nft")
+    assert caught.value.usage
+
+
+def test_a_setting_that_cannot_be_made_is_told() -> None:
+    with pytest.raises(build.BuildError, match="/no/such/setting: No such file"):
+        build._write("/no/such/setting", "1")
+
+
+def test_without_the_program_there_are_no_nftables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build.kernel, "tool", lambda _: None)
+    assert not build._nftables_work()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 
-from readycheck.probe import Net, NetError, Question, Step, Target
+from readycheck.probe import Effort, Net, NetError, Question, Schedule, Step, Target
 from readycheck_probes.dialling import endpoints, family_of
 
 
@@ -38,7 +38,15 @@ async def _ask_family(net: Net, family: int, questions: Sequence[Question]) -> N
         _record_all(net, questions, error)
     else:
         with closing(datagrams):
-            await net.ask(datagrams, questions)
+            schedule = _once(net) if all(q.target.network for q in questions) else net.schedule()
+            await net.ask(datagrams, questions, schedule=schedule)
+
+
+def _once(net: Net) -> Schedule:
+    """Sampled addresses stand for each other: one packet each, so that the sample can be larger."""
+    if net.effort is Effort.THOROUGH:
+        return net.schedule()
+    return Schedule((), min(1500.0, net.schedule().give_up_ms))
 
 
 def _record_all(net: Net, questions: Sequence[Question], error: NetError) -> None:

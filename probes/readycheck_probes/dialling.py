@@ -7,7 +7,7 @@ from readycheck.probe import Effort, Endpoint, Failure, Net, NetError, Stream, T
 ADDRESSES_PER_NAME = 2
 
 # A lost SYN is sent again after one second and after three (RFC 6298 section 2.1).
-_PATIENCE_S = {Effort.QUICK: 1.5, Effort.NORMAL: 3.0, Effort.THOROUGH: 5.0}
+_PATIENCE_S = {Effort.QUICK: 1.2, Effort.NORMAL: 2.2, Effort.THOROUGH: 4.0}
 
 
 def patience(net: Net) -> float:

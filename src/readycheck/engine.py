@@ -3,6 +3,7 @@
 import asyncio
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -79,24 +80,25 @@ class Run:
         self._limits, self._watch = limits, watch
         self._done: dict[str, Outcome] = {}
         self._running: dict[str, tuple[Check, Trace, float]] = {}
-        self._total = 0
+        self._planned: dict[str, None] = {}
         self.state = RunState.COMPLETE
 
     @property
     def outcomes(self) -> tuple[Outcome, ...]:
-        """Outcomes so far, those of checks under way included."""
-        pending = Failure.INTERRUPTED if self.state is RunState.INTERRUPTED else Failure.TIMED_OUT
-        under_way = (
-            self._close(check, trace, began, pending) for check, trace, began in self._running.values()
-        )
-        return (*self._done.values(), *under_way)
+        """Outcomes so far in the order of the plan, those of checks under way included."""
+        under_way = {
+            name: self._close(check, deepcopy(trace), began, Failure.TIMED_OUT)
+            for name, (check, trace, began) in self._running.items()
+        }
+        found = self._done | under_way
+        return tuple(found[name] for name in self._planned if name in found)
 
     async def run(self, checks: Sequence[Check]) -> tuple[Outcome, ...]:
         """Run checks, each after those that it needs; returns their outcomes.
 
         Cancellation leaves `state` interrupted and the outcomes readable; then it goes on.
         """
-        self._total += len(checks)
+        self._planned |= dict.fromkeys(check.id for check in checks)
         ended = {check.id: asyncio.Event() for check in checks}
         gate = asyncio.Semaphore(self._limits.checks_at_once)
         try:
@@ -126,16 +128,15 @@ class Run:
             return Outcome(check=check, status=Status.SKIPPED, because=failed, started_ms=self._now_ms())
         trace, began = Trace(), self._now_ms()
         self._running[check.id] = check, trace, began
-        self._watch(Progress(check, None, len(self._done), self._total))
+        self._watch(Progress(check, None, len(self._done), len(self._planned)))
         deadline = min(asyncio.get_running_loop().time() + check.budget_s, self._limits.deadline)
         probe = self._registry.probe(check.probe)
         try:
             async with asyncio.timeout_at(deadline):
                 await probe.measure(check.params, self._tracer(trace, deadline))
-        except (NetError, TimeoutError):
-            pass  # the trace has it: a network failure is a result
         except Exception as error:
-            return self._crashed(check, trace, began, error)
+            if not _is_result(error):
+                return self._crashed(check, trace, began, error)
         return self._close(check, trace, began, Failure.TIMED_OUT)
 
     def _close(self, check: Check, trace: Trace, began: float, pending: Failure) -> Outcome:
@@ -169,7 +170,7 @@ class Run:
     def _finish(self, outcome: Outcome) -> None:
         self._running.pop(outcome.check.id, None)
         self._done[outcome.check.id] = outcome
-        self._watch(Progress(outcome.check, outcome, len(self._done), self._total))
+        self._watch(Progress(outcome.check, outcome, len(self._done), len(self._planned)))
 
     def _settle(self, checks: Sequence[Check], pending: Failure, because: str) -> None:
         """Close what was under way and name why the rest never began."""
@@ -180,6 +181,13 @@ class Run:
         for check in checks:
             if check.id not in self._done:
                 self._done[check.id] = Outcome(check=check, status=Status.SKIPPED, because=because, cut=True)
+
+
+def _is_result(error: Exception) -> bool:
+    """A network failure, alone or of the tasks that the probe started, is a result: the trace has it."""
+    if isinstance(error, ExceptionGroup):
+        return all(map(_is_result, error.exceptions))
+    return isinstance(error, NetError | TimeoutError)
 
 
 def _proved(outcome: Outcome | None) -> bool:

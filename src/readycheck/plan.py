@@ -167,8 +167,15 @@ def _elsewhere(requirement: Requirement) -> bool:
     return bool(targets.networks or targets.names or targets.resolvers)
 
 
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+
+
 def _open_placeholders(host: str, values: Mapping[str, str]) -> list[str]:
-    return [name for name in re.findall(r"\{([^{}]*)\}", host) if name not in values]
+    return [name for name in _PLACEHOLDER.findall(host) if name not in values]
+
+
+def _filled(host: str, values: Mapping[str, str]) -> str:
+    return _PLACEHOLDER.sub(lambda found: values[found[1]], host)
 
 
 def _deselected(requirement: Requirement, selection: Selection) -> bool:
@@ -177,7 +184,8 @@ def _deselected(requirement: Requirement, selection: Selection) -> bool:
     return requirement.probe in selection.skip
 
 
-_CONTROL_PROBES = {53: "dns", 123: "ntp"}
+_CONTROL_PROBES = {("tcp", 443): "tls", ("udp", 53): "dns", ("udp", 123): "ntp"}
+"""What a control is asked, by transport and port: a plain connection, or a binding, unless it says here."""
 
 
 class _Maker:
@@ -201,7 +209,7 @@ class _Maker:
             yield from self._named_group(requirement, name_group)
         for host in requirement.targets.hosts:
             if not _open_placeholders(host, self.selection.values):
-                yield from self._hosts(requirement, host.format(**self.selection.values), True, host)
+                yield from self._hosts(requirement, _filled(host, self.selection.values), True, host)
         if requirement.targets.resolvers:
             yield from self._resolver(requirement)
 
@@ -210,7 +218,8 @@ class _Maker:
         if not self.selection.controls or self.selection.only:
             return
         for control in self.profile.controls:
-            probe = "tcp" if control.transport == "tcp" else _CONTROL_PROBES.get(control.port, "stun")
+            plain = "tcp" if control.transport == "tcp" else "stun"
+            probe = _CONTROL_PROBES.get((control.transport, control.port), plain)
             target = Target(host=control.host, port=control.port, transport=control.transport)
             if probe in self.registry.installed:
                 yield self._check(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, TypeVar
 
@@ -82,12 +83,18 @@ def build_params(
         if key not in settable:
             raise ProfileError(f"{where}.params.{key}: unknown key (known: {', '.join(sorted(settable))})")
     try:
-        checked = TypeAdapter(params_type).validate_python(dict(values))
+        checked = _adapter(params_type).validate_python(dict(values)) if values else params_type()
     except ValidationError as error:
         item = error.errors()[0]
         key = ".".join(str(part) for part in item["loc"])
         raise ProfileError(f"{where}.params.{key}: {item['msg']}") from None
     return _replaced(checked, planned)
+
+
+@cache
+def _adapter(params_type: type[Any]) -> TypeAdapter[Any]:
+    """Built once for each type: building costs more than checking."""
+    return TypeAdapter(params_type)
 
 
 def _replaced(params: ParamsT, planned: Mapping[str, Any]) -> ParamsT:

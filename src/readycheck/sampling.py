@@ -4,6 +4,7 @@ import ipaddress
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from readycheck.profile import PortRange
@@ -47,6 +48,7 @@ def _pick(low: int, high: int, remainder: int, seed: str) -> tuple[int, ...]:
     return tuple(dict.fromkeys((first, last, *inner)))
 
 
+@lru_cache(maxsize=8192)
 def part_of(address: str, network: str) -> int:
     """Which quarter of its network an address lies in (0 to 3)."""
     net = ipaddress.ip_network(network)

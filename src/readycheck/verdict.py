@@ -373,10 +373,19 @@ def _combine(
         some = [c for c in checks if c.status is status]
         if some:
             return status, f"{len(some)} of {len(checks)} checks: {_common(some)}"
-    passed = [c for c in checks if c.status is Judgement.PASS]
-    if not passed:
+    if Judgement.PASS not in statuses:
         return Judgement.INCONCLUSIVE, _common(checks) if checks else "nothing was measured"
-    return Judgement.PASS, f"{len(passed)} of {len(checks)} checks measured: {_common(passed)}"
+    return Judgement.PASS, _tally(checks)
+
+
+def _tally(checks: Sequence[CheckVerdict]) -> str:
+    """How many checks rest on what."""
+    counts = (
+        (sum(c.strength is Strength.ANSWERED for c in checks), "answered"),
+        (sum(c.strength is Strength.EGRESS for c in checks), "by proof of egress"),
+        (sum(c.status is Judgement.SKIPPED for c in checks), "covered by these"),
+    )
+    return f"{len(checks)} checks: " + ", ".join(f"{count} {words}" for count, words in counts if count)
 
 
 def _any_resolver(checks: Sequence[CheckVerdict]) -> tuple[Judgement, str]:

@@ -56,8 +56,11 @@ class Process:
     def said(self) -> str:
         return self._log.read_text(errors="replace")[-2000:]
 
+    def running(self) -> bool:
+        return self._popen.poll() is None
+
     def require_running(self) -> None:
-        if self._popen.poll() is not None:
+        if not self.running():
             raise LabError(f"{self._log.stem} ended with status {self._popen.returncode}: {self.said()}")
 
     def stop(self) -> None:

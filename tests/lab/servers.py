@@ -90,7 +90,8 @@ debug=0
 log_stderror=yes
 fork=yes
 children=1
-tcp_children=4
+# One process does all TLS: with several, Kamailio 5.6 frees OpenSSL 3's shared memory twice and dies of it.
+tcp_children=1
 tcp_accept_no_cl=yes
 tcp_connection_lifetime=30
 disable_tcp=no
@@ -140,10 +141,11 @@ class Servers:
         self._machine, self._network, self._certificates = machine, network, certificates
         self._addresses = addresses
         self._sip: dict[Sip, Process] = {}
+        self._others: list[Process] = []
 
     def start(self) -> None:
         """Everything but SIP; returns when all of them answer."""
-        started = [self._unbound(), self._chrony(), self._nginx(), self._coturn()]
+        self._others = started = [self._unbound(), self._chrony(), self._nginx(), self._coturn()]
         self.sip(Sip.ANSWERING)
         for process, transport, address, ports in (
             (started[0], "u", RESOLVER, (53,)),
@@ -163,6 +165,15 @@ class Servers:
         self._sip[mode] = process
         for port in SIP_PORTS:
             self._await(process, "t", f"{SERVERS}:{port + SIP_OFFSET[mode]}")
+
+    def require_running(self) -> None:
+        """Raises `LabError` when a server died, and lets it be started anew."""
+        for mode, process in list(self._sip.items()):
+            if not process.running():
+                del self._sip[mode]
+                raise LabError(f"Kamailio ({mode}) died: {process.said()}")
+        for process in self._others:
+            process.require_running()
 
     def _unbound(self) -> Process:
         data = "\n".join(f'  local-data: "{name}. 300 IN A {ip}"' for name, ip in self._addresses.items())

@@ -1,6 +1,7 @@
 """`run`: the main job."""
 
 import asyncio
+import io
 import os
 import signal
 import sys
@@ -105,16 +106,11 @@ def _effort(quick: bool, thorough: bool) -> str:
 def _outputs(paths: list[Path]) -> list[tuple[Path, str]]:
     """Refuse before the run what could not be written after it."""
     from readycheck.render import format_of
+    from readycheck.render.files import refuse_unwritable
 
     for path in paths:
-        folder = path.parent
-        if path.is_dir():
-            raise UsageError(f"--output {path}: is a directory")
-        if not folder.is_dir():
-            raise UsageError(f"--output {path}: no such directory {folder}")
-        if not os.access(folder, os.W_OK):
-            raise UsageError(f"--output {path}: cannot write to {folder}")
-    return [(path, format_of(str(path))) for path in paths]
+        refuse_unwritable(path)
+    return [(path, format_of(path)) for path in paths]
 
 
 def _with_signals(request: "Request", shared_factory: Any, environment: Any, watch: Any) -> "Report":
@@ -138,6 +134,8 @@ def _tell(report: "Report", format_: o.Format, verbose: bool, outputs: list[tupl
     for path, kind in outputs:
         write_beside(path, FORMATS[kind](report))
     text = _text(report, verbose) if format_ is o.Format.TEXT else FORMATS[format_.value](report)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a title in another script must not end a run
     with suppress(BrokenPipeError):
         sys.stdout.write(text)
         sys.stdout.flush()

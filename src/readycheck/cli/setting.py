@@ -149,7 +149,7 @@ def _at_once() -> int:
     if 0 < soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
         soft = wanted
-    return max(50, min(600, soft // 2))
+    return max(50, min(1500, soft // 2))
 
 
 def _notes(setting: Setting) -> tuple[str, ...]:

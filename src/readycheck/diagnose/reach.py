@@ -154,7 +154,7 @@ def _partial(
 
 
 def describe_part(declared: PortRange, blocked: Iterable[str], every: Iterable[str]) -> str:
-    """Say which part of a range the blocked strata (`LOW-HIGH-even`) make up."""
+    """Say which part of a range the blocked strata (`LOW-HIGH even`) make up."""
     hit = {_parse(name) for name in blocked}
     rest = {_parse(name) for name in every} - hit
     parities = {p for _, _, p in hit}, {p for _, _, p in rest}
@@ -166,7 +166,8 @@ def describe_part(declared: PortRange, blocked: Iterable[str], every: Iterable[s
 
 
 def _parse(name: str) -> tuple[int, int, str]:
-    low, high, parity = name.split("-")
+    bounds, parity = name.split()
+    low, high = bounds.split("-")
     return int(low), int(high), parity
 
 

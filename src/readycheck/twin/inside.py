@@ -12,7 +12,7 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,40 +39,61 @@ class Orders:
 
 
 def main(arguments: Sequence[str]) -> int:
-    if list(arguments) == ["--check"]:
-        return _check()
+    """Build and live, or with `--check` as first argument only find out whether that could be."""
+    if arguments[0] == "--check":
+        return _told_by(lambda: _enter(_prove), _say)
     parent, orders, control, status = map(int, arguments)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     kernel.die_with(parent)
+    return _told_by(
+        lambda: _enter(lambda: _live(_read(orders), control), not_mine=control),
+        lambda reason, usage: _write(status, json.dumps({"reason": reason, "usage": usage})),
+    )
+
+
+def _told_by(live: Callable[[], int], tell: Callable[[str, bool], None]) -> int:
     try:
-        return _enter(orders, control)
-    except (OSError, build.BuildError) as error:
-        told = {"reason": str(error), "usage": getattr(error, "usage", False)}
-        os.write(status, json.dumps(told).encode())
-        return UNKNOWN
+        return live()
+    except build.BuildError as error:
+        tell(str(error), error.usage)
+    except OSError as error:
+        tell(str(error), False)
+    return UNKNOWN
 
 
-def _check() -> int:
-    try:
-        build.prove()
-    except (OSError, build.BuildError) as error:
-        sys.stderr.write(f"{error}\n")
-        return UNKNOWN
-    return 0
+def _say(reason: str, _: bool) -> None:
+    sys.stderr.write(f"{reason}\n")
 
 
-def _enter(orders: int, control: int) -> int:
-    """Live in a child, because a new PID namespace begins with the next process."""
+def _write(descriptor: int, text: str) -> None:
+    os.write(descriptor, text.encode())
+
+
+def _read(descriptor: int) -> Orders:
+    with open(descriptor, encoding="utf-8") as file:
+        told = json.load(file)
+    return Orders(**{**told, "agent": tuple(told["agent"])})
+
+
+def _enter(live: Callable[[], int], not_mine: int | None = None) -> int:
+    """Call `live` in a child, because a new PID namespace begins with the next process."""
     kernel.enter_user_world()
     own = os.getpid()
     child = os.fork()
-    if child:
-        os.close(control)
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    kernel.die_with(own)
-    with open(orders, encoding="utf-8") as file:
-        return _live(Orders(**json.load(file)), control)
+    if not child:
+        kernel.die_with(own)
+        return live()
+    if not_mine is not None:
+        os.close(not_mine)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def _prove() -> int:
+    isolation.show_own_system()
+    isolation.private_folder()
+    build.prove()
+    return 0
 
 
 def _live(orders: Orders, control: int) -> int:

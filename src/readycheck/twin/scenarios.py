@@ -3,12 +3,16 @@
 import ipaddress
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
+from readycheck.errors import UsageError
 from readycheck.twin.blueprint import Blueprint, Chain, Faults
 from readycheck.twin.offer import Offer
 from readycheck.twin.population import ELSEWHERE, place
 from readycheck.twin.rules import Range, Rule, Transport
 from readycheck.twin.topology import is_long
+
+T = TypeVar("T")
 
 _HOUR_S = 3600.0
 _REWRITTEN_TO = ELSEWHERE.replace(".0/24", ".254")
@@ -56,11 +60,22 @@ def draw(offer: Offer, scenario: Scenario, *, seed: int, ratio: float) -> Bluepr
     )
 
 
+def _some(found: tuple[T, ...], what: str) -> tuple[T, ...]:
+    """An empty field of a rule would mean "any", so what the profile lacks cannot be broken."""
+    if not found:
+        raise UsageError(f"this profile has no {what} that could be broken")
+    return found
+
+
+def _media(offer: Offer) -> tuple[Range, ...]:
+    return _some(offer.media, "media ports")
+
+
 def _signalling(offer: Offer) -> tuple[Range, ...]:
     """The one port whose loss hurts most: SIP where there is some, else the first TCP port."""
     if offer.sip:
         return ((offer.sip[-1], offer.sip[-1]),)
-    return offer.tcp[:1]
+    return _some(offer.tcp, "TCP ports")[:1]
 
 
 def _sip_chain(chain: Chain) -> Callable[[Offer], Faults]:
@@ -77,19 +92,19 @@ def _singles(ranges: tuple[Range, ...]) -> tuple[int, ...]:
 
 def _some_networks(offer: Offer) -> tuple[str, ...]:
     """About a fifth of the networks that are large enough to be sampled, spread over the list."""
-    large = [n for n in offer.networks if ipaddress.ip_network(n).num_addresses >= 256] or list(
-        offer.networks
-    )
-    return tuple(large[1::5]) or tuple(large[:1])
+    networks = _some(offer.networks, "networks")
+    large = tuple(n for n in networks if ipaddress.ip_network(n).num_addresses >= 256) or networks
+    return large[1::5] or large[:1]
 
 
 def _upper_half(offer: Offer) -> tuple[str, ...]:
-    largest = min(offer.networks, key=lambda n: ipaddress.ip_network(n).prefixlen)
+    networks = _some(offer.networks, "networks")
+    largest = min(networks, key=lambda n: ipaddress.ip_network(n).prefixlen)
     return (str(list(ipaddress.ip_network(largest).subnets())[-1]),)
 
 
 def _upper_ports(offer: Offer) -> tuple[Range, ...]:
-    low, high = max(offer.echo or offer.media, key=lambda r: r[1] - r[0])
+    low, high = max(_some(offer.echo or offer.media, "media ports"), key=lambda r: r[1] - r[0])
     return (((low + high) // 2 + 1, high),)
 
 
@@ -104,7 +119,7 @@ _ALL = (
         summary="the firewall drops UDP to every media port",
         causes=("udp-blocked",),
         exit_status=2,
-        rules=lambda offer: (Rule(transport="udp", ports=offer.media),),
+        rules=lambda offer: (Rule(transport="udp", ports=_media(offer)),),
     ),
     Scenario(
         name="sip-port-rejected",
@@ -146,7 +161,7 @@ _ALL = (
         summary="media packets leave, and the firewall drops the answers",
         causes=("udp-return-blocked",),
         exit_status=3,
-        rules=lambda offer: (Rule(transport="udp", ports=offer.media, incoming=True),),
+        rules=lambda offer: (Rule(transport="udp", ports=_media(offer), incoming=True),),
     ),
     Scenario(
         name="icmp-filtered",

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from readycheck.twin import build
+from readycheck.twin import build, kernel
 
 
 def test_a_failed_command_is_told_in_one_line() -> None:
@@ -20,7 +20,7 @@ def test_a_missing_program_is_told() -> None:
 
 
 def test_the_users_own_rules_are_to_blame_for_their_errors(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(build.kernel, "tool", lambda _: sys.executable)
+    monkeypatch.setattr(kernel, "tool", lambda _: sys.executable)
     with pytest.raises(build.BuildError, match=r"--edge-rules /no/rules\.nft: ") as caught:
         build._nft_file("/no/rules.nft")
     assert caught.value.usage
@@ -32,5 +32,5 @@ def test_a_setting_that_cannot_be_made_is_told() -> None:
 
 
 def test_without_the_program_there_are_no_nftables(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(build.kernel, "tool", lambda _: None)
+    monkeypatch.setattr(kernel, "tool", lambda _: None)
     assert not build._nftables_work()

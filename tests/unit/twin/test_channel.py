@@ -3,9 +3,10 @@
 import asyncio
 import ssl
 import warnings
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -14,6 +15,8 @@ from readycheck.twin.certificates import ROOT_FILE, utc_now, write_certificates
 from readycheck.twin.channel import Channel, ClearChannel, Contexts, TlsChannel, wanted_chains
 from readycheck.twin.offer import Offer
 from readycheck.twin.scenarios import SCENARIOS, draw
+
+T = TypeVar("T")
 
 HOST = "web.vendor.example"
 
@@ -66,7 +69,7 @@ async def talk(pipe: Channel, context: ssl.SSLContext, name: str | None = HOST) 
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     tls = context.wrap_bio(incoming, outgoing, server_hostname=name)
 
-    async def drive(operation):  # type: ignore[no-untyped-def]
+    async def drive(operation: Callable[[], T]) -> T:
         while True:
             try:
                 result = operation()
@@ -84,7 +87,9 @@ async def talk(pipe: Channel, context: ssl.SSLContext, name: str | None = HOST) 
 
 
 def client(folder: Path) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=folder / ROOT_FILE)
+    context = ssl.create_default_context(cafile=folder / ROOT_FILE)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
 
 
 def contexts(offer: Offer, folder: Path, scenario: str) -> Contexts:

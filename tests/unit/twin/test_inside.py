@@ -1,6 +1,5 @@
 """The first process of a world, while it watches agent and servers; the rest is in tests/e2e/test_twin.py."""
 
-import json
 import os
 import signal
 import subprocess
@@ -99,5 +98,7 @@ def test_servers_that_do_not_start_are_an_error(scene: Scene) -> None:
 
 def test_orders_survive_being_told() -> None:
     orders = inside.Orders(blueprint="{}", agent=("a", "b"), raw=True, edge_rules="/x")
-    told = json.loads(orders.to_json())
-    assert inside.Orders(**{**told, "agent": tuple(told["agent"])}) == orders
+    descriptor = os.memfd_create("orders")
+    os.write(descriptor, orders.to_json().encode())
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    assert inside._read(descriptor) == orders

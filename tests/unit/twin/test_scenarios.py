@@ -1,7 +1,10 @@
 """The catalogue of scenarios."""
 
+from dataclasses import replace
+
 import pytest
 
+from readycheck.errors import UsageError
 from readycheck.twin.blueprint import Blueprint, Chain
 from readycheck.twin.offer import Offer
 from readycheck.twin.rules import fate
@@ -55,6 +58,22 @@ def test_the_sip_port_of_the_default_roles_is_the_one_that_breaks(offer: Offer) 
     assert fate(world(offer, "sip-port-rejected").rules, "tcp", "23.89.0.1", 8934) == "reject"
     assert fate(world(offer, "sip-port-dropped").rules, "tcp", "23.89.0.1", 8934) == "drop"
     assert fate(world(offer, "sip-port-dropped").rules, "tcp", "23.89.0.1", 9962) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "missing"),
+    [
+        ("subnet-blocked", "networks"),
+        ("half-subnet-blocked", "networks"),
+        ("udp-blocked", "media ports"),
+        ("rtp-range-partial", "media ports"),
+        ("sip-port-dropped", "TCP ports"),
+    ],
+)
+def test_what_a_profile_lacks_cannot_be_broken(offer: Offer, name: str, missing: str) -> None:
+    bare = replace(offer, networks=(), media=(), echo=(), tcp=(), sip=())
+    with pytest.raises(UsageError, match=f"no {missing} that"):
+        world(bare, name)
 
 
 def test_some_networks_are_blocked_and_others_not(offer: Offer) -> None:

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from readycheck.twin import world
+from readycheck.twin import kernel, world
 
 
 @pytest.mark.parametrize("platform", ["win32", "darwin"])
@@ -16,7 +16,7 @@ def test_other_systems_have_no_namespaces(monkeypatch: pytest.MonkeyPatch, platf
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the twin's namespaces are Linux's")
 def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(world.kernel, "tool", lambda _: None)
+    monkeypatch.setattr(kernel, "tool", lambda _: None)
     assert world.available() == "the program 'ip' (package iproute2) is not installed"
 
 
@@ -30,7 +30,7 @@ def test_a_frozen_program_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_refusal_is_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
     refused = subprocess.CompletedProcess([], 3, "", "warning\n[Errno 1] unshare: Operation not permitted\n")
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: refused)
-    monkeypatch.setattr(world.kernel, "tool", lambda _: "/sbin/ip")
+    monkeypatch.setattr(kernel, "tool", lambda _: "/sbin/ip")
     assert (
         world.available() == "namespaces are not to be had here: [Errno 1] unshare: Operation not permitted"
     )

@@ -2,13 +2,16 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import ClassVar
 
 from readycheck.failure import classify_icmp
 from readycheck.net.interface import IcmpReport, Received
+from readycheck.net.raw import send_raw
 from readycheck.probe import (
     Better,
+    Capability,
     Datagrams,
     Failure,
     Metric,
@@ -117,13 +120,16 @@ def _stopped(targets: Sequence[Target], cells: Sequence[Cell]) -> list[Target]:
 
 async def _ladder(targets: Sequence[Target], net: Net, purpose: str, upto: int = LADDER) -> list[Hop]:
     """Send to each target with every hop limit at once; record who answers. Returns the hops, one a TTL."""
-    hops: dict[int, Hop] = {}
     rungs = [(target, ttl) for target in targets for ttl in range(1, upto + 1)]
+    if purpose == "stopped" and Capability.RAW_SOCKETS in net.capabilities():
+        with suppress(NetError):  # without scapy the ordinary sockets do, with less detail
+            return await _raw_ladder(rungs, net, purpose)
+    hops: dict[int, Hop] = {}
 
     async def climb(target: Target, ttl: int) -> None:
-        hop = await _rung(target, ttl, net, purpose)
-        if hop:
-            hops.setdefault(ttl, hop)
+        began = net.now_ms()
+        failure, facts = await _send_once(target, ttl, net)
+        _keep(hops, _rung(net, target, ttl, began, failure, {"purpose": purpose, **facts}))
 
     async with asyncio.TaskGroup() as group:
         for target, ttl in rungs:
@@ -131,20 +137,37 @@ async def _ladder(targets: Sequence[Target], net: Net, purpose: str, upto: int =
     return [hops[ttl] for ttl in sorted(hops)]
 
 
-async def _rung(target: Target, ttl: int, net: Net, purpose: str) -> Hop | None:
-    """One packet with one hop limit."""
+async def _raw_ladder(rungs: Sequence[tuple[Target, int]], net: Net, purpose: str) -> list[Hop]:
+    """The same by raw sockets, which also show the hop count of replies and the header as it was quoted."""
+    if not rungs:
+        return []
     began = net.now_ms()
-    failure, facts = await _send_once(target, ttl, net)
-    elapsed = net.now_ms() - began
+    replies = await send_raw(rungs, timeout_ms=LADDER_WAIT_S * 1000)
+    hops: dict[int, Hop] = {}
+    for (target, ttl), reply in zip(rungs, replies, strict=True):
+        _keep(hops, _rung(net, target, ttl, began, reply.failure, {"purpose": purpose, **reply.facts}))
+    return [hops[ttl] for ttl in sorted(hops)]
+
+
+def _keep(hops: dict[int, Hop], hop: Hop | None) -> None:
+    if hop:
+        hops.setdefault(hop.ttl, hop)
+
+
+def _rung(
+    net: Net, target: Target, ttl: int, began_ms: float, failure: Failure | None, facts: Mapping[str, object]
+) -> Hop | None:
+    """Record one packet with one hop limit; the hop that answered it, if one did."""
+    elapsed = net.now_ms() - began_ms
     exceeded = failure is Failure.HOP_LIMIT_EXCEEDED
     net.record(
         Observation(
             step=Step.HOP,
             target=target,
-            started_ms=round(began, 3),
+            started_ms=round(began_ms, 3),
             elapsed_ms=round(elapsed, 3),
             failure=None if exceeded else failure,
-            facts={"purpose": purpose, "ttl": ttl, **facts},
+            facts={"ttl": ttl, **facts},
         )
     )
     offender = facts.get("offender")

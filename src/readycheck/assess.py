@@ -14,9 +14,9 @@ from readycheck.engine import Limits, Outcome, Progress, Run, RunState
 from readycheck.evidence import gather
 from readycheck.net.address import is_address, is_site_address
 from readycheck.net.environment import Environment
-from readycheck.net.interface import NetError
+from readycheck.net.interface import Capability, NetError
 from readycheck.net.traced import SharedNetwork
-from readycheck.plan import Plan, Selection, plan
+from readycheck.plan import Check, Plan, Selection, plan
 from readycheck.profile import Profile
 from readycheck.registry import Registry
 from readycheck.report import Report, RunFacts, compose, iso
@@ -73,9 +73,16 @@ async def assess(
 
 def _follow_up(
     request: Request, made: Plan, outcomes: Sequence[Outcome], environment: Environment, left_s: float
-) -> Any:
+) -> Check | None:
     evidence = gather(outcomes)
+    if not can_hear_routers(environment):
+        return None
     return egress_check(made, request.registry, outcomes, evidence, _local_address(environment), left_s)
+
+
+def can_hear_routers(environment: Environment) -> bool:
+    """The error queue or raw sockets: either shows who answered a hop-limited packet."""
+    return bool({Capability.ICMP_ERRORS.value, Capability.RAW_SOCKETS.value} & set(environment.capabilities))
 
 
 def _local_address(environment: Environment) -> str:
@@ -97,7 +104,7 @@ def conclude(
     """Everything after the run; pure."""
     evidence = gather(outcomes)
     pins = {pin.spki_sha256 for pin in request.profile.pins} | request.trusted_pins
-    verdicts = judge_all(made, outcomes, bench(made.selected, evidence, pins))
+    verdicts = judge_all(made, outcomes, bench(made.selected, evidence, pins, hops=can_hear_routers(environment)))
     case = Case(request.profile, environment, verdicts, tuple(outcomes), evidence)
     return compose(
         run=_facts(request, made, state, duration_ms),

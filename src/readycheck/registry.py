@@ -83,7 +83,7 @@ def build_params(
         if key not in settable:
             raise ProfileError(f"{where}.params.{key}: unknown key (known: {', '.join(sorted(settable))})")
     try:
-        checked = _adapter(params_type).validate_python(dict(values)) if values else params_type()
+        checked = _adapter(params_type).validate_python(dict(values)) if values else params_type()  # type: ignore[arg-type]
     except ValidationError as error:
         item = error.errors()[0]
         key = ".".join(str(part) for part in item["loc"])

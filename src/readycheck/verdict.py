@@ -66,19 +66,23 @@ class Bench:
     """What every judgement needs.
 
     `walls` are what hop-limited packets show to be blocked, `pins` the accepted keys, `kin` the requirements
-    of the same area as each: only their answers show that replies come back.
+    of the same area as each: only their answers show that replies come back. `hops` is False where routers'
+    messages cannot be received.
     """
 
     evidence: Evidence
     walls: Walls
     pins: frozenset[str]
     kin: Mapping[str, frozenset[str]]
+    hops: bool = True
 
 
-def bench(requirements: Sequence[Requirement], evidence: Evidence, pins: Iterable[str]) -> Bench:
+def bench(
+    requirements: Sequence[Requirement], evidence: Evidence, pins: Iterable[str], *, hops: bool = True
+) -> Bench:
     """Prepare what judging needs."""
     kin = {r.id: frozenset(o.id for o in requirements if o.area is r.area) for r in requirements}
-    return Bench(evidence, sort_walls(evidence), frozenset(pins), kin)
+    return Bench(evidence, sort_walls(evidence), frozenset(pins), kin, hops)
 
 
 def judge_all(plan: Plan, outcomes: Sequence[Outcome], basis: Bench) -> tuple[Verdict, ...]:
@@ -227,18 +231,20 @@ def _by_grid(outcome: Outcome, cells: Sequence[Cell], basis: Bench) -> CheckVerd
     if _passes(row) and _passes(column) and returns and not refused:
         because = "covered: its network and its ports are proven by other samples"
         return _verdict(outcome, Judgement.SKIPPED, because)
-    return _verdict(outcome, Judgement.INCONCLUSIVE, _open_question(len(left), refused, len(cells)))
+    return _verdict(outcome, Judgement.INCONCLUSIVE, _open_question(len(left), refused, len(cells), basis.hops))
 
 
 def _passes(cells: Iterable[Cell]) -> bool:
     return any(c.sign in OPEN for c in cells)
 
 
-def _open_question(left: int, refused: int, asked: int) -> str:
+def _open_question(left: int, refused: int, asked: int, hops: bool) -> str:
     if refused:
         return f"{refused} of {asked} addresses refused; by whom is not known"
     if left:
         return "packets leave the site, but nothing shows that replies come back"
+    if not hops:
+        return "no answer, and routers cannot be heard from here: no privilege, or not on this platform"
     return "no answer, and no proof either way"
 
 

@@ -29,6 +29,7 @@ ORDER = (
     "readycheck.plan",
     "readycheck.engine",
     "readycheck.evidence",
+    "readycheck.walls",
     "readycheck.verdict",
     "readycheck.diagnose",
     "readycheck.score",
@@ -51,7 +52,7 @@ A package is one room, but for what is listed by its own name: the traced networ
 knows their contract, and the rest of `net` does not.
 """
 
-PURE = ("wire", "sampling", "plan", "evidence", "verdict", "diagnose", "score", "report", "render")
+PURE = ("wire", "sampling", "plan", "evidence", "walls", "verdict", "diagnose", "score", "report", "render")
 """Stages that can be redone from a stored report: they neither wait nor touch the world."""
 IMPURE_LIBRARIES = {"asyncio", "socket", "ssl", "subprocess", "threading", "time", "httpx", "dns"}
 

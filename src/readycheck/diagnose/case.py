@@ -142,7 +142,7 @@ def place_of(case: Case, transport: str, ports: Iterable[int], cells: Iterable[C
     if reached >= max(rung.ttl for rung in control):
         return Place(Where.UNKNOWN, "")
     words = (
-        f"they reach {last.address} (hop {last.ttl}) and no further" if last else "they reach no hop at all"
+        f"packets reach {last.address} (hop {last.ttl}) and no further" if last else "packets reach no hop"
     )
     return Place(Where.SITE if reached <= evidence.edge_ttl else Where.ISP, words)
 

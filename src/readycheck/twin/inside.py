@@ -53,12 +53,15 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _told_by(live: Callable[[], int], tell: Callable[[str, bool], None]) -> int:
+    """Whatever goes wrong is told: an uncaught error would end with a status that reads as a verdict."""
     try:
         return live()
     except build.BuildError as error:
         tell(str(error), error.usage)
     except OSError as error:
         tell(str(error), False)
+    except Exception as error:
+        tell(f"a bug in the twin: {error!r}", False)
     return UNKNOWN
 
 
@@ -86,7 +89,8 @@ def _enter(live: Callable[[], int], not_mine: int | None = None) -> int:
         return live()
     if not_mine is not None:
         os.close(not_mine)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return status if status >= 0 else UNKNOWN
 
 
 def _prove() -> int:

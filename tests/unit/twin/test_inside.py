@@ -102,3 +102,26 @@ def test_orders_survive_being_told() -> None:
     os.write(descriptor, orders.to_json().encode())
     os.lseek(descriptor, 0, os.SEEK_SET)
     assert inside._read(descriptor) == orders
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (build.BuildError("rules", usage=True), ("rules", True)),
+        (build.BuildError("ip"), ("ip", False)),
+        (OSError(1, "no"), ("[Errno 1] no", False)),
+        (KeyError("x"), ("a bug in the twin: KeyError('x')", False)),
+    ],
+)
+def test_whatever_goes_wrong_is_told_and_is_no_verdict(error: Exception, told: tuple[str, bool]) -> None:
+    heard: list[tuple[str, bool]] = []
+
+    def fail() -> int:
+        raise error
+
+    assert inside._told_by(fail, lambda *words: heard.append(words)) == inside.UNKNOWN
+    assert heard == [told]
+
+
+def test_what_goes_well_keeps_its_status() -> None:
+    assert inside._told_by(lambda: 2, lambda *_: pytest.fail("nothing to tell")) == 2

@@ -1,0 +1,33 @@
+"""Run the benchmarks that are named, or all of them."""
+
+import sys
+
+from bench import runs, startup, stun
+from readycheck.twin import world
+
+BENCHMARKS = {
+    "startup": startup.measure,
+    "memory": runs.measure_memory,
+    "open": runs.measure_open,
+    "dropped": runs.measure_dropped,
+    "stun": stun.measure,
+}
+NEED_NO_NETWORK = {"startup"}
+
+
+def main(names: list[str]) -> int:
+    unknown = [name for name in names if name not in BENCHMARKS]
+    if unknown:
+        sys.stderr.write(f"bench: unknown: {', '.join(unknown)} (known: {', '.join(BENCHMARKS)})\n")
+        return 2
+    lacking = world.available()
+    for name in names or BENCHMARKS:
+        if lacking and name not in NEED_NO_NETWORK:
+            sys.stdout.write(f"{name}: NOT MEASURED: {lacking}\n")
+        else:
+            BENCHMARKS[name]()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -8,6 +8,7 @@ import sys
 from dataclasses import asdict, dataclass
 
 SO_TIMESTAMPNS = 35
+ETHERTYPE_ALL = 0x0003
 ETHERTYPE_IPV4 = 0x0800
 _STUN_COOKIE = b"\x21\x12\xa4\x42"
 
@@ -33,7 +34,7 @@ def main(path: str) -> None:
 
     signal.signal(signal.SIGTERM, end)
     found: list[Packet] = []
-    with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETHERTYPE_IPV4)) as wire:
+    with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETHERTYPE_ALL)) as wire:
         wire.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
         wire.settimeout(0.1)
@@ -41,10 +42,10 @@ def main(path: str) -> None:
         sys.stdout.flush()
         while not ended:
             try:
-                data, ancillary, _, _ = wire.recvmsg(256, 128)
+                data, ancillary, _, sender = wire.recvmsg(256, 128)
             except TimeoutError:
                 continue
-            packet = _read(data, ancillary)
+            packet = _read(data, ancillary) if sender[1] == ETHERTYPE_IPV4 else None
             if packet is not None:
                 found.append(packet)
     with open(path, "w", encoding="ascii") as file:

@@ -133,6 +133,7 @@ def _facts(request: Request, made: Plan, state: RunState, duration_ms: float) ->
         roles=made.roles,
         options=request.options,
         trust_roots=request.trust_roots,
+        trusted_pins=tuple(sorted(request.trusted_pins)),
         notes=request.notes,
     )
 

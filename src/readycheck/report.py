@@ -34,8 +34,8 @@ class Tool:
 class RunFacts:
     """What was run, when, and how it ended. Times are UTC, ISO 8601.
 
-    `trust_roots` are the SHA-256 fingerprints of the authorities given by `--trust-roots`: they widen what the
-    run accepts.
+    `trust_roots` are the SHA-256 fingerprints of the authorities given by `--trust-roots`, and `trusted_pins`
+    the keys that were accepted beside the profile's: both widen what the run accepts.
     """
 
     id: str
@@ -51,6 +51,7 @@ class RunFacts:
     options: Mapping[str, Any]
     self_limited: bool = False
     trust_roots: tuple[str, ...] = ()
+    trusted_pins: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 

@@ -123,6 +123,7 @@ def make_environment(**changes: Any) -> Environment:
         "gateway": GATEWAY,
         "default_interface": "eth0",
         "resolvers": (RESOLVER,),
+        "capabilities": ("hop_limit", "icmp_errors"),
     }
     return Environment(**{**facts, **changes})
 
@@ -179,6 +180,7 @@ class World:
 
     `wall`: None lets them pass, "drop" or "reject" does as it says. `closed`: ports whose live servers
     refuse. `mute`: targets whose replies are lost on the way back. `greet`: how a handshake fails.
+    `icmp`: routers' messages arrive; `proofs`: the survey has time for as many cells.
     """
 
     profile: Profile = field(default_factory=make_profile)
@@ -187,14 +189,15 @@ class World:
     wall: Wall = lambda target: None
     mute: Callable[[Target], bool] = lambda target: False
     closed: Callable[[Target], bool] = lambda target: False
+    offsets: Callable[[Target], float] = lambda target: 3.0
     greet: Callable[[Target], Failure | None] = lambda target: None
     handshake: Callable[[Target], Any] = lambda target: tls()
     resolver: Callable[[str], Failure | None] = lambda transport: None
     names: Mapping[str, Failure | str] = field(default_factory=dict)
     unrouted: Failure | None = None
     denied: Callable[[Target], bool] = lambda target: False
-    offset_ms: float = 3.0
     icmp: bool = True
+    proofs: int | None = None
     hops: tuple[str, ...] = (GATEWAY, FIREWALL, ISP)
     edge_ttl: int = 2
     wall_ttl: int = 2
@@ -272,12 +275,16 @@ class World:
             return Failure.CONNECTION_REFUSED if tcp else Failure.ICMP_ADMIN_PROHIBITED
         return Failure.TIMED_OUT if wall or self.mute(target) else None
 
+    def _refuses(self, target: Target) -> bool:
+        """A live server that refuses; of a dead address nothing comes back."""
+        return self.closed(target) and target.network is not None and self._lives(target)
+
     def _lives(self, target: Target) -> bool:
         return self.dense or target.network is None or target.address in self.alive
 
     def _echo(self, check: Check, target: Target) -> Observation:
         failure = self._barrier(target)
-        if failure is None and self.closed(target) and target.network:
+        if failure is None and self._refuses(target):
             failure = Failure.PORT_UNREACHABLE
         if failure is None and (not self._lives(target) or (check.probe == "rtp" and not self.dense)):
             failure = Failure.TIMED_OUT
@@ -287,12 +294,12 @@ class World:
         elif failure is Failure.ICMP_ADMIN_PROHIBITED:
             facts |= {"offender": FIREWALL}
         if check.probe == "ntp" and failure is None:
-            facts |= {"offset_ms": self.offset_ms, "delay_ms": 20.0}
+            facts |= {"offset_ms": self.offsets(target), "delay_ms": 20.0}
         return seen(Step.ECHO, target, failure, **facts)
 
     def _connect(self, check: Check, target: Target) -> Iterator[Observation]:
         failure = self._barrier(target)
-        if failure is None and target.network and self.closed(target):
+        if failure is None and self._refuses(target):
             failure = Failure.CONNECTION_REFUSED
         if failure is None and not self._lives(target):
             failure = Failure.TIMED_OUT
@@ -311,7 +318,7 @@ class World:
         for target in params.controls or (*params.refused, *params.targets, *params.walls)[:2]:
             yield from self._ladder(target, "ladder")
         stopped: dict[tuple[str | None, int | None], Target] = {}
-        for target in (*params.refused, *params.targets):
+        for target in (*params.refused, *params.targets)[: self.proofs]:
             fate, ttl = self._fate(target)
             if fate != "left":
                 stopped.setdefault((target.transport, target.port), target)
@@ -392,7 +399,8 @@ def conclude_from(
     """Judge and diagnose outcomes as the run of this world."""
     evidence = gather(outcomes)
     pins = {pin.spki_sha256 for pin in world.profile.pins}
-    verdicts = judge_all(world.plan, outcomes, bench(outcomes, evidence, pins))
+    basis = bench(world.plan.selected, evidence, pins, hops=world.icmp)
+    verdicts = judge_all(world.plan, outcomes, basis)
     case = Case(world.profile, world.environment, verdicts, outcomes, evidence)
     return Result(
         world.plan, outcomes, evidence, verdicts, case, diagnose(case), overall(verdicts, state)

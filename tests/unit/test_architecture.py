@@ -35,6 +35,7 @@ ORDER = (
     "readycheck.score",
     "readycheck.report",
     "readycheck.assess",
+    "readycheck.rejudge",
     "readycheck.pins",
     "readycheck.render",
     "readycheck.history",

@@ -19,6 +19,7 @@ from readycheck.net.system import NetworkOptions, SystemNetwork
 from readycheck.net.tls import handshake
 from readycheck.net.traced import SharedNetwork
 from readycheck.net.trust import TrustStore, load_trust
+from readycheck.pins import load as learned_pins
 from readycheck.plan import DEFAULT_SEED, Selection, plan, validate
 from readycheck.probe import Effort
 from readycheck.registry import find
@@ -84,7 +85,7 @@ def prepare(setting: Setting) -> tuple[Request, Callable[[], SharedNetwork], Env
         deadline_s=setting.deadline_s,
         options=setting.shown(),
         site=setting.site,
-        trusted_pins=trust.accepted_pins,
+        trusted_pins=trust.accepted_pins | learned_pins(profile.name).keys(),
         trust_roots=trust.fingerprints,
         notes=_notes(setting),
     )

@@ -15,7 +15,7 @@ from readycheck.profile import Area, Importance
 from readycheck.registry import Registry, build_params
 
 PROBE = "path"
-EXTRA_S = {Effort.QUICK: 0.4, Effort.NORMAL: 6.5, Effort.THOROUGH: 30.0}
+EXTRA_S = {Effort.QUICK: 0.4, Effort.NORMAL: 5.5, Effort.THOROUGH: 30.0}
 LONGEST_S = {Effort.QUICK: 1.0, Effort.NORMAL: 12.0, Effort.THOROUGH: 60.0}
 PART_ORDER = (0, 2, 1, 3)
 REFUSED_SAMPLES = 4

@@ -19,6 +19,7 @@ from pathlib import Path
 from readycheck.twin import build, isolation, kernel, topology
 from readycheck.twin.blueprint import Blueprint
 from readycheck.twin.certificates import ROOT_FILE
+from readycheck.twin.cloud import SERVICES
 
 UNKNOWN = 3
 READY_S = 15.0
@@ -108,25 +109,26 @@ def _live(orders: Orders, control: int) -> int:
     isolation.show_own_system()
     folder = isolation.private_folder()
     isolation.hide_host(folder)
-    cloud = _start_cloud(row, blueprint, folder)
+    row.enter(topology.CLOUD)
+    # Early: they read their libraries while the network is being built.
+    cloud = [_start_servers(blueprint, folder, service) for service in SERVICES]
     ends = build.connect(row, blueprint, edge_rules=orders.edge_rules, nftables=orders.nftables)
     if ends:
         _start_wire(ends, blueprint.delay_ms)
-    _await_ready(cloud)
+    for servers in cloud:
+        _await_ready(servers)
     row.enter(topology.CLIENT)
     with _start_agent(orders, row.inode(topology.CLIENT), folder) as agent:
         return _watch(agent, cloud, control)
 
 
-def _start_cloud(row: build.Row, blueprint: Blueprint, folder: Path) -> subprocess.Popen[bytes]:
-    """Start the servers early: they read their libraries while the network is being built."""
-    row.enter(topology.CLOUD)
-    command = [sys.executable, "-m", "readycheck.twin.cloud", str(folder)]
-    cloud = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert cloud.stdin is not None
-    cloud.stdin.write(blueprint.to_json().encode() + b"\n")
-    cloud.stdin.flush()
-    return cloud
+def _start_servers(blueprint: Blueprint, folder: Path, service: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "readycheck.twin.cloud", str(folder), "world", service]
+    servers = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert servers.stdin is not None
+    servers.stdin.write(blueprint.to_json().encode() + b"\n")
+    servers.stdin.flush()
+    return servers
 
 
 def _start_wire(ends: tuple[int, ...], delay_ms: float) -> None:
@@ -136,10 +138,10 @@ def _start_wire(ends: tuple[int, ...], delay_ms: float) -> None:
         os.close(end)
 
 
-def _await_ready(cloud: subprocess.Popen[bytes]) -> None:
-    assert cloud.stdout is not None
-    readable, _, _ = select.select([cloud.stdout], [], [], READY_S)
-    if not readable or not cloud.stdout.readline():
+def _await_ready(servers: subprocess.Popen[bytes]) -> None:
+    assert servers.stdout is not None
+    readable, _, _ = select.select([servers.stdout], [], [], READY_S)
+    if not readable or not servers.stdout.readline():
         raise build.BuildError("the stand-in servers did not start")
 
 
@@ -159,20 +161,20 @@ def _start_agent(orders: Orders, inode: int, folder: Path) -> subprocess.Popen[b
     return subprocess.Popen(command, env=environment, preexec_fn=prepare)
 
 
-def _watch(agent: subprocess.Popen[bytes], cloud: subprocess.Popen[bytes], control: int) -> int:
+def _watch(agent: subprocess.Popen[bytes], cloud: Sequence[subprocess.Popen[bytes]], control: int) -> int:
     """Wait for the agent; hand it the signals that come in as bytes. The end of `control` ends the world."""
     poll = select.poll()
-    agent_end, cloud_end = os.pidfd_open(agent.pid), os.pidfd_open(cloud.pid)
-    for descriptor in (agent_end, cloud_end, control):
+    agent_end, cloud_ends = os.pidfd_open(agent.pid), {os.pidfd_open(servers.pid) for servers in cloud}
+    for descriptor in (agent_end, *cloud_ends, control):
         poll.register(descriptor, select.POLLIN)
     while True:
         ready = {descriptor for descriptor, _ in poll.poll()}
         if agent_end in ready:
             status = agent.wait()
             return status if status >= 0 else UNKNOWN
-        if cloud_end in ready:
+        if ready & cloud_ends:
             agent.kill()
-            raise build.BuildError(f"the stand-in servers ended with status {cloud.wait()}")
+            raise build.BuildError("the stand-in servers ended before the agent did")
         numbers = os.read(control, 16)
         if not numbers:
             agent.kill()

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from readycheck.profile import Profile
 from readycheck.twin import isolation
 from readycheck.twin.blueprint import Blueprint
 from readycheck.twin.certificates import ROOT_FILE
+from readycheck.twin.cloud import SERVICES
 from readycheck.twin.offer import read_offer
 from readycheck.twin.remap import Remap
 from readycheck.twin.scenarios import Scenario, draw
@@ -46,19 +47,35 @@ def run(
 @contextmanager
 def serving(blueprint: Blueprint, folder: Path) -> Iterator[Remap]:
     """The stand-in servers on loopback, for as long as this lasts; they end with this process."""
-    command = [sys.executable, "-m", "readycheck.twin.cloud", str(folder), "loopback"]
+    with ExitStack() as running:
+        started = [running.enter_context(_servers(blueprint, folder, service)) for service in SERVICES]
+        ports: dict[str, int] = {}
+        for servers in started:
+            ports |= _ports(servers)
+        yield Remap(blueprint, **ports)
+
+
+@contextmanager
+def _servers(blueprint: Blueprint, folder: Path, service: str) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-m", "readycheck.twin.cloud", str(folder), "loopback", service]
     environment = isolation.clean_environment()
-    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as cloud:
-        assert cloud.stdin is not None and cloud.stdout is not None
+    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as servers:
+        assert servers.stdin is not None
         try:
-            cloud.stdin.write(blueprint.to_json().encode() + b"\n")
-            cloud.stdin.flush()
-            line = cloud.stdout.readline()
-            if not line:
-                raise TwinError("the stand-in servers did not start")
-            yield Remap(blueprint, **json.loads(line))
+            servers.stdin.write(blueprint.to_json().encode() + b"\n")
+            servers.stdin.flush()
+            yield servers
         finally:
-            cloud.kill()
+            servers.kill()
+
+
+def _ports(servers: subprocess.Popen[bytes]) -> dict[str, int]:
+    assert servers.stdout is not None
+    line = servers.stdout.readline()
+    if not line:
+        raise TwinError("the stand-in servers did not start")
+    told: dict[str, int] = json.loads(line)
+    return told
 
 
 def _run(command: Sequence[str]) -> int:

@@ -37,24 +37,26 @@ Outcome = Literal["pass", "drop", "reject"]
 
 @dataclass(frozen=True)
 class Remap:
-    """Which world is played, and the loopback ports of its listeners."""
+    """Which world is played, and the loopback ports of its listeners; `names` is that of DNS over TCP."""
 
     blueprint: Blueprint
     tcp: int
     udp: int
+    names: int
 
     @classmethod
     def load(cls, path: Path) -> "Remap":
         """Read a remap file; raises `UsageError`."""
         try:
             told = json.loads(path.read_text(encoding="utf-8"))
-            return cls(Blueprint.from_json(json.dumps(told["blueprint"])), int(told["tcp"]), int(told["udp"]))
+            blueprint = Blueprint.from_json(json.dumps(told["blueprint"]))
+            return cls(blueprint, int(told["tcp"]), int(told["udp"]), int(told["names"]))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UsageError(f"--remap {path}: {error}") from None
 
     def to_json(self) -> str:
-        told = {"tcp": self.tcp, "udp": self.udp, "blueprint": json.loads(self.blueprint.to_json())}
-        return json.dumps(told)
+        ports = {"tcp": self.tcp, "udp": self.udp, "names": self.names}
+        return json.dumps({**ports, "blueprint": json.loads(self.blueprint.to_json())})
 
     @cached_property
     def zone(self) -> Zone:
@@ -104,7 +106,8 @@ class RemappedNetwork:
             raise NetError(Failure.TIMED_OUT, f"connecting: nothing within {timeout:g} s")
         if outcome == "reject":
             raise NetError(Failure.CONNECTION_REFUSED, "connecting: refused")
-        stream = await self._network.connect((LOOPBACK, self._remap.tcp), timeout=timeout)
+        listener = self._remap.names if to[1] == 53 else self._remap.tcp
+        stream = await self._network.connect((LOOPBACK, listener), timeout=timeout)
         try:
             await stream.write(pack_endpoint(to), timeout=timeout)
         except BaseException:

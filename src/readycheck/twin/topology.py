@@ -160,6 +160,13 @@ def is_long(ports: Range) -> bool:
     return ports[1] - ports[0] > LONG
 
 
+def single_ports(ranges: Iterable[Range]) -> Iterator[int]:
+    """The ports that have a socket of their own."""
+    for low, high in ranges:
+        if not is_long((low, high)):
+            yield from range(low, high + 1)
+
+
 def resolv_conf() -> str:
     return f"nameserver {RESOLVER}\noptions timeout:2 attempts:1\n"
 

@@ -32,7 +32,8 @@ def remap(offer: Offer, folder: Path) -> Iterator[Remap]:
 
 
 def connect(remap: Remap, port: int, host: str = NODE) -> socket.socket:
-    stream = socket.create_connection(("127.0.0.1", remap.tcp), timeout=10)
+    listener = remap.names if port == 53 else remap.tcp
+    stream = socket.create_connection(("127.0.0.1", listener), timeout=10)
     stream.sendall(pack_endpoint((host, port)))
     return stream
 

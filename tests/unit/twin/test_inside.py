@@ -57,35 +57,35 @@ def scene() -> Iterator[Scene]:
 
 def test_the_agents_status_is_the_worlds(scene: Scene) -> None:
     cloud = scene.up(WAITING)
-    assert inside._watch(scene.start("raise SystemExit(2)"), cloud, scene.read) == 2
+    assert inside._watch(scene.start("raise SystemExit(2)"), [cloud], scene.read) == 2
     os.close(scene.write)
 
 
 def test_an_agent_that_was_killed_leaves_the_verdict_unknown(scene: Scene) -> None:
     cloud, agent = scene.up(WAITING), scene.up(WAITING)
     agent.kill()
-    assert inside._watch(agent, cloud, scene.read) == inside.UNKNOWN
+    assert inside._watch(agent, [cloud], scene.read) == inside.UNKNOWN
     os.close(scene.write)
 
 
 def test_signals_are_handed_on(scene: Scene) -> None:
     cloud, agent = scene.up(WAITING), scene.up(INTERRUPTED)
     os.write(scene.write, bytes([signal.SIGINT]))
-    assert inside._watch(agent, cloud, scene.read) == 3
+    assert inside._watch(agent, [cloud], scene.read) == 3
     os.close(scene.write)
 
 
 def test_the_world_ends_when_nobody_waits_for_it(scene: Scene) -> None:
     cloud, agent = scene.up(WAITING), scene.up(WAITING)
     os.close(scene.write)
-    assert inside._watch(agent, cloud, scene.read) == inside.UNKNOWN
+    assert inside._watch(agent, [cloud], scene.read) == inside.UNKNOWN
     assert agent.wait() == -signal.SIGKILL
 
 
 def test_servers_that_end_are_an_error(scene: Scene) -> None:
     cloud, agent = scene.start("raise SystemExit(9)"), scene.up(WAITING)
-    with pytest.raises(build.BuildError, match="ended with status 9"):
-        inside._watch(agent, cloud, scene.read)
+    with pytest.raises(build.BuildError, match="servers ended before"):
+        inside._watch(agent, [cloud], scene.read)
     assert agent.wait() == -signal.SIGKILL
     os.close(scene.write)
 

@@ -20,7 +20,7 @@ STUN = ("23.89.1.2", 5004)
 
 
 def remap(offer: Offer, scenario: str = "none") -> Remap:
-    return Remap(draw(offer, SCENARIOS[scenario], seed=1, ratio=1.0), 4001, 4002)
+    return Remap(draw(offer, SCENARIOS[scenario], seed=1, ratio=1.0), 4001, 4002, 4003)
 
 
 @pytest.mark.parametrize(

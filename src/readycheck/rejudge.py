@@ -1,0 +1,76 @@
+"""A report judged again from what it holds, without probing: under newer rules, or to check it. Pure."""
+
+from dataclasses import replace
+
+from readycheck.assess import can_hear_routers
+from readycheck.diagnose.case import Case
+from readycheck.diagnose.table import diagnose
+from readycheck.engine import Outcome
+from readycheck.evidence import gather
+from readycheck.plan import Check, Plan
+from readycheck.probe import Effort
+from readycheck.report import CheckReport, Report, compose
+from readycheck.score import score
+from readycheck.verdict import bench, judge_all, overall
+
+
+def rejudge(report: Report) -> Report:
+    """The same run with verdicts, findings and score made anew by this version's rules."""
+    made, outcomes = plan_of(report), [outcome_of(check) for check in report.checks]
+    evidence = gather(outcomes)
+    pins = {pin.spki_sha256 for pin in report.profile.pins} | set(report.run.trusted_pins)
+    hops = can_hear_routers(report.environment)
+    verdicts = judge_all(made, outcomes, bench(made.selected, evidence, pins, hops=hops))
+    case = Case(report.profile, report.environment, verdicts, tuple(outcomes), evidence)
+    judged = compose(
+        run=report.run,
+        profile=report.profile,
+        known=report.known,
+        environment=report.environment,
+        readiness=overall(verdicts, report.run.state),
+        score=score(verdicts, report.profile),
+        verdicts=verdicts,
+        outcomes=outcomes,
+        findings=diagnose(case),
+    )
+    return replace(judged, tool=report.tool)
+
+
+def plan_of(report: Report) -> Plan:
+    """What the run had planned, as far as judging needs it."""
+    reported = {r.id: r for r in report.requirements}
+    selected = tuple(r for r in report.profile.requirements if r.id in reported)
+    return Plan(
+        checks=(),
+        selected=selected,
+        untested={r.id: r.because for r in report.requirements if not r.testable},
+        deselected=tuple(r.id for r in report.requirements if r.deselected),
+        roles=report.run.roles,
+        seed=report.run.seed,
+        effort=Effort(str(report.run.options.get("effort", Effort.NORMAL))),
+    )
+
+
+def outcome_of(check: CheckReport) -> Outcome:
+    """What was seen by a check."""
+    return Outcome(
+        check=Check(
+            id=check.id,
+            requirement=check.requirement,
+            probe=check.probe,
+            scope=check.scope,
+            target=check.target,
+            params=None,
+            budget_s=0.0,
+            proves=check.proves,
+            certain=check.certain,
+            group=check.group,
+        ),
+        status=check.measured,
+        observations=check.observations,
+        metrics=check.metrics,
+        because=check.because,
+        started_ms=check.started_ms,
+        duration_ms=check.duration_ms,
+        cut=check.cut,
+    )

@@ -1,0 +1,93 @@
+"""The servers of connections: SIP and HTTP, in TLS and in clear, on every TCP port of the product."""
+
+import asyncio
+import ssl
+from pathlib import Path
+
+from readycheck.twin import envelope, topology
+from readycheck.twin.certificates import utc_now, write_certificates
+from readycheck.twin.channel import Channel, ClearChannel, Contexts, TlsChannel, wanted_chains
+from readycheck.twin.services import Endpoint, Services
+from readycheck.wire.sip import MessageBuffer
+
+IDLE_S = 30.0
+
+_TLS_HANDSHAKE = b"\x16"
+_MAX_HEAD = 16384
+
+
+class StreamServers:
+    """One kind of server on every port: it hears from the first bytes what it is to be."""
+
+    def __init__(self, services: Services, folder: Path) -> None:
+        self._services = services
+        self._blueprint = services.blueprint
+        write_certificates(folder, self._blueprint.addresses, wanted_chains(self._blueprint), utc_now())
+        self._contexts = Contexts(folder, self._blueprint)
+
+    async def open_world(self) -> None:
+        ports = {topology.ECHO_PORT, *topology.single_ports(self._blueprint.tcp)}
+        for port in ports - {53, *self._blueprint.faults.closed}:
+            await asyncio.start_server(self._connected, "0.0.0.0", port, backlog=512)
+
+    async def open_loopback(self) -> dict[str, int]:
+        server = await asyncio.start_server(self._enveloped, "127.0.0.1", 0, backlog=512)
+        return {"tcp": server.sockets[0].getsockname()[1]}
+
+    async def _enveloped(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            asked = envelope.unpack_endpoint(await reader.readexactly(envelope.SIZE))
+        except (OSError, ValueError, asyncio.IncompleteReadError):
+            writer.close()
+            return
+        await self._talk(reader, writer, asked)
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        host, port = writer.get_extra_info("sockname")[:2]
+        await self._talk(reader, writer, (host, port))
+
+    async def _talk(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, asked: Endpoint
+    ) -> None:
+        try:
+            async with asyncio.timeout(IDLE_S):
+                await self._speak(reader, writer, asked)
+        except (OSError, TimeoutError, ssl.SSLError, ValueError):
+            pass  # the client went away or talked nonsense; a server says no more than its alert
+        finally:
+            writer.close()
+
+    async def _speak(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, asked: Endpoint
+    ) -> None:
+        first = await reader.read(_MAX_HEAD)
+        channel: Channel = ClearChannel(reader, writer, first)
+        if first.startswith(_TLS_HANDSHAKE):
+            channel = TlsChannel(channel, self._contexts.of_port(asked[1]))
+            await channel.handshake()
+            await self._requests(channel, asked, secure=True)
+        elif first and asked[1] not in self._blueprint.sip:
+            await self._requests(channel, asked, secure=False)
+
+    async def _requests(self, channel: Channel, asked: Endpoint, *, secure: bool) -> None:
+        head = await channel.read()
+        if b" sip:" in head[:80].lower() or b" sips:" in head[:80].lower():
+            await self._calls(channel, head)
+            return
+        while head and b"\r\n\r\n" not in head and len(head) < _MAX_HEAD:
+            more = await channel.read()
+            if not more:
+                return
+            head += more
+        if head:
+            await channel.write(self._services.page(head, secure=secure, asked=asked))
+
+    async def _calls(self, channel: Channel, data: bytes) -> None:
+        buffer = MessageBuffer()
+        while data:
+            buffer.feed(data)
+            while (request := buffer.take()) is not None:
+                reply = self._services.message(request)
+                if reply is not None:
+                    await channel.write(reply)
+            data = await channel.read()

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from readycheck.failure import classify_icmp
@@ -72,10 +72,10 @@ class PathProbe:
         end_ms = net.now_ms() + params.seconds * 1000
         # 1. the ladder of hops towards a control, or towards the cells when nothing answers
         reference = params.controls or (*params.refused, *params.targets, *params.walls)[:2]
-        hops = await _ladder(reference, net, "ladder")
+        ladder = await _ladder(reference, net, "ladder")
         # 2. which hops lie beyond the site
-        edge = find_edge(hops, params.local, params.mapped)
-        beyond = [hop for hop in hops if hop.ttl > edge.ttl]
+        edge = find_edge(ladder.hops, params.local, params.mapped, ladder.arrived)
+        beyond = [hop for hop in ladder.hops if hop.ttl > edge.ttl]
         # 3. how far those come that failed already
         upto = beyond[0].ttl if beyond else LADDER
         await _ladder(params.walls, net, "stopped", upto)
@@ -118,40 +118,55 @@ def _stopped(targets: Sequence[Target], cells: Sequence[Cell]) -> list[Target]:
     return list(found.values())[:3]
 
 
-async def _ladder(targets: Sequence[Target], net: Net, purpose: str, upto: int = LADDER) -> list[Hop]:
-    """Send to each target with every hop limit at once; record who answers. Returns the hops, one a TTL."""
+@dataclass(slots=True)
+class _Ladder:
+    """Who answered at each hop limit, and the least one with which the destination was reached."""
+
+    found: dict[int, Hop] = field(default_factory=dict)
+    arrived: int | None = None
+
+    @property
+    def hops(self) -> list[Hop]:
+        return [self.found[ttl] for ttl in sorted(self.found)]
+
+    def keep(self, ttl: int, hop: Hop | None, arrived: bool) -> None:
+        if hop:
+            self.found.setdefault(ttl, hop)
+        elif arrived:
+            self.arrived = min(ttl, self.arrived or ttl)
+
+
+async def _ladder(targets: Sequence[Target], net: Net, purpose: str, upto: int = LADDER) -> _Ladder:
+    """Send to each target with every hop limit at once; record who answers."""
     rungs = [(target, ttl) for target in targets for ttl in range(1, upto + 1)]
     if purpose == "stopped" and Capability.RAW_SOCKETS in net.capabilities():
         with suppress(NetError):  # without scapy the ordinary sockets do, with less detail
             return await _raw_ladder(rungs, net, purpose)
-    hops: dict[int, Hop] = {}
+    ladder = _Ladder()
 
     async def climb(target: Target, ttl: int) -> None:
         began = net.now_ms()
         failure, facts = await _send_once(target, ttl, net)
-        _keep(hops, _rung(net, target, ttl, began, failure, {"purpose": purpose, **facts}))
+        hop = _rung(net, target, ttl, began, failure, {"purpose": purpose, **facts})
+        ladder.keep(ttl, hop, failure is None)
 
     async with asyncio.TaskGroup() as group:
         for target, ttl in rungs:
             group.create_task(climb(target, ttl))
-    return [hops[ttl] for ttl in sorted(hops)]
+    return ladder
 
 
-async def _raw_ladder(rungs: Sequence[tuple[Target, int]], net: Net, purpose: str) -> list[Hop]:
+async def _raw_ladder(rungs: Sequence[tuple[Target, int]], net: Net, purpose: str) -> _Ladder:
     """The same by raw sockets, which also show the hop count of replies and the header as it was quoted."""
+    ladder = _Ladder()
     if not rungs:
-        return []
+        return ladder
     began = net.now_ms()
     replies = await send_raw(rungs, timeout_ms=LADDER_WAIT_S * 1000)
-    hops: dict[int, Hop] = {}
     for (target, ttl), reply in zip(rungs, replies, strict=True):
-        _keep(hops, _rung(net, target, ttl, began, reply.failure, {"purpose": purpose, **reply.facts}))
-    return [hops[ttl] for ttl in sorted(hops)]
-
-
-def _keep(hops: dict[int, Hop], hop: Hop | None) -> None:
-    if hop:
-        hops.setdefault(hop.ttl, hop)
+        hop = _rung(net, target, ttl, began, reply.failure, {"purpose": purpose, **reply.facts})
+        ladder.keep(ttl, hop, reply.failure is None)
+    return ladder
 
 
 def _rung(

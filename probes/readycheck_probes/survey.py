@@ -45,12 +45,19 @@ class Fate(StrEnum):
     UNKNOWN = "unknown"
 
 
-def find_edge(hops: Sequence[Hop], local: str, mapped: str | None) -> Edge:
-    """Where the site ends: before the first hop that is public, or that neighbours the mapped address."""
+def find_edge(hops: Sequence[Hop], local: str, mapped: str | None, arrived: int | None = None) -> Edge:
+    """Where the site ends: before the first hop that is public, or that neighbours the mapped address.
+
+    `arrived` is the hop count of the control itself. Without an address that tells, only a hop right before
+    it is surely outside.
+    """
     beyond = [hop.ttl for hop in hops if is_site_address(local) and not is_site_address(hop.address)]
     if mapped and mapped != local:
         beyond += [hop.ttl for hop in hops if _beside(hop.address, mapped)]
-    return Edge(min(beyond) - 1, True) if beyond else Edge(2, False)
+    if beyond:
+        return Edge(min(beyond) - 1, True)
+    last = max((hop.ttl for hop in hops), default=0)
+    return Edge(last - 1 if last > 1 and arrived == last + 1 else last, False)
 
 
 def _beside(address: str, mapped: str) -> bool:
@@ -233,10 +240,14 @@ class Survey:
         """Enough packets of the same port or network, or of all, met the same wall: more of them add nothing."""
         alike = [c for c in self.cells if c.transport == cell.transport]
         return (
-            ((cell.transport, cell.port) not in self._open
-            and _walled([c for c in alike if c.port == cell.port], networks=2))
-            or (cell.network not in self._open
-            and _walled([c for c in alike if c.network == cell.network], ports=2))
+            (
+                (cell.transport, cell.port) not in self._open
+                and _walled([c for c in alike if c.port == cell.port], networks=2)
+            )
+            or (
+                cell.network not in self._open
+                and _walled([c for c in alike if c.network == cell.network], ports=2)
+            )
             or _walled(alike, networks=3, ports=2 if cell.transport not in self._open else 3)
         )
 

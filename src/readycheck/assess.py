@@ -104,7 +104,9 @@ def conclude(
     """Everything after the run; pure."""
     evidence = gather(outcomes)
     pins = {pin.spki_sha256 for pin in request.profile.pins} | request.trusted_pins
-    verdicts = judge_all(made, outcomes, bench(made.selected, evidence, pins, hops=can_hear_routers(environment)))
+    verdicts = judge_all(
+        made, outcomes, bench(made.selected, evidence, pins, hops=can_hear_routers(environment))
+    )
     case = Case(request.profile, environment, verdicts, tuple(outcomes), evidence)
     return compose(
         run=_facts(request, made, state, duration_ms),

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from readycheck.engine import Outcome, Status
 from readycheck.failure import LOCAL_FAILURES, Failure, Step
+from readycheck.net.address import is_site_address
 from readycheck.observation import Observation
 from readycheck.plan import Scope
 from readycheck.sampling import part_of
@@ -130,10 +131,12 @@ def gather(outcomes: Sequence[Outcome]) -> Evidence:
     survey = [o for o in observations if o.facts.get("purpose") == "survey"]
     proven = [o.facts["edge_ttl"] for o in survey if o.facts.get("edge_proven")]
     mapped = [o.facts["mapped_address"] for o in observations if o.facts.get("mapped_address")]
-    cells = tuple(cell for outcome in outcomes for cell in _cells(outcome))
+    rungs = tuple(_rungs(observations))
+    routers = frozenset(rung.address for rung in rungs if rung.purpose == "ladder")
+    cells = tuple(cell for outcome in outcomes for cell in _cells(outcome, routers))
     return Evidence(
         cells=cells,
-        rungs=tuple(_rungs(observations)),
+        rungs=rungs,
         edge_ttl=min(proven) if proven else None,
         mapped=_host(str(mapped[0])) if mapped else None,
         labels=_labels(outcomes, cells),
@@ -154,14 +157,14 @@ def _host(endpoint: str) -> str:
     return endpoint.rpartition(":")[0].strip("[]")
 
 
-def _cells(outcome: Outcome) -> Iterator[Cell]:
+def _cells(outcome: Outcome, routers: frozenset[str]) -> Iterator[Cell]:
     if outcome.status is Status.SKIPPED:
         return
     if outcome.check.scope is Scope.PATH:
         yield from _path_cells(outcome)
     elif outcome.check.scope is Scope.SAMPLED:
         for observation in _last_by_target(outcome):
-            yield _cell(outcome, observation, _sign(outcome, observation))
+            yield _cell(outcome, observation, _sign(outcome, observation, routers))
 
 
 def _last_by_target(outcome: Outcome) -> Iterable[Observation]:
@@ -177,7 +180,7 @@ def _last_by_target(outcome: Outcome) -> Iterable[Observation]:
     return decided.values()
 
 
-def _sign(outcome: Outcome, observation: Observation) -> Sign:
+def _sign(outcome: Outcome, observation: Observation, routers: frozenset[str]) -> Sign:
     """What the deciding step shows; after a connection stands, something has answered whatever follows."""
     failure, step = observation.failure, observation.step
     if failure is None:
@@ -190,7 +193,18 @@ def _sign(outcome: Outcome, observation: Observation) -> Sign:
         return Sign.ANSWERED
     if failure is Failure.TIMED_OUT:
         return Sign.SILENT
-    return Sign.REFUSED if failure in REFUSALS else Sign.UNKNOWN
+    return _refusal(observation, routers) if failure in REFUSALS else Sign.UNKNOWN
+
+
+def _refusal(observation: Observation, routers: frozenset[str]) -> Sign:
+    """By whom: the destination's own *port unreachable* shows that the way is open, a router's that it is not."""
+    offender = observation.facts.get("offender")
+    if not isinstance(offender, str):
+        return Sign.REFUSED
+    if offender == observation.target.address:
+        return Sign.LEFT if observation.failure is Failure.PORT_UNREACHABLE else Sign.REFUSED
+    on_the_way = offender in routers or is_site_address(offender)
+    return Sign.REJECTED if on_the_way else Sign.REFUSED
 
 
 _SPOKEN = (Failure.PROTOCOL_ERROR, Failure.CLOCK_UNSYNCHRONISED)

@@ -224,14 +224,16 @@ def _by_grid(outcome: Outcome, cells: Sequence[Cell], basis: Bench) -> CheckVerd
     left = [c for c in row if c.sign is Sign.LEFT and c in column]
     returns = evidence.answers_return(transport, network, label, basis.kin[check.requirement or ""])
     refused = sum(c.sign is Sign.REFUSED for c in cells)
-    if left and returns and not refused:
+    if left and returns:
         parts = len({c.part for c in left})
         because = f"packets leave the site ({parts} of 4 parts of the network), and replies come back"
         return _verdict(outcome, Judgement.PASS, because, Strength.EGRESS)
     if _passes(row) and _passes(column) and returns and not refused:
         because = "covered: its network and its ports are proven by other samples"
         return _verdict(outcome, Judgement.SKIPPED, because)
-    return _verdict(outcome, Judgement.INCONCLUSIVE, _open_question(len(left), refused, len(cells), basis.hops))
+    return _verdict(
+        outcome, Judgement.INCONCLUSIVE, _open_question(len(left), refused, len(cells), basis.hops)
+    )
 
 
 def _passes(cells: Iterable[Cell]) -> bool:

@@ -2,15 +2,17 @@
 
 import os
 import queue
+import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
+from pathlib import Path
 
 import pytest
 
 from readycheck.catalog import read
 
-from .agent import Run, run_agent
+from .agent import Run, run_agent, warm_up
 from .machine import LabError
 from .table import Scenario
 from .world import World, missing_tools
@@ -24,7 +26,8 @@ _PATIENCE_S = 600.0
 class Stage:
     """Plays scenarios, each in one of a few worlds, in the order in which they were asked for."""
 
-    def __init__(self) -> None:
+    def __init__(self, bytecode: Path) -> None:
+        self._bytecode = bytecode
         self._wanted: queue.SimpleQueue[Scenario | None] = queue.SimpleQueue()
         self._runs: dict[str, Future[Run]] = {}
         self._actors: list[threading.Thread] = []
@@ -61,7 +64,7 @@ class Stage:
 
     def _perform(self, world: World, scenario: Scenario) -> None:
         try:
-            run = _played(world, scenario)
+            run = played(world, scenario, self._bytecode)
         except Exception as error:
             self._runs[scenario.name].set_exception(error)
         else:
@@ -78,11 +81,11 @@ class Stage:
                 self._runs[scenario.name].set_exception(error)
 
 
-def _played(world: World, scenario: Scenario) -> Run:
+def played(world: World, scenario: Scenario, bytecode: Path | None = None) -> Run:
     """What the agent says; once more when it was the lab that failed in the meantime."""
     for chance in (2, 1):
         world.arrange(scenario.row, scenario.cloud)
-        run = run_agent(world.machine, "client", arguments(world, scenario.arguments))
+        run = run_agent(world.machine, "client", arguments(world, scenario.arguments), bytecode)
         try:
             world.servers.require_running()
         except LabError:
@@ -109,7 +112,14 @@ def _equipped() -> None:
 
 @pytest.fixture(scope="session")
 def stage(_equipped: None, request: pytest.FixtureRequest) -> Iterator[Stage]:
-    made = Stage()
+    with tempfile.TemporaryDirectory(prefix="readycheck-lab-bytecode-") as name:
+        bytecode = Path(name)
+        bytecode.chmod(0o755)
+        warm_up(bytecode)
+        yield from _stage(request, Stage(bytecode))
+
+
+def _stage(request: pytest.FixtureRequest, made: Stage) -> Iterator[Stage]:
     if not hasattr(request.config, "workerinput"):  # a worker of xdist does not know its tests beforehand
         made.announce(_chosen(request.session.items))
     try:

@@ -6,6 +6,7 @@ import socket
 import ssl
 import struct
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -102,10 +103,12 @@ def main() -> None:
     answers = []
     for question in sys.argv[1:]:
         verb, address, number = question.split()
+        began = time.perf_counter()
         try:
-            answers.append(_VERBS[verb](address, int(number)))
+            answer = _VERBS[verb](address, int(number))
         except OSError as error:
-            answers.append({"failure": type(error).__name__})
+            answer = {"failure": type(error).__name__}
+        answers.append({**answer, "ms": 1000 * (time.perf_counter() - began)})
     json.dump(answers, sys.stdout)
 
 

@@ -258,7 +258,7 @@ class Servers:
         wait_until(bound, f"{local} to be bound: {process.said()}")
 
 
-def wait_until(true: Callable[[], bool], what: str) -> None:
+def wait_until(true: Callable[[], object], what: str) -> None:
     deadline = time.monotonic() + _PATIENCE_S
     while not true():
         if time.monotonic() > deadline:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 from .cloud import NODES, CloudMode, Population, Sip, Web
+from .forwarder import Wire
 from .world import RowMode, Rule
 
 SITE, ISP, VENDOR, HOST, UNKNOWN = "site", "isp", "vendor", "host", "unknown"
@@ -146,6 +147,20 @@ OPEN = (
         cloud=replace(DENSE, udp_refused=True),
         forbidden=BLOCKS,
         why="the far end says port unreachable where nobody listens: the way there is open",
+    ),
+    Scenario(
+        name="open-40-ms",
+        row=RowMode(wire=Wire(delay_ms=20.0)),
+        cloud=DENSE,
+        forbidden=BLOCKS,
+    ),
+    Scenario(
+        name="open-poor-line",
+        row=RowMode(wire=Wire(delay_ms=40.0, jitter_ms=15.0, loss_ratio=0.02, burst=2.0, reorder_ratio=0.02)),
+        cloud=DENSE,
+        exits=(0, 1),
+        forbidden=BLOCKS,
+        why="poor is not blocked",
     ),
     Scenario(name="icmp-silent-isps", row=_SILENT_ISPS, exits=(1,), forbidden=BLOCKS),
     Scenario(name="icmp-silent-isps-dense", row=_SILENT_ISPS, cloud=DENSE, exits=(1,), forbidden=BLOCKS),

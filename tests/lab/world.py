@@ -1,11 +1,12 @@
 """The lab's internet: client - site router - edge - ISP hops - cloud, rebuilt for each scenario but for the cloud."""
 
+import json
 import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
@@ -15,12 +16,13 @@ from readycheck.profile import Profile
 
 from .certificates import SIP_NAMES, Certificates, make_certificates
 from .cloud import ELSEWHERE, RESOLVER, SERVERS, CloudMode, cloud_rules, names_of, networks_of, place
-from .machine import LabError, Machine
-from .servers import PROGRAMS, Servers
+from .forwarder import Wire
+from .machine import LabError, Machine, Process
+from .servers import PROGRAMS, Servers, wait_until
 
 CLOUD = "cloud"
 CLIENT_ADDRESS = "10.77.1.20"
-MAX_ISPS = 5
+_FORWARDER = str(Path(__file__).with_name("forwarder.py"))
 TOOLS = ("ip", "nft", "ss", "conntrack", "unshare", "nsenter", "setpriv", "timeout", *PROGRAMS)
 
 
@@ -35,10 +37,11 @@ class Rule:
 
 @dataclass(frozen=True, kw_only=True)
 class RowMode:
-    """What varies between client and cloud."""
+    """What varies between client and cloud; `wire` is a long wire behind the first ISP hop."""
 
     isps: int = 3
     rules: tuple[Rule, ...] = ()
+    wire: Wire | None = None
     nat: bool = True
     default_route: bool = True
     resolv_conf: str | None = f"nameserver {RESOLVER}\noptions timeout:2 attempts:1\n"
@@ -69,6 +72,7 @@ class World:
     servers: Servers
     row: list[str] = field(default_factory=list)
     generation: int = 0
+    wire: Process | None = None
 
     @classmethod
     def build(cls, profile: Profile) -> Self:
@@ -120,7 +124,10 @@ class World:
         links = _links([*names, CLOUD], self.generation)
         self.row = names
         _batch(self.machine, None, [f"netns add {name}" for name in names])
-        _batch(self.machine, None, [_veth(link) for link in links])
+        long = [link for link in links if row.wire and link.low == "isp1"]
+        _batch(self.machine, None, [_veth(link) for link in links if link not in long])
+        for link in long:
+            self._stretch(link, row.wire or Wire())
         for name in names:
             _settings(self.machine, name, forward=name != "client")
         for name in [*names, CLOUD]:
@@ -129,10 +136,20 @@ class World:
         self.machine.write("/etc/resolv.conf", row.resolv_conf)
 
     def _tear_row(self) -> None:
+        if self.wire is not None:
+            self.machine.stop(self.wire)
+            self.wire = None
         if self.row:
             _batch(self.machine, None, [f"netns del {name}" for name in self.row])
             self.machine.run(CLOUD, "ip", "link", "del", "lan", check=False)
         self.row = []
+
+    def _stretch(self, link: _Link, wire: Wire) -> None:
+        ends = (f"/run/netns/{link.low}:wan", f"/run/netns/{link.high}:lan")
+        text = json.dumps(asdict(wire))
+        self.wire = self.machine.start(link.low, "wire", sys.executable, "-I", _FORWARDER, *ends, text)
+        wait_until(self.wire.said, "the long wire")
+        self.wire.require_running()
 
     def _rules(self, row: RowMode) -> None:
         unknown = {rule.at for rule in row.rules} - {*self.row, CLOUD}

@@ -27,6 +27,7 @@ from readycheck_probes.tcp import TcpProbe
 from readycheck_probes.tls import TlsProbe
 
 NETWORKS = ("198.18.0.0/16", "198.51.100.0/24", "203.0.113.0/24", "192.0.2.0/24")
+NODES = ("198.18.0.10", "198.51.100.10", "203.0.113.10", "192.0.2.10")
 GATEWAY, RESOLVER = "192.168.1.1", "192.168.1.53"
 FIREWALL, ISP = "192.168.2.1", "100.64.0.1"
 LOCAL, MAPPED = "192.168.1.20", "100.127.0.20:40000"
@@ -180,7 +181,8 @@ class World:
 
     `wall`: None lets them pass, "drop" or "reject" does as it says. `closed`: ports whose live servers
     refuse. `mute`: targets whose replies are lost on the way back. `greet`: how a handshake fails.
-    `icmp`: routers' messages arrive; `proofs`: the survey has time for as many cells.
+    `icmp`: routers' messages arrive; `proofs`: the survey has time for as many cells; `echo`: media nodes
+    answer on the media range too.
     """
 
     profile: Profile = field(default_factory=make_profile)
@@ -197,6 +199,7 @@ class World:
     unrouted: Failure | None = None
     denied: Callable[[Target], bool] = lambda target: False
     icmp: bool = True
+    echo: bool = True
     proofs: int | None = None
     hops: tuple[str, ...] = (GATEWAY, FIREWALL, ISP)
     edge_ttl: int = 2
@@ -207,16 +210,9 @@ class World:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        self.plan = plan(self.profile, self.registry, self.selection, self.seed)
-        self.alive = set(self._alive())
-
-    def _alive(self) -> Iterator[str]:
-        """The first sampled address of the first networks: vendor networks are sparse."""
-        met: dict[str, str] = {}
-        for check in self.plan.checks:
-            if check.scope is Scope.SAMPLED:
-                met.setdefault(str(check.target.network), check.params.targets[0].address)
-        yield from list(met.values())[: self.lively]
+        """One node in each of the first `lively` networks lives, and is known: vendor networks are sparse."""
+        self.alive = tuple(NODES[: self.lively])
+        self.plan = plan(self.profile, self.registry, self.selection, self.seed, self.alive)
 
     # --- what a probe sees ---
 
@@ -286,7 +282,7 @@ class World:
         failure = self._barrier(target)
         if failure is None and self._refuses(target):
             failure = Failure.PORT_UNREACHABLE
-        if failure is None and (not self._lives(target) or (check.probe == "rtp" and not self.dense)):
+        if failure is None and not (self._lives(target) and (self.echo or check.probe != "rtp")):
             failure = Failure.TIMED_OUT
         facts: dict[str, Any] = {"attempts": 1}
         if failure is None:
@@ -313,7 +309,7 @@ class World:
 
     def _path(self, check: Check) -> Iterator[Observation]:
         params = check.params
-        if not self.icmp:
+        if not self.icmp or self.unrouted:
             return
         for target in params.controls or (*params.refused, *params.targets, *params.walls)[:2]:
             yield from self._ladder(target, "ladder")

@@ -52,7 +52,7 @@ class _Grid:
             for c in self.cells
             if c.network == network
             and c.requirement in self.vital
-            and c.sign is Sign.SILENT
+            and c.sign in (Sign.SILENT, Sign.REFUSED)
             and (part is None or c.part == part)
         ]
 

@@ -1,9 +1,15 @@
 """A small product that uses every kind of port, name and network that the twin knows of."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
 from readycheck.profile import Profile, parse
+from readycheck.twin.loopback import serving
 from readycheck.twin.offer import Offer, read_offer
+from readycheck.twin.remap import Remap
+from readycheck.twin.scenarios import SCENARIOS, draw
 
 _TEXT = b"""
 schema_version = 1
@@ -194,3 +200,16 @@ def profile() -> Profile:
 @pytest.fixture(scope="session")
 def offer(profile: Profile) -> Offer:
     return read_offer(profile)
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the servers of `remap` keep their certificates."""
+    return tmp_path_factory.mktemp("cloud")
+
+
+@pytest.fixture(scope="session")
+def remap(offer: Offer, folder: Path) -> Iterator[Remap]:
+    """Real servers on loopback, with nothing wrong."""
+    with serving(draw(offer, SCENARIOS["none"], seed=1, ratio=1.0), folder) as remap:
+        yield remap

@@ -1,9 +1,12 @@
 """The one entry point: everything that is not a verdict ends with status 3 and one line."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
 
 UNKNOWN = 3
+_LONGEST = 1000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -12,19 +15,85 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given == ["--version"]:  # answered before anything heavy is imported
         from readycheck import __version__
 
-        sys.stdout.write(f"readycheck {__version__}\n")
-        return 0
-    from readycheck.cli.app import command
+        return _ended(lambda: _print(f"readycheck {__version__}\n"))
+    return _ended(lambda: _invoke(given))
 
+
+def _ended(work: Any) -> int:
+    """Whatever comes of it, as an exit status and at most one line."""
     try:
-        status = command().main(given, prog_name="readycheck", standalone_mode=False)
+        _open_standard_streams()
+        with _signals_interrupt():
+            status = work()
+            sys.stdout.flush()
     except KeyboardInterrupt:
         return _say("interrupted")
     except SystemExit as ended:
         return UNKNOWN if ended.code else 0
+    except BrokenPipeError:  # the reader has what it wanted, as `head` does
+        _abandon_stdout()
+        return 0
     except Exception as error:
         return _say(_line(error))
     return status if status in (0, 1, 2, UNKNOWN) else 0 if status is None else UNKNOWN
+
+
+def _invoke(given: list[str]) -> Any:
+    from readycheck.cli.app import command
+
+    return command().main(given, prog_name="readycheck", standalone_mode=False)
+
+
+def _print(text: str) -> int:
+    sys.stdout.write(text)
+    return 0
+
+
+def _open_standard_streams() -> None:
+    """A closed standard stream would give its number to a socket or to the next file that is opened."""
+    import os
+
+    if sys.platform != "win32":
+        for number in range(3):
+            try:
+                os.fstat(number)
+            except OSError:
+                os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+    # Missing, they also belong to pythonw, which has none.
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")
+
+
+@contextmanager
+def _signals_interrupt() -> Iterator[None]:
+    """SIGTERM and SIGHUP end the program as Ctrl-C does, unless whoever started it has them ignored."""
+    import signal
+    import threading
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+                before[number] = signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _abandon_stdout() -> None:
+    """Nobody reads it any more: what the interpreter still has to flush goes nowhere."""
+    import os
+
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def _line(error: Exception) -> str:
@@ -34,7 +103,7 @@ def _line(error: Exception) -> str:
     if isinstance(error, ReadycheckError):
         return str(error)
     if hasattr(error, "format_message"):
-        return str(error.format_message())
+        return _usage(error)
     if type(error).__name__ == "Abort":
         return "aborted"
     trace = error.__traceback__
@@ -44,9 +113,21 @@ def _line(error: Exception) -> str:
     return f"internal error: {type(error).__name__}: {error}{place}"
 
 
+def _usage(error: Any) -> str:
+    """What the command line's own library has to say, and where the help is."""
+    context = getattr(error, "ctx", None)
+    said = str(error.format_message()).replace("Value error, ", "").rstrip(".")
+    if type(error).__name__ == "NoArgsIsHelpError":  # its message is the whole help
+        said = "Missing command"
+    return f"{said} (see '{context.command_path} --help')" if context else said
+
+
 def _say(text: str) -> int:
-    line = " ".join(text.split())
-    sys.stderr.write(f"readycheck: {line}\n")
+    from readycheck.render.clean import clean
+
+    with suppress(OSError, ValueError):
+        sys.stderr.write(f"readycheck: {clean(text, _LONGEST)}\n")
+        sys.stderr.flush()
     return UNKNOWN
 
 

@@ -45,17 +45,23 @@ def sort_walls(evidence: Evidence) -> Walls:
     passed = [c for c in evidence.cells if c.sign in OPEN]
     open_columns = _union(columns_of(c, evidence) for c in passed)
     open_rows = {(c.transport, c.network) for c in passed}
-    columns: set[Column] = set()
     rows: set[Row] = set()
     parts: set[tuple[str, str, int]] = set()
+    unproven = [wall for wall in walls if not columns_of(wall, evidence) & open_columns]
     for wall in walls:
-        mine = columns_of(wall, evidence)
-        if not mine & open_columns:
-            columns |= mine
-        elif (wall.transport, wall.network) not in open_rows:
+        if wall in unproven:
+            continue
+        if (wall.transport, wall.network) not in open_rows:
             rows.add((wall.transport, wall.network))
         else:
             parts.add((wall.transport, wall.network, wall.part))
+    # A port that was only asked behind such a wall shows nothing of its own.
+    columns = _union(
+        columns_of(wall, evidence)
+        for wall in unproven
+        if (wall.transport, wall.network) not in rows
+        and (wall.transport, wall.network, wall.part) not in parts
+    )
     return Walls(frozenset(columns), frozenset(rows), frozenset(parts), tuple(walls))
 
 

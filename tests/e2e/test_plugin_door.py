@@ -54,7 +54,7 @@ roles = ["server"]
 transport = "tcp"
 ports = [2525]
 targets = { hosts = ["127.0.0.1"] }
-probe = "greeting"
+probe = "banner"
 params = { starts_with = "220 " }
 source = { document = "manual", section = "Voicemail" }
 """
@@ -102,13 +102,13 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a probe, a profile and two plug-ins that do not work, each a distribution of its own."""
     folder = tmp_path_factory.mktemp("third-parties")
     document = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    greeting = re.search(r"```python\n# probes/readycheck_probes/greeting.py\n(.*?)```", document, re.DOTALL)
-    assert greeting is not None
+    banner = re.search(r"```python\n# probes/readycheck_probes/banner.py\n(.*?)```", document, re.DOTALL)
+    assert banner is not None
     build(
         folder,
         "acme-probes",
-        {"__init__.py": "", "greeting.py": greeting[1]},
-        '[project.entry-points."readycheck.probes"]\ngreeting = "acme_probes.greeting:GreetingProbe"',
+        {"__init__.py": "", "banner.py": banner[1]},
+        '[project.entry-points."readycheck.probes"]\nbanner = "acme_probes.banner:BannerProbe"',
     )
     build(
         folder,
@@ -170,7 +170,7 @@ def run_in_a_network_of_its_own(
 def test_the_probe_is_listed_with_its_origin(installed: Path) -> None:
     done = readycheck(installed, "probe", "list")
     assert done.returncode == 0, done.stderr
-    assert "greeting  (acme-probes 1.2.3)  Greeting of a service that speaks first" in done.stdout
+    assert "banner  (acme-probes 1.2.3)  Banner of a service that speaks first" in done.stdout
     assert "starts_with" in done.stdout
     assert "stun  (readycheck " in done.stdout
 
@@ -198,7 +198,7 @@ def test_a_broken_plugin_breaks_only_itself(installed: Path) -> None:
 def test_a_requirement_of_a_broken_plugin_is_skipped_and_says_why(installed: Path, tmp_path: Path) -> None:
     profile = tmp_path / "mine.toml"
     again = PROFILE[PROFILE.index("[[requirements]]") :].replace('id = "mail-relay"', 'id = "second"')
-    profile.write_text(PROFILE + again.replace('probe = "greeting"', 'probe = "faulty"'))
+    profile.write_text(PROFILE + again.replace('probe = "banner"', 'probe = "faulty"'))
     done, report = run_in_a_network_of_its_own(installed, tmp_path, str(profile), "--no-controls")
     assert report, done.stderr
     one, other = report["requirements"]
@@ -221,7 +221,7 @@ def test_a_typo_in_its_parameters_is_refused(installed: Path, tmp_path: Path) ->
 def test_the_probe_measures_for_the_profile(installed: Path, tmp_path: Path) -> None:
     done, report = run_in_a_network_of_its_own(installed, tmp_path, "acme-mail", "--no-controls")
     assert report, done.stderr
-    checks = [check for check in report["checks"] if check["probe"] == "greeting"]
+    checks = [check for check in report["checks"] if check["probe"] == "banner"]
     assert [check["metrics"]["answered"] for check in checks] == [1]
     assert [(one["id"], one["status"]) for one in report["requirements"]] == [("mail-relay", "pass")]
     assert (report["verdict"], done.returncode) == ("ready", 0)
@@ -233,6 +233,6 @@ def test_its_failure_is_judged_as_ours_are(installed: Path, tmp_path: Path) -> N
     profile.write_text(PROFILE.replace("220 ", "421 "))
     done, report = run_in_a_network_of_its_own(installed, tmp_path, str(profile), "--no-controls")
     assert report, done.stderr
-    checks = [check for check in report["checks"] if check["probe"] == "greeting"]
+    checks = [check for check in report["checks"] if check["probe"] == "banner"]
     assert [(check["failure"], check["step"]) for check in checks] == [("protocol_error", "response")]
     assert (report["verdict"], done.returncode) == ("not-ready", 2)

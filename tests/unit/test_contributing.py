@@ -9,8 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-PROBE = "probes/readycheck_probes/greeting.py"
-TEST = "tests/probes/test_greeting.py"
+PROBE = "probes/readycheck_probes/banner.py"
+TEST = "tests/probes/test_banner.py"
 
 
 def example(path: str) -> str:
@@ -23,7 +23,7 @@ def example(path: str) -> str:
 def package(tmp_path: Path) -> Path:
     """The example as a package of its own: ours has no such probe."""
     for path in (PROBE, TEST):
-        text = example(path).replace("readycheck_probes.greeting", "greeting")
+        text = example(path).replace("readycheck_probes.banner", "banner")
         (tmp_path / Path(path).name).write_text(text, encoding="utf-8")
     return tmp_path
 

@@ -62,9 +62,8 @@ def tls_trouble(case: Case) -> Iterator[Finding]:
 
 def _finding(case: Case, cause: str, checks: Sequence[str], seen: Sequence[Observation]) -> Finding:
     what, remedy = _WORDS[cause]
-    where = f"{seen[0].target}" + (
-        f" and {len({str(o.target) for o in seen}) - 1} more" if len(seen) > 1 else ""
-    )
+    places = sorted({str(o.target) for o in seen})
+    where = places[0] + (f" (and {len(places) - 1} more)" if len(places) > 1 else "")
     issuer = _issuer(seen)
     inspected = cause == "certificate-untrusted" and issuer and issuer in _control_issuers(case)
     if inspected:

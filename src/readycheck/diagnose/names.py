@@ -1,6 +1,7 @@
 """Rules for names and time."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from readycheck.diagnose.case import Case, place_of
 from readycheck.diagnose.finding import Confidence, Finding, Owner, Where
@@ -34,7 +35,7 @@ def dns_unreachable(case: Case) -> Iterator[Finding]:
     also_tcp = [
         o.check.id for o in case.outcomes if o.check.scope is Scope.RESOLVERS and not _has_answered(o)
     ]
-    yield case.finding(
+    found = case.finding(
         "dns-unreachable",
         [*also_tcp, *unresolved] or [c.check for r, c in case.failing if r.targets.resolvers],
         f"No name server answers ({servers}){': ' + place.words if walled and place.words else ''}.",
@@ -43,6 +44,11 @@ def dns_unreachable(case: Case) -> Iterator[Finding]:
         confidence=Confidence.CERTAIN if case.answered_anywhere() else Confidence.LIKELY,
         remedy="Allow UDP and TCP 53 to these name servers, or give the hosts name servers that answer.",
     )
+    if none_known:  # those requirements have failed without a check
+        failed = [v.requirement.id for v in case.verdicts if v.requirement.targets.resolvers and not v.checks]
+        affects = tuple(dict.fromkeys((*found.affects, *failed)))
+        found = replace(found, affects=affects, severity=case.severity(affects))
+    yield found
 
 
 def _has_answered(outcome: Outcome) -> bool:
@@ -98,20 +104,24 @@ def _ports(ports: set[int]) -> str:
 
 
 def clock_skew(case: Case) -> Iterator[Finding]:
-    """Several time servers agree that this host's clock is wrong."""
-    offsets = [
-        (o.check.id, float(o.metrics["offset_ms"] or 0.0))
+    """Several time servers agree that this host's clock is wrong, and few disagree."""
+    offsets = {
+        o.check.id: float(o.metrics["offset_ms"] or 0.0)
         for o in case.outcomes
         if o.metrics.get("offset_ms") is not None
-    ]
-    skewed = [c.check for r, c in case.failing if c.because.startswith("offset_ms")]
-    if skewed and offsets:
-        worst = max((value for check, value in offsets if check in skewed), key=abs, default=0.0)
-        yield case.finding(
-            "clock-skew",
-            skewed,
-            f"This host's clock differs by {worst / 1000:+.1f} s from the time servers.",
-            where=Where.HOST if len(skewed) > 1 else Where.UNKNOWN,
-            confidence=Confidence.LIKELY if len(skewed) > 1 else Confidence.POSSIBLE,
-            remedy="Set the clock and keep it set by NTP: certificates and registrations depend on it.",
-        )
+    }
+    skewed = [c.check for _, c in case.failing if c.because.startswith("offset_ms") and c.check in offsets]
+    if not skewed:
+        return
+    ahead = sum(offsets[check] > 0 for check in skewed)
+    alike = max(ahead, len(skewed) - ahead)
+    agreed = alike > 1 and alike > len(offsets) / 2
+    worst = max((offsets[check] for check in skewed), key=abs)
+    yield case.finding(
+        "clock-skew",
+        skewed,
+        f"This host's clock differs by {worst / 1000:+.1f} s from {'the' if agreed else 'some'} time servers.",
+        where=Where.HOST if agreed else Where.UNKNOWN,
+        confidence=Confidence.LIKELY if agreed else Confidence.POSSIBLE,
+        remedy="Set the clock and keep it set by NTP: certificates and registrations depend on it.",
+    )

@@ -1,0 +1,193 @@
+"""Names and time: whose fault silence of a name server or a time server is."""
+
+import pytest
+
+from readycheck.diagnose.finding import Confidence, Owner, Severity, Where
+from readycheck.failure import Failure
+from readycheck.observation import Target
+from readycheck.verdict import Judgement, Readiness
+from tests.unit.builders import (
+    FIREWALL,
+    NETWORKS,
+    ROWS,
+    World,
+    conclude,
+    make_environment,
+    make_profile,
+    make_selection,
+    requirement,
+)
+
+
+def silent(transport: str) -> Failure | None:
+    return Failure.TIMED_OUT
+
+
+def with_server(address: str, port: int = 53) -> dict[str, object]:
+    shown = address if port == 53 else f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    return {
+        "environment": make_environment(resolvers=(shown,)),
+        "selection": make_selection(resolvers=((address, port),)),
+    }
+
+
+# --- name servers -------------------------------------------------------------------------------------
+
+
+def test_a_name_server_of_the_site_that_is_silent() -> None:
+    found = conclude(World(resolver=silent))
+    only = found.only
+    assert (only.cause, only.where, only.owner) == ("dns-unreachable", Where.UNKNOWN, Owner.DNS)
+    assert only.confidence is Confidence.CERTAIN  # services answered by address
+    assert only.affects == ("web", "dns-udp", "dns-tcp")
+    assert only.severity is Severity.BLOCKING
+    assert "192.168.1.53" in only.summary
+    assert found.readiness is Readiness.NOT_READY
+
+
+def test_a_wall_before_a_name_server_outside() -> None:
+    world = World(
+        **with_server("192.88.99.53"),  # type: ignore[arg-type]
+        resolver=silent,
+        wall=lambda t: "drop" if t.port == 53 else None,
+    )
+    only = conclude(world).only
+    assert (only.cause, only.where, only.owner) == ("dns-unreachable", Where.SITE, Owner.NETWORK)
+    assert FIREWALL in only.summary
+
+
+@pytest.mark.parametrize(("address", "port"), [("2001:db8::53", 53), ("2001:db8::53", 5353), ("192.0.2.53", 5353)])
+def test_any_spelling_of_a_name_server(address: str, port: int) -> None:
+    found = conclude(World(**with_server(address, port), resolver=silent))  # type: ignore[arg-type]
+    assert found.only.cause == "dns-unreachable"
+    assert address in found.only.summary
+
+
+def test_one_of_two_name_servers_is_enough() -> None:
+    world = World(
+        environment=make_environment(resolvers=("192.168.1.53", "192.168.1.54")),
+        selection=make_selection(resolvers=(("192.168.1.53", 53), ("192.168.1.54", 53))),
+        wall=lambda t: "drop" if t.address == "192.168.1.54" else None,
+    )
+    found = conclude(world)
+    assert found.findings == ()
+    assert found.verdict("dns-udp").status is Judgement.WARN
+
+
+def test_without_a_name_server_the_host_is_to_blame() -> None:
+    world = World(
+        environment=make_environment(resolvers=()),
+        selection=make_selection(resolvers=()),
+        resolver=lambda transport: Failure.DNS_NO_RESOLVER,
+    )
+    found = conclude(world)
+    only = found.only
+    assert (only.cause, only.where) == ("dns-unreachable", Where.HOST)
+    assert set(only.affects) == {"web", "dns-udp", "dns-tcp"}
+    assert only.severity is Severity.BLOCKING
+    assert "none is configured" in only.summary
+
+
+@pytest.mark.parametrize("failure", [Failure.DNS_NXDOMAIN, Failure.DNS_SERVFAIL, Failure.DNS_REFUSED])
+def test_a_server_that_says_no_has_answered(failure: Failure) -> None:
+    names = {"api.example.com": failure, "cdn.example.com": failure}
+    assert "dns-unreachable" not in conclude(World(names=names)).causes
+
+
+def test_names_over_udp_only() -> None:
+    found = conclude(World(resolver=lambda transport: Failure.TIMED_OUT if transport == "tcp" else None))
+    only = found.only
+    assert (only.cause, only.owner, only.confidence) == ("dns-tcp-blocked", Owner.DNS, Confidence.CERTAIN)
+    assert only.affects == ("dns-tcp",)
+    assert found.readiness is Readiness.WARNINGS
+
+
+def test_names_over_udp_only_are_a_note_where_nothing_needs_tcp() -> None:
+    rows = [*(r for r in ROWS if r["id"] != "dns-tcp"), {**ROWS[5], "importance": "optional"}]
+    world = World(
+        profile=make_profile(*rows),
+        resolver=lambda transport: Failure.TIMED_OUT if transport == "tcp" else None,
+    )
+    found = conclude(world)
+    assert (found.only.cause, found.only.severity) == ("dns-tcp-blocked", Severity.NOTE)
+    assert found.readiness is Readiness.READY
+
+
+# --- time ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["drop", "reject"])
+def test_blocked_time_requests(how: str) -> None:
+    found = conclude(World(wall=lambda t: how if t.port == 123 else None))
+    only = found.only
+    assert (only.cause, only.where, only.owner) == ("ntp-blocked", Where.SITE, Owner.NETWORK)
+    assert (only.confidence, only.affects) == (Confidence.CERTAIN, ("ntp",))
+    assert "UDP 123" in only.summary
+    assert FIREWALL in only.summary
+
+
+def test_silent_time_servers_are_no_block_without_proof() -> None:
+    found = conclude(World(wall=lambda t: "drop" if t.port == 123 else None, icmp=False))
+    assert found.findings == ()
+    assert found.verdict("ntp").status is Judgement.INCONCLUSIVE
+
+
+def test_a_named_time_server_that_is_silent() -> None:
+    row = requirement(
+        "host-time",
+        area="names and time",
+        transport="udp",
+        ports=["123"],
+        targets={"hosts": ["ntp.example.com"]},
+        probe="ntp",
+        importance="recommended",
+    )
+    found = conclude(
+        World(profile=make_profile(*ROWS[:2], row), mute=lambda t: t.host == "ntp.example.com")
+    )
+    assert found.only.cause == "ntp-blocked"
+    assert found.only.affects == ("host-time",)
+    assert found.only.severity is Severity.DEGRADING
+
+
+def test_servers_that_agree_show_a_wrong_clock() -> None:
+    found = conclude(World(offsets=lambda t: 3_600_000.0))
+    only = found.only
+    assert (only.cause, only.where, only.owner) == ("clock-skew", Where.HOST, Owner.HOST_ADMIN)
+    assert (only.confidence, only.severity) == (Confidence.LIKELY, Severity.BLOCKING)
+    assert "+3600.0 s" in only.summary
+    assert found.readiness is Readiness.NOT_READY
+
+
+def test_a_clock_that_is_a_little_off_is_a_warning() -> None:
+    found = conclude(World(offsets=lambda t: -5_000.0))
+    assert (found.only.cause, found.only.severity) == ("clock-skew", Severity.DEGRADING)
+    assert "-5.0 s" in found.only.summary
+    assert found.readiness is Readiness.WARNINGS
+
+
+def test_a_clock_that_is_right_is_no_finding() -> None:
+    assert conclude(World(offsets=lambda t: 900.0)).findings == ()
+
+
+def wrong_in(*networks: str, sign: float = 1.0) -> World:
+    def offset(target: Target) -> float:
+        return sign * 3_600_000.0 if target.network in networks else 2.0
+
+    return World(lively=4, offsets=offset)
+
+
+def test_one_server_against_others_is_not_this_hosts_clock() -> None:
+    found = conclude(wrong_in(NETWORKS[0]))
+    assert all(f.where is not Where.HOST and f.confidence is Confidence.POSSIBLE for f in found.findings)
+
+
+def test_servers_that_disagree_are_not_this_hosts_clock() -> None:
+    found = conclude(wrong_in(*NETWORKS[:2]))
+    assert all(f.where is not Where.HOST and f.confidence is Confidence.POSSIBLE for f in found.findings)
+
+
+def test_servers_that_err_to_both_sides_are_not_this_hosts_clock() -> None:
+    world = World(offsets=lambda t: 3_600_000.0 if t.network == NETWORKS[0] else -3_600_000.0)
+    found = conclude(world)
+    assert all(f.where is not Where.HOST and f.confidence is Confidence.POSSIBLE for f in found.findings)

@@ -1,0 +1,130 @@
+"""A host or a site that reaches nothing: one finding explains all the rest."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from readycheck.diagnose.finding import Confidence, Owner, Severity, Where
+from readycheck.failure import Failure
+from readycheck.observation import Target
+from readycheck.verdict import Judgement, Readiness
+from tests.unit.builders import (
+    FIREWALL,
+    GATEWAY,
+    RESOLVER,
+    World,
+    conclude,
+    conclude_from,
+    make_environment,
+    make_selection,
+)
+
+REMOTE: dict[str, Any] = {
+    "environment": make_environment(resolvers=("192.88.99.53",)),
+    "selection": make_selection(resolvers=(("192.88.99.53", 53),)),
+}
+NONE: dict[str, Any] = {
+    "environment": make_environment(gateway=None, default_interface=None, resolvers=()),
+    "selection": make_selection(resolvers=()),
+}
+UNPLUGGED: dict[str, Any] = {"environment": make_environment(gateway=None, default_interface=None)}
+
+
+# --- no network ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", [NONE, UNPLUGGED], ids=["no resolver", "resolver"])
+def test_a_host_without_a_route(state: dict[str, Any]) -> None:
+    found = conclude(World(**state, unrouted=Failure.NETWORK_UNREACHABLE))
+    only = found.only
+    assert (only.cause, only.where, only.owner) == ("no-network", Where.HOST, Owner.HOST_ADMIN)
+    assert (only.confidence, only.severity) == (Confidence.CERTAIN, Severity.BLOCKING)
+    assert {"sip", "stun", "range", "web", "ntp"} <= set(only.affects)
+    assert found.readiness is Readiness.NOT_READY
+
+
+def test_a_router_that_knows_no_route_is_not_this_host() -> None:
+    """The gateway answers each packet with *network unreachable*: the host has a network."""
+    world = World(**REMOTE, unrouted=Failure.NETWORK_UNREACHABLE)
+    outcomes = tuple(
+        replace(
+            outcome,
+            observations=tuple(
+                replace(o, facts={**o.facts, "offender": GATEWAY}) if o.step.value == "echo" else o
+                for o in outcome.observations
+            ),
+        )
+        for outcome in world.outcomes()
+    )
+    found = conclude_from(world, outcomes)
+    assert "no-network" not in found.causes
+    assert all(finding.where is not Where.VENDOR for finding in found.findings)
+
+
+def test_one_answer_disproves_it() -> None:
+    world = World(**UNPLUGGED, unrouted=Failure.NETWORK_UNREACHABLE)
+    healthy = World(**UNPLUGGED)
+    outcomes = (*world.outcomes()[:-3], *healthy.outcomes()[-4:])
+    assert "no-network" not in conclude_from(world, outcomes).causes
+
+
+# --- the host's own firewall --------------------------------------------------------------------------
+
+
+def test_what_the_host_forbids() -> None:
+    found = conclude(World(denied=lambda t: t.transport == "udp" and t.port != 53))
+    only = found.only
+    assert (only.cause, only.where, only.owner) == ("host-firewall", Where.HOST, Owner.HOST_ADMIN)
+    assert only.affects == ("stun", "range", "ntp")
+    assert only.confidence is Confidence.CERTAIN
+    for name in only.affects:
+        assert found.verdict(name).status is Judgement.INCONCLUSIVE  # never a network failure
+
+
+def test_what_the_host_forbids_in_part_is_not_the_networks() -> None:
+    found = conclude(World(denied=lambda t: t.port == 8934))
+    assert found.causes == ["host-firewall"]
+    assert found.only.affects == ("sip",)
+
+
+# --- the site -----------------------------------------------------------------------------------------
+
+
+def offline(target: Target) -> str | None:
+    return "drop" if target.address != RESOLVER else None
+
+
+def test_a_site_behind_which_nothing_answers() -> None:
+    found = conclude(World(**REMOTE, wall=offline, resolver=lambda transport: Failure.TIMED_OUT))
+    only = found.only
+    assert (only.cause, only.where, only.owner) == ("site-offline", Where.SITE, Owner.NETWORK)
+    assert only.severity is Severity.BLOCKING
+    assert FIREWALL in only.summary
+    assert {"dns-unreachable", "udp-blocked"} <= set(only.explains)
+    assert found.readiness is Readiness.NOT_READY
+
+
+@pytest.mark.parametrize("icmp", [True, False])
+def test_a_site_whose_own_name_server_still_answers(icmp: bool) -> None:
+    found = conclude(World(wall=offline, icmp=icmp))
+    assert found.only.cause == "site-offline"
+    assert found.only.where is Where.SITE
+    assert found.readiness is not Readiness.READY
+
+
+def test_a_control_that_answers_shows_that_the_site_is_not_offline() -> None:
+    found = conclude(World(wall=lambda t: offline(t) if t.host != "control.example.org" else None))
+    assert "site-offline" not in found.causes
+    assert found.readiness is Readiness.NOT_READY
+
+
+def test_packets_that_get_beyond_the_site_show_that_it_is_not_offline() -> None:
+    hops = (GATEWAY, FIREWALL, "100.64.0.1", "100.64.0.2")
+    found = conclude(World(wall=offline, hops=hops, wall_ttl=3))
+    assert "site-offline" not in found.causes
+
+
+def test_a_name_server_outside_that_answers_shows_that_the_site_is_not_offline() -> None:
+    found = conclude(World(**REMOTE, wall=lambda t: None if t.address == "192.88.99.53" else "drop"))
+    assert "site-offline" not in found.causes

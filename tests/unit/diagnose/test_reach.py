@@ -1,0 +1,323 @@
+"""What the grid shows: one fault is one finding, with the right place and owner, and nothing besides."""
+
+import ipaddress
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from readycheck.diagnose.finding import Confidence, Owner, Severity, Where
+from readycheck.diagnose.reach import describe_part, within
+from readycheck.observation import Target
+from readycheck.profile import PortRange
+from readycheck.verdict import Judgement, Readiness
+from tests.unit.builders import FIREWALL, NETWORKS, ROWS, World, conclude, make_profile, requirement
+
+Wall = Callable[[Target], str | None]
+
+
+def is_media(target: Target) -> bool:
+    return target.transport == "udp" and target.port not in (53, 123)
+
+
+def inside(network: str) -> Callable[[Target], bool]:
+    block = ipaddress.ip_network(network)
+    return lambda target: bool(target.address) and ipaddress.ip_address(target.address or "") in block
+
+
+def dropping(blocked: Callable[[Target], bool], how: str = "drop") -> Wall:
+    return lambda target: how if blocked(target) else None
+
+
+def rejecting(blocked: Callable[[Target], bool]) -> Wall:
+    return dropping(blocked, "reject")
+
+
+def on_port(*ports: int) -> Callable[[Target], bool]:
+    return lambda target: target.port in ports
+
+
+def in_range(low: int, high: int) -> Callable[[Target], bool]:
+    return lambda target: target.transport == "udp" and low <= (target.port or 0) <= high
+
+
+# --- nothing is wrong ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lively", [1, 2, 4])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_healthy_site_is_ready_although_most_addresses_are_silent(lively: int, seed: int) -> None:
+    found = conclude(World(lively=lively, seed=seed))
+    assert found.findings == ()
+    assert found.readiness is Readiness.READY
+
+
+@pytest.mark.parametrize("proofs", [0, 1, 3, 8, 20])
+def test_a_survey_that_ran_out_of_time_accuses_nobody(proofs: int) -> None:
+    found = conclude(World(proofs=proofs))
+    assert found.findings == ()
+    assert Judgement.FAIL not in found.statuses().values()
+
+
+def test_silence_is_no_block_where_routers_cannot_be_heard() -> None:
+    found = conclude(World(icmp=False))
+    assert found.findings == ()
+    assert found.readiness is Readiness.WARNINGS
+    assert found.verdict("sip").status is Judgement.INCONCLUSIVE
+    assert "routers cannot be heard" in found.verdict("sip").because
+
+
+def test_an_open_media_range_on_which_nobody_answers_is_no_finding() -> None:
+    assert conclude(World(echo=False)).findings == ()
+    assert conclude(World(echo=False, icmp=False)).findings == ()
+
+
+@pytest.mark.parametrize("blocked", [on_port(8934), inside(NETWORKS[2]), in_range(42548, 65535)])
+def test_what_cannot_be_proven_is_not_claimed(blocked: Callable[[Target], bool]) -> None:
+    found = conclude(World(icmp=False, wall=dropping(blocked)))
+    assert found.findings == ()
+    assert found.readiness is not Readiness.READY
+
+
+# --- UDP ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["drop", "reject"])
+@pytest.mark.parametrize("proofs", [None, 12])
+def test_udp_blocked(how: str, proofs: int | None) -> None:
+    found = conclude(World(wall=dropping(is_media, how), proofs=proofs))
+    only = found.only
+    assert (only.cause, only.where, only.owner) == ("udp-blocked", Where.SITE, Owner.NETWORK)
+    assert (only.confidence, only.severity) == (Confidence.CERTAIN, Severity.BLOCKING)
+    assert only.affects == ("stun", "range")
+    assert FIREWALL in only.summary
+    assert "5004, 9000, 19560-65535" in only.remedy
+    assert found.readiness is Readiness.NOT_READY
+
+
+def test_udp_blocked_explains_time_where_that_is_blocked_too() -> None:
+    found = conclude(World(wall=dropping(lambda t: t.transport == "udp" and t.port != 53)))
+    assert found.only.cause == "udp-blocked"
+    assert found.only.affects == ("stun", "range", "ntp")
+    assert "ntp-blocked" in found.only.explains
+
+
+def test_silent_udp_beside_tcp_that_answers_is_only_possible_without_proof() -> None:
+    found = conclude(World(icmp=False, wall=dropping(is_media)))
+    assert (found.only.cause, found.only.confidence) == ("udp-blocked", Confidence.POSSIBLE)
+    assert found.only.where is Where.UNKNOWN
+    assert found.readiness is Readiness.UNKNOWN
+
+
+def test_replies_that_are_lost_on_the_way_back() -> None:
+    found = conclude(World(mute=is_media))
+    only = found.only
+    assert (only.cause, only.confidence) == ("udp-return-blocked", Confidence.LIKELY)
+    assert only.affects == ("stun", "range")
+    assert only.evidence
+    assert only.severity is Severity.DEGRADING
+    assert found.readiness is Readiness.UNKNOWN
+
+
+def test_one_network_whose_udp_is_silent_is_not_a_closed_way_back() -> None:
+    found = conclude(World(mute=lambda t: is_media(t) and t.network == NETWORKS[0]))
+    assert "udp-return-blocked" not in found.causes
+    assert found.findings == ()
+
+
+# --- ports --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("port", "how", "cause", "affects"),
+    [
+        (8934, "drop", "port-blocked", ("sip",)),
+        (8934, "reject", "port-rejected", ("sip",)),
+        (5004, "drop", "port-blocked", ("stun",)),
+        (5004, "reject", "port-rejected", ("stun",)),
+        (9000, "drop", "port-blocked", ("stun",)),
+    ],
+)
+@pytest.mark.parametrize("proofs", [None, 12])
+def test_a_port(port: int, how: str, cause: str, affects: tuple[str, ...], proofs: int | None) -> None:
+    found = conclude(World(wall=dropping(on_port(port), how), proofs=proofs))
+    only = found.only
+    assert (only.cause, only.where, only.owner) == (cause, Where.SITE, Owner.NETWORK)
+    assert only.affects == affects
+    assert only.severity is Severity.BLOCKING
+    assert str(port) in only.summary
+    assert str(port) in only.remedy
+    assert found.readiness is Readiness.NOT_READY
+
+
+def test_a_port_that_everybody_refuses_is_only_possibly_rejected_without_proof() -> None:
+    found = conclude(World(icmp=False, wall=rejecting(on_port(8934))))
+    assert (found.only.cause, found.only.confidence) == ("port-rejected", Confidence.POSSIBLE)
+    assert found.only.where is Where.UNKNOWN
+    assert found.readiness is Readiness.NOT_READY
+
+
+def test_two_blocked_ports_are_two_findings() -> None:
+    found = conclude(World(wall=dropping(on_port(8934, 5004))))
+    assert found.causes == ["port-blocked"]
+    assert found.only.affects == ("sip", "stun")
+    assert "TCP 8934" in found.only.summary
+    assert "UDP 5004" in found.only.summary
+
+
+# --- networks -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("proofs", [None, 12])
+def test_a_whole_network(network: str, proofs: int | None) -> None:
+    found = conclude(World(wall=dropping(inside(network)), proofs=proofs))
+    only = found.only
+    assert (only.cause, only.where) == ("subnet-blocked", Where.SITE)
+    assert network in only.summary
+    assert network in only.remedy
+    assert "in part" not in only.summary
+    assert not any(other in only.summary for other in NETWORKS if other != network)
+    assert found.readiness is Readiness.NOT_READY
+
+
+def test_two_networks_are_one_finding() -> None:
+    found = conclude(World(wall=dropping(lambda t: inside(NETWORKS[0])(t) or inside(NETWORKS[3])(t))))
+    assert found.only.cause == "subnet-blocked"
+    assert NETWORKS[0] in found.only.summary
+    assert NETWORKS[3] in found.only.summary
+
+
+@pytest.mark.parametrize("how", ["drop", "reject"])
+@pytest.mark.parametrize("half", ["198.18.128.0/17", "198.18.0.0/17"])
+@pytest.mark.parametrize("echo", [True, False])
+def test_half_of_a_network(half: str, how: str, echo: bool) -> None:
+    """`echo` False: nobody answers on the media range, so that its ports are proven by hops alone."""
+    found = conclude(World(wall=dropping(inside(half), how), echo=echo))
+    assert found.causes == ["subnet-blocked"], [f.summary for f in found.findings]
+    assert "198.18.0.0/16 (in part)" in found.only.summary
+    assert found.readiness is Readiness.NOT_READY
+
+
+@pytest.mark.parametrize("how", ["drop", "reject"])
+def test_half_of_a_network_without_a_range_of_ports(how: str) -> None:
+    rows = [requirement("sip"), ROWS[1]]
+    found = conclude(World(profile=make_profile(*rows), wall=dropping(inside("198.18.128.0/17"), how)))
+    assert found.causes == ["subnet-blocked"]
+    assert found.verdict("sip").status is not Judgement.PASS
+
+
+# --- a part of a range --------------------------------------------------------------------------------
+
+RANGES: dict[str, tuple[Callable[[Target], bool], str]] = {
+    "upper": (in_range(42548, 65535), "the upper part, 42548-65535"),
+    "lower": (in_range(19560, 42547), "the lower part, 19560-42547"),
+    "odd": (lambda t: in_range(19560, 65535)(t) and bool((t.port or 0) % 2), "the odd ports"),
+    "even": (lambda t: in_range(19560, 65535)(t) and not (t.port or 0) % 2, "the even ports"),
+}
+
+
+@pytest.mark.parametrize("which", RANGES)
+@pytest.mark.parametrize("how", ["drop", "reject"])
+@pytest.mark.parametrize("echo", [True, False])
+def test_a_part_of_the_media_range(which: str, how: str, echo: bool) -> None:
+    blocked, words = RANGES[which]
+    found = conclude(World(wall=dropping(blocked, how), echo=echo))
+    only = found.only
+    assert (only.cause, only.where) == ("rtp-range-partial", Where.SITE)
+    assert words in only.summary
+    assert only.affects == ("range",)
+    assert found.readiness is Readiness.NOT_READY
+
+
+def test_the_whole_media_range_is_a_port_finding() -> None:
+    found = conclude(World(wall=dropping(in_range(19560, 65535))))
+    assert (found.only.cause, found.only.affects) == ("port-blocked", ("range",))
+    assert "UDP 19560-65535" in found.only.summary
+
+
+LABELS = [f"{low}-{low + 9} {parity}" for low in (10, 20, 30, 40) for parity in ("even", "odd")]
+
+
+@pytest.mark.parametrize(
+    ("blocked", "words"),
+    [
+        (["10-19 even", "10-19 odd"], "the lower part, 10-19"),
+        (["30-39 even", "30-39 odd", "40-49 even", "40-49 odd"], "the upper part, 30-49"),
+        (["20-29 odd"], "20-29"),
+        ([label for label in LABELS if label.endswith("odd")], "the odd ports"),
+        ([label for label in LABELS if label.endswith("even")], "the even ports"),
+    ],
+)
+def test_the_words_for_a_part(blocked: list[str], words: str) -> None:
+    assert describe_part(PortRange(low=10, high=49), blocked, LABELS) == words
+
+
+# --- the vendor's side --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dense", [True, False])
+def test_a_service_that_refuses_while_the_way_is_open(dense: bool) -> None:
+    found = conclude(World(closed=on_port(8934), dense=dense))
+    only = found.only
+    assert (only.cause, only.where, only.owner) == ("service-down", Where.VENDOR, Owner.VENDOR)
+    assert only.affects == ("sip",)
+    assert found.readiness is not Readiness.READY
+
+
+def test_one_dead_node_beside_a_living_one_is_no_finding() -> None:
+    found = conclude(World(closed=lambda t: t.port == 8934 and t.network == NETWORKS[0]))
+    assert found.findings == ()
+
+
+def test_where_the_wall_is_a_rejection_the_vendor_is_not_blamed() -> None:
+    found = conclude(World(wall=rejecting(on_port(8934))))
+    assert "service-down" not in found.causes
+
+
+# --- several faults, and who is to blame --------------------------------------------------------------
+
+
+def test_independent_faults_are_separate_findings() -> None:
+    blocked = dropping(lambda t: t.port in (8934, 123))
+    found = conclude(World(wall=blocked))
+    assert sorted(found.causes) == ["ntp-blocked", "port-blocked"]
+
+
+def test_a_wall_beyond_the_edge_is_the_providers() -> None:
+    hops = ("192.168.1.1", "192.168.2.1", "100.64.0.1", "100.64.0.2", "100.64.0.3")
+    found = conclude(World(wall=dropping(on_port(8934)), hops=hops, wall_ttl=4))
+    assert (found.only.where, found.only.owner) == (Where.ISP, Owner.ISP)
+    assert "100.64.0.2 (hop 4)" in found.only.summary
+
+
+def test_a_wall_at_an_edge_that_is_not_known_is_nobodys() -> None:
+    world = World(wall=dropping(on_port(8934)))
+    found = conclude(world)
+    assert found.only.where is Where.SITE
+
+    class Unproven(World):
+        def _path(self, check: Any) -> Any:
+            for seen in super()._path(check):
+                yield type(seen)(
+                    step=seen.step,
+                    target=seen.target,
+                    started_ms=0.0,
+                    elapsed_ms=0.0,
+                    failure=seen.failure,
+                    facts={**seen.facts, "edge_proven": False},
+                )
+
+    found = conclude(Unproven(wall=dropping(on_port(8934))))
+    assert (found.only.cause, found.only.where, found.only.owner) == (
+        "port-blocked",
+        Where.UNKNOWN,
+        Owner.UNKNOWN,
+    )
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"), [("192.0.2.9", True), ("198.51.100.9", False), ("2001:db8::1", False)]
+)
+def test_an_address_within_networks(address: str, expected: bool) -> None:
+    assert within(address, ["192.0.2.0/24", "203.0.113.0/24"]) is expected

@@ -7,12 +7,15 @@ from readycheck.probe import Effort, Endpoint, Failure, Net, NetError, Stream, T
 ADDRESSES_PER_NAME = 2
 
 # A lost SYN is sent again after one second and after three (RFC 6298 section 2.1).
-_PATIENCE_S = {Effort.QUICK: 1.2, Effort.NORMAL: 2.2, Effort.THOROUGH: 4.0}
+_PATIENCE_S = {Effort.QUICK: 2.5, Effort.NORMAL: 3.2, Effort.THOROUGH: 5.0}
+# The addresses of a sample stand for each other, and most are silent by nature.
+_SAMPLED_S = {Effort.QUICK: 0.8, Effort.NORMAL: 2.2, Effort.THOROUGH: 4.0}
 
 
-def patience(net: Net) -> float:
+def patience(net: Net, target: Target | None = None) -> float:
     """Seconds that one step may take."""
-    return _PATIENCE_S[net.effort]
+    sampled = target is not None and target.network is not None
+    return (_SAMPLED_S if sampled else _PATIENCE_S)[net.effort]
 
 
 def family_of(address: str) -> int:
@@ -31,8 +34,8 @@ async def dial(net: Net, target: Target) -> Stream:
     *others, last = await endpoints(net, target)
     for endpoint in others:
         with suppress(NetError):
-            return await net.connect(endpoint, timeout=patience(net))
-    return await net.connect(last, timeout=patience(net))
+            return await net.connect(endpoint, timeout=patience(net, target))
+    return await net.connect(last, timeout=patience(net, target))
 
 
 async def _addresses(net: Net, target: Target) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """`path`: which hops a packet reaches, and so whether it leaves the site although nobody answers it."""
 
 import asyncio
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -23,13 +24,14 @@ from readycheck.probe import (
     Target,
     Unit,
 )
+from readycheck.wire import ntp, stun
 from readycheck.wire.rtp import RtpPacket, pack_packet
 from readycheck_probes.survey import Cell, Edge, Fate, Hop, Survey, find_edge
 
 LADDER = 16
-LADDER_WAIT_S = 0.5
-LAST_LADDER_MS = 700.0
-_PAYLOAD = pack_packet(RtpPacket(payload_type=0, sequence=1, timestamp=160, ssrc=0x5EAD, payload=bytes(24)))
+LONGEST_WAIT_S, SHORTEST_WAIT_S = 0.5, 0.2
+SPARE_S = 0.15
+_RTP = pack_packet(RtpPacket(payload_type=0, sequence=1, timestamp=160, ssrc=0x5EAD, payload=bytes(24)))
 _ENDS = (Failure.CONNECTION_REFUSED, Failure.ICMP_ADMIN_PROHIBITED, Failure.PORT_UNREACHABLE)
 
 
@@ -39,7 +41,8 @@ class PathParams:
 
     All may take `seconds`; cells after the first `essential` ones at most `extra_seconds` of the survey.
     `refused` are cells whose refusal is to be located, `walls` other targets that failed; `local` and
-    `mapped` are this host's address as it sees it itself and as STUN servers saw it.
+    `mapped` are this host's address as it sees it itself and as STUN servers saw it. `kinds` names the probe
+    whose packet a UDP port is sent, and `rtt_ms` is the round trip to the controls, as far as it is known.
     """
 
     targets: tuple[Target, ...] = ()
@@ -47,6 +50,8 @@ class PathParams:
     walls: tuple[Target, ...] = ()
     controls: tuple[Target, ...] = ()
     answered: tuple[Target, ...] = ()
+    kinds: tuple[tuple[int, str], ...] = ()
+    rtt_ms: float | None = None
     local: str = "127.0.0.1"
     mapped: str | None = None
     essential: int = 0
@@ -70,25 +75,27 @@ class PathProbe:
 
     async def measure(self, params: PathParams, net: Net) -> None:
         end_ms = net.now_ms() + params.seconds * 1000
+        sender = _Sender(net, dict(params.kinds), _wait_s(params.rtt_ms))
         # 1. the ladder of hops towards a control, or towards the cells when nothing answers
         reference = params.controls or (*params.refused, *params.targets, *params.walls)[:2]
-        ladder = await _ladder(reference, net, "ladder")
+        ladder = await _ladder(reference, sender, "ladder")
         # 2. which hops lie beyond the site
         edge = find_edge(ladder.hops, params.local, params.mapped, ladder.arrived)
         beyond = [hop for hop in ladder.hops if hop.ttl > edge.ttl]
         # 3. how far those come that failed already
         upto = beyond[0].ttl if beyond else LADDER
-        await _ladder(params.walls, net, "stopped", upto)
+        await _ladder(params.walls, sender, "stopped", upto)
         # 4. the survey of the cells, over the hops beyond the edge
         cells = [_cell(t, True) for t in params.refused] + [_cell(t, False) for t in params.targets]
         targets = (*params.refused, *params.targets)
         try:
             if beyond and cells:
-                await _Driver(params, targets, cells, beyond, net).run(end_ms - LAST_LADDER_MS)
+                last_ladder_ms = (sender.wait_s + SPARE_S) * 1000
+                await _Driver(params, targets, cells, beyond, sender).run(end_ms - last_ladder_ms)
         finally:
             _record(net, targets, cells, edge)
         # 5. how far the stopped ones come
-        await _ladder(_stopped(targets, cells), net, "stopped", upto)
+        await _ladder(_stopped(targets, cells), sender, "stopped", upto)
 
     def summarize(self, observations: Sequence[Observation]) -> Mapping[str, MetricValue]:
         survey = [o for o in observations if o.facts.get("purpose") == "survey"]
@@ -136,17 +143,18 @@ class _Ladder:
             self.arrived = min(ttl, self.arrived or ttl)
 
 
-async def _ladder(targets: Sequence[Target], net: Net, purpose: str, upto: int = LADDER) -> _Ladder:
+async def _ladder(targets: Sequence[Target], sender: "_Sender", purpose: str, upto: int = LADDER) -> _Ladder:
     """Send to each target with every hop limit at once; record who answers."""
+    net = sender.net
     rungs = [(target, ttl) for target in targets for ttl in range(1, upto + 1)]
     if purpose == "stopped" and Capability.RAW_SOCKETS in net.capabilities():
         with suppress(NetError):  # without scapy the ordinary sockets do, with less detail
-            return await _raw_ladder(rungs, net, purpose)
+            return await _raw_ladder(rungs, sender, purpose)
     ladder = _Ladder()
 
     async def climb(target: Target, ttl: int) -> None:
         began = net.now_ms()
-        failure, facts = await _send_once(target, ttl, net)
+        failure, facts = await sender.once(target, ttl)
         hop = _rung(net, target, ttl, began, failure, {"purpose": purpose, **facts})
         ladder.keep(ttl, hop, failure is None)
 
@@ -156,13 +164,13 @@ async def _ladder(targets: Sequence[Target], net: Net, purpose: str, upto: int =
     return ladder
 
 
-async def _raw_ladder(rungs: Sequence[tuple[Target, int]], net: Net, purpose: str) -> _Ladder:
+async def _raw_ladder(rungs: Sequence[tuple[Target, int]], sender: "_Sender", purpose: str) -> _Ladder:
     """The same by raw sockets, which also show the hop count of replies and the header as it was quoted."""
-    ladder = _Ladder()
+    ladder, net = _Ladder(), sender.net
     if not rungs:
         return ladder
     began = net.now_ms()
-    replies = await send_raw(rungs, timeout_ms=LADDER_WAIT_S * 1000)
+    replies = await send_raw(rungs, timeout_ms=sender.wait_s * 1000)
     for (target, ttl), reply in zip(rungs, replies, strict=True):
         hop = _rung(net, target, ttl, began, reply.failure, {"purpose": purpose, **reply.facts})
         ladder.keep(ttl, hop, reply.failure is None)
@@ -189,28 +197,47 @@ def _rung(
     return Hop(ttl, offender, elapsed) if exceeded and isinstance(offender, str) else None
 
 
-async def _send_once(target: Target, ttl: int, net: Net) -> tuple[Failure | None, dict[str, object]]:
-    """The failure that one hop-limited packet meets; None when the destination answered."""
-    try:
-        if target.transport == "tcp":
-            stream = await net.plain.connect(_endpoint(target), timeout=LADDER_WAIT_S, ttl=ttl)
+def _wait_s(rtt_ms: float | None) -> float:
+    """Routers answer more slowly than services: four round trips, within bounds."""
+    if rtt_ms is None:
+        return LONGEST_WAIT_S
+    return min(LONGEST_WAIT_S, max(SHORTEST_WAIT_S, 4 * rtt_ms / 1000))
+
+
+class _Sender:
+    """Sends hop-limited packets of the kind that the port's service expects."""
+
+    def __init__(self, net: Net, kinds: Mapping[int, str], wait_s: float) -> None:
+        self.net, self.wait_s = net, wait_s
+        self._kinds = kinds
+
+    def payload(self, target: Target) -> bytes:
+        kind = self._kinds.get(target.port or 0)
+        if kind == "stun":
+            return stun.pack_binding_request(secrets.token_bytes(12))
+        return ntp.pack_request(self.net.now_ns() / 1e9) if kind == "ntp" else _RTP
+
+    async def once(self, target: Target, ttl: int) -> tuple[Failure | None, dict[str, object]]:
+        """The failure that one hop-limited packet meets; None when the destination answered."""
+        try:
+            if target.transport != "tcp":
+                return await self._datagram(target, ttl)
+            stream = await self.net.plain.connect(_endpoint(target), timeout=self.wait_s, ttl=ttl)
             stream.close()
             return None, {"arrived": True}
-        return await _datagram_once(target, ttl, net)
-    except NetError as error:
-        return error.failure, {k: v for k, v in error.facts.items() if k in ("offender", "meaning")}
+        except NetError as error:
+            return error.failure, {k: v for k, v in error.facts.items() if k in ("offender", "meaning")}
 
-
-async def _datagram_once(target: Target, ttl: int, net: Net) -> tuple[Failure | None, dict[str, object]]:
-    datagrams = await net.open_datagram(family=_family(target), ttl=ttl)
-    try:
-        await datagrams.send(_PAYLOAD, _endpoint(target))
-        reply = await datagrams.receive(timeout=LADDER_WAIT_S)
-    finally:
-        datagrams.close()
-    if isinstance(reply, Received):
-        return None, {"arrived": True}
-    return classify_icmp(reply.meaning), {"offender": reply.offender, "meaning": reply.meaning}
+    async def _datagram(self, target: Target, ttl: int) -> tuple[Failure | None, dict[str, object]]:
+        datagrams = await self.net.plain.open_datagram(family=_family(target), ttl=ttl)
+        try:
+            await datagrams.send(self.payload(target), _endpoint(target))
+            reply = await datagrams.receive(timeout=self.wait_s)
+        finally:
+            datagrams.close()
+        if isinstance(reply, Received):
+            return None, {"arrived": True}
+        return classify_icmp(reply.meaning), {"offender": reply.offender, "meaning": reply.meaning}
 
 
 def _endpoint(target: Target) -> tuple[str, int]:
@@ -230,9 +257,9 @@ class _Driver:
         targets: Sequence[Target],
         cells: Sequence[Cell],
         hops: Sequence[Hop],
-        net: Net,
+        sender: _Sender,
     ) -> None:
-        self._params, self._targets, self._net = params, targets, net
+        self._params, self._targets, self._sender, self._net = params, targets, sender, sender.net
         slowest = max(hop.rtt_ms for hop in hops)
         wait_ms = min(1000.0, max(250.0, 4 * slowest))
         self._survey = Survey(cells, hops, wait_ms=wait_ms, known_open=_known_open(params.answered))
@@ -271,7 +298,9 @@ class _Driver:
         families = {_family(t) for t in (*self._targets, *self._params.controls) if t.transport != "tcp"}
         for family in families:
             for hop in self._hops:
-                self._sockets[family, hop.ttl] = await self._net.open_datagram(family=family, ttl=hop.ttl)
+                self._sockets[family, hop.ttl] = await self._net.plain.open_datagram(
+                    family=family, ttl=hop.ttl
+                )
         return list(self._sockets)
 
     async def _pause(self) -> None:
@@ -292,7 +321,7 @@ class _Driver:
             return
         self._sent[ttl, _endpoint(target)] = index
         try:
-            await self._sockets[_family(target), ttl].send(_PAYLOAD, _endpoint(target))
+            await self._sockets[_family(target), ttl].send(self._sender.payload(target), _endpoint(target))
         except NetError:
             return  # a local refusal is no evidence; the survey sees silence and the control decides
 
@@ -301,7 +330,7 @@ class _Driver:
         return controls[ttl % len(controls)] if controls else None
 
     async def _connect(self, index: int | None, target: Target, ttl: int) -> None:
-        failure, facts = await _send_once(target, ttl, self._net)
+        failure, facts = await self._sender.once(target, ttl)
         offender = facts.get("offender")
         self._tell(index, ttl, failure, offender if isinstance(offender, str) else None)
 

@@ -1,7 +1,7 @@
 """The one entry point: everything that is not a verdict ends with status 3 and one line."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -15,11 +15,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given == ["--version"]:  # answered before anything heavy is imported
         from readycheck import __version__
 
-        return _ended(lambda: _print(f"readycheck {__version__}\n"))
+        return _ended(lambda: print(f"readycheck {__version__}"))  # noqa: T201
     return _ended(lambda: _invoke(given))
 
 
-def _ended(work: Any) -> int:
+def _ended(work: Callable[[], Any]) -> int:
     """Whatever comes of it, as an exit status and at most one line."""
     try:
         _open_standard_streams()
@@ -30,8 +30,10 @@ def _ended(work: Any) -> int:
         return _say("interrupted")
     except SystemExit as ended:
         return UNKNOWN if ended.code else 0
-    except BrokenPipeError:  # the reader has what it wanted, as `head` does
-        _abandon_stdout()
+    except BrokenPipeError:  # of `--help`; the reader has what it wanted, as `head` does
+        from readycheck.cli.output import abandon_stdout
+
+        abandon_stdout()
         return 0
     except Exception as error:
         return _say(_line(error))
@@ -42,11 +44,6 @@ def _invoke(given: list[str]) -> Any:
     from readycheck.cli.app import command
 
     return command().main(given, prog_name="readycheck", standalone_mode=False)
-
-
-def _print(text: str) -> int:
-    sys.stdout.write(text)
-    return 0
 
 
 def _open_standard_streams() -> None:
@@ -84,16 +81,6 @@ def _signals_interrupt() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _abandon_stdout() -> None:
-    """Nobody reads it any more: what the interpreter still has to flush goes nowhere."""
-    import os
-
-    with suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
 
 
 def _line(error: Exception) -> str:

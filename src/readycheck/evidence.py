@@ -168,14 +168,16 @@ def _cells(outcome: Outcome, routers: frozenset[str]) -> Iterator[Cell]:
 
 
 def _last_by_target(outcome: Outcome) -> Iterable[Observation]:
-    """The step that decided for each address and port: the proving one, or the one that failed before it."""
+    """The step that decided for each address and port: a proof, else the last try at one, else what came last."""
     decided: dict[tuple[str | None, int | None], Observation] = {}
     for observation in outcome.observations:
         key = observation.target.address, observation.target.port
         if observation.target.network is None:
             continue
         known = decided.get(key)
-        if known is None or known.step is not outcome.check.proves:
+        proves = outcome.check.proves
+        again = observation.step is proves and known is not None and known.failure is not None
+        if known is None or known.step is not proves or again:
             decided[key] = observation
     return decided.values()
 

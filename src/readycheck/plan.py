@@ -14,7 +14,7 @@ from readycheck.observation import Target
 from readycheck.probe import Effort, Probe
 from readycheck.profile import Area, Importance, Profile, Requirement
 from readycheck.registry import Registry, build_params
-from readycheck.sampling import Stratum, addresses, per_network, strata
+from readycheck.sampling import PARTS, Stratum, addresses, per_network, strata
 
 DEFAULT_SEED = 1
 BUDGET_S = {Effort.QUICK: 4.0, Effort.NORMAL: 8.0, Effort.THOROUGH: 12.0}
@@ -81,11 +81,15 @@ class Selection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The checks of a run, and for each requirement without one the reason."""
+    """The checks of a run, and for each requirement without one the reason.
+
+    `untested` nobody could test from here; `unprobed` this installation cannot, which is its own fault.
+    """
 
     checks: tuple[Check, ...]
     selected: tuple[Requirement, ...]
     untested: Mapping[str, str]
+    unprobed: Mapping[str, str]
     deselected: tuple[str, ...]
     roles: tuple[str, ...]
     seed: int
@@ -99,17 +103,18 @@ def plan(
     roles = _roles(profile, selection)
     _refuse_unknown(profile, registry, selection)
     selected = tuple(r for r in profile.requirements if set(r.roles) & set(roles))
-    untested = dict(_untested(selected, registry, selection))
+    untested = dict(_untested(selected, selection))
+    unprobed = dict(_unprobed(selected, registry))
     deselected = tuple(r.id for r in selected if _deselected(r, selection))
     maker = _Maker(profile, registry, selection, seed, tuple(known))
     checks = [
         check
         for requirement in selected
-        if requirement.id not in untested and requirement.id not in deselected
+        if requirement.id not in {*untested, *unprobed, *deselected}
         for check in maker.checks(requirement)
     ]
     for requirement in selected:
-        if not any(c.requirement == requirement.id for c in checks):
+        if requirement.id not in unprobed and not any(c.requirement == requirement.id for c in checks):
             untested.setdefault(requirement.id, "no target is known from here")
     # Names first: a few packets that would otherwise wait behind the samples' many.
     ordered = sorted((*checks, *maker.controls()), key=lambda check: check.scope is Scope.SAMPLED)
@@ -117,6 +122,7 @@ def plan(
         checks=tuple(ordered),
         selected=selected,
         untested={k: v for k, v in untested.items() if k not in deselected},
+        unprobed={k: v for k, v in unprobed.items() if k not in deselected and k not in untested},
         deselected=deselected,
         roles=roles,
         seed=seed,
@@ -146,20 +152,24 @@ def _refuse_unknown(profile: Profile, registry: Registry, selection: Selection) 
             raise UsageError(f"--set {name}=VALUE is needed by profile '{profile.name}': {placeholder.title}")
 
 
-def _untested(
-    selected: Iterable[Requirement], registry: Registry, selection: Selection
-) -> Iterator[tuple[str, str]]:
+def _untested(selected: Iterable[Requirement], selection: Selection) -> Iterator[tuple[str, str]]:
     for requirement in selected:
         wanted = [h for h in requirement.targets.hosts if _open_placeholders(h, selection.values)]
         if requirement.probe is None or requirement.untestable:
             yield requirement.id, requirement.untestable
-        elif requirement.probe in registry.broken:
-            yield requirement.id, str(registry.broken[requirement.probe])
-        elif requirement.probe not in registry.installed:
-            yield requirement.id, f"probe '{requirement.probe}' is not installed"
         elif wanted and len(wanted) == len(requirement.targets.hosts) and not _elsewhere(requirement):
             missing = ", ".join(_open_placeholders(wanted[0], selection.values))
             yield requirement.id, f"not testable from here: give --set {missing}=VALUE"
+
+
+def _unprobed(selected: Iterable[Requirement], registry: Registry) -> Iterator[tuple[str, str]]:
+    for requirement in selected:
+        if requirement.probe is None:
+            continue
+        if requirement.probe in registry.broken:
+            yield requirement.id, str(registry.broken[requirement.probe])
+        elif requirement.probe not in registry.installed:
+            yield requirement.id, f"probe '{requirement.probe}' is not installed"
 
 
 def _elsewhere(requirement: Requirement) -> bool:
@@ -233,13 +243,19 @@ class _Maker:
 
     def _sampled(self, requirement: Requirement, group: str) -> Iterator[Check]:
         slices = [s for ports in requirement.ports for s in strata(ports, self.seed)]
-        for network in self.profile.networks[group].networks:
+        for turn, network in enumerate(self.profile.networks[group].networks):
             if ipaddress.ip_network(network).prefixlen >= ipaddress.ip_network(network).max_prefixlen - 1:
                 sample: tuple[str, ...] = tuple(str(a) for a in ipaddress.ip_network(network))
             else:
                 sample = addresses(network, self._count(requirement), self.seed, self.known)
             for index, stratum in enumerate(slices):
+                if self._is_left_out(len(stratum.ports), turn + index):
+                    continue
                 yield self._slice(requirement, network, sample, index, len(slices), stratum)
+
+    def _is_left_out(self, ports: int, turn: int) -> bool:
+        """A quick run asks a quarter of the strata of a range in each network, and all of them in all."""
+        return ports > 1 and self.selection.effort is Effort.QUICK and turn % PARTS != 0
 
     def _count(self, requirement: Requirement) -> int:
         """Calls and registration get the whole sample, the rest a third of it."""

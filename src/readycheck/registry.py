@@ -59,7 +59,7 @@ def _load(point: EntryPoint) -> Installed:
     try:
         loaded = point.load()
         probe = loaded() if isinstance(loaded, type) else loaded
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         reason = f"{type(error).__name__}: {error}"
         raise ProbeLoadError(f"probe '{point.name}' of {origin} cannot be loaded: {reason}") from error
     missing = [part for part in _PARTS if not hasattr(probe, part)]

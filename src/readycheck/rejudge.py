@@ -9,9 +9,9 @@ from readycheck.engine import Outcome
 from readycheck.evidence import gather
 from readycheck.plan import Check, Plan
 from readycheck.probe import Effort
-from readycheck.report import CheckReport, Report, compose
+from readycheck.report import CheckReport, Report, RequirementReport, compose
 from readycheck.score import score
-from readycheck.verdict import bench, judge_all, overall
+from readycheck.verdict import Judgement, bench, judge_all, overall
 
 
 def rejudge(report: Report) -> Report:
@@ -44,11 +44,17 @@ def plan_of(report: Report) -> Plan:
         checks=(),
         selected=selected,
         untested={r.id: r.because for r in report.requirements if not r.testable},
+        unprobed={r.id: r.because for r in report.requirements if _is_unprobed(r)},
         deselected=tuple(r.id for r in report.requirements if r.deselected),
         roles=report.run.roles,
         seed=report.run.seed,
         effort=Effort(str(report.run.options.get("effort", Effort.NORMAL))),
     )
+
+
+def _is_unprobed(requirement: RequirementReport) -> bool:
+    open_question = requirement.status is Judgement.INCONCLUSIVE and requirement.testable
+    return open_question and not requirement.checks
 
 
 def outcome_of(check: CheckReport) -> Outcome:

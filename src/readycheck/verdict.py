@@ -100,6 +100,9 @@ def _one(plan: Plan, requirement: Requirement, outcomes: Sequence[Outcome], basi
     if requirement.targets.resolvers and requirement.probe and not requirement.untestable and not outcomes:
         because = "this host knows no name server"
         return Verdict(requirement=requirement, status=Judgement.FAIL, because=because)
+    if requirement.id in plan.unprobed:
+        because = plan.unprobed[requirement.id]
+        return Verdict(requirement=requirement, status=Judgement.INCONCLUSIVE, because=because)
     if requirement.id in plan.untested:
         because = plan.untested[requirement.id]
         return Verdict(requirement=requirement, status=Judgement.SKIPPED, because=because, testable=False)

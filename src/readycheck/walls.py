@@ -47,7 +47,7 @@ def sort_walls(evidence: Evidence) -> Walls:
     open_rows = {(c.transport, c.network) for c in passed}
     rows: set[Row] = set()
     parts: set[tuple[str, str, int]] = set()
-    unproven = [wall for wall in walls if not columns_of(wall, evidence) & open_columns]
+    unproven = {wall for wall in walls if not columns_of(wall, evidence) & open_columns}
     for wall in walls:
         if wall in unproven:
             continue

@@ -5,10 +5,12 @@ from typing import Any
 import typer
 
 from readycheck.cli import demo, explain, pins, probes, profiles, run
+from readycheck.cli.grouped import GroupedCommand
 
 _HELP = """Network readiness for cloud calling, meetings and PBX products.
 
 Exit status of run and demo: 0 ready, 1 ready with warnings, 2 not ready, 3 unknown or unusable.
+Every other command: 0 done, 3 error.
 """
 
 
@@ -23,8 +25,8 @@ def command() -> Any:
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
     app.callback()(_version)
-    app.command("run")(run.run)
-    app.command("demo")(demo.demo)
+    app.command("run", cls=GroupedCommand)(run.run)
+    app.command("demo", cls=GroupedCommand)(demo.demo)
     app.add_typer(profiles.app, name="profile")
     app.add_typer(probes.app, name="probe")
     app.add_typer(pins.app, name="pin")
@@ -38,6 +40,7 @@ def _version(
 ) -> None:
     if version:
         from readycheck import __version__
+        from readycheck.cli.output import tell_lines
 
-        typer.echo(f"readycheck {__version__}")
+        tell_lines(f"readycheck {__version__}")
         raise typer.Exit(0)

@@ -8,32 +8,52 @@ from typing import Annotated, Any
 import typer
 
 from readycheck.cli import options as o
+from readycheck.cli.output import tell_lines
 from readycheck.errors import UsageError
 
+_WORLD = "The stand-in world"
 _OWN = {"profile", "break_", "list_", "loopback", "edge_rules", "raw", "seed", "site"}
 
 
 def demo(
     context: typer.Context,
-    profile: Annotated[str, typer.Argument(help="A name, or a path.")] = "webex-calling",
+    profile: o.ProfileName = "webex-calling",
     break_: Annotated[
-        str, typer.Option("--break", metavar="SCENARIO", help="Break the world in a known way.")
+        str,
+        typer.Option(
+            "--break", metavar="SCENARIO", help="Break the world in a known way.", rich_help_panel=_WORLD
+        ),
     ] = "none",
-    list_: Annotated[bool, typer.Option("--list", help="Name the scenarios, their cause and exit status.")] = False,
+    list_: Annotated[
+        bool,
+        typer.Option(
+            "--list",
+            help="Name the scenarios, their causes and exit status; run nothing.",
+            rich_help_panel=_WORLD,
+        ),
+    ] = False,
     loopback: Annotated[
-        bool, typer.Option("--loopback", help="Remapped loopback addresses instead of namespaces.")
+        bool,
+        typer.Option(
+            "--loopback", help="Remapped loopback addresses, no namespaces.", rich_help_panel=_WORLD
+        ),
     ] = False,
     edge_rules: Annotated[
         Path | None,
-        typer.Option("--edge-rules", metavar="FILE", help="Your own nftables rules on the edge: rehearse a change."),
+        typer.Option(
+            "--edge-rules",
+            metavar="FILE",
+            help="Your own nftables rules on the edge: rehearse a change.",
+            rich_help_panel=_WORLD,
+        ),
     ] = None,
     raw: Annotated[bool, typer.Option("--raw", hidden=True)] = False,
     role: o.Roles = None,
     only: o.Only = None,
     skip: o.Skip = None,
-    target: o.Targets = None,
     set_: o.Values = None,
     site: o.Site = "twin",
+    target: o.Targets = None,
     quick: o.Quick = False,
     thorough: o.Thorough = False,
     deadline: o.Deadline = 15.0,
@@ -45,12 +65,15 @@ def demo(
     quiet: o.Quiet = False,
     verbose: o.Verbose = False,
 ) -> int:
-    """Build the product's cloud on this machine, break it on request, and run the agent against it."""
+    """Run against a stand-in cloud; needs no network.
+
+    The cloud is built from the profile on this machine, broken on request, and tested by the unmodified agent.
+    """
     from readycheck.plan import DEFAULT_SEED
     from readycheck.twin.scenarios import SCENARIOS
 
     if list_:
-        typer.echo(_listing())
+        tell_lines(*_listing().splitlines())
         return 0
     if break_ not in SCENARIOS:
         raise UsageError(f"--break {break_}: no such scenario (known: {', '.join(SCENARIOS)})")
@@ -89,7 +112,9 @@ def _play(
 def _listing() -> str:
     from readycheck.twin.scenarios import SCENARIOS
 
-    rows = [(s.name, ", ".join(s.causes) or "none", str(s.exit_status), s.summary) for s in SCENARIOS.values()]
+    rows = [
+        (s.name, ", ".join(s.causes) or "none", str(s.exit_status), s.summary) for s in SCENARIOS.values()
+    ]
     head = ("SCENARIO", "CAUSE", "EXIT", "WHAT IS BROKEN")
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(3)]
     return "\n".join(_row(row, widths) for row in [head, *rows])

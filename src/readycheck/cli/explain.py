@@ -4,16 +4,20 @@ from typing import Annotated
 
 import typer
 
+from readycheck.cli.output import tell
 
-def explain(cause: Annotated[str, typer.Argument(help="A cause code, such as udp-blocked.")]) -> None:
-    """Say what a cause means, what it rests on, what to do and who owns the fix."""
+
+def explain(
+    cause: Annotated[str, typer.Argument(metavar="CAUSE", help="A cause code, such as udp-blocked.")],
+) -> None:
+    """Say what a cause means, what to do, who owns the fix."""
     from readycheck.diagnose.causes import explain as text
 
-    typer.echo(text(cause))
+    tell(text(cause) + "\n")
 
 
 def report_schema() -> None:
     """Print the JSON Schema of the report."""
     from readycheck.report import schema_text
 
-    typer.echo(schema_text(), nl=False)
+    tell(schema_text())

@@ -1,5 +1,6 @@
 """The options that `run` and `demo` share, and how their texts become values."""
 
+import re
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -8,6 +9,12 @@ from typing import Annotated
 import typer
 
 from readycheck.errors import UsageError
+
+# The headings of `--help`, in the order of the options.
+WHAT, WAY_OUT, COST, RESULT = "What to test", "Which way out", "How much it may cost", "What comes of it"
+
+_LONGEST_LABEL = 200
+_HOST = re.compile(r"[A-Za-z0-9_.:-]{1,253}(%[A-Za-z0-9_.-]{1,40})?")
 
 
 class Format(StrEnum):
@@ -21,44 +28,128 @@ class Format(StrEnum):
     CSV = "csv"
 
 
-Roles = Annotated[
-    list[str] | None, typer.Option("--role", metavar="ROLE", help="Only what this role needs (repeat).")
+ProfileName = Annotated[
+    str,
+    typer.Argument(
+        metavar="PROFILE", help="A name ('readycheck profile list'), or a path with a / or ending in .toml."
+    ),
 ]
-Only = Annotated[list[str] | None, typer.Option("--only", metavar="PROBE", help="Only this probe (repeat).")]
-Skip = Annotated[list[str] | None, typer.Option("--skip", metavar="PROBE", help="All but this probe (repeat).")]
-Targets = Annotated[
+Roles = Annotated[
     list[str] | None,
-    typer.Option("--target", metavar="HOST[=ADDRESS]", help="A known-live vendor node to ask first (repeat)."),
+    typer.Option("--role", metavar="ROLE", help="Only what this role needs (repeat).", rich_help_panel=WHAT),
+]
+Only = Annotated[
+    list[str] | None,
+    typer.Option("--only", metavar="PROBE", help="Only this probe (repeat).", rich_help_panel=WHAT),
+]
+Skip = Annotated[
+    list[str] | None,
+    typer.Option("--skip", metavar="PROBE", help="All but this probe (repeat).", rich_help_panel=WHAT),
 ]
 Values = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="NAME=VALUE", help="Fill a placeholder of the profile (repeat)."),
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="Fill a placeholder of the profile (repeat).",
+        rich_help_panel=WHAT,
+    ),
 ]
-Quick = Annotated[bool, typer.Option("--quick", help="Smaller samples, shorter waits.")]
-Thorough = Annotated[bool, typer.Option("--thorough", help="Larger samples, longer waits.")]
+Site = Annotated[
+    str | None,
+    typer.Option("--site", metavar="NAME", help="Label of this run.", rich_help_panel=WHAT),
+]
+Targets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--target",
+        metavar="HOST[=ADDRESS]",
+        help="A known-live vendor node to ask first (repeat).",
+        rich_help_panel=WHAT,
+    ),
+]
+Resolvers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--resolver",
+        metavar="IP[:PORT]",
+        help="Name server to use instead of the system's (repeat).",
+        rich_help_panel=WAY_OUT,
+    ),
+]
+TrustRoots = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--trust-roots",
+        metavar="FILE",
+        help="PEM certificates to take as the vendor's own authorities (repeat).",
+        rich_help_panel=WAY_OUT,
+    ),
+]
+Quick = Annotated[bool, typer.Option("--quick", help="Smaller samples, shorter waits.", rich_help_panel=COST)]
+Thorough = Annotated[
+    bool, typer.Option("--thorough", help="Larger samples, longer waits.", rich_help_panel=COST)
+]
 Deadline = Annotated[
-    float, typer.Option("--deadline", metavar="SECONDS", min=0.1, max=3600, help="Hard end of the run.")
+    float,
+    typer.Option(
+        "--deadline",
+        metavar="SECONDS",
+        min=0.1,
+        max=3600,
+        help="Hard end of the run.",
+        rich_help_panel=COST,
+    ),
 ]
 Rate = Annotated[
-    float, typer.Option("--rate", metavar="PACKETS", min=1, max=100_000, help="Packets a second at most.")
+    float,
+    typer.Option(
+        "--rate",
+        metavar="PACKETS",
+        min=1,
+        max=100_000,
+        help="Packets a second at most.",
+        rich_help_panel=COST,
+    ),
 ]
-NoControls = Annotated[bool, typer.Option("--no-controls", help="Contact nothing but the product.")]
+NoControls = Annotated[
+    bool, typer.Option("--no-controls", help="Contact nothing but the product.", rich_help_panel=COST)
+]
 Seed = Annotated[
-    int | None, typer.Option("--seed", metavar="N", help="Sampling seed; fixed by the profile by default.")
+    int | None,
+    typer.Option(
+        "--seed",
+        metavar="N",
+        min=0,
+        help="Draw other samples: runs of the same seed compare.",
+        rich_help_panel=COST,
+    ),
 ]
-OutputFormat = Annotated[Format, typer.Option("--format", "-f", help="What goes to stdout.")]
+OutputFormat = Annotated[
+    Format,
+    typer.Option(
+        "--format",
+        "-f",
+        metavar="FORMAT",
+        help=f"What goes to stdout: {', '.join(Format)}.",
+        rich_help_panel=RESULT,
+    ),
+]
 Outputs = Annotated[
     list[Path] | None,
     typer.Option(
         "--output",
         "-o",
         metavar="FILE",
-        help="Also write FILE; its ending says how: .json .md .html .xml .prom .csv (repeat).",
+        help="Also write FILE; its ending says how: .json .md .html .xml .prom .csv .txt (repeat).",
+        rich_help_panel=RESULT,
     ),
 ]
-Site = Annotated[str | None, typer.Option("--site", metavar="NAME", help="Label of this run.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Every check in the text report.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.", rich_help_panel=RESULT)]
+Verbose = Annotated[
+    bool,
+    typer.Option("--verbose", "-v", help="Every check, as it ends and in the text.", rich_help_panel=RESULT),
+]
 
 
 def pairs(option: str, texts: Iterable[str]) -> Mapping[str, str]:
@@ -68,8 +159,31 @@ def pairs(option: str, texts: Iterable[str]) -> Mapping[str, str]:
         name, equals, value = text.partition("=")
         if not name or not equals or not value:
             raise UsageError(f"{option} {text}: not NAME=VALUE")
+        if not _HOST.fullmatch(value):
+            raise UsageError(f"{option} {text}: the value is not fit for a host name")
+        if found.get(name, value) != value:
+            raise UsageError(f"{option} {text}: {name} was given another value before")
         found[name] = value
     return found
+
+
+def nodes(option: str, texts: Iterable[str]) -> tuple[str, ...]:
+    """`HOST` or `HOST=ADDRESS` texts. Raises `UsageError` that names the option."""
+    from readycheck.net.address import is_address
+
+    found = tuple(texts)
+    for text in found:
+        host, equals, address = text.partition("=")
+        if not _HOST.fullmatch(host) or (equals and not is_address(address)):
+            raise UsageError(f"{option} {text}: not HOST or HOST=ADDRESS")
+    return found
+
+
+def label(option: str, text: str | None) -> str | None:
+    """A short printable text. Raises `UsageError` that names the option."""
+    if text is not None and (len(text) > _LONGEST_LABEL or not text.isprintable()):
+        raise UsageError(f"{option} {text}: not up to {_LONGEST_LABEL} printable characters")
+    return text
 
 
 def endpoint(option: str, text: str, default_port: int) -> tuple[str, int]:
@@ -77,11 +191,10 @@ def endpoint(option: str, text: str, default_port: int) -> tuple[str, int]:
     from readycheck.net.address import is_address
 
     host, port = text, str(default_port)
-    if text.startswith("["):
-        host, _, rest = text[1:].partition("]")
-        port = rest[1:] if rest.startswith(":") else str(default_port) if not rest else "bad"
+    if bracketed := re.fullmatch(r"\[([^\[\]]*)\](?::(.*))?", text):
+        host, port = bracketed[1], port if bracketed[2] is None else bracketed[2]
     elif text.count(":") == 1:
         host, _, port = text.partition(":")
-    if not is_address(host) or not port.isdecimal() or not 1 <= int(port) <= 65535:
+    if not is_address(host) or not re.fullmatch(r"[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
         raise UsageError(f"{option} {text}: not an address, or address:port")
     return host, int(port)

@@ -5,6 +5,8 @@ from typing import Any
 
 import typer
 
+from readycheck.cli.output import tell_lines
+
 app = typer.Typer(help="The installed probes.", no_args_is_help=True, rich_markup_mode=None)
 
 
@@ -15,18 +17,19 @@ def _group() -> None:
 
 @app.command("list")
 def list_probes() -> None:
-    """List probes, built in and third-party, with version, parameters and metrics."""
+    """List them, built in and third-party: version, parameters, metrics."""
     from readycheck.registry import find
 
     registry = find()
     for name, installed in registry.installed.items():
         probe = installed.probe
-        typer.echo(f"{name}  ({installed.distribution} {installed.version})  {probe.title}")
-        typer.echo(f"    parameters: {', '.join(_parameters(probe.Params)) or 'none'}")
-        typer.echo(f"    metrics:    {', '.join(f'{m.name} [{m.unit}]' for m in probe.metrics) or 'none'}")
-        typer.echo(f"    needs:      {_needs(probe)}")
-    for name, error in registry.broken.items():
-        typer.echo(f"{name}  BROKEN: {error}")
+        tell_lines(
+            f"{name}  ({installed.distribution} {installed.version})  {probe.title}",
+            f"    parameters: {', '.join(_parameters(probe.Params)) or 'none'}",
+            f"    metrics:    {', '.join(f'{m.name} [{m.unit}]' for m in probe.metrics) or 'none'}",
+            f"    needs:      {_needs(probe)}",
+        )
+    tell_lines(*(f"{name}  BROKEN: {error}" for name, error in registry.broken.items()))
 
 
 def _parameters(params: type[Any]) -> list[str]:

@@ -6,67 +6,82 @@ from typing import Annotated
 
 import typer
 
-from readycheck.errors import ReadycheckError
+from readycheck.cli import options as o
+from readycheck.cli.output import tell, tell_lines
+from readycheck.errors import ReadycheckError, UsageError
 
-app = typer.Typer(
-    help="Look into profiles, check them, start new ones.", no_args_is_help=True, rich_markup_mode=None
-)
+app = typer.Typer(help="Look into profiles and check them.", no_args_is_help=True, rich_markup_mode=None)
 
 OLD_DAYS = 365
 
 
 @app.command("list")
 def list_profiles() -> None:
-    """List the known profiles: revision, age, number of requirements."""
+    """List the known ones: revision, number of requirements, age."""
     from readycheck.catalog import available, read
 
     for name, _ in sorted(available(), key=lambda pair: pair[0]):
         try:
             profile = read(name)
         except ReadycheckError as error:
-            typer.echo(f"{name}  UNUSABLE: {error}")
+            tell_lines(f"{name}  UNUSABLE: {error}")
             continue
         age = (date.today() - profile.checked).days
         warning = f"  (checked {age} days ago: compare with the vendor's page)" if age > OLD_DAYS else ""
         count = len(profile.requirements)
-        typer.echo(f"{name}  {profile.title}, revision {profile.revision}, {count} requirements{warning}")
+        tell_lines(f"{name}  {profile.title}, revision {profile.revision}, {count} requirements{warning}")
 
 
 @app.command()
 def show(
-    profile: Annotated[str, typer.Argument(help="A name, or a path.")],
-    role: Annotated[list[str] | None, typer.Option("--role", help="Only this role (repeat).")] = None,
+    profile: o.ProfileName,
+    role: Annotated[
+        list[str] | None, typer.Option("--role", metavar="ROLE", help="Only this role (repeat).")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The whole profile as JSON.")] = False,
 ) -> None:
     """Show what a profile asks of a network."""
     from readycheck.catalog import read
 
     found = read(profile)
+    known = [r.name for r in found.roles]
+    for name in role or ():
+        if name not in known:
+            raise UsageError(f"--role {name}: profile '{found.name}' has the roles {', '.join(known)}")
     if as_json:
-        typer.echo(found.model_dump_json(indent=2))
+        tell(found.model_dump_json(indent=2) + "\n")
         return
-    typer.echo(f"{found.title} ({found.name}), revision {found.revision}, checked {found.checked}")
-    typer.echo("roles: " + ", ".join(f"{r.name}{' (default)' if r.default else ''}" for r in found.roles))
+    tell_lines(
+        f"{found.title} ({found.name}), revision {found.revision}, checked {found.checked}",
+        "roles: " + ", ".join(f"{r.name}{' (default)' if r.default else ''}" for r in found.roles),
+    )
     for requirement in found.requirements:
         if role and not set(role) & set(requirement.roles):
             continue
         ports = ", ".join(str(p) for p in requirement.ports)
-        how = requirement.probe if requirement.probe and not requirement.untestable else "not testable from here"
-        typer.echo(f"\n{requirement.id}  [{requirement.importance}] {requirement.title}")
-        typer.echo(f"    {requirement.direction} {requirement.transport} {ports}".rstrip() + f"; {how}")
-        typer.echo(f"    roles {', '.join(requirement.roles)}; source: {requirement.source.section}")
+        how = (
+            requirement.probe
+            if requirement.probe and not requirement.untestable
+            else "not testable from here"
+        )
+        tell_lines(
+            "",
+            f"{requirement.id}  [{requirement.importance}] {requirement.title}",
+            f"    {requirement.direction} {requirement.transport} {ports}".rstrip() + f"; {how}",
+            f"    roles {', '.join(requirement.roles)}; source: {requirement.source.section}",
+        )
 
 
 @app.command()
-def validate(profile: Annotated[str, typer.Argument(help="A name, or a path.")]) -> None:
-    """Check a profile file against the schema and the installed probes."""
+def validate(profile: o.ProfileName) -> None:
+    """Check one against the schema and the installed probes."""
     from readycheck.catalog import read
     from readycheck.plan import validate as check
     from readycheck.registry import find
 
     found = read(profile)
     check(found, find(), profile)
-    typer.echo(f"{profile}: usable, {len(found.requirements)} requirements")
+    tell_lines(f"{profile}: usable, {len(found.requirements)} requirements")
 
 
 @app.command()
@@ -75,4 +90,4 @@ def schema() -> None:
     from readycheck.profile import Profile
 
     body = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Profile.model_json_schema()}
-    typer.echo(json.dumps(body, indent=2))
+    tell(json.dumps(body, indent=2) + "\n")

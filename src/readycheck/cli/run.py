@@ -1,48 +1,54 @@
 """`run`: the main job."""
 
-import asyncio
-import io
 import os
-import signal
 import sys
-from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from readycheck.cli import options as o
-from readycheck.errors import UsageError
+from readycheck.errors import ReadycheckError, UsageError
 
 if TYPE_CHECKING:
-    from readycheck.assess import Request
-    from readycheck.net.traced import SharedNetwork
     from readycheck.report import Report
 
 STATUS = {"ready": 0, "warnings": 1, "not-ready": 2, "unknown": 3}
 
 
 def run(
-    profile: Annotated[str, typer.Argument(help="A name, or a path if it contains / or ends in .toml.")],
+    profile: o.ProfileName,
     role: o.Roles = None,
     only: o.Only = None,
     skip: o.Skip = None,
-    target: o.Targets = None,
     set_: o.Values = None,
-    proxy: Annotated[str, typer.Option("--proxy", metavar="auto|none|URL", help="Which proxy.")] = "auto",
-    resolver: Annotated[
-        list[str] | None,
-        typer.Option("--resolver", metavar="IP[:PORT]", help="Name server to use (repeat)."),
-    ] = None,
-    trust_roots: Annotated[
-        list[Path] | None,
-        typer.Option("--trust-roots", metavar="FILE", help="PEM certificates to take as the vendor's own."),
-    ] = None,
-    interface: Annotated[str | None, typer.Option("--interface", metavar="NAME", help="Way out.")] = None,
-    source: Annotated[str | None, typer.Option("--source", metavar="ADDRESS", help="Source address.")] = None,
-    ipv4: Annotated[bool, typer.Option("-4", help="IPv4 only.")] = False,
-    ipv6: Annotated[bool, typer.Option("-6", help="IPv6 only.")] = False,
     site: o.Site = None,
+    target: o.Targets = None,
+    proxy: Annotated[
+        str,
+        typer.Option(
+            "--proxy",
+            metavar="auto|none|URL",
+            help="Proxy for what may use one.",
+            rich_help_panel=o.WAY_OUT,
+        ),
+    ] = "auto",
+    resolver: o.Resolvers = None,
+    trust_roots: o.TrustRoots = None,
+    interface: Annotated[
+        str | None,
+        typer.Option(
+            "--interface", metavar="NAME", help="Send from this interface.", rich_help_panel=o.WAY_OUT
+        ),
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--source", metavar="ADDRESS", help="Send from this address.", rich_help_panel=o.WAY_OUT
+        ),
+    ] = None,
+    ipv4: Annotated[bool, typer.Option("-4", help="IPv4 only.", rich_help_panel=o.WAY_OUT)] = False,
+    ipv6: Annotated[bool, typer.Option("-6", help="IPv6 only.", rich_help_panel=o.WAY_OUT)] = False,
     quick: o.Quick = False,
     thorough: o.Thorough = False,
     deadline: o.Deadline = 15.0,
@@ -55,9 +61,15 @@ def run(
     verbose: o.Verbose = False,
     remap: Annotated[Path | None, typer.Option("--remap", hidden=True)] = None,
 ) -> int:
-    """Probe what a product needs of this network; judge it, name the cause, score it."""
+    """Test whether this network carries a product.
+
+    Probes what the profile asks for, judges it, names the cause of what is wrong, and scores it.
+    """
+    from readycheck.assess import assess
+    from readycheck.cli.interrupt import Interruption
     from readycheck.cli.setting import Setting, prepare
     from readycheck.net.guard import refuse_outside
+    from readycheck.render.progress import Display
 
     refuse_outside()
     setting = Setting(
@@ -65,7 +77,7 @@ def run(
         roles=tuple(role or ()),
         only=tuple(only or ()),
         skip=tuple(skip or ()),
-        targets=tuple(target or ()),
+        targets=o.nodes("--target", target or ()),
         values=o.pairs("--set", set_ or ()),
         proxy=proxy,
         resolvers=tuple(o.endpoint("--resolver", text, 53) for text in resolver or ()),
@@ -73,7 +85,7 @@ def run(
         interface=interface,
         source=source,
         family=_family(ipv4, ipv6),
-        site=site,
+        site=o.label("--site", site),
         effort=_effort(quick, thorough),
         deadline_s=deadline,
         rate=rate,
@@ -83,11 +95,11 @@ def run(
     )
     outputs = _outputs(output or [])
     request, network, environment = prepare(setting)
-    from readycheck.render.progress import Display
-
-    with Display(request.profile.title, quiet=quiet, verbose=verbose) as display:
-        report = _with_signals(request, network, environment, display)
-    _tell(report, format_, verbose, outputs)
+    interruption = Interruption()
+    with interruption.minded():
+        with Display(request.profile.title, quiet=quiet, verbose=verbose) as display:
+            report = interruption.run(lambda: assess(request, network(), environment, display))
+        _tell(report, format_, verbose, outputs)
     return STATUS[report.verdict.value]
 
 
@@ -113,32 +125,21 @@ def _outputs(paths: list[Path]) -> list[tuple[Path, str]]:
     return [(path, format_of(path)) for path in paths]
 
 
-def _with_signals(request: "Request", shared_factory: Any, environment: Any, watch: Any) -> "Report":
-    """SIGINT and SIGTERM end the run, not the report."""
-    from readycheck.assess import assess
-
-    async def job() -> "Report":
-        task = asyncio.current_task()
-        if task is not None and sys.platform != "win32":
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-        shared: SharedNetwork = shared_factory()
-        return await assess(request, shared, environment, watch)
-
-    return asyncio.run(job())
-
-
 def _tell(report: "Report", format_: o.Format, verbose: bool, outputs: list[tuple[Path, str]]) -> None:
+    """To stdout first: a disk that has become full since must not cost the report."""
+    from readycheck.cli.output import tell
     from readycheck.render import FORMATS
     from readycheck.render.files import write_beside
 
+    tell(_text(report, verbose) if format_ is o.Format.TEXT else FORMATS[format_.value](report))
+    troubles = []
     for path, kind in outputs:
-        write_beside(path, FORMATS[kind](report))
-    text = _text(report, verbose) if format_ is o.Format.TEXT else FORMATS[format_.value](report)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a title in another script must not end a run
-    with suppress(BrokenPipeError):
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        try:
+            write_beside(path, FORMATS[kind](report))
+        except UsageError as error:
+            troubles.append(str(error))
+    if troubles:
+        raise ReadycheckError("; ".join(troubles))
 
 
 def _text(report: "Report", verbose: bool) -> str:

@@ -1,19 +1,21 @@
 """From the options of `run` to everything that a run needs; whatever cannot be used ends here."""
 
+import asyncio
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal
 
 from readycheck.assess import Request
 from readycheck.catalog import read
 from readycheck.errors import UsageError
+from readycheck.failure import Failure
+from readycheck.net.address import family_of, is_address
 from readycheck.net.environment import Environment, gather
-from readycheck.net.interface import Datagrams, Endpoint, Network, Stream, TlsSettings
-from readycheck.net.proxy import discover
+from readycheck.net.interface import Datagrams, Endpoint, NetError, Network, Stream, TlsSettings
+from readycheck.net.proxy import discover, parse_proxy
 from readycheck.net.resolver import Resolver, system_servers
 from readycheck.net.system import NetworkOptions, SystemNetwork
 from readycheck.net.tls import handshake
@@ -72,11 +74,13 @@ def prepare(setting: Setting) -> tuple[Request, Callable[[], SharedNetwork], Env
     """Read and check everything; no packet is sent. Raises `UsageError` or `ProfileError`."""
     profile, registry = read(setting.profile), find()
     validate(profile, registry, setting.profile)
+    _refuse_unusable(setting)
     trust = load_trust(setting.trust_roots)
     network = _network(setting, trust)
     selection = _selection(setting, tuple(network.resolvers()))
     seed = DEFAULT_SEED if setting.seed is None else setting.seed
     plan(profile, registry, selection, seed)  # refuses what the profile lacks before anything is sent
+    _try_way_out(setting, network)
     request = Request(
         profile=profile,
         registry=registry,
@@ -93,6 +97,46 @@ def prepare(setting: Setting) -> tuple[Request, Callable[[], SharedNetwork], Env
     return request, shared, _environment(network)
 
 
+def _refuse_unusable(setting: Setting) -> None:
+    """What can be told from the options alone."""
+    if setting.proxy not in ("auto", "none"):
+        parse_proxy(setting.proxy)
+    if setting.interface is not None and not _is_plain(setting.interface):
+        raise UsageError(f"--interface {setting.interface}: not the name of an interface")
+    if setting.source is not None:
+        if not is_address(setting.source):
+            raise UsageError(f"--source {setting.source}: not an address")
+        if setting.family not in ("any", str(family_of(setting.source))):
+            raise UsageError(
+                f"--source {setting.source}: not an IPv{setting.family} address, as -{setting.family} wants"
+            )
+
+
+def _is_plain(name: str) -> bool:
+    return bool(name) and name.isascii() and name.isprintable() and "/" not in name and " " not in name
+
+
+def _try_way_out(setting: Setting, network: Network) -> None:
+    """An interface or address that this host does not have is refused; nothing is sent.
+
+    That it may not be used is no fault of the argument, and the report says it.
+    """
+    if setting.source is None and setting.interface is None:
+        return
+    family = 6 if setting.family == "6" else family_of(setting.source) if setting.source else 4
+
+    async def attempt() -> None:
+        (await network.open_datagram(family=family)).close()
+
+    try:
+        asyncio.run(attempt())
+    except NetError as error:
+        if error.failure is Failure.ADDRESS_NOT_AVAILABLE:
+            raise UsageError(f"--source {setting.source}: this host has no such address") from None
+        if error.failure is Failure.UNKNOWN:
+            raise UsageError(f"--interface {setting.interface}: this host has no such interface") from None
+
+
 def _selection(setting: Setting, resolvers: tuple[Endpoint, ...]) -> Selection:
     return Selection(
         roles=setting.roles,
@@ -107,11 +151,6 @@ def _selection(setting: Setting, resolvers: tuple[Endpoint, ...]) -> Selection:
 
 
 def _network(setting: Setting, trust: TrustStore) -> Network:
-    if setting.source is not None:
-        try:
-            ip_address(setting.source)
-        except ValueError:
-            raise UsageError(f"--source {setting.source}: not an address") from None
     options = NetworkOptions(
         source=setting.source,
         interface=setting.interface,

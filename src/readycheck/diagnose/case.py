@@ -40,6 +40,11 @@ class Case:
         return {v.requirement.id: v.requirement for v in self.verdicts}
 
     @cached_property
+    def pinned(self) -> frozenset[str]:
+        """Requirements whose servers are the vendor's own."""
+        return frozenset(r.id for r in self.requirements.values() if r.pinned)
+
+    @cached_property
     def by_check(self) -> dict[str, Outcome]:
         return {outcome.check.id: outcome for outcome in self.outcomes}
 
@@ -75,9 +80,9 @@ class Case:
 
     def severity(self, affects: Iterable[str]) -> Severity:
         """Blocking when a required requirement failed by it."""
-        worst = {v.requirement.importance for v in self.verdicts if v.requirement.id in set(affects)}
-        failed = {v.requirement.id for v in self.verdicts if v.status is Judgement.FAIL}
-        if Importance.REQUIRED in worst and failed & set(affects):
+        hit = [v for v in self.verdicts if v.requirement.id in set(affects)]
+        worst = {v.requirement.importance for v in hit}
+        if any(v.requirement.importance is Importance.REQUIRED and v.status is Judgement.FAIL for v in hit):
             return Severity.BLOCKING
         return Severity.DEGRADING if worst & {Importance.REQUIRED, Importance.RECOMMENDED} else Severity.NOTE
 

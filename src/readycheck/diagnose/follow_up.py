@@ -15,8 +15,8 @@ from readycheck.profile import Area, Importance
 from readycheck.registry import Registry, build_params
 
 PROBE = "path"
-EXTRA_S = {Effort.QUICK: 0.4, Effort.NORMAL: 5.5, Effort.THOROUGH: 30.0}
-LONGEST_S = {Effort.QUICK: 1.0, Effort.NORMAL: 12.0, Effort.THOROUGH: 60.0}
+EXTRA_S = {Effort.QUICK: 0.3, Effort.NORMAL: 5.5, Effort.THOROUGH: 30.0}
+LONGEST_S = {Effort.QUICK: 0.75, Effort.NORMAL: 12.0, Effort.THOROUGH: 60.0}
 PART_ORDER = (0, 2, 1, 3)
 REFUSED_SAMPLES = 4
 WALLS = 3
@@ -83,6 +83,8 @@ def egress_check(
         "walls": tuple(walls[:WALLS]),
         "controls": tuple(_controls(outcomes)),
         "answered": tuple(_target(c) for c in evidence.cells if c.sign is Sign.ANSWERED),
+        "kinds": tuple(sorted(_kinds(evidence, outcomes).items())),
+        "rtt_ms": _round_trip(outcomes),
         "local": local,
         "mapped": evidence.mapped,
         "essential": len(essential) + len(refused),
@@ -191,6 +193,18 @@ def _walls(outcomes: Sequence[Outcome]) -> Iterator[Target]:
             if stuck and not any(o.failure is None and o.target == target for o in outcome.observations):
                 yield Target(address=target.address, port=target.port, transport=target.transport)
                 break
+
+
+def _kinds(evidence: Evidence, outcomes: Sequence[Outcome]) -> dict[int, str]:
+    """The probe of each UDP port: a packet with a small hop limit is else the same as without."""
+    probes = {o.check.id: o.check.probe for o in outcomes}
+    return {c.port: probes[c.check] for c in evidence.cells if c.transport == "udp" and c.requirement}
+
+
+def _round_trip(outcomes: Sequence[Outcome]) -> float | None:
+    """The longest usual round trip to what answered."""
+    times = [float(o.metrics["rtt_ms"] or 0.0) for o in outcomes if o.metrics.get("rtt_ms")]
+    return max(times, default=None)
 
 
 def _target(cell: Cell) -> Target:

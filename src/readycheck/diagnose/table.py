@@ -14,6 +14,7 @@ RULES: tuple[Rule, ...] = (
     offline.host_firewall,
     offline.site_offline,
     names.dns_unreachable,
+    names.dns_filter,
     reach.udp_blocked,
     reach.udp_return_blocked,
     reach.ports_blocked,
@@ -31,13 +32,17 @@ def diagnose(case: Case) -> tuple[Finding, ...]:
     """Findings, sorted; one whose evidence another explains is swallowed by it."""
     kept: list[Finding] = []
     for candidate in _merged(finding for rule in RULES for finding in rule(case)):
-        explaining = next((k for k in kept if set(candidate.evidence) <= set(k.evidence)), None)
+        explaining = next((k for k in kept if _explains(k, candidate)), None)
         if explaining is None:
             kept.append(candidate)
         elif candidate.cause != explaining.cause and candidate.cause not in explaining.explains:
             grown = replace(explaining, explains=(*explaining.explains, candidate.cause))
             kept[kept.index(explaining)] = grown
     return tuple(sorted(kept, key=sort_key))
+
+
+def _explains(kept: Finding, candidate: Finding) -> bool:
+    return bool(candidate.evidence) and set(candidate.evidence) <= set(kept.evidence)
 
 
 def _merged(findings: Iterator[Finding]) -> Iterator[Finding]:

@@ -28,7 +28,7 @@ CONCURRENCY = 256
 PER_HOST = 4
 
 _SCHEDULES = {
-    Effort.QUICK: Schedule((400,), 1000),
+    Effort.QUICK: Schedule((300,), 800),
     Effort.NORMAL: Schedule((700,), 2000),
     Effort.THOROUGH: Schedule((500, 1500), 3000),
 }

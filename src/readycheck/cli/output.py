@@ -1,0 +1,35 @@
+"""What goes to stdout, whoever may be reading it, or no longer."""
+
+import io
+import os
+import sys
+from contextlib import suppress
+
+from readycheck.errors import ReadycheckError
+
+
+def tell(text: str) -> None:
+    """Write to stdout. That the reader has left, as `head` does, is no error; a full disk is one."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a title in another script must not end a run
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        abandon_stdout()
+    except OSError as error:
+        abandon_stdout()
+        raise ReadycheckError(f"standard output: {error.strerror or error}") from None
+
+
+def tell_lines(*lines: str) -> None:
+    """Lines that may hold what a plug-in or a server has chosen: nothing in them steers a terminal."""
+    tell("".join("".join(c if c.isprintable() else "?" for c in line) + "\n" for line in lines))
+
+
+def abandon_stdout() -> None:
+    """What the interpreter still has to flush goes nowhere, and so fails no more."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)

@@ -1,0 +1,187 @@
+"""The questions that rules ask: what answered, how grave it is, where packets end."""
+
+from typing import Any
+
+import pytest
+
+from readycheck.diagnose.case import Case, place_of
+from readycheck.diagnose.finding import Owner, Severity, Where
+from readycheck.evidence import Cell, Evidence, Rung, Sign
+from readycheck.failure import Failure, Step
+from readycheck.observation import Target
+from readycheck.plan import Scope
+from readycheck.verdict import CheckVerdict, Judgement, Verdict
+from tests.unit.builders import (
+    World,
+    conclude,
+    make_check,
+    make_environment,
+    make_outcome,
+    make_profile,
+    requirement,
+    seen,
+)
+
+PUBLIC, PRIVATE = Target(address="192.0.2.1", port=443), Target(address="192.168.1.53", port=53)
+LADDER = tuple(Rung(ttl, a, "udp", "ladder", "c:1") for ttl, a in enumerate(("10.0.0.1", "10.0.0.2", "100.64.0.1"), 1))
+
+
+def case(*statuses: tuple[str, str, Judgement], evidence: Evidence | None = None, **outcomes: Any) -> Case:
+    """Requirements by id, importance and status, each with one check of its name."""
+    profile = make_profile(*(requirement(name, importance=importance) for name, importance, _ in statuses) or ())
+    verdicts = tuple(
+        Verdict(
+            requirement=needed,
+            status=status,
+            because="",
+            checks=(CheckVerdict(check=f"{name}/x", status=status, because=""),),
+        )
+        for needed, (name, _, status) in zip(profile.requirements, statuses, strict=False)
+    )
+    made = tuple(make_outcome(make_check(f"{name}/x"), *outcomes.get(name, ())) for name, _, _ in statuses)
+    return Case(profile, make_environment(), verdicts, made, evidence or Evidence((), (), None, None))
+
+
+@pytest.mark.parametrize(
+    ("observation", "answered"),
+    [
+        (seen(Step.CONNECT, PUBLIC), True),
+        (seen(Step.ECHO, PUBLIC), True),
+        (seen(Step.CONNECT, PUBLIC, Failure.TIMED_OUT), False),
+        (seen(Step.RESPONSE, PRIVATE), False),
+        (seen(Step.CONNECT, Target(address="127.0.0.53", port=53)), False),
+        (seen(Step.RESOLVE, PUBLIC), False),
+        (seen(Step.HOP, PUBLIC), False),
+        (seen(Step.CONNECT, Target(host="a.example")), False),
+    ],
+)
+def test_what_counts_as_an_answer_from_beyond_the_site(observation: Any, answered: bool) -> None:
+    assert case(("a", "required", Judgement.PASS), a=(observation,)).answered_anywhere() is answered
+
+
+@pytest.mark.parametrize(
+    ("importance", "status", "severity"),
+    [
+        ("required", Judgement.FAIL, Severity.BLOCKING),
+        ("required", Judgement.INCONCLUSIVE, Severity.DEGRADING),
+        ("required", Judgement.WARN, Severity.DEGRADING),
+        ("recommended", Judgement.FAIL, Severity.DEGRADING),
+        ("optional", Judgement.FAIL, Severity.NOTE),
+        ("fallback", Judgement.FAIL, Severity.NOTE),
+        ("legacy", Judgement.FAIL, Severity.NOTE),
+    ],
+)
+def test_severity_follows_what_is_affected(importance: str, status: Judgement, severity: Severity) -> None:
+    assert case(("a", importance, status)).severity(["a"]) is severity
+
+
+def test_a_failed_option_does_not_block_a_required_one_that_warns() -> None:
+    both = case(("must", "required", Judgement.WARN), ("may", "optional", Judgement.FAIL))
+    assert both.severity(["must", "may"]) is Severity.DEGRADING
+
+
+def test_a_finding_lists_requirements_in_the_order_of_the_profile() -> None:
+    both = case(("b", "required", Judgement.FAIL), ("a", "required", Judgement.FAIL))
+    made = both.finding("port-blocked", ["a/x", "b/x", "a/x"], "...", where=Where.SITE)
+    assert made.affects == ("b", "a")
+    assert made.evidence == ("a/x", "b/x")
+    assert made.owner is Owner.NETWORK
+
+
+@pytest.mark.parametrize(
+    ("where", "owner"),
+    [
+        (Where.HOST, Owner.HOST_ADMIN),
+        (Where.SITE, Owner.NETWORK),
+        (Where.ISP, Owner.ISP),
+        (Where.VENDOR, Owner.VENDOR),
+        (Where.UNKNOWN, Owner.UNKNOWN),
+    ],
+)
+def test_the_usual_owner_of_a_place(where: Where, owner: Owner) -> None:
+    assert case(("a", "required", Judgement.FAIL)).finding("x", ["a/x"], "", where=where).owner is owner
+
+
+def test_failing_checks_are_those_that_did_not_pass() -> None:
+    statuses = [("f", Judgement.FAIL), ("w", Judgement.WARN), ("i", Judgement.INCONCLUSIVE)]
+    rest = [("p", Judgement.PASS), ("s", Judgement.SKIPPED)]
+    made = case(*((name, "required", status) for name, status in [*statuses, *rest]))
+    assert [check.check for _, check in made.failing] == ["f/x", "w/x", "i/x"]
+
+
+def test_cells_of_the_survey_are_no_samples() -> None:
+    found = conclude(World()).case
+    assert found.sampled
+    assert all(cell.requirement for cell in found.sampled)
+    assert any(not cell.requirement for cell in found.evidence.cells)
+    assert {outcome.check.scope for outcome, _ in found.observations(Scope.CONTROL)} == {Scope.CONTROL}
+
+
+# --- where packets end --------------------------------------------------------------------------------
+
+
+def wall(sign: Sign, **facts: Any) -> Cell:
+    return Cell(
+        sign=sign,
+        check="path",
+        requirement=None,
+        transport="udp",
+        network="192.0.2.0/24",
+        address="192.0.2.1",
+        part=0,
+        port=5004,
+        **facts,
+    )
+
+
+def place(cells: list[Cell], *stopped: Rung, edge: int | None = 2, ladder: tuple[Rung, ...] = LADDER) -> Where:
+    evidence = Evidence(tuple(cells), (*ladder, *stopped), edge, None)
+    return place_of(case(("a", "required", Judgement.FAIL), evidence=evidence), "udp", [5004], cells).where
+
+
+def stop(ttl: int, port: int = 5004, transport: str = "udp") -> Rung:
+    return Rung(ttl, f"10.0.0.{ttl}", transport, "stopped", f"192.0.2.1:{port}")
+
+
+@pytest.mark.parametrize(
+    ("stopped", "where"),
+    [
+        ((), Where.SITE),
+        ((stop(1),), Where.SITE),
+        ((stop(1), stop(2)), Where.SITE),
+        ((stop(3, 9000),), Where.SITE),  # another port came further: that is not this wall
+        ((stop(3, transport="tcp"),), Where.SITE),
+        ((stop(3),), Where.UNKNOWN),  # as far as the control's: no wall on this way
+    ],
+)
+def test_a_silent_wall_lies_behind_the_last_hop_that_was_reached(stopped: tuple[Rung, ...], where: Where) -> None:
+    assert place([wall(Sign.STOPPED)], *stopped) is where
+
+
+def test_a_silent_wall_beyond_the_edge_is_the_providers() -> None:
+    longer = (*LADDER, Rung(4, "100.64.0.2", "udp", "ladder", "c:1"))
+    assert place([wall(Sign.STOPPED)], stop(3), ladder=longer) is Where.ISP
+
+
+def test_without_an_edge_or_a_control_the_place_is_not_known() -> None:
+    assert place([wall(Sign.STOPPED)], stop(1), edge=None) is Where.UNKNOWN
+    assert place([wall(Sign.STOPPED)], stop(1), ladder=()) is Where.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("facts", "edge", "where"),
+    [
+        ({"offender": "10.0.0.2", "ttl": 3}, 2, Where.SITE),
+        ({"offender": "10.0.0.2", "ttl": 3}, None, Where.SITE),  # a private address
+        ({"offender": "100.64.0.1", "ttl": 3}, 2, Where.ISP),
+        ({"offender": "100.64.0.1", "ttl": 3}, 3, Where.SITE),  # carrier space inside the edge
+        ({"offender": "203.0.113.9", "ttl": 3}, 2, Where.ISP),
+        ({"offender": "203.0.113.9", "ttl": 3}, None, Where.UNKNOWN),
+        ({"ttl": 3}, 2, Where.SITE),  # a reset: the hop limit says how far the packet can have come
+        ({"ttl": 5}, 2, Where.ISP),
+        ({"ttl": 3}, None, Where.UNKNOWN),
+        ({}, 2, Where.UNKNOWN),
+    ],
+)
+def test_a_refusal_is_placed_by_its_author(facts: dict[str, Any], edge: int | None, where: Where) -> None:
+    assert place([wall(Sign.REJECTED, **facts)], edge=edge) is where

@@ -1,0 +1,174 @@
+"""Which hop-limited packets are worth sending: what is open, in the order in which it tells most."""
+
+from typing import Any
+
+import pytest
+
+from readycheck.diagnose.follow_up import EXTRA_S, LONGEST_S, egress_check
+from readycheck.evidence import gather
+from readycheck.failure import Failure
+from readycheck.observation import Target
+from readycheck.plan import Check, Scope
+from readycheck.probe import Effort
+from readycheck.sampling import part_of
+from tests.unit.builders import (
+    LOCAL,
+    NETWORKS,
+    NODES,
+    PROBES,
+    RESOLVER,
+    ROWS,
+    World,
+    make_profile,
+    make_registry,
+    make_selection,
+    requirement,
+)
+from readycheck_probes.path import PathParams, PathProbe
+
+
+def follow_up(world: World, left_s: float = 10.0) -> Check | None:
+    outcomes = [world.measure(check) for check in world.plan.checks]
+    return egress_check(world.plan, world.registry, outcomes, gather(outcomes), LOCAL, left_s)
+
+
+def params(world: World, left_s: float = 10.0) -> PathParams:
+    check = follow_up(world, left_s)
+    assert check is not None
+    assert isinstance(check.params, PathParams)
+    return check.params
+
+
+def places(targets: tuple[Target, ...]) -> set[tuple[str | None, int | None]]:
+    return {(target.network, target.port) for target in targets}
+
+
+def test_the_check_belongs_to_no_requirement() -> None:
+    check = follow_up(World(), 7.0)
+    assert check is not None
+    assert (check.id, check.requirement, check.probe, check.scope) == ("path/egress", None, "path", Scope.PATH)
+    assert check.budget_s == 7.0
+
+
+def test_what_has_answered_needs_no_proof() -> None:
+    asked = params(World())
+    answered = {(t.network, t.port, t.transport) for t in asked.answered}
+    assert (NETWORKS[0], 8934, "tcp") in answered
+    for target in asked.targets[: asked.essential]:
+        assert target.network not in NETWORKS[:2] or target.port not in (8934, 5004, 9000)
+
+
+def test_each_silent_network_is_essential() -> None:
+    asked = params(World())
+    essential = asked.targets[: asked.essential]
+    for transport in ("udp", "tcp"):
+        assert {t.network for t in essential if t.transport == transport} >= set(NETWORKS[2:])
+
+
+def test_each_port_that_answered_nowhere_is_essential() -> None:
+    asked = params(World(echo=False, wall=lambda t: "drop" if t.port == 9000 else None))
+    essential = asked.targets[: asked.essential]
+    assert 9000 in {t.port for t in essential}
+    strata = {(t.port // 11500, t.port % 2) for t in essential if t.port and t.port >= 19560}
+    assert len(strata) >= 4
+    assert {parity for _, parity in strata} == {0, 1}
+
+
+def test_every_part_of_every_network_is_asked_at_last() -> None:
+    world = World()
+    asked = params(world)
+    proven = {(t.network, part_of(str(t.address), str(t.network))) for t in (*asked.targets, *asked.answered)}
+    assert {(network, part) for network in NETWORKS for part in range(4)} <= proven
+
+
+def test_nothing_is_asked_twice() -> None:
+    asked = params(World())
+    assert len(set(asked.targets)) == len(asked.targets)
+
+
+def test_ports_that_answer_elsewhere_come_first_because_only_they_show_that_replies_return() -> None:
+    asked = params(World())
+    first = next(t for t in asked.targets if t.network == NETWORKS[2] and t.transport == "udp")
+    assert first.port in (5004, 9000) or first.port in {t.port for t in asked.answered}
+
+
+def test_a_few_of_the_refused_are_to_be_located() -> None:
+    asked = params(World(wall=lambda t: "reject" if t.port == 8934 else None))
+    assert {t.port for t in asked.refused} == {8934}
+    assert 1 <= len(asked.refused) <= 4
+    assert len({t.network for t in asked.refused}) == len(asked.refused)
+
+
+def test_a_refusal_beside_an_answer_on_the_same_port_is_a_dead_node() -> None:
+    asked = params(World(closed=lambda t: t.port == 8934 and t.address == NODES[0]))
+    assert asked.refused == ()
+
+
+def test_controls_are_answered_targets_beyond_the_site_one_of_each_transport() -> None:
+    asked = params(World())
+    assert sorted(str(t.transport) for t in asked.controls) == ["tcp", "udp"]
+    assert RESOLVER not in {t.address for t in asked.controls}
+    assert all(t.address and t.port for t in asked.controls)
+
+
+def test_failed_name_servers_and_hosts_are_walls_to_be_located() -> None:
+    world = World(
+        selection=make_selection(resolvers=(("192.88.99.53", 53),)),
+        resolver=lambda transport: Failure.TIMED_OUT,
+    )
+    assert {(t.address, t.port, t.transport) for t in params(world).walls} == {
+        ("192.88.99.53", 53, "udp"),
+        ("192.88.99.53", 53, "tcp"),
+    }
+
+
+def test_at_most_three_walls() -> None:
+    hosts = [f"h{n}.example.com" for n in range(9)]
+    row = requirement("web", targets={"hosts": hosts}, ports=["443"], probe="tls")
+    names = {host: f"192.88.99.{n + 1}" for n, host in enumerate(hosts)}
+    world = World(profile=make_profile(row), names=names, wall=lambda t: "drop" if t.host in hosts else None)
+    assert len(params(world).walls) == 3
+
+
+def test_the_mapped_address_is_passed_on_without_its_port() -> None:
+    asked = params(World())
+    assert (asked.local, asked.mapped) == (LOCAL, "100.127.0.20")
+
+
+def test_where_everything_answers_nothing_is_left_to_prove() -> None:
+    assert follow_up(World(dense=True)) is None
+
+
+@pytest.mark.parametrize("importance", ["optional", "fallback", "legacy"])
+def test_what_cannot_change_the_verdict_is_not_proven(importance: str) -> None:
+    row = requirement("sip", importance=importance)
+    assert follow_up(World(profile=make_profile(row), lively=0)) is None
+
+
+def test_without_the_probe_or_the_time_there_is_none() -> None:
+    without = make_registry(*(probe for probe in PROBES if probe is not PathProbe))
+    assert follow_up(World(registry=without)) is None
+    assert follow_up(World(), 0.4) is None
+
+
+@pytest.mark.parametrize("effort", Effort)
+def test_it_takes_no_longer_than_the_effort_allows(effort: Effort) -> None:
+    world = World(selection=make_selection(effort=effort), lively=0)
+    long = params(world, 600.0)
+    assert (long.seconds, long.extra_seconds) == (LONGEST_S[effort], EXTRA_S[effort])
+    short = params(world, 0.9)
+    assert short.seconds == pytest.approx(0.6)
+    assert short.extra_seconds <= short.seconds
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_same_outcomes_give_the_same_check(seed: int) -> None:
+    one, other = (follow_up(World(seed=seed)) for _ in range(2))
+    assert one == other
+
+
+def test_media_networks_are_proven_on_media_ports_not_by_time() -> None:
+    rows: list[dict[str, Any]] = [ROWS[1], ROWS[6]]
+    asked = params(World(profile=make_profile(*rows), lively=0))
+    silent = {t.network for t in asked.targets if t.port in (5004, 9000)}
+    assert silent == set(NETWORKS)

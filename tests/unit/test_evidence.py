@@ -1,0 +1,229 @@
+"""The grid: what one observation shows of one address and port, and what is never read into it."""
+
+from typing import Any
+
+import pytest
+
+from readycheck.engine import Outcome, Status
+from readycheck.evidence import Evidence, Sign, gather
+from readycheck.failure import LOCAL_FAILURES, Failure, Step
+from readycheck.observation import Target
+from readycheck.plan import CheckTarget, Scope
+from tests.unit.builders import make_check, make_outcome, seen
+
+NETWORK = "198.51.100.0/24"
+HERE = Target(network=NETWORK, address="198.51.100.200", port=8934, transport="tcp")
+
+
+def outcome(*observations: Any, proves: Step = Step.TLS_HANDSHAKE, **changes: Any) -> Outcome:
+    return make_outcome(make_check(proves=proves), *observations, **changes)
+
+
+def sign(*observations: Any, proves: Step = Step.TLS_HANDSHAKE) -> Sign:
+    (cell,) = gather([outcome(*observations, proves=proves)]).cells
+    return cell.sign
+
+
+CONNECTED = seen(Step.CONNECT, HERE)
+
+
+@pytest.mark.parametrize(
+    ("observations", "expected"),
+    [
+        ([CONNECTED, seen(Step.TLS_HANDSHAKE, HERE)], Sign.ANSWERED),
+        # a note after the proof changes nothing
+        ([CONNECTED, seen(Step.TLS_HANDSHAKE, HERE), seen(Step.RESPONSE, HERE, Failure.TIMED_OUT)], Sign.ANSWERED),
+        # something spoke, whatever it said
+        ([CONNECTED, seen(Step.TLS_HANDSHAKE, HERE, Failure.CERTIFICATE_EXPIRED)], Sign.ANSWERED),
+        ([CONNECTED, seen(Step.TLS_HANDSHAKE, HERE, Failure.CONNECTION_RESET)], Sign.ANSWERED),
+        ([CONNECTED, seen(Step.TLS_HANDSHAKE, HERE, Failure.TIMED_OUT)], Sign.ANSWERED),
+        # a connection alone does not show that the service answers
+        ([CONNECTED], Sign.UNKNOWN),
+        ([seen(Step.CONNECT, HERE, Failure.TIMED_OUT)], Sign.SILENT),
+        ([seen(Step.CONNECT, HERE, Failure.CONNECTION_REFUSED)], Sign.REFUSED),
+        ([seen(Step.CONNECT, HERE, Failure.ICMP_ADMIN_PROHIBITED)], Sign.REFUSED),
+        ([seen(Step.CONNECT, HERE, Failure.HOST_UNREACHABLE)], Sign.REFUSED),
+        ([seen(Step.CONNECT, HERE, Failure.INTERRUPTED)], Sign.UNKNOWN),
+        ([seen(Step.CONNECT, HERE, Failure.UNKNOWN)], Sign.UNKNOWN),
+    ],
+)
+def test_what_a_connection_shows(observations: list[Any], expected: Sign) -> None:
+    assert sign(*observations) is expected
+
+
+@pytest.mark.parametrize("failure", sorted(LOCAL_FAILURES))
+@pytest.mark.parametrize("step", [Step.CONNECT, Step.ECHO, Step.TLS_HANDSHAKE])
+def test_what_this_host_forbids_is_nothing_of_the_network(failure: Failure, step: Step) -> None:
+    assert sign(seen(step, HERE, failure)) is Sign.LOCAL
+
+
+@pytest.mark.parametrize(
+    ("failure", "expected"),
+    [
+        (None, Sign.ANSWERED),
+        (Failure.TIMED_OUT, Sign.SILENT),
+        (Failure.PORT_UNREACHABLE, Sign.REFUSED),
+        (Failure.ICMP_ADMIN_PROHIBITED, Sign.REFUSED),
+        (Failure.PROTOCOL_ERROR, Sign.ANSWERED),
+        (Failure.CLOCK_UNSYNCHRONISED, Sign.ANSWERED),
+        (Failure.INTERRUPTED, Sign.UNKNOWN),
+    ],
+)
+def test_what_a_question_shows(failure: Failure | None, expected: Sign) -> None:
+    assert sign(seen(Step.ECHO, HERE, failure), proves=Step.ECHO) is expected
+
+
+def test_a_second_greeting_that_succeeds_counts() -> None:
+    """The TLS probe greets twice; a server that refuses the first and takes the second has answered soundly."""
+    (cell,) = gather(
+        [
+            outcome(
+                CONNECTED,
+                seen(Step.TLS_HANDSHAKE, HERE, Failure.TLS_ALERT_HANDSHAKE_FAILURE),
+                CONNECTED,
+                seen(Step.TLS_HANDSHAKE, HERE),
+            )
+        ]
+    ).cells
+    assert (cell.sign, cell.failure) == (Sign.ANSWERED, None)
+
+
+def test_a_cell_knows_its_place() -> None:
+    facts = {"offender": "10.0.0.1", "ttl": 3}
+    (cell,) = gather([outcome(seen(Step.CONNECT, HERE, Failure.ICMP_ADMIN_PROHIBITED, **facts))]).cells
+    assert (cell.network, cell.address, cell.port, cell.transport) == (NETWORK, "198.51.100.200", 8934, "tcp")
+    assert (cell.part, cell.requirement, cell.check) == (3, "sip", "sip/x")
+    assert (cell.offender, cell.ttl, cell.failure) == ("10.0.0.1", 3, Failure.ICMP_ADMIN_PROHIBITED)
+
+
+def test_one_cell_for_each_address_and_port() -> None:
+    others = [
+        Target(network=NETWORK, address=a, port=p, transport="tcp") for a in ("198.51.100.1", "198.51.100.2") for p in (1, 2)
+    ]
+    observations = [seen(Step.CONNECT, target, Failure.TIMED_OUT) for target in others]
+    assert len(gather([outcome(*observations, *observations)]).cells) == 4
+
+
+@pytest.mark.parametrize("scope", [Scope.NAMED, Scope.CONTROL, Scope.RESOLVERS])
+def test_only_samples_and_the_survey_make_cells(scope: Scope) -> None:
+    assert gather([make_outcome(make_check(scope=scope), CONNECTED)]).cells == ()
+
+
+def test_a_skipped_check_makes_no_cells_and_a_crashed_one_those_that_it_saw() -> None:
+    silent = seen(Step.CONNECT, HERE, Failure.TIMED_OUT)
+    assert gather([outcome(status=Status.SKIPPED)]).cells == ()
+    assert len(gather([outcome(silent, status=Status.CRASHED)]).cells) == 1
+
+
+# --- the survey ---------------------------------------------------------------------------------------
+
+PATH = make_check("path/egress", scope=Scope.PATH, requirement=None, proves=Step.HOP, probe="path")
+
+
+def surveyed(fate: str, **facts: Any) -> Any:
+    edge = {"edge_ttl": 2, "edge_proven": True}
+    failure = None if fate == "left" else Failure.TIMED_OUT
+    return seen(Step.HOP, HERE, failure, purpose="survey", fate=fate, asked=1, **{**edge, **facts})
+
+
+@pytest.mark.parametrize(
+    ("fate", "expected"),
+    [
+        ("left", Sign.LEFT),
+        ("stopped", Sign.STOPPED),
+        ("rejected", Sign.REJECTED),
+        ("unknown", Sign.UNKNOWN),
+        ("pending", Sign.UNKNOWN),
+        ("", Sign.UNKNOWN),
+    ],
+)
+def test_what_the_survey_shows(fate: str, expected: Sign) -> None:
+    (cell,) = gather([make_outcome(PATH, surveyed(fate))]).cells
+    assert (cell.sign, cell.requirement) == (expected, None)
+
+
+@pytest.mark.parametrize(
+    ("facts", "edge"),
+    [
+        ([{"edge_ttl": 2}], 2),
+        ([{"edge_ttl": 3}, {"edge_ttl": 2}], 2),
+        ([{"edge_ttl": 2, "edge_proven": False}], None),
+        ([], None),
+    ],
+)
+def test_the_edge_is_only_known_when_it_is_proven(facts: list[dict[str, Any]], edge: int | None) -> None:
+    assert gather([make_outcome(PATH, *(surveyed("left", **each) for each in facts))]).edge_ttl == edge
+
+
+def test_rungs_are_the_routers_that_answered() -> None:
+    found = gather(
+        [
+            make_outcome(
+                PATH,
+                seen(Step.HOP, HERE, purpose="ladder", ttl=1, offender="10.0.0.1"),
+                seen(Step.HOP, HERE, Failure.TIMED_OUT, purpose="ladder", ttl=2),
+                seen(Step.HOP, HERE, purpose="stopped", ttl=1, offender="10.0.0.1"),
+                surveyed("left", offender="10.0.0.9", ttl=3),
+            )
+        ]
+    ).rungs
+    assert [(r.ttl, r.address, r.purpose, r.transport) for r in found] == [
+        (1, "10.0.0.1", "ladder", "tcp"),
+        (1, "10.0.0.1", "stopped", "tcp"),
+    ]
+    assert found[0].target == "198.51.100.200:8934"
+
+
+@pytest.mark.parametrize(
+    ("told", "address"),
+    [("203.0.113.9:40000", "203.0.113.9"), ("[2001:db8::9]:40000", "2001:db8::9"), (None, None)],
+)
+def test_the_mapped_address_is_an_address(told: str | None, address: str | None) -> None:
+    facts = {"mapped_address": told} if told else {}
+    assert gather([outcome(seen(Step.ECHO, HERE, **facts), proves=Step.ECHO)]).mapped == address
+
+
+# --- rows and columns ---------------------------------------------------------------------------------
+
+
+def grid() -> Evidence:
+    """Two networks; `stun` on 5004 answered in the first, `ntp` on 123 in the second."""
+    made = []
+    for name, port, network, answers in (
+        ("stun", 5004, "198.51.100.0/24", True),
+        ("stun", 5004, "203.0.113.0/24", False),
+        ("ntp", 123, "198.51.100.0/24", False),
+        ("ntp", 123, "203.0.113.0/24", True),
+    ):
+        target = Target(network=network, address=network.replace("0/24", "1"), port=port, transport="udp")
+        about = CheckTarget(network=network, ports=str(port), transport="udp")
+        check = make_check(f"{name}/{network}:{port}", proves=Step.ECHO, target=about)
+        made.append(make_outcome(check, seen(Step.ECHO, target, None if answers else Failure.TIMED_OUT)))
+    return gather(made)
+
+
+def test_rows_and_columns() -> None:
+    found = grid()
+    assert [c.port for c in found.row("udp", "203.0.113.0/24")] == [5004, 123]
+    assert [c.network for c in found.column("udp", "5004")] == ["198.51.100.0/24", "203.0.113.0/24"]
+    assert found.row("tcp", "203.0.113.0/24") == ()
+    assert len(found.of_check("stun/203.0.113.0/24:5004")) == 1
+
+
+@pytest.mark.parametrize(
+    ("network", "label", "kin", "returns"),
+    [
+        ("203.0.113.0/24", "5004", {"stun"}, True),  # the same port in another network
+        ("198.51.100.0/24", "9000", {"stun"}, True),  # another port of the network
+        ("203.0.113.0/24", "9000", {"stun"}, False),  # only time answers there: no kin
+        ("203.0.113.0/24", "9000", {"stun", "ntp"}, True),
+        ("192.0.2.0/24", "9000", {"stun", "ntp"}, False),
+    ],
+)
+def test_answers_show_that_replies_come_back(network: str, label: str, kin: set[str], returns: bool) -> None:
+    assert grid().answers_return("udp", network, label, frozenset(kin)) is returns
+
+
+def test_a_packet_that_left_is_no_answer() -> None:
+    found = gather([make_outcome(PATH, surveyed("left"))])
+    assert not found.answers_return("tcp", NETWORK, "8934", frozenset({"sip"}))

@@ -9,13 +9,16 @@ from readycheck.probe import Effort, Net, NetError, Question, Schedule, Step, Ta
 from readycheck_probes.dialling import endpoints, family_of
 
 
-async def ask_all(net: Net, targets: Sequence[Target], question: Callable[[Target], Question]) -> None:
-    """Ask every target at once; names are asked at their addresses."""
+async def ask_all(
+    net: Net, targets: Sequence[Target], question: Callable[[Target], Question], *, once: bool = False
+) -> None:
+    """Ask every target at once; names are asked at their addresses. `once`: a sample gets one packet each."""
+    schedule = _once(net) if once and all(target.network for target in targets) else net.schedule()
     located = await _locate(net, targets)
     async with asyncio.TaskGroup() as group:
         for family in (4, 6):
             asked = [question(target) for target in located if family_of(target.address or "") == family]
-            group.create_task(_ask_family(net, family, asked))
+            group.create_task(_ask_family(net, family, asked, schedule))
 
 
 async def _locate(net: Net, targets: Sequence[Target]) -> list[Target]:
@@ -29,7 +32,7 @@ async def _locate(net: Net, targets: Sequence[Target]) -> list[Target]:
     return found
 
 
-async def _ask_family(net: Net, family: int, questions: Sequence[Question]) -> None:
+async def _ask_family(net: Net, family: int, questions: Sequence[Question], schedule: Schedule) -> None:
     if not questions:
         return
     try:
@@ -38,7 +41,6 @@ async def _ask_family(net: Net, family: int, questions: Sequence[Question]) -> N
         _record_all(net, questions, error)
     else:
         with closing(datagrams):
-            schedule = _once(net) if all(q.target.network for q in questions) else net.schedule()
             await net.ask(datagrams, questions, schedule=schedule)
 
 

@@ -1,10 +1,15 @@
 """From a target to an open connection."""
 
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
+from typing import Any
 
 from readycheck.probe import Effort, Endpoint, Failure, Net, NetError, Stream, Target
 
 ADDRESSES_PER_NAME = 2
+
+Way = Callable[[], Awaitable[Stream]]
 
 # A lost SYN is sent again after one second and after three (RFC 6298 section 2.1).
 _PATIENCE_S = {Effort.QUICK: 2.5, Effort.NORMAL: 3.2, Effort.THOROUGH: 5.0}
@@ -29,13 +34,34 @@ async def endpoints(net: Net, target: Target) -> list[Endpoint]:
     return [(address, target.port) for address in await _addresses(net, target)]
 
 
+async def ways(net: Net, target: Target) -> list[Way]:
+    """How a target can be reached, at least one: each address, or the proxy, which resolves the name."""
+    if target.via is None:
+        return [
+            partial(net.connect, endpoint, timeout=patience(net, target))
+            for endpoint in await endpoints(net, target)
+        ]
+    place = target.host or target.address
+    if place is None or target.port is None:
+        raise ValueError(f"target {target} has no place that a proxy could be asked for")
+    return [partial(net.tunnel, place, target.port, timeout=patience(net, target))]
+
+
 async def dial(net: Net, target: Target) -> Stream:
-    """Connect to the first address that accepts."""
-    *others, last = await endpoints(net, target)
-    for endpoint in others:
+    """Connect to the first address that accepts, or through the proxy."""
+    *others, last = await ways(net, target)
+    for connect in others:
         with suppress(NetError):
-            return await net.connect(endpoint, timeout=patience(net, target))
-    return await net.connect(last, timeout=patience(net, target))
+            return await connect()
+    return await last()
+
+
+def reached(target: Target, stream: Stream) -> dict[str, Any]:
+    """What a connection tells of where it leads to; through a proxy its peer is the proxy."""
+    if target.via is not None:
+        return {}
+    address, port = stream.peer
+    return {"address": address, "port": port}
 
 
 async def _addresses(net: Net, target: Target) -> tuple[str, ...]:

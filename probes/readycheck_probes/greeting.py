@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from readycheck.probe import Failure, Net, NetError, Step, Stream, TlsSettings
-from readycheck_probes.dialling import patience
+from readycheck_probes.dialling import patience, reached
 
 # How servers turn away a client without a certificate, at TLS 1.2 within the handshake.
 _REFUSALS = {
@@ -18,9 +18,8 @@ _REFUSALS = {
 async def greet(net: Net, stream: Stream, settings: TlsSettings, **facts: Any) -> Stream | None:
     """Handshake, with `facts` on its step; None when it ended with the wish for a client certificate."""
     with net.step(Step.TLS_HANDSHAKE) as step:
-        address, port = stream.peer
         transport = step.target.transport or "tls"
-        step.at(address=address, port=port, transport=transport, sni=settings.server_name)
+        step.at(**reached(step.target, stream), transport=transport, sni=settings.server_name)
         step.facts.update(facts)
         try:
             secured = await net.plain.start_tls(stream, settings, timeout=patience(net))

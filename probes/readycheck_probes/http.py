@@ -20,7 +20,7 @@ from readycheck.probe import (
     TlsSettings,
     Unit,
 )
-from readycheck_probes.dialling import dial, patience
+from readycheck_probes.dialling import dial, patience, reached
 from readycheck_probes.greeting import greet
 from readycheck_probes.hostile import tame
 from readycheck_probes.tally import (
@@ -85,8 +85,8 @@ async def _request(params: HttpParams, target: Target, stream: Stream, net: Net)
 
     deadline_ms = net.now_ms() + patience(net) * 1000
     with net.step(Step.RESPONSE) as step:
-        step.at(address=stream.peer[0])
-        url = _url(params, target, stream)
+        step.at(**reached(target, stream))
+        url = _url(params, target)
         async with request(params.method, url, stream, deadline_ms=deadline_ms, now_ms=net.now_ms) as answer:
             step.facts.update(status=answer.status_code, **_facts(answer.headers))
             step.facts["body_bytes"] = await drain(answer)
@@ -98,6 +98,6 @@ def _facts(headers: Mapping[str, str]) -> dict[str, str]:
     return {name: text for name in ("server", "location") if (text := tame(headers.get(name)))}
 
 
-def _url(params: HttpParams, target: Target, stream: Stream) -> str:
-    host, port = target.host or stream.peer[0], stream.peer[1]
-    return f"{params.scheme}://{f'[{host}]' if ':' in host else host}:{port}{params.path}"
+def _url(params: HttpParams, target: Target) -> str:
+    host = target.host or target.address or ""
+    return f"{params.scheme}://{f'[{host}]' if ':' in host else host}:{target.port}{params.path}"

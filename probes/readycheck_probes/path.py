@@ -262,7 +262,13 @@ class _Driver:
         self._params, self._targets, self._sender, self._net = params, targets, sender, sender.net
         slowest = max(hop.rtt_ms for hop in hops)
         wait_ms = min(1000.0, max(250.0, 4 * slowest))
-        self._survey = Survey(cells, hops, wait_ms=wait_ms, known_open=_known_open(params.answered))
+        self._survey = Survey(
+            cells,
+            hops,
+            wait_ms=wait_ms,
+            known_open=_known_open(params.answered),
+            essential=params.essential,
+        )
         self._hops = hops
         self._sockets: dict[tuple[int, int], Datagrams] = {}
         self._sent: dict[tuple[int, tuple[str, int]], int | None] = {}

@@ -27,7 +27,7 @@ class StunProbe:
     proves: ClassVar[Step] = Step.ECHO
 
     async def measure(self, params: StunParams, net: Net) -> None:
-        await ask_all(net, params.targets, _question)
+        await ask_all(net, params.targets, _question, once=True)
 
     def summarize(self, observations: Sequence[Observation]) -> Mapping[str, MetricValue]:
         return tally(observations, self.proves, timed=Step.ECHO)

@@ -1,7 +1,8 @@
 """Which hop-limited packet to send next: egress proof within the reply limits of routers.
 
 Routers answer one peer about six times and then once a second (Linux `icmp_ratelimit`), so packets are spread
-over the hops beyond the site's edge, and a missing reply counts only when the same hop answered afterwards.
+over the hops beyond the site's edge. A first missing reply only raises a suspicion; it is asked again with a
+control right behind it, and counts when the control of that very moment is answered and it is not.
 """
 
 import ipaddress
@@ -67,7 +68,7 @@ def _beside(address: str, mapped: str) -> bool:
 
 @dataclass(slots=True)
 class Cell:
-    """One (network part, port) to prove."""
+    """One (network part, port) to prove. `missed` counts packets that a control beside them outlived."""
 
     network: str
     port: int
@@ -85,10 +86,16 @@ class _HopState:
     hop: Hop
     tokens: float = BURST
     filled_ms: float = 0.0
-    misses: list[tuple[int, float]] = field(default_factory=list)
-    control_until_ms: float = -1.0
-    control_missed: int = 0
-    answered: int = 0
+    controls_lost: int = 0
+    lost_of: set[int] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class _Flight:
+    """A packet under way; `vouched` when a control sent right behind it has been answered."""
+
+    sent_ms: float
+    vouched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +107,7 @@ class Send:
 
 
 class Survey:
-    """The state of a survey; the driver sends what `due` says and reports what comes back."""
+    """The state of a survey; the driver sends what `due` says, in its order, and reports what comes back."""
 
     def __init__(
         self,
@@ -109,13 +116,20 @@ class Survey:
         *,
         wait_ms: float = 400.0,
         known_open: Iterable[object] = (),
+        essential: int | None = None,
     ) -> None:
-        """`known_open`: transports, networks and (transport, port) pairs in which a service has answered."""
+        """`known_open`: transports, networks and (transport, port) pairs in which a service has answered.
+
+        The first `essential` cells, by default all, come before the others.
+        """
         self.cells = cells
+        self._essential = len(cells) if essential is None else essential
         self._open = frozenset(known_open)
         self._hops = {hop.ttl: _HopState(hop) for hop in hops}
         self._wait_ms = wait_ms
-        self._flying: dict[tuple[int | None, int], float] = {}
+        self._flying: dict[tuple[int, int], _Flight] = {}
+        self._controls: dict[int, tuple[int, float]] = {}
+        self._suspects: set[int] = set()
 
     def done(self, first: int | None = None) -> bool:
         """Whether all cells, or the `first` ones, need no more packets."""
@@ -123,49 +137,42 @@ class Survey:
 
     def suspects(self) -> bool:
         """Whether some cell has lost a packet and is not settled yet."""
-        lost = {index for state in self._hops.values() for index, _ in state.misses}
-        return any(not self._settled(c) and (c.missed or i in lost) for i, c in enumerate(self.cells))
+        return any(not self._settled(self.cells[index]) for index in self._suspects)
 
     def next_due_ms(self, now_ms: float) -> float:
         """When to call `due` again at the latest."""
-        waits = [sent + self._wait_ms for sent in self._flying.values()]
-        refills = [now_ms + (1 - s.tokens) * REFILL_MS for s in self._hops.values() if s.tokens < 1]
-        return max(now_ms + 5.0, min([*waits, *refills, now_ms + 200.0]))
+        sent = [flight.sent_ms for flight in self._flying.values()]
+        sent += [sent_ms for _, sent_ms in self._controls.values()]
+        refills = [now_ms + (1 - s.tokens % 1) * REFILL_MS for s in self._hops.values() if s.tokens < 2]
+        return max(now_ms + 5.0, min([*(at + self._wait_ms for at in sent), *refills, now_ms + 200.0]))
 
     def due(self, now_ms: float) -> list[Send]:
         """What to send now."""
         self._expire(now_ms)
-        sends: list[Send] = []
         for state in self._hops.values():
             self._refill(state, now_ms)
-            if state.misses and state.control_until_ms < now_ms and state.tokens >= 1:
-                state.control_until_ms = now_ms + self._wait_ms
-                sends.append(self._launch(None, state, now_ms))
+        sends: list[Send] = []
         while (pair := self._next_pair()) is not None:
-            cell, state = pair
-            self.cells[cell].asked += 1
-            sends.append(self._launch(cell, state, now_ms))
+            sends += self._launch(*pair, now_ms)
         return sends
 
     def exceeded(self, cell: int | None, ttl: int, now_ms: float, offender: str | None) -> None:
-        """A time-exceeded message came from the hop: the packet left; earlier misses at this hop count."""
-        state = self._hops[ttl]
-        sent = self._flying.pop((cell, ttl), now_ms)
-        state.answered += 1
-        state.control_missed = 0
-        if cell is None:
-            state.control_until_ms = -1.0
-        elif not self._is_final(cell):
-            self._decide(cell, Fate.LEFT, ttl, offender)
-        credited = [index for index, missed_ms in state.misses if missed_ms <= sent]
-        state.misses = [miss for miss in state.misses if miss[1] > sent]
-        for index in credited:
-            self._credit(index, ttl)
+        """A time-exceeded message came from the hop: the packet left; a control's vouches for the one before."""
+        if cell is not None:
+            self._flying.pop((cell, ttl), None)
+            if not self._is_final(cell):
+                self._decide(cell, Fate.LEFT, ttl, offender)
+            return
+        self._hops[ttl].controls_lost = 0
+        beside, _ = self._controls.pop(ttl, (-1, now_ms))
+        if (beside, ttl) in self._flying:
+            self._flying[beside, ttl].vouched = True
 
     def rejected(self, cell: int, ttl: int, offender: str | None) -> None:
         """A refusal came back although the packet could not have reached its destination."""
         self._flying.pop((cell, ttl), None)
-        self._decide(cell, Fate.REJECTED, ttl, offender)
+        if self.cells[cell].fate is not Fate.LEFT:
+            self._decide(cell, Fate.REJECTED, ttl, offender)
 
     def arrived(self, cell: int, ttl: int) -> None:
         """The destination itself answered: the way is open."""
@@ -174,7 +181,7 @@ class Survey:
 
     def finish(self) -> None:
         """Decide what is left: one lost packet is enough where others met the same wall."""
-        walled = [i for i, cell in enumerate(self.cells) if cell.missed and self._covered(cell)]
+        walled = [i for i, c in enumerate(self.cells) if c.missed and self._is_walled(c, all_asked=False)]
         for index, cell in enumerate(self.cells):
             if cell.fate is Fate.PENDING:
                 cell.fate = Fate.STOPPED if index in walled else Fate.UNKNOWN
@@ -192,53 +199,83 @@ class Survey:
         if cell.missed >= MISSES and cell.fate is Fate.PENDING:
             cell.fate, cell.ttl = Fate.STOPPED, ttl
 
-    def _launch(self, cell: int | None, state: _HopState, now_ms: float) -> Send:
+    def _launch(self, cell: int, state: _HopState, now_ms: float) -> list[Send]:
+        """The packet of a cell; behind one that was lost before goes a control, at the same moment."""
+        self.cells[cell].asked += 1
+        self._flying[cell, state.hop.ttl] = _Flight(now_ms)
         state.tokens -= 1
-        self._flying[cell, state.hop.ttl] = now_ms
-        return Send(cell, state.hop)
+        sends = [Send(cell, state.hop)]
+        if cell in self._suspects:
+            state.tokens -= 1
+            self._controls[state.hop.ttl] = cell, now_ms
+            sends.append(Send(None, state.hop))
+        return sends
 
     def _refill(self, state: _HopState, now_ms: float) -> None:
         state.tokens = min(BURST, state.tokens + (now_ms - state.filled_ms) / REFILL_MS)
         state.filled_ms = now_ms
 
     def _expire(self, now_ms: float) -> None:
-        for (cell, ttl), sent in list(self._flying.items()):
-            if sent + self._wait_ms > now_ms:
-                continue
-            del self._flying[cell, ttl]
-            state = self._hops[ttl]
-            if cell is not None:
-                state.misses.append((cell, sent))
-                continue
-            state.control_missed += 1
-            if state.control_missed >= MISSES:  # the hop itself is silent: its misses say nothing
-                state.misses.clear()
-                state.tokens = -1.0
+        for ttl, (_, sent_ms) in list(self._controls.items()):
+            if sent_ms + self._wait_ms <= now_ms:
+                del self._controls[ttl]
+                self._lost_control(self._hops[ttl])
+        for (cell, ttl), flight in list(self._flying.items()):
+            if flight.sent_ms + self._wait_ms <= now_ms:
+                del self._flying[cell, ttl]
+                self._suspects.add(cell)
+                self._hops[ttl].lost_of.add(cell)
+                if flight.vouched:
+                    self._credit(cell, ttl)
+
+    def _lost_control(self, state: _HopState) -> None:
+        """A hop that twice keeps its controls waiting is left alone for a while: its silence says nothing."""
+        state.controls_lost += 1
+        if state.controls_lost >= MISSES:
+            state.tokens = -1.0
 
     def _next_pair(self) -> tuple[int, _HopState] | None:
-        """An open cell, and the hop with most tokens (the nearest one for a refused cell)."""
-        ready = [s for s in self._hops.values() if s.tokens >= 1 and not s.misses]
+        """An open cell whose turn it is, and a hop that can afford it."""
         flying = {cell for cell, _ in self._flying}
-        waiting = {index for state in self._hops.values() for index, _ in state.misses}
-        open_cells = [
-            index
-            for index, cell in enumerate(self.cells)
-            if index not in flying and index not in waiting and not self._settled(cell)
-        ]
-        if not ready or not open_cells:
-            return None
-        # A cell that lost a packet is the most telling one: settle it first.
-        index = min(open_cells, key=lambda i: (-self.cells[i].missed, self.cells[i].asked, i))
+        waiting = [i for i, c in enumerate(self.cells) if i not in flying and not self._settled(c)]
+        for index in sorted(waiting, key=self._turn):
+            suspected = index in self._suspects
+            ready = [
+                state
+                for ttl, state in self._hops.items()
+                if state.tokens >= (2 if suspected else 1) and not (suspected and ttl in self._controls)
+            ]
+            if ready:
+                return index, min(ready, key=lambda s: self._reluctance(s, index))
+            if self._turn(index)[0] == 0:
+                return None  # save up for it
+        return None
+
+    def _turn(self, index: int) -> tuple[int, int, int]:
+        """A few suspects first, of different ports and networks: they show a wall; then everything once."""
+        if index not in self._suspects:
+            return 1 if index < self._essential else 3, self.cells[index].asked, index
+        cell = self.cells[index]
+        alike = [c for c in self.cells if c.transport == cell.transport and c.missed]
+        urgent = sum(c.missed for c in alike) < ENOUGH
+        seen = sum((c.port == cell.port) + (c.network == cell.network) for c in alike)
+        return 0 if urgent else 2, seen, index
+
+    def _reluctance(self, state: _HopState, index: int) -> tuple[float, ...]:
+        """The nearest hop for a refused cell; else one that answers, and at which this cell was not lost."""
         if self.cells[index].refused:
-            return index, min(ready, key=lambda s: s.hop.ttl)
-        return index, max(ready, key=lambda s: s.tokens)
+            return (state.hop.ttl,)
+        return state.controls_lost, index in state.lost_of, -state.tokens
 
     def _settled(self, cell: Cell) -> bool:
         return cell.fate is not Fate.PENDING or cell.asked >= ATTEMPTS or self._covered(cell)
 
     def _covered(self, cell: Cell) -> bool:
-        """Enough packets of the same port or network, or of all, met the same wall: more of them add nothing."""
-        alike = [c for c in self.cells if c.transport == cell.transport]
+        """All of the same port or network, or all in all, were asked and met a wall: more packets add nothing."""
+        return self._is_walled(cell, all_asked=True)
+
+    def _is_walled(self, cell: Cell, *, all_asked: bool) -> bool:
+        alike = [c for c in self.cells if c.transport == cell.transport and (all_asked or c.asked)]
         return (
             (
                 (cell.transport, cell.port) not in self._open
@@ -253,11 +290,11 @@ class Survey:
 
 
 def _walled(cells: Sequence[Cell], *, networks: int = 1, ports: int = 1) -> bool:
-    """Only packets that a control of the same hop and time outlived count, and none may have passed."""
+    """Only packets that a control beside them outlived count; all must have been asked, and none have passed."""
     lost = [cell for cell in cells if cell.missed or cell.fate is Fate.REJECTED]
     return (
         sum(max(cell.missed, 1) for cell in lost) >= ENOUGH
-        and not any(cell.fate is Fate.LEFT for cell in cells)
+        and not any(cell.fate is Fate.LEFT or not cell.asked for cell in cells)
         and len({cell.network for cell in lost}) >= networks
         and len({cell.port for cell in lost}) >= ports
     )

@@ -36,7 +36,9 @@ def tally_handshakes(observations: Sequence[Observation]) -> dict[str, MetricVal
 
 
 def successes(observations: Sequence[Observation], step: Step) -> list[Observation]:
-    return [one for one in observations if one.step is step and one.failure is None]
+    """The steps that succeeded; a tunnel through a proxy is a connection."""
+    steps = (Step.CONNECT, Step.PROXY_CONNECT) if step is Step.CONNECT else (step,)
+    return [one for one in observations if one.step in steps and one.failure is None]
 
 
 def rtts_ms(observations: Iterable[Observation]) -> list[float]:

@@ -1,4 +1,4 @@
-"""Opens TCP connections: the handshake of a port shows that it is reachable."""
+"""Opens TCP connections: the handshake of a port, or a proxy's word for it, shows that it is reachable."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

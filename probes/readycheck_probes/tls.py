@@ -7,7 +7,6 @@ from functools import partial
 from typing import ClassVar
 
 from readycheck.probe import (
-    Endpoint,
     Metric,
     MetricValue,
     Net,
@@ -18,7 +17,7 @@ from readycheck.probe import (
     Target,
     TlsSettings,
 )
-from readycheck_probes.dialling import endpoints, patience
+from readycheck_probes.dialling import Way, ways
 from readycheck_probes.greeting import greet
 from readycheck_probes.tally import COMMON_METRICS, HANDSHAKE_METRICS, tally, tally_handshakes
 
@@ -49,18 +48,18 @@ class TlsProbe:
 
 async def _visit(params: TlsParams, target: Target, net: Net) -> None:
     # The second greeting goes to the first address that takes connections at all.
-    for endpoint in await endpoints(net, target):
+    for connect in await ways(net, target):
         with suppress(NetError):
-            await _greet_twice(params, target, endpoint, net)
+            await _greet_twice(params, target, connect, net)
             return
 
 
-async def _greet_twice(params: TlsParams, target: Target, endpoint: Endpoint, net: Net) -> None:
+async def _greet_twice(params: TlsParams, target: Target, connect: Way, net: Net) -> None:
     client = TlsSettings(server_name=target.host, verify_name=target.host)
     device = replace(client, maximum="1.2", cipher_suites=params.cipher_suites)
-    with closing(await net.connect(endpoint, timeout=patience(net))) as stream, suppress(NetError):
+    with closing(await connect()) as stream, suppress(NetError):
         await _greet(net, stream, device, purpose="tls1.2")
-    with closing(await net.connect(endpoint, timeout=patience(net))) as stream:
+    with closing(await connect()) as stream:
         await _greet(net, stream, client, purpose="client")
 
 

@@ -1,7 +1,7 @@
 """The one entry point: everything that is not a verdict ends with status 3 and one line."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -12,28 +12,20 @@ _LONGEST = 1000
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status (INTERFACE: 0 ready, 1 warnings, 2 not ready, 3 everything else)."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if given == ["--version"]:  # answered before anything heavy is imported
-        from readycheck import __version__
-
-        return _ended(lambda: print(f"readycheck {__version__}"))  # noqa: T201
-    return _ended(lambda: _invoke(given))
-
-
-def _ended(work: Callable[[], Any]) -> int:
-    """Whatever comes of it, as an exit status and at most one line."""
     try:
         _open_standard_streams()
         with _signals_interrupt():
-            status = work()
+            status = _invoke(given)
             sys.stdout.flush()
     except KeyboardInterrupt:
+        if arguments is None:
+            _ignore_signals()
+        _abandon_stdout()
         return _say("interrupted")
     except SystemExit as ended:
         return UNKNOWN if ended.code else 0
     except BrokenPipeError:  # of `--help`; the reader has what it wanted, as `head` does
-        from readycheck.cli.output import abandon_stdout
-
-        abandon_stdout()
+        _abandon_stdout()
         return 0
     except Exception as error:
         return _say(_line(error))
@@ -41,9 +33,20 @@ def _ended(work: Callable[[], Any]) -> int:
 
 
 def _invoke(given: list[str]) -> Any:
+    if given == ["--version"]:  # answered before anything heavy is imported
+        from readycheck import __version__
+
+        return print(f"readycheck {__version__}")  # noqa: T201
+    import typer
+
     from readycheck.cli.app import command
 
-    return command().main(given, prog_name="readycheck", standalone_mode=False)
+    # Not its `main`, which has exit statuses of its own for signals and closed pipes.
+    try:
+        with command().make_context("readycheck", given) as context:
+            return context.command.invoke(context)
+    except typer.Exit as ended:
+        return ended.exit_code
 
 
 def _open_standard_streams() -> None:
@@ -81,6 +84,21 @@ def _signals_interrupt() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _ignore_signals() -> None:
+    """There is nothing left to interrupt but the end of the program."""
+    import signal
+
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+
+
+def _abandon_stdout() -> None:
+    from readycheck.cli.output import abandon_stdout
+
+    abandon_stdout()
 
 
 def _line(error: Exception) -> str:

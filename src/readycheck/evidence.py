@@ -158,7 +158,7 @@ def _host(endpoint: str) -> str:
 
 
 def _cells(outcome: Outcome, routers: frozenset[str]) -> Iterator[Cell]:
-    if outcome.status is Status.SKIPPED:
+    if outcome.status is Status.SKIPPED or outcome.check.target.via:  # a proxy's way out is not the site's
         return
     if outcome.check.scope is Scope.PATH:
         yield from _path_cells(outcome)

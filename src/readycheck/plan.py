@@ -3,13 +3,14 @@
 import ipaddress
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
 from readycheck.errors import ProfileError, UsageError
 from readycheck.failure import Step
 from readycheck.net.address import is_address
+from readycheck.net.proxy import is_exempt
 from readycheck.observation import Target
 from readycheck.probe import Effort, Probe
 from readycheck.profile import Area, Importance, Profile, Requirement
@@ -66,7 +67,10 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """What the user asked for."""
+    """What the user asked for.
+
+    With `proxy`, `via` is what checks call it, and `past_proxy` the rules for hosts that are reached without.
+    """
 
     roles: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
@@ -76,6 +80,8 @@ class Selection:
     effort: Effort = Effort.NORMAL
     controls: bool = True
     proxy: bool = False
+    via: str = "proxy"
+    past_proxy: tuple[str, ...] = ()
     resolvers: tuple[tuple[str, int], ...] = ()
 
 
@@ -351,6 +357,9 @@ class _Maker:
         first = targets[0] if targets else Target()
         single = first if len(targets) == 1 else Target(transport=first.transport)
         implementation = self.registry.probe(probe)
+        via = self._via(requirement, targets)
+        # The proxy makes the connection; what we see of it is that it says so.
+        tunnelled = via is not None and implementation.proves is Step.CONNECT
         return Check(
             id=identity,
             requirement=requirement.id if requirement else None,
@@ -362,11 +371,13 @@ class _Maker:
                 address=single.address,
                 ports=ports or str(single.port or ""),
                 transport=first.transport,
-                via="proxy" if requirement and requirement.proxied and self.selection.proxy else None,
+                via=via,
             ),
-            params=self._params(implementation, requirement, targets),
+            params=self._params(
+                implementation, requirement, [replace(target, via=via) for target in targets]
+            ),
             budget_s=BUDGET_S[self.selection.effort],
-            proves=implementation.proves,
+            proves=Step.PROXY_CONNECT if tunnelled else implementation.proves,
             certain=certain,
             group=group,
         )
@@ -374,13 +385,15 @@ class _Maker:
     def _params(self, probe: Probe[Any], requirement: Requirement | None, targets: Sequence[Target]) -> Any:
         values = requirement.params if requirement else {}
         where = f"{self.profile.name}: requirements[{requirement.id}]" if requirement else self.profile.name
-        via = requirement is not None and requirement.proxied and self.selection.proxy
-        filled = [Target(**{**_known(t), "via": "proxy"}) for t in targets] if via else targets
-        return build_params(probe.Params, values, where=where, targets=tuple(filled))
+        return build_params(probe.Params, values, where=where, targets=tuple(targets))
 
-
-def _known(target: Target) -> dict[str, Any]:
-    return {name: getattr(target, name) for name in Target.__slots__}
+    def _via(self, requirement: Requirement | None, targets: Sequence[Target]) -> str | None:
+        """The proxy, for TCP that may follow it; a check goes one way as a whole."""
+        if not self.selection.proxy or requirement is None or not requirement.proxied:
+            return None
+        rules = self.selection.past_proxy
+        past = all(is_exempt(target.host or target.address or "", rules) for target in targets)
+        return None if past or requirement.transport != "tcp" else self.selection.via
 
 
 def _given(targets: Iterable[str]) -> Iterator[tuple[str, str]]:

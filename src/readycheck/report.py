@@ -229,7 +229,7 @@ def load(text: str | bytes, origin: str) -> Report:
 def schema() -> dict[str, Any]:
     """JSON Schema (2020-12) of the document."""
     body = _ADAPTER.json_schema(mode="serialization")
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "readycheck report", **body}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **body, "title": "readycheck report"}
 
 
 def schema_text() -> str:

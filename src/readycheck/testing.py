@@ -38,6 +38,7 @@ Blocked = Callable[[Endpoint, str], int | None]
 
 _EPOCH_NS = 1_767_225_600_000_000_000  # 2026-01-01, so that runs of a test are alike
 _LOCAL = {4: "192.0.2.200", 6: "2001:db8::200"}
+_PROXY = ("192.0.2.128", 3128)
 _MEANINGS = (
     "net_unreachable",
     "host_unreachable",
@@ -82,7 +83,7 @@ def tls_facts(**said: Any) -> TlsFacts:
 
 class FakeNetwork:
     """`Network` out of tables. A `Failure` in the place of an answer is how that step fails;
-    what is in no table is silent, as most addresses are.
+    what is in no table is silent, as most addresses are. `tunnels` are the hosts and ports behind the proxy.
 
     `hops` are the routers on the way, nearest first: a packet whose hop limit they use up gets
     *time exceeded*. `blocked(endpoint, transport)` is the number of the hop that drops such
@@ -95,6 +96,7 @@ class FakeNetwork:
         names: Mapping[str, Sequence[str] | Failure] | None = None,
         tcp: Mapping[Endpoint, FakeService | Failure] | None = None,
         udp: Mapping[Endpoint, Answer | Failure] | None = None,
+        tunnels: Mapping[Endpoint, FakeService | Failure] | None = None,
         hops: Sequence[str] = (),
         blocked: Blocked = lambda endpoint, transport: None,
         resolvers: Sequence[Endpoint] = (("192.0.2.53", 53),),
@@ -104,6 +106,7 @@ class FakeNetwork:
         self.names = dict(names or {})
         self.tcp = dict(tcp or {})
         self.udp = dict(udp or {})
+        self.tunnels = dict(tunnels or {})
         self.hops = tuple(hops)
         self.blocked = blocked
         self.rtt_s = rtt_ms / 1000
@@ -133,6 +136,14 @@ class FakeNetwork:
             raise NetError(service, "connecting")
         return FakeStream(self, service, self.local_for(to, source_port), to)
 
+    async def tunnel(self, host: str, port: int, *, timeout: float) -> Stream:
+        """Connect behind the proxy; in these tables it knows every name."""
+        service = self.tunnels.get((host, port), Failure.TIMED_OUT)
+        await self._pass(service, timeout)
+        if isinstance(service, Failure):
+            raise NetError(service, "through the proxy")
+        return FakeStream(self, service, self.local_for(_PROXY), _PROXY)
+
     async def start_tls(self, stream: Stream, settings: TlsSettings, *, timeout: float) -> Stream:
         """Handshake within the versions of `settings`; `trust_failure` is fatal where it is verified."""
         if not isinstance(stream, FakeStream):
@@ -160,6 +171,9 @@ class FakeNetwork:
 
     def resolvers(self) -> Sequence[Endpoint]:
         return self._resolvers
+
+    def proxy(self) -> str | None:
+        return f"{_PROXY[0]}:{_PROXY[1]}" if self.tunnels else None
 
     def capabilities(self) -> frozenset[Capability]:
         return self._capabilities

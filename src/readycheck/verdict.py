@@ -135,6 +135,8 @@ def judge_check(requirement: Requirement, outcome: Outcome, basis: Bench) -> Che
         return _verdict(outcome, Judgement.INCONCLUSIVE, outcome.because)
     if outcome.status is Status.SKIPPED:
         return _verdict(outcome, Judgement.INCONCLUSIVE, f"not run: {outcome.because}")
+    if outcome.check.target.via:
+        return _tunnelled(requirement, outcome, basis)
     by_scope: Mapping[Scope, Callable[[Requirement, Outcome, Bench], CheckVerdict]] = {
         Scope.SAMPLED: _sampled,
         Scope.NAMED: _named,
@@ -318,6 +320,46 @@ def _resolver(requirement: Requirement, outcome: Outcome, basis: Bench) -> Check
     return _verdict(outcome, status, ", ".join(failures) or "nothing was measured")
 
 
+# --- through a proxy ----------------------------------------------------------------------------------
+
+
+def _tunnelled(requirement: Requirement, outcome: Outcome, basis: Bench) -> CheckVerdict:
+    """What the proxy refuses has failed; what it tried and did not reach may be a sample's usual silence."""
+    deciding = _deciding(outcome)
+    if deciding and all(is_lost(o) for o in deciding) and not outcome.cut:
+        return _lost(outcome)
+    refused = [o for o in deciding if o.step is Step.PROXY_CONNECT and o.failure and not is_lost(o)]
+    verdict = _named(requirement, outcome, basis)
+    if refused and verdict.status is Judgement.PASS:
+        because = f"the proxy refuses {len(refused)} of {len(deciding)} addresses"
+        return replace(verdict, status=Judgement.WARN, because=because)
+    return verdict
+
+
+def _lost(outcome: Outcome) -> CheckVerdict:
+    if outcome.check.scope is Scope.SAMPLED:
+        because = "the proxy reaches none of the sampled addresses, most of which are silent by nature"
+        return _verdict(outcome, Judgement.INCONCLUSIVE, because)
+    if not outcome.check.certain:
+        because = "this name stands for a wildcard and the proxy does not reach it: it may not exist"
+        return _verdict(outcome, Judgement.SKIPPED, because)
+    statuses = {str(o.facts["status"]) for o in _deciding(outcome) if "status" in o.facts}
+    words = f"it answers with status {', '.join(sorted(statuses))}" if statuses else "it does not answer"
+    return _verdict(outcome, Judgement.FAIL, f"the proxy does not reach it: {words}")
+
+
+def is_lost(observation: Observation) -> bool:
+    """The proxy tried to reach the target and could not; a status below 500 says that it did not want to."""
+    if observation.step is not Step.PROXY_CONNECT:
+        return False
+    status = observation.facts.get("status")
+    gave_up = isinstance(status, int) and status >= _GATEWAY_FAILED
+    return observation.failure is Failure.TIMED_OUT or gave_up
+
+
+_GATEWAY_FAILED = 500
+
+
 # --- limits and pins ----------------------------------------------------------------------------------
 
 
@@ -391,6 +433,8 @@ def _combine(
 
 def _tally(checks: Sequence[CheckVerdict]) -> str:
     """How many checks rest on what."""
+    if len(checks) == 1:
+        return checks[0].because
     counts = (
         (sum(c.strength is Strength.ANSWERED for c in checks), "answered"),
         (sum(c.strength is Strength.EGRESS for c in checks), "by proof of egress"),

@@ -39,7 +39,7 @@ class Stage:
                 self._runs[scenario.name] = Future()
                 self._wanted.put(scenario)
         while len(self._actors) < min(_WORLDS, len(self._runs)):
-            actor = threading.Thread(target=self._act, name=f"lab-{len(self._actors)}")
+            actor = threading.Thread(target=self._act, name=f"lab-{len(self._actors)}", daemon=True)
             self._actors.append(actor)
             actor.start()
 

@@ -36,6 +36,7 @@ server:
   num-threads: 1
   module-config: "iterator"
   tcp-idle-timeout: 5000
+  incoming-num-tcp: 200
   local-zone: "." static
   local-data: ". 60 IN SOA lab.example. nobody.lab.example. 1 3600 1200 604800 60"
 {data}

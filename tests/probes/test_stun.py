@@ -64,7 +64,9 @@ async def test_an_error_response_says_its_code(bench: Bench) -> None:
 
 async def test_a_lost_request_is_repeated_and_the_round_trip_stays_that_of_its_own(bench: Bench) -> None:
     with UdpServer(stun_server(mute_first=1)) as server:
-        seen = await bench.measure(StunProbe(), _params(server.endpoint))
+        host, port = server.endpoint
+        known = StunParams((Target(address=host, port=port),))
+        seen = await bench.measure(StunProbe(), known)
 
     assert seen.observations[0].facts["attempts"] == 2
     assert len({request[8:20] for request in server.received}) == len(server.received) == 2
@@ -121,3 +123,11 @@ def test_no_answer_makes_it_crash(rest: bytes) -> None:
     for head in (b"\x01\x01", b"\x01\x11", b"\x00\x01"):
         with suppress(ValueError):
             binding.recognise(head + len(rest).to_bytes(2, "big") + ours + rest)
+
+
+async def test_an_address_of_a_sample_is_asked_once(bench: Bench) -> None:
+    with UdpServer(stun_server(mute_first=1)) as server:
+        seen = await bench.measure(StunProbe(), _params(server.endpoint))
+
+    assert seen.failures(Step.ECHO) == [Failure.TIMED_OUT]
+    assert len(server.received) == 1

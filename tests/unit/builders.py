@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from readycheck.assess import can_hear_routers
 from readycheck.diagnose.case import Case
 from readycheck.diagnose.finding import Finding
 from readycheck.diagnose.follow_up import egress_check
@@ -30,6 +31,7 @@ NETWORKS = ("198.18.0.0/16", "198.51.100.0/24", "203.0.113.0/24", "192.0.2.0/24"
 NODES = ("198.18.0.10", "198.51.100.10", "203.0.113.10", "192.0.2.10")
 GATEWAY, RESOLVER = "192.168.1.1", "192.168.1.53"
 FIREWALL, ISP = "192.168.2.1", "100.64.0.1"
+DEAF: Mapping[str, Any] = {"capabilities": ()}
 LOCAL, MAPPED = "192.168.1.20", "100.127.0.20:40000"
 PIN = "A" * 43 + "="
 SOURCE = {"document": "doc", "section": "1"}
@@ -231,7 +233,7 @@ class World:
             return
         if target.host and not target.address:
             resolved, failure = self._look_up(target.host)
-            facts = {"addresses": [resolved]} if resolved else {}
+            facts: dict[str, Any] = {"addresses": [resolved]} if resolved else {}
             yield seen(Step.RESOLVE, target, failure, **facts)
             if failure:
                 return
@@ -349,6 +351,8 @@ class World:
     def outcomes(self) -> tuple[Outcome, ...]:
         """All checks of the plan, and the follow-up that proves what left the site."""
         first = [self.measure(check) for check in self.plan.checks]
+        if not can_hear_routers(self.environment):
+            return tuple(first)
         follow_up = egress_check(self.plan, self.registry, first, gather(first), LOCAL, 30.0)
         return (*first, *([self.measure(follow_up)] if follow_up else ()))
 
@@ -389,15 +393,11 @@ def conclude(world: World, state: RunState = RunState.COMPLETE) -> Result:
     return conclude_from(world, world.outcomes(), state)
 
 
-def conclude_from(
-    world: World, outcomes: tuple[Outcome, ...], state: RunState = RunState.COMPLETE
-) -> Result:
+def conclude_from(world: World, outcomes: tuple[Outcome, ...], state: RunState = RunState.COMPLETE) -> Result:
     """Judge and diagnose outcomes as the run of this world."""
     evidence = gather(outcomes)
     pins = {pin.spki_sha256 for pin in world.profile.pins}
-    basis = bench(world.plan.selected, evidence, pins, hops=world.icmp)
+    basis = bench(world.plan.selected, evidence, pins, hops=can_hear_routers(world.environment))
     verdicts = judge_all(world.plan, outcomes, basis)
     case = Case(world.profile, world.environment, verdicts, outcomes, evidence)
-    return Result(
-        world.plan, outcomes, evidence, verdicts, case, diagnose(case), overall(verdicts, state)
-    )
+    return Result(world.plan, outcomes, evidence, verdicts, case, diagnose(case), overall(verdicts, state))

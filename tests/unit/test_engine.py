@@ -21,7 +21,7 @@ Measure = Callable[[Net], Coroutine[Any, Any, None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Params:
+class TinyParams:
     targets: tuple[Target, ...] = ()
 
 
@@ -30,14 +30,14 @@ class Tiny:
 
     name: ClassVar[str] = "tiny"
     title: ClassVar[str] = "Tiny"
-    Params: ClassVar[type[Params]] = Params
+    Params: ClassVar[type[Any]] = TinyParams
     metrics: ClassVar[tuple[Metric, ...]] = (Metric("seen", Unit.COUNT),)
     proves: ClassVar[Step] = Step.CONNECT
 
     def __init__(self, measure: Measure, summarize: Callable[[], None] = lambda: None) -> None:
         self._measure, self._summarize = measure, summarize
 
-    async def measure(self, params: Params, net: Net) -> None:
+    async def measure(self, params: TinyParams, net: Net) -> None:
         await self._measure(net)
 
     def summarize(self, observations: Sequence[Observation]) -> Mapping[str, MetricValue]:
@@ -52,7 +52,7 @@ def check(name: str = "a", *needs: str, budget_s: float = 8.0, probe: str = "tin
         probe=probe,
         scope=Scope.NAMED,
         target=CheckTarget(),
-        params=Params(),
+        params=TinyParams(),
         budget_s=budget_s,
         needs=needs,
         proves=Step.CONNECT,
@@ -268,7 +268,9 @@ def test_a_crashed_check_does_not_carry_those_that_need_it() -> None:
         await connect(net)
         raise RuntimeError
 
-    done = run(execute({"bad": Tiny(crash), "tiny": Tiny(connect)}, [check("a", probe="bad"), check("b", "a")]))
+    done = run(
+        execute({"bad": Tiny(crash), "tiny": Tiny(connect)}, [check("a", probe="bad"), check("b", "a")])
+    )
     assert done.outcomes[1].because == "a"
 
 

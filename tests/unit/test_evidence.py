@@ -32,7 +32,10 @@ CONNECTED = seen(Step.CONNECT, HERE)
     [
         ([CONNECTED, seen(Step.TLS_HANDSHAKE, HERE)], Sign.ANSWERED),
         # a note after the proof changes nothing
-        ([CONNECTED, seen(Step.TLS_HANDSHAKE, HERE), seen(Step.RESPONSE, HERE, Failure.TIMED_OUT)], Sign.ANSWERED),
+        (
+            [CONNECTED, seen(Step.TLS_HANDSHAKE, HERE), seen(Step.RESPONSE, HERE, Failure.TIMED_OUT)],
+            Sign.ANSWERED,
+        ),
         # something spoke, whatever it said
         ([CONNECTED, seen(Step.TLS_HANDSHAKE, HERE, Failure.CERTIFICATE_EXPIRED)], Sign.ANSWERED),
         ([CONNECTED, seen(Step.TLS_HANDSHAKE, HERE, Failure.CONNECTION_RESET)], Sign.ANSWERED),
@@ -89,7 +92,7 @@ def test_a_second_greeting_that_succeeds_counts() -> None:
 
 
 def test_a_cell_knows_its_place() -> None:
-    facts = {"offender": "10.0.0.1", "ttl": 3}
+    facts: dict[str, Any] = {"offender": "10.0.0.1", "ttl": 3}
     (cell,) = gather([outcome(seen(Step.CONNECT, HERE, Failure.ICMP_ADMIN_PROHIBITED, **facts))]).cells
     assert (cell.network, cell.address, cell.port, cell.transport) == (NETWORK, "198.51.100.200", 8934, "tcp")
     assert (cell.part, cell.requirement, cell.check) == (3, "sip", "sip/x")
@@ -98,7 +101,9 @@ def test_a_cell_knows_its_place() -> None:
 
 def test_one_cell_for_each_address_and_port() -> None:
     others = [
-        Target(network=NETWORK, address=a, port=p, transport="tcp") for a in ("198.51.100.1", "198.51.100.2") for p in (1, 2)
+        Target(network=NETWORK, address=a, port=p, transport="tcp")
+        for a in ("198.51.100.1", "198.51.100.2")
+        for p in (1, 2)
     ]
     observations = [seen(Step.CONNECT, target, Failure.TIMED_OUT) for target in others]
     assert len(gather([outcome(*observations, *observations)]).cells) == 4
@@ -179,7 +184,7 @@ def test_rungs_are_the_routers_that_answered() -> None:
     [("203.0.113.9:40000", "203.0.113.9"), ("[2001:db8::9]:40000", "2001:db8::9"), (None, None)],
 )
 def test_the_mapped_address_is_an_address(told: str | None, address: str | None) -> None:
-    facts = {"mapped_address": told} if told else {}
+    facts: dict[str, Any] = {"mapped_address": told} if told else {}
     assert gather([outcome(seen(Step.ECHO, HERE, **facts), proves=Step.ECHO)]).mapped == address
 
 

@@ -110,12 +110,20 @@ def test_what_is_no_profile(text: bytes, message: str) -> None:
         ('"8934"', "true", "requirements[sip].ports[0]: "),
         ('"8934"', '"1-2-3"', "requirements[sip].ports[0]: '1-2-3' is not a port"),
         ('["app"]', '["boss"]', "profile: requirements 'sip', roles: 'boss' is not defined"),
-        ('["service"]', '["srvice"]', "profile: requirements 'sip', targets.networks: 'srvice' is not defined"),
+        (
+            '["service"]',
+            '["srvice"]',
+            "profile: requirements 'sip', targets.networks: 'srvice' is not defined",
+        ),
         ('section = "2"', 'section = "2", page = 3', "requirements[sip].source.page: unknown key"),
         ('id = "sip"', 'id = "S I P"', "requirements[S I P].id: "),
         ('probe = "sip"', "", "requirements[sip]: needs a 'probe', or 'untestable' with the reason"),
         ('"required"', '"essential"', "requirements[sip].importance: "),
-        ('"198.51.100.0/24"', '"198.51.100.1/24"', "networks.service.networks[0]: '198.51.100.1/24' is not a network"),
+        (
+            '"198.51.100.0/24"',
+            '"198.51.100.1/24"',
+            "networks.service.networks[0]: '198.51.100.1/24' is not a network",
+        ),
         ("schema_version = 1", "schema_version = 2", "schema_version: "),
     ],
 )
@@ -126,7 +134,7 @@ def test_errors_name_table_and_key(old: str, new: str, message: str) -> None:
 
 
 def test_the_number_of_further_errors_is_told() -> None:
-    assert complaint(HEAD + ROW.replace("title", "titel")) == (
+    assert complaint(HEAD + ROW.replace("title", "titel") + ROW.replace('"sip"', '"other"', 1)) == (
         "requirements[sip].title: missing (and 1 more)"
     )
 
@@ -220,7 +228,9 @@ def test_a_wildcard_is_tested_by_its_representatives(entry: dict[str, Any], host
     assert DomainEntry.model_validate(entry).hosts == hosts
 
 
-@pytest.mark.parametrize("name", ["", "example", "-a.example.com", "a..com", "*.*.com", "a.example.com.", "a b.com"])
+@pytest.mark.parametrize(
+    "name", ["", "example", "-a.example.com", "a..com", "*.*.com", "a.example.com.", "a b.com"]
+)
 def test_what_is_no_name(name: str) -> None:
     with pytest.raises(ValidationError):
         DomainEntry.model_validate({"pattern": name})

@@ -19,7 +19,9 @@ def point(name: str, value: str) -> EntryPoint:
 
 
 def test_probes_are_found_by_name_and_loaded_as_objects() -> None:
-    registry = find([point("tcp", "readycheck_probes.tcp:TcpProbe"), point("dns", "readycheck_probes.dns:DnsProbe")])
+    registry = find(
+        [point("tcp", "readycheck_probes.tcp:TcpProbe"), point("dns", "readycheck_probes.dns:DnsProbe")]
+    )
     assert list(registry.installed) == ["dns", "tcp"]
     assert isinstance(registry.probe("tcp"), TcpProbe)
     assert registry.installed["tcp"].distribution == "unknown distribution"
@@ -103,7 +105,10 @@ def test_a_table_becomes_the_typed_parameters_with_what_the_plan_adds() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"sampels": 2}, r"^p.toml: requirements\[r\]\.params\.sampels: unknown key \(known: inner, names, samples\)"),
+        (
+            {"sampels": 2},
+            r"^p.toml: requirements\[r\]\.params\.sampels: unknown key \(known: inner, names, samples\)",
+        ),
         ({"targets": []}, r"^p.toml: requirements\[r\]\.params\.targets: unknown key"),
         ({"samples": "many"}, r"^p.toml: requirements\[r\]\.params\.samples: "),
         ({"names": ["a", 5]}, r"^p.toml: requirements\[r\]\.params\.names\.1: "),

@@ -1,6 +1,7 @@
 """Sampling: bounded, the same for the same seed, and spread over every part of a network and a range."""
 
 import ipaddress
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -162,7 +163,9 @@ def test_strata_cover_both_edges_and_both_parities(ports: PortRange, seed: int) 
     tried = {port for stratum in strata(ports, seed) for port in stratum.ports}
     assert {ports.low, ports.high} <= tried
     assert all(port in ports for port in tried)
-    assert {port % 2 for port in tried} == {port % 2 for port in range(ports.low, min(ports.high, ports.low + 1) + 1)}
+    assert {port % 2 for port in tried} == {
+        port % 2 for port in range(ports.low, min(ports.high, ports.low + 1) + 1)
+    }
 
 
 @given(ranges(), SEEDS)
@@ -183,7 +186,7 @@ def test_the_blocks_make_up_the_range_without_a_gap(ports: PortRange, seed: int)
     blocks = sorted({tuple(map(int, s.name.split(" ")[0].split("-"))) for s in strata(ports, seed)})
     assert blocks[0][0] == ports.low
     assert blocks[-1][1] == ports.high
-    assert all(one[1] + 1 == other[0] for one, other in zip(blocks, blocks[1:], strict=False))
+    assert all(one[1] + 1 == other[0] for one, other in pairwise(blocks))
 
 
 @given(ranges(), SEEDS)

@@ -104,7 +104,9 @@ def test_a_service_that_answers_passes() -> None:
         ([seen(Step.CONNECT, HOST)], I, None, None),
     ],
 )
-def test_a_name(observations: list[Observation], status: Judgement, failure: Failure | None, step: Step | None) -> None:
+def test_a_name(
+    observations: list[Observation], status: Judgement, failure: Failure | None, step: Step | None
+) -> None:
     found = judged(named(*observations))
     assert (found.status, found.failure, found.step) == (status, failure, step)
     assert found.because
@@ -161,7 +163,9 @@ def test_a_number_against_its_band(value: float | None, limit: Limit, status: Ju
 
 
 @pytest.mark.parametrize(("value", "status", "margin"), [(100, P, 0.5), (200, W, 0.0), (300, W, -0.5)])
-def test_the_worst_number_decides_and_the_margin_is_kept(value: float, status: Judgement, margin: float) -> None:
+def test_the_worst_number_decides_and_the_margin_is_kept(
+    value: float, status: Judgement, margin: float
+) -> None:
     limits = {"rtt_ms": {"warn": 200}, "handshake_ms": {"warn": 1000}}
     found = judged(named(*ANSWERED, metrics={"rtt_ms": value, "handshake_ms": 10}), limits=limits)
     assert (found.status, found.margin) == (status, margin)
@@ -174,7 +178,9 @@ def test_a_number_that_was_not_measured_is_not_judged() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pins", "status"), [([PIN], P), ([PIN, "x"], P), (["x"], W), ([], W)], ids=["pin", "both", "other", "none"]
+    ("pins", "status"),
+    [([PIN], P), ([PIN, "x"], P), (["x"], W), ([], W)],
+    ids=["pin", "both", "other", "none"],
 )
 def test_a_pinned_service_must_show_a_pin(pins: list[str], status: Judgement) -> None:
     handshake = seen(Step.TLS_HANDSHAKE, HOST, tls=tls(pins=pins))
@@ -219,7 +225,9 @@ def whole(*parts: tuple[Observation, ...], certain: bool = True) -> Verdict:
         ([], I),
     ],
 )
-def test_a_requirement_is_as_good_as_its_worst_check(parts: list[tuple[Observation, ...]], status: Judgement) -> None:
+def test_a_requirement_is_as_good_as_its_worst_check(
+    parts: list[tuple[Observation, ...]], status: Judgement
+) -> None:
     found = whole(*parts)
     assert found.status is status
     assert found.because
@@ -333,7 +341,9 @@ def outcomes(draw: st.DrawFn) -> list[Outcome]:
             target=CheckTarget(network=network, ports=draw(st.sampled_from(["1", "2"])), transport="tcp"),
         )
         status = draw(st.sampled_from(Status))
-        made.append(make_outcome(check, *observations, status=status, because="because", cut=draw(st.booleans())))
+        made.append(
+            make_outcome(check, *observations, status=status, because="because", cut=draw(st.booleans()))
+        )
     survey = []
     for _ in range(draw(st.integers(0, 4))):
         network = draw(st.sampled_from(NETWORKS))
@@ -357,7 +367,7 @@ def test_what_was_not_measured_never_passes(found: list[Outcome], hops: bool) ->
         o.check.id
         for o in measured
         if any(
-            x.failure is None and x.step is o.check.proves or x.facts.get("answered_by_server")
+            (x.failure is None and x.step is o.check.proves) or x.facts.get("answered_by_server")
             for x in o.observations
         )
     }
@@ -454,7 +464,9 @@ def test_the_verdict_of_a_run(more: list[Verdict], readiness: Readiness) -> None
         ([verdict(P, area=Area.NAMES_AND_TIME)], Readiness.READY),
     ],
 )
-def test_without_a_positive_measurement_nothing_is_known(verdicts: list[Verdict], readiness: Readiness) -> None:
+def test_without_a_positive_measurement_nothing_is_known(
+    verdicts: list[Verdict], readiness: Readiness
+) -> None:
     assert overall(verdicts, DONE) is readiness
 
 
@@ -498,8 +510,19 @@ def test_ready_is_only_said_of_what_was_seen_to_work(verdicts: list[Verdict], st
         assert any(v.status is F for v in required)
 
 
+def test_what_this_installation_cannot_probe_is_inconclusive() -> None:
+    world = World(profile=make_profile(requirement("a", probe="quic"), requirement("b")))
+    a, _ = judge_all(world.plan, [], bench(world.plan.selected, gather([]), ()))
+    assert (a.status, a.testable) == (I, True)
+    assert "not installed" in a.because
+
+
 def test_what_was_not_selected_and_what_cannot_be_tested_is_skipped_and_says_so() -> None:
-    rows = [requirement("a"), requirement("b", probe=None, untestable="inbound"), requirement("c", probe="stun")]
+    rows = [
+        requirement("a"),
+        requirement("b", probe=None, untestable="inbound"),
+        requirement("c", probe="stun"),
+    ]
     world = World(profile=make_profile(*rows), selection=make_selection(skip=("stun",)))
     a, b, c = judge_all(world.plan, [], bench(world.plan.selected, gather([]), ()))
     assert (a.status, a.because) == (I, "nothing was measured")

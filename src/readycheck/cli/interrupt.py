@@ -1,6 +1,7 @@
-"""SIGINT, SIGTERM and SIGHUP: the first one ends the run, not the report; the second one ends everything."""
+"""SIGINT, SIGTERM and SIGHUP: the first one ends the run, not the report; the second one ends the program."""
 
 import asyncio
+import os
 import signal
 import threading
 from collections.abc import Callable, Coroutine, Iterator
@@ -8,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 _Result = TypeVar("_Result")
+_UNKNOWN = 3
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
@@ -16,6 +18,7 @@ class Interruption:
 
     def __init__(self) -> None:
         self.came = False
+        self._impatient = False
         self._cancel: Callable[[], object] | None = None
 
     @contextmanager
@@ -40,6 +43,7 @@ class Interruption:
         task, loop = asyncio.current_task(), asyncio.get_running_loop()
         assert task is not None
         self._cancel = lambda: loop.call_soon_threadsafe(task.cancel)
+        loop.set_exception_handler(self._complain)
         if self.came:
             task.cancel()
         try:
@@ -48,8 +52,15 @@ class Interruption:
             self._cancel = None
 
     def _arrived(self, number: int, frame: object) -> None:
+        if self._impatient:
+            os._exit(_UNKNOWN)
         if self.came:
+            self._impatient = True
             raise KeyboardInterrupt
         self.came = True
         if self._cancel is not None:
             self._cancel()
+
+    def _complain(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        if not self._impatient:  # otherwise it is about tasks that were not let end
+            loop.default_exception_handler(context)

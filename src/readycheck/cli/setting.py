@@ -3,8 +3,8 @@
 import asyncio
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,9 +13,9 @@ from readycheck.catalog import read
 from readycheck.errors import UsageError
 from readycheck.failure import Failure
 from readycheck.net.address import family_of, is_address
-from readycheck.net.environment import Environment, gather
+from readycheck.net.environment import Environment, FoundProxy, gather
 from readycheck.net.interface import Datagrams, Endpoint, NetError, Network, Stream, TlsSettings
-from readycheck.net.proxy import discover, parse_proxy
+from readycheck.net.proxy import ProxyChoice, choose, discover
 from readycheck.net.resolver import Resolver, system_servers
 from readycheck.net.system import NetworkOptions, SystemNetwork
 from readycheck.net.tls import handshake
@@ -38,7 +38,7 @@ class Setting:
     skip: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
     values: Mapping[str, str] = field(default_factory=dict)
-    proxy: str = "auto"
+    proxy: str = field(default="auto", repr=False)  # may hold a password
     resolvers: tuple[Endpoint, ...] = ()
     trust_roots: tuple[Path, ...] = ()
     interface: str | None = None
@@ -52,6 +52,11 @@ class Setting:
     seed: int | None = None
     remap: Path | None = None
 
+    @cached_property
+    def route(self) -> ProxyChoice:
+        """The proxy of this run, if any. Raises `UsageError` when the one that was given cannot be used."""
+        return choose(self.proxy, os.environ)
+
     def shown(self) -> dict[str, Any]:
         """What the report records of them: nothing secret, no paths of this machine."""
         return {
@@ -59,6 +64,7 @@ class Setting:
             "skip": list(self.skip),
             "targets": list(self.targets),
             "values": dict(self.values),
+            "proxy": self.proxy if self.proxy in ("auto", "none") else str(self.route.proxy),
             "resolvers": [f"{host}:{port}" for host, port in self.resolvers],
             "interface": self.interface,
             "source": self.source,
@@ -94,13 +100,12 @@ def prepare(setting: Setting) -> tuple[Request, Callable[[], SharedNetwork], Env
         notes=_notes(setting),
     )
     shared = partial(SharedNetwork, network, effort=selection.effort, concurrency=_at_once())
-    return request, shared, _environment(network)
+    return request, shared, _environment(setting, network)
 
 
 def _refuse_unusable(setting: Setting) -> None:
     """What can be told from the options alone."""
-    if setting.proxy not in ("auto", "none"):
-        parse_proxy(setting.proxy)
+    _ = setting.route
     if setting.interface is not None and not _is_plain(setting.interface):
         raise UsageError(f"--interface {setting.interface}: not the name of an interface")
     if setting.source is not None:
@@ -147,7 +152,14 @@ def _selection(setting: Setting, resolvers: tuple[Endpoint, ...]) -> Selection:
         effort=Effort(setting.effort),
         controls=setting.controls,
         resolvers=resolvers,
+        **_proxying(setting.route),
     )
+
+
+def _proxying(route: ProxyChoice) -> dict[str, Any]:
+    if route.proxy is None:
+        return {}
+    return {"proxy": True, "via": route.proxy.place, "past_proxy": route.exempt}
 
 
 def _network(setting: Setting, trust: TrustStore) -> Network:
@@ -157,6 +169,7 @@ def _network(setting: Setting, trust: TrustStore) -> Network:
         family=setting.family,
         resolvers=setting.resolvers or tuple(system_servers()),
         rate=setting.rate,
+        proxy=setting.route.proxy,
     )
 
     async def open_datagram(**wanted: Any) -> Datagrams:
@@ -173,9 +186,13 @@ def _network(setting: Setting, trust: TrustStore) -> Network:
     return RemappedNetwork(network, Remap.load(setting.remap)) if setting.remap else network
 
 
-def _environment(network: Network) -> Environment:
-    proxies = discover(os.environ)
-    return gather(resolvers=network.resolvers(), proxies=proxies, capabilities=network.capabilities())
+def _environment(setting: Setting, network: Network) -> Environment:
+    proxies = discover(os.environ) if setting.proxy == "auto" else {}
+    found = gather(resolvers=network.resolvers(), proxies=proxies, capabilities=network.capabilities())
+    if setting.proxy in ("auto", "none"):
+        return found
+    given = FoundProxy(scheme="https", url=str(setting.route.proxy), source=setting.route.source)
+    return replace(found, proxies=(given,))
 
 
 def _at_once() -> int:

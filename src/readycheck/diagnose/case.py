@@ -68,8 +68,7 @@ class Case:
         """Anything beyond the site has answered: a service, a control, a remote name server."""
         return any(
             o.failure is None
-            and o.target.address
-            and not is_site_address(o.target.address)
+            and (o.target.via or (o.target.address and not is_site_address(o.target.address)))
             and o.step not in (Step.HOP, Step.RESOLVE)
             for _, o in self.observations()
         )
@@ -142,6 +141,10 @@ def place_of(case: Case, transport: str, ports: Iterable[int], cells: Iterable[C
     control = [rung for rung in evidence.rungs if rung.purpose == "ladder"]
     if evidence.edge_ttl is None or not control:
         return Place(Where.UNKNOWN, "")
+    if not _climbed(case, transport, wanted):
+        # Only the survey: the packets do not reach the hop that it used.
+        near = any(c.sign is Sign.STOPPED and c.ttl and c.ttl <= evidence.edge_ttl + 1 for c in cells)
+        return Place(Where.SITE if near else Where.UNKNOWN, "")
     last = max(stopped, key=lambda r: r.ttl, default=None)
     reached = last.ttl if last else 0
     if reached >= max(rung.ttl for rung in control):
@@ -150,6 +153,14 @@ def place_of(case: Case, transport: str, ports: Iterable[int], cells: Iterable[C
         f"packets reach {last.address} (hop {last.ttl}) and no further" if last else "packets reach no hop"
     )
     return Place(Where.SITE if reached <= evidence.edge_ttl else Where.ISP, words)
+
+
+def _climbed(case: Case, transport: str, ports: set[int]) -> bool:
+    """Whether packets to these ports were sent with every hop limit."""
+    return any(
+        o.facts.get("purpose") == "stopped" and o.target.transport == transport and o.target.port in ports
+        for _, o in case.observations(Scope.PATH)
+    )
 
 
 def _port(rung: Rung) -> int:

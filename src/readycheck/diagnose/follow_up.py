@@ -172,7 +172,8 @@ def _controls(outcomes: Sequence[Outcome]) -> Iterator[Target]:
     for outcome in outcomes:
         for observation in outcome.observations:
             target = observation.target
-            proven = observation.failure is None and target.address and target.port and target.transport
+            direct = target.address and target.port and target.transport and not target.via
+            proven = observation.failure is None and direct
             if (
                 proven
                 and outcome.check.scope is not Scope.RESOLVERS
@@ -189,7 +190,8 @@ def _walls(outcomes: Sequence[Outcome]) -> Iterator[Target]:
             continue
         for observation in outcome.observations:
             target = observation.target
-            stuck = observation.failure and observation.step is not Step.RESOLVE and target.address
+            direct = target.address and not target.via
+            stuck = observation.failure and observation.step is not Step.RESOLVE and direct
             if stuck and not any(o.failure is None and o.target == target for o in outcome.observations):
                 yield Target(address=target.address, port=target.port, transport=target.transport)
                 break

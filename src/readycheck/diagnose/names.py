@@ -9,6 +9,7 @@ from readycheck.engine import Outcome
 from readycheck.evidence import WALL, Sign
 from readycheck.failure import Failure, Step
 from readycheck.net.address import is_site_address
+from readycheck.observation import Observation
 from readycheck.plan import Scope
 from readycheck.verdict import Judgement
 
@@ -25,7 +26,7 @@ def dns_unreachable(case: Case) -> Iterator[Finding]:
         o.check.id
         for o in case.outcomes
         if o.check.requirement
-        and any(s.step is Step.RESOLVE and s.failure is not None for s in o.observations)
+        and any(_is_unresolved(s) for s in o.observations)
     ]
     servers = ", ".join(case.environment.resolvers) or "none is configured"
     remote = any(not is_site_address(str(o.check.target.address)) for o in asked)
@@ -49,6 +50,12 @@ def dns_unreachable(case: Case) -> Iterator[Finding]:
         affects = tuple(dict.fromkeys((*found.affects, *failed)))
         found = replace(found, affects=affects, severity=case.severity(affects))
     yield found
+
+
+def _is_unresolved(observation: Observation) -> bool:
+    """The target's name, or that of the proxy on the way to it."""
+    asked = observation.step is Step.RESOLVE or observation.facts.get("stage") == "resolve"
+    return asked and observation.failure is not None
 
 
 def _has_answered(outcome: Outcome) -> bool:

@@ -5,13 +5,15 @@ from collections.abc import Iterator
 from readycheck.diagnose.case import Case
 from readycheck.diagnose.finding import Confidence, Finding, Where
 from readycheck.evidence import Sign
-from readycheck.failure import Failure
-from readycheck.net.address import is_site_address
+from readycheck.failure import Failure, Step
+from readycheck.net.address import is_address, is_site_address
+from readycheck.observation import Observation
+from readycheck.verdict import is_lost
 
 
 def no_network(case: Case) -> Iterator[Finding]:
     """Every step ended in the host's own routing table."""
-    ends = {o.failure for _, o in case.observations() if o.failure}
+    ends = {_end(o) for _, o in case.observations() if o.failure}
     if not ends or case.answered_anywhere() or not ends <= _UNROUTED:
         return
     if Failure.NETWORK_UNREACHABLE not in ends and case.environment.gateway:
@@ -36,6 +38,14 @@ _UNROUTED = {
 }
 
 
+def _end(observation: Observation) -> Failure | None:
+    """How a step failed; for a proxy out of reach, how the way to it did."""
+    if observation.failure is not Failure.PROXY_UNREACHABLE:
+        return observation.failure
+    because = observation.facts.get("because")
+    return next((failure for failure in Failure if failure.value == because), observation.failure)
+
+
 def host_firewall(case: Case) -> Iterator[Finding]:
     """The operating system refused to send (EPERM): nothing of it ever reached the network."""
     denied = [
@@ -58,9 +68,10 @@ def host_firewall(case: Case) -> Iterator[Finding]:
 
 def site_offline(case: Case) -> Iterator[Finding]:
     """Nothing beyond the site answers, whatever was asked."""
-    tried = [o for _, o in case.observations() if o.target.address and not is_site_address(o.target.address)]
+    direct = [o.target.address for _, o in case.observations() if o.target.address and not o.target.via]
+    tried = [address for address in direct if not is_site_address(address)]
     refused = any(c.sign in (Sign.REFUSED, Sign.ANSWERED, Sign.LEFT) for c in case.evidence.cells)
-    failed = [c.check for _, c in case.failing]
+    failed = [c.check for _, c in case.failing if not _ends_at_site_proxy(case, c.check)]
     beyond = [r for r in case.evidence.rungs if not is_site_address(r.address)]
     if len(tried) < 3 or refused or case.answered_anywhere() or beyond or not failed:
         return
@@ -74,3 +85,16 @@ def site_offline(case: Case) -> Iterator[Finding]:
         confidence=Confidence.LIKELY,
         remedy="Check the site's uplink and the default rule of its firewall; then run again.",
     )
+
+
+def _ends_at_site_proxy(case: Case, check: str) -> bool:
+    """Whether it is the proxy of this site that stands in the way: it refuses, or is out of reach itself."""
+    steps = [o for o in case.by_check[check].observations if o.step is Step.PROXY_CONNECT]
+    return any(_is_refusal(o) for o in steps)
+
+
+def _is_refusal(observation: Observation) -> bool:
+    if observation.failure is Failure.PROXY_UNREACHABLE:
+        address = str(observation.facts.get("proxy_address", ""))
+        return is_address(address) and is_site_address(address)
+    return observation.failure is not None and not is_lost(observation)

@@ -82,9 +82,10 @@ def udp_return_blocked(case: Case) -> Iterator[Finding]:
 
 
 def _scope(case: Case) -> str:
-    groups = {g for v in case.verdicts if is_media(v.requirement) for g in v.requirement.targets.networks}
-    networks = [n for g in sorted(groups) for n in case.profile.networks[g].networks]
-    ports = {str(p) for v in case.verdicts if is_media(v.requirement) for p in v.requirement.ports}
+    media = [v.requirement for v in case.verdicts if is_media(v.requirement) and v.testable]
+    groups = {group for requirement in media for group in requirement.targets.networks}
+    networks = [n for group in sorted(groups) for n in case.profile.networks[group].networks]
+    ports = {str(p) for requirement in media for p in requirement.ports}
     shown = ", ".join(sorted(ports, key=lambda p: int(p.split("-")[0])))
     more = " and the product's other networks" if len(networks) > 4 else ""
     return f"{', '.join(networks[:4])}{more}, ports {shown}"

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from readycheck.diagnose import certificates, names, offline, reach
+from readycheck.diagnose import certificates, names, offline, proxies, reach
 from readycheck.diagnose.case import Case
 from readycheck.diagnose.finding import Finding, sort_key
 
@@ -14,6 +14,7 @@ RULES: tuple[Rule, ...] = (
     offline.host_firewall,
     offline.site_offline,
     names.dns_unreachable,
+    proxies.proxy_trouble,
     names.dns_filter,
     reach.udp_blocked,
     reach.udp_return_blocked,

@@ -148,6 +148,9 @@ class Network(Protocol):
     ) -> Stream:
         """Open a TCP connection. With `ttl`, `hop_limit_exceeded` carries the fact `offender`."""
 
+    async def tunnel(self, host: str, port: int, *, timeout: float) -> Stream:
+        """Reach a host through the proxy of this run, which resolves the name; the peer is the proxy."""
+
     async def start_tls(self, stream: Stream, settings: TlsSettings, *, timeout: float) -> Stream:
         """Handshake on a stream. A certificate that does not verify fails, with the `TlsFacts` as facts."""
 
@@ -160,6 +163,9 @@ class Network(Protocol):
 
     def resolvers(self) -> Sequence[Endpoint]:
         """The name servers in use."""
+
+    def proxy(self) -> str | None:
+        """The proxy of this run as `host:port`, without credentials."""
 
     def capabilities(self) -> frozenset[Capability]: ...
 

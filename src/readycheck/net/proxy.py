@@ -1,16 +1,16 @@
-"""HTTP proxies: what the environment names, and a tunnel through one."""
+"""HTTP proxies: which one a run uses, and tunnels through it."""
 
 import asyncio
 import base64
 import re
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 from urllib.parse import unquote, urlsplit
 
 from readycheck.errors import UsageError
-from readycheck.failure import Failure
+from readycheck.failure import LOCAL_FAILURES, Failure
 from readycheck.net.address import is_address
 from readycheck.net.interface import Endpoint, NetError, Network, Stream, TlsFacts, TlsSettings
 
@@ -19,9 +19,12 @@ _SCHEMES = ("http", "https", "all")
 _MAX_HEAD_BYTES = 32 << 10
 _CHUNK = 4096
 _MAX_TEXT = 100
+_MAX_OFFERS, _MAX_OFFER_CHARACTERS = 16, 1000
+_ADDRESSES = 2
 _STATUS = re.compile(r"HTTP/1\.[01] (\d{3})(?: (.*))?")
 _OFFER = re.compile(r"(?:^|,)\s*([A-Za-z][A-Za-z0-9-]*)(?=\s|,|$)(?!\s*=)")
 _AUTH_REQUIRED = 407
+_KNOWN_OFFERS = {"basic", "bearer", "digest", "kerberos", "negotiate", "ntlm"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,21 @@ class ProxyUrl:
     password: str | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
-        return f"{self.scheme}://{_authority(self.host, self.port)}"
+        return f"{self.scheme}://{self.place}"
+
+    @property
+    def place(self) -> str:
+        """`host:port`: how checks name the proxy that they go through."""
+        return _authority(self.host, self.port)
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyChoice:
+    """The proxy of a run, who named it, and the rules for hosts that are reached without it."""
+
+    proxy: ProxyUrl | None = None
+    source: str = ""
+    exempt: tuple[str, ...] = ()
 
 
 def parse_proxy(url: str) -> ProxyUrl:
@@ -65,18 +82,38 @@ def discover(environ: Mapping[str, str]) -> dict[str, str]:
     return {scheme: url for scheme, url in found.items() if url}
 
 
-def proxy_for(scheme: str, host: str, environ: Mapping[str, str]) -> str | None:
-    """The proxy URL that the environment wants for `host`; None means the direct way."""
-    if any(_exempts(one.strip(), host) for one in _variable(environ, "no_proxy").split(",")):
-        return None
+def choose(wanted: str, environ: Mapping[str, str]) -> ProxyChoice:
+    """What `--proxy` comes to: `none`, a URL, or `auto` for the environment's.
+
+    Raises `UsageError` for a URL that cannot be used. One of the environment is no proxy then: many programs
+    share the variables, and some can use what this one cannot.
+    """
+    if wanted == "none":
+        return ProxyChoice()
+    if wanted != "auto":
+        return ProxyChoice(parse_proxy(wanted), "--proxy")
     found = discover(environ)
-    return found.get(scheme) or found.get("all")
+    try:
+        proxy = parse_proxy(found.get("https") or found.get("all") or "")
+    except UsageError:
+        return ProxyChoice()
+    rules = (rule.strip() for rule in _variable(environ, "no_proxy").split(","))
+    return ProxyChoice(proxy, "environment", tuple(rule for rule in rules if rule))
+
+
+def is_exempt(host: str, rules: Iterable[str]) -> bool:
+    """Whether the rules of `no_proxy` (domains, addresses, networks, `*`) have `host` reached directly."""
+    return any(_exempts(rule, host) for rule in rules)
 
 
 async def open_tunnel(
     network: Network, proxy: ProxyUrl, to_host: str, to_port: int, *, timeout: float
 ) -> Stream:
-    """CONNECT, first without credentials: a proxy that wants none of them must not get to log them."""
+    """CONNECT, first without credentials: a proxy that wants none of them must not get to log them.
+
+    The proxy resolves the name. A proxy that cannot be reached fails with the facts `stage` (`resolve`,
+    `connect` or `tls`), `because` and, as far as it is known, its `proxy_address`.
+    """
     deadline = _now() + timeout
     if not _is_plain(to_host):
         raise NetError(Failure.PROTOCOL_ERROR, "not a host name that can be asked for")
@@ -104,21 +141,44 @@ async def _connect(
 
 
 async def _reach(network: Network, proxy: ProxyUrl, deadline: float) -> Stream:
-    try:
-        addresses = (await network.resolve(proxy.host, timeout=_left(deadline))).addresses
-        stream = await network.connect((addresses[0], proxy.port), timeout=_left(deadline))
-    except NetError as error:
-        facts = {**error.facts, "because": error.failure.value}
-        raise NetError(Failure.PROXY_UNREACHABLE, f"{proxy}: {error}", facts) from error
+    with _told_as_unreachable(proxy, "resolve"):
+        addresses = (await network.resolve(proxy.host, timeout=_left(deadline))).addresses[:_ADDRESSES]
+        if not addresses:
+            raise NetError(Failure.DNS_NO_ANSWER, f"{proxy.host} has no address")
+    stream = await _connect_to_any(network, proxy, addresses, deadline)
     if proxy.scheme == "http":
         return stream
+    with ExitStack() as undo, _told_as_unreachable(proxy, "tls", proxy_address=stream.peer[0]):
+        undo.callback(stream.close)
+        name = None if is_address(proxy.host) else proxy.host
+        settings = TlsSettings(server_name=name, verify_name=proxy.host)
+        secured = await network.start_tls(stream, settings, timeout=_left(deadline))
+        undo.pop_all()
+        return secured
+
+
+async def _connect_to_any(
+    network: Network, proxy: ProxyUrl, addresses: tuple[str, ...], deadline: float
+) -> Stream:
+    *others, last = addresses
+    for address in others:
+        with suppress(NetError):
+            return await network.connect((address, proxy.port), timeout=_left(deadline) / 2)
+    with _told_as_unreachable(proxy, "connect", proxy_address=last):
+        return await network.connect((last, proxy.port), timeout=_left(deadline))
+
+
+@contextmanager
+def _told_as_unreachable(proxy: ProxyUrl, stage: str, **known: str) -> Iterator[None]:
     try:
-        settings = TlsSettings(server_name=proxy.host, verify_name=proxy.host)
-        return await network.start_tls(stream, settings, timeout=_left(deadline))
+        yield
     except NetError as error:
-        stream.close()
-        facts = {"because": error.failure.value}
-        raise NetError(Failure.PROXY_UNREACHABLE, f"{proxy}: TLS with the proxy: {error}", facts) from error
+        if error.failure in LOCAL_FAILURES:  # this host did it, whatever the proxy is like
+            raise
+        facts = {"because": error.failure.value, "stage": stage, **known}
+        if "offender" in error.facts:
+            facts["offender"] = error.facts["offender"]
+        raise NetError(Failure.PROXY_UNREACHABLE, f"{proxy}: {stage}: {error}", facts) from error
 
 
 def _request(target: str, credentials: str | None) -> bytes:
@@ -154,28 +214,35 @@ def _judge(head: str, proxy: ProxyUrl, credentials: str | None) -> None:
         return
     tried = "Basic" if credentials else None
     if status == _AUTH_REQUIRED:
-        offered = _offered(fields)
+        offered = _offered(fields, proxy, credentials)
         detail = f"{proxy} offers {', '.join(offered) or 'no way'} to log in"
         raise NetError(Failure.PROXY_AUTH_REQUIRED, detail, {"offered": offered, "tried": tried})
     reason = _told(matched[2] or "", proxy, credentials)
     raise NetError(Failure.PROXY_DENIED, f"{proxy} says {status}", {"status": status, "reason": reason})
 
 
-def _offered(fields: list[str]) -> tuple[str, ...]:
+def _offered(fields: list[str], proxy: ProxyUrl, credentials: str | None) -> tuple[str, ...]:
     values = [
-        value
+        value[:_MAX_OFFER_CHARACTERS]
         for name, _, value in (one.partition(":") for one in fields)
         if name.lower() == "proxy-authenticate"
     ]
-    unquoted = (re.sub(r'"(?:\\.|[^"\\])*"', "", value) for value in values)
-    return tuple(dict.fromkeys(scheme[:32] for value in unquoted for scheme in _OFFER.findall(value)))[:8]
+    unquoted = (re.sub(r'"(?:\\.|[^"\\])*"', "", value) for value in values[:_MAX_OFFERS])
+    schemes = [scheme[:32] for value in unquoted for scheme in _OFFER.findall(value)]
+    secrets = _secrets(proxy, credentials)
+    told = [s for s in schemes if s.lower() in _KNOWN_OFFERS or not any(s in x or x in s for x in secrets)]
+    return tuple(dict.fromkeys(told))[:8]
 
 
 def _told(text: str, proxy: ProxyUrl, credentials: str | None) -> str:
-    # A reason phrase may echo what was sent.
-    for secret in filter(None, (credentials, proxy.password, proxy.username)):
+    for secret in _secrets(proxy, credentials):
         text = text.replace(secret, "…")
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in text[:_MAX_TEXT])
+
+
+def _secrets(proxy: ProxyUrl, credentials: str | None) -> list[str]:
+    """What a proxy that was told the credentials may echo."""
+    return [secret for secret in (credentials, proxy.password, proxy.username) if credentials and secret]
 
 
 class _Tunnel:

@@ -29,6 +29,7 @@ from readycheck.net.interface import (
     TlsSettings,
 )
 from readycheck.net.pace import Pace
+from readycheck.net.proxy import ProxyUrl, open_tunnel
 from readycheck.net.stream import open_stream
 
 _BURST = 16  # packets that may leave back to back before the rate applies
@@ -43,7 +44,7 @@ class NetworkOptions:
     family: Literal["any", "4", "6"] = "any"
     resolvers: tuple[Endpoint, ...] = ()
     rate: float = 400.0
-    proxy: str | None = None
+    proxy: ProxyUrl | None = None
 
 
 class Lookup(Protocol):
@@ -93,6 +94,12 @@ class SystemNetwork:
             interface=self.options.interface,
         )
 
+    async def tunnel(self, host: str, port: int, *, timeout: float) -> Stream:
+        """Ask the proxy for a connection; `ValueError` when this run has none."""
+        if self.options.proxy is None:
+            raise ValueError(f"no proxy leads to {host}")
+        return await open_tunnel(self, self.options.proxy, host, port, timeout=timeout)
+
     async def start_tls(self, stream: Stream, settings: TlsSettings, *, timeout: float) -> Stream:
         return await self._handshake(stream, settings, timeout=timeout)
 
@@ -117,6 +124,9 @@ class SystemNetwork:
 
     def resolvers(self) -> Sequence[Endpoint]:
         return self.options.resolvers
+
+    def proxy(self) -> str | None:
+        return self.options.proxy.place if self.options.proxy else None
 
     def capabilities(self) -> frozenset[Capability]:
         """Found by trying, once."""

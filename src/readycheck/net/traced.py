@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
 from readycheck.failure import Failure, Step, classify
+from readycheck.net.address import is_address
 from readycheck.net.inquiry import ask
 from readycheck.net.interface import (
     Capability,
@@ -206,9 +207,19 @@ class TracedNetwork:
             step.facts["local"] = list(stream.local)
             return stream
 
+    async def tunnel(self, host: str, port: int, *, timeout: float) -> Stream:
+        place = {"address" if is_address(host) else "host": host, "port": port}
+        target = self._known("tcp", **place, via=self.proxy() or self._target.via)
+        with self.step(Step.PROXY_CONNECT, target) as step:
+            stream = await self._run.network.tunnel(host, port, timeout=self._within(timeout))
+            step.facts["proxy_address"] = stream.peer[0]
+            return stream
+
     async def start_tls(self, stream: Stream, settings: TlsSettings, *, timeout: float) -> Stream:
-        address, port = stream.peer
-        target = self._known("tls", address=address, port=port, sni=settings.server_name)
+        known: dict[str, Any] = {"sni": settings.server_name}
+        if not self._target.via:  # else the peer is the proxy
+            known |= {"address": stream.peer[0], "port": stream.peer[1]}
+        target = self._known("tls", **known)
         with self.step(Step.TLS_HANDSHAKE, target) as step:
             secured = await self._run.network.start_tls(stream, settings, timeout=self._within(timeout))
             if secured.tls is not None:
@@ -250,6 +261,9 @@ class TracedNetwork:
 
     def resolvers(self) -> Sequence[Endpoint]:
         return self._run.network.resolvers()
+
+    def proxy(self) -> str | None:
+        return self._run.network.proxy()
 
     def capabilities(self) -> frozenset[Capability]:
         return self._run.network.capabilities()

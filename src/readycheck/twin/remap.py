@@ -115,6 +115,10 @@ class RemappedNetwork:
             raise
         return RemappedStream(stream, to)
 
+    async def tunnel(self, host: str, port: int, *, timeout: float) -> Stream:
+        """Through a proxy that is no part of this world; what it knows of names is its own."""
+        return await self._network.tunnel(host, port, timeout=timeout)
+
     async def start_tls(self, stream: Stream, settings: TlsSettings, *, timeout: float) -> Stream:
         return await self._network.start_tls(stream, settings, timeout=timeout)
 
@@ -135,6 +139,9 @@ class RemappedNetwork:
 
     def resolvers(self) -> Sequence[Endpoint]:
         return ((RESOLVER, 53),)
+
+    def proxy(self) -> str | None:
+        return self._network.proxy()
 
     def capabilities(self) -> frozenset[Capability]:
         return self._network.capabilities() - _UNAVAILABLE

@@ -8,7 +8,7 @@ from readycheck.diagnose.case import Case, place_of
 from readycheck.diagnose.finding import Owner, Severity, Where
 from readycheck.evidence import Cell, Evidence, Rung, Sign
 from readycheck.failure import Failure, Step
-from readycheck.observation import Target
+from readycheck.observation import Observation, Target
 from readycheck.plan import Scope
 from readycheck.verdict import CheckVerdict, Judgement, Verdict
 from tests.unit.builders import (
@@ -23,12 +23,21 @@ from tests.unit.builders import (
 )
 
 PUBLIC, PRIVATE = Target(address="192.0.2.1", port=443), Target(address="192.168.1.53", port=53)
-LADDER = tuple(Rung(ttl, a, "udp", "ladder", "c:1") for ttl, a in enumerate(("10.0.0.1", "10.0.0.2", "100.64.0.1"), 1))
+LADDER = tuple(
+    Rung(ttl, a, "udp", "ladder", "c:1") for ttl, a in enumerate(("10.0.0.1", "10.0.0.2", "100.64.0.1"), 1)
+)
 
 
-def case(*statuses: tuple[str, str, Judgement], evidence: Evidence | None = None, **outcomes: Any) -> Case:
+def case(
+    *statuses: tuple[str, str, Judgement],
+    evidence: Evidence | None = None,
+    path: tuple[Observation, ...] = (),
+    **outcomes: Any,
+) -> Case:
     """Requirements by id, importance and status, each with one check of its name."""
-    profile = make_profile(*(requirement(name, importance=importance) for name, importance, _ in statuses) or ())
+    profile = make_profile(
+        *(requirement(name, importance=importance) for name, importance, _ in statuses) or ()
+    )
     verdicts = tuple(
         Verdict(
             requirement=needed,
@@ -39,6 +48,8 @@ def case(*statuses: tuple[str, str, Judgement], evidence: Evidence | None = None
         for needed, (name, _, status) in zip(profile.requirements, statuses, strict=False)
     )
     made = tuple(make_outcome(make_check(f"{name}/x"), *outcomes.get(name, ())) for name, _, _ in statuses)
+    survey = make_check("path/egress", scope=Scope.PATH, requirement=None)
+    made = (*made, *([make_outcome(survey, *path)] if path else []))
     return Case(profile, make_environment(), verdicts, made, evidence or Evidence((), (), None, None))
 
 
@@ -134,9 +145,25 @@ def wall(sign: Sign, **facts: Any) -> Cell:
     )
 
 
-def place(cells: list[Cell], *stopped: Rung, edge: int | None = 2, ladder: tuple[Rung, ...] = LADDER) -> Where:
+CLIMB = seen(
+    Step.HOP,
+    Target(network="192.0.2.0/24", address="192.0.2.1", port=5004, transport="udp"),
+    Failure.TIMED_OUT,
+    purpose="stopped",
+    ttl=4,
+)
+
+
+def place(
+    cells: list[Cell],
+    *stopped: Rung,
+    edge: int | None = 2,
+    ladder: tuple[Rung, ...] = LADDER,
+    climbed: bool = True,
+) -> Where:
     evidence = Evidence(tuple(cells), (*ladder, *stopped), edge, None)
-    return place_of(case(("a", "required", Judgement.FAIL), evidence=evidence), "udp", [5004], cells).where
+    about = case(("a", "required", Judgement.FAIL), evidence=evidence, path=(CLIMB,) if climbed else ())
+    return place_of(about, "udp", [5004], cells).where
 
 
 def stop(ttl: int, port: int = 5004, transport: str = "udp") -> Rung:
@@ -154,13 +181,27 @@ def stop(ttl: int, port: int = 5004, transport: str = "udp") -> Rung:
         ((stop(3),), Where.UNKNOWN),  # as far as the control's: no wall on this way
     ],
 )
-def test_a_silent_wall_lies_behind_the_last_hop_that_was_reached(stopped: tuple[Rung, ...], where: Where) -> None:
+def test_a_silent_wall_lies_behind_the_last_hop_that_was_reached(
+    stopped: tuple[Rung, ...], where: Where
+) -> None:
     assert place([wall(Sign.STOPPED)], *stopped) is where
 
 
 def test_a_silent_wall_beyond_the_edge_is_the_providers() -> None:
     longer = (*LADDER, Rung(4, "100.64.0.2", "udp", "ladder", "c:1"))
     assert place([wall(Sign.STOPPED)], stop(3), ladder=longer) is Where.ISP
+
+
+@pytest.mark.parametrize(("ttl", "where"), [(3, Where.SITE), (4, Where.UNKNOWN), (None, Where.UNKNOWN)])
+def test_without_a_ladder_of_its_own_the_hop_of_the_survey_places_a_wall(
+    ttl: int | None, where: Where
+) -> None:
+    """Only three walls get a ladder: the others may not be said to reach no hop."""
+    cells = [wall(Sign.STOPPED, ttl=ttl)]
+    assert place(cells, climbed=False) is where
+    evidence = Evidence(tuple(cells), LADDER, 2, None)
+    about = case(("a", "required", Judgement.FAIL), evidence=evidence)
+    assert place_of(about, "udp", [5004], cells).words == ""
 
 
 def test_without_an_edge_or_a_control_the_place_is_not_known() -> None:

@@ -11,6 +11,7 @@ from readycheck.observation import Target
 from readycheck.plan import Check, Scope
 from readycheck.probe import Effort
 from readycheck.sampling import part_of
+from readycheck_probes.path import PathParams, PathProbe
 from tests.unit.builders import (
     LOCAL,
     NETWORKS,
@@ -24,7 +25,6 @@ from tests.unit.builders import (
     make_selection,
     requirement,
 )
-from readycheck_probes.path import PathParams, PathProbe
 
 
 def follow_up(world: World, left_s: float = 10.0) -> Check | None:
@@ -46,7 +46,12 @@ def places(targets: tuple[Target, ...]) -> set[tuple[str | None, int | None]]:
 def test_the_check_belongs_to_no_requirement() -> None:
     check = follow_up(World(), 7.0)
     assert check is not None
-    assert (check.id, check.requirement, check.probe, check.scope) == ("path/egress", None, "path", Scope.PATH)
+    assert (check.id, check.requirement, check.probe, check.scope) == (
+        "path/egress",
+        None,
+        "path",
+        Scope.PATH,
+    )
     assert check.budget_s == 7.0
 
 

@@ -56,7 +56,9 @@ def test_a_wall_before_a_name_server_outside() -> None:
     assert FIREWALL in only.summary
 
 
-@pytest.mark.parametrize(("address", "port"), [("2001:db8::53", 53), ("2001:db8::53", 5353), ("192.0.2.53", 5353)])
+@pytest.mark.parametrize(
+    ("address", "port"), [("2001:db8::53", 53), ("2001:db8::53", 5353), ("192.0.2.53", 5353)]
+)
 def test_any_spelling_of_a_name_server(address: str, port: int) -> None:
     found = conclude(World(**with_server(address, port), resolver=silent))  # type: ignore[arg-type]
     assert found.only.cause == "dns-unreachable"
@@ -142,9 +144,7 @@ def test_a_named_time_server_that_is_silent() -> None:
         probe="ntp",
         importance="recommended",
     )
-    found = conclude(
-        World(profile=make_profile(*ROWS[:2], row), mute=lambda t: t.host == "ntp.example.com")
-    )
+    found = conclude(World(profile=make_profile(*ROWS[:2], row), mute=lambda t: t.host == "ntp.example.com"))
     assert found.only.cause == "ntp-blocked"
     assert found.only.affects == ("host-time",)
     assert found.only.severity is Severity.DEGRADING

@@ -11,7 +11,17 @@ from readycheck.diagnose.reach import describe_part, within
 from readycheck.observation import Target
 from readycheck.profile import PortRange
 from readycheck.verdict import Judgement, Readiness
-from tests.unit.builders import FIREWALL, NETWORKS, ROWS, World, conclude, make_profile, requirement
+from tests.unit.builders import (
+    DEAF,
+    FIREWALL,
+    NETWORKS,
+    ROWS,
+    World,
+    conclude,
+    make_environment,
+    make_profile,
+    requirement,
+)
 
 Wall = Callable[[Target], str | None]
 
@@ -59,12 +69,20 @@ def test_a_survey_that_ran_out_of_time_accuses_nobody(proofs: int) -> None:
     assert Judgement.FAIL not in found.statuses().values()
 
 
-def test_silence_is_no_block_where_routers_cannot_be_heard() -> None:
-    found = conclude(World(icmp=False))
+@pytest.mark.parametrize(
+    ("world", "because"),
+    [
+        ({"icmp": False}, "no proof either way"),
+        ({"environment": make_environment(**DEAF)}, "routers cannot be heard from here"),
+    ],
+    ids=["filtered", "not permitted"],
+)
+def test_silence_is_no_block_where_no_router_is_heard(world: dict[str, Any], because: str) -> None:
+    found = conclude(World(**world))
     assert found.findings == ()
     assert found.readiness is Readiness.WARNINGS
     assert found.verdict("sip").status is Judgement.INCONCLUSIVE
-    assert "routers cannot be heard" in found.verdict("sip").because
+    assert because in found.verdict("sip").because
 
 
 def test_an_open_media_range_on_which_nobody_answers_is_no_finding() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from readycheck.diagnose import table
@@ -127,6 +127,7 @@ def hits(wall: frozenset[object], target: Target) -> bool:
 
 
 @settings(deadline=None, max_examples=40)
+@example(frozenset([HALVES[0]]), "reject", 0, None, False, 1)
 @given(
     walls(),
     st.sampled_from(["drop", "reject"]),
@@ -155,15 +156,26 @@ def test_only_what_is_blocked_fails_and_only_its_causes_are_named(
         if all(hits(wall, t) for t in targets):
             assert judged.status is not Judgement.PASS, (outcome.check.id, judged.because)
     possible = (
-        {"subnet-blocked", "port-blocked", "port-rejected", "ntp-blocked", "udp-blocked", "udp-return-blocked"}
+        {
+            "subnet-blocked",
+            "port-blocked",
+            "port-rejected",
+            "ntp-blocked",
+            "udp-blocked",
+            "udp-return-blocked",
+        }
         if not icmp or proofs
-        else {"subnet-blocked"} if networks else {"port-blocked", "port-rejected", "ntp-blocked"}
+        else {"subnet-blocked"}
+        if networks
+        else {"port-blocked", "port-rejected", "ntp-blocked"}
     )
     assert set(found.causes) <= possible, [f.summary for f in found.findings]
 
 
 @settings(deadline=None, max_examples=40)
-@given(st.integers(0, 10_000), st.sampled_from([None, 0, 1, 5]), st.booleans(), st.integers(0, 4), st.booleans())
+@given(
+    st.integers(0, 10_000), st.sampled_from([None, 0, 1, 5]), st.booleans(), st.integers(0, 4), st.booleans()
+)
 def test_a_healthy_world_has_no_finding(
     seed: int, proofs: int | None, icmp: bool, lively: int, echo: bool
 ) -> None:

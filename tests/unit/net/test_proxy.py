@@ -22,7 +22,15 @@ from readycheck.net.interface import (
     Stream,
     TlsSettings,
 )
-from readycheck.net.proxy import ProxyUrl, discover, open_tunnel, parse_proxy, proxy_for
+from readycheck.net.proxy import (
+    ProxyChoice,
+    ProxyUrl,
+    choose,
+    discover,
+    is_exempt,
+    open_tunnel,
+    parse_proxy,
+)
 from readycheck.net.stream import open_stream
 
 SECRET = "s3cret"
@@ -51,6 +59,9 @@ class Loopback:
     ) -> Stream:
         return await open_stream(to, timeout=timeout)
 
+    async def tunnel(self, host: str, port: int, *, timeout: float) -> Stream:
+        raise NotImplementedError
+
     async def start_tls(self, stream: Stream, settings: TlsSettings, *, timeout: float) -> Stream:
         self.greeted.append(settings)
         if settings.server_name == "broken.example":
@@ -68,6 +79,9 @@ class Loopback:
 
     def resolvers(self) -> Sequence[Endpoint]:
         return ()
+
+    def proxy(self) -> str | None:
+        return None
 
     def capabilities(self) -> frozenset[Capability]:
         return frozenset()
@@ -164,6 +178,23 @@ async def test_credentials_are_kept_from_a_proxy_that_wants_others(
     assert error.facts == {"offered": offered, "tried": None}
 
 
+async def test_an_offer_that_echoes_the_credentials_is_not_told() -> None:
+    def answer(asked: str) -> bytes:
+        if "Proxy-Auth" not in asked:
+            return denied("Basic")
+        return denied("Basic", asked.partition("Basic ")[2].split()[0].rstrip("="), f"x-{SECRET}-y", "NTLM")
+
+    assert (await refusal(answer)).facts == {"offered": ("Basic", "NTLM"), "tried": "Basic"}
+
+
+async def test_offers_without_end_are_read_in_bounded_time() -> None:
+    hostile = denied(*['"' + '\\"' * 450 for _ in range(25)], "NTLM")
+    clock = asyncio.get_running_loop().time
+    began = clock()
+    assert (await refusal(lambda _: hostile)).failure is Failure.PROXY_AUTH_REQUIRED
+    assert clock() - began < 1
+
+
 async def test_without_credentials_none_are_sent() -> None:
     async with proxy(lambda _: denied("Basic")) as (url, seen):
         bare = ProxyUrl(url.scheme, url.host, url.port)
@@ -196,6 +227,8 @@ async def test_an_echo_of_the_credentials_is_not_told() -> None:
         (b"SSH-2.0-x\r\n", Failure.PROTOCOL_ERROR),
         (b"HTTP/1.1 abc\r\n\r\n", Failure.PROTOCOL_ERROR),
         (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 9000, Failure.PROTOCOL_ERROR),
+        (b"HTTP/1.1 407 " + b"x" * 40000, Failure.PROTOCOL_ERROR),
+        (bytes(range(256)), Failure.PROTOCOL_ERROR),
         (None, Failure.CONNECTION_CLOSED),
         (b"HTTP/1.1 200 OK\r\n", Failure.TIMED_OUT),
         (b"", Failure.TIMED_OUT),
@@ -209,13 +242,58 @@ async def test_other_answers(reply: bytes | None, failure: Failure) -> None:
 async def test_a_proxy_that_is_not_there() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    for network, cause in ((Loopback(), "connection_refused"), (Loopback(()), "dns_nxdomain")):
+    refused = {"because": "connection_refused", "stage": "connect", "proxy_address": "127.0.0.1"}
+    unknown = {"because": "dns_nxdomain", "stage": "resolve"}
+    for network, facts in ((Loopback(), refused), (Loopback(()), unknown)):
         with pytest.raises(NetError) as caught:
             await open_tunnel(
                 network, ProxyUrl("http", "p.example", port, "user", SECRET), "h.example", 443, timeout=3
             )
-        assert (caught.value.failure, caught.value.facts["because"]) == (Failure.PROXY_UNREACHABLE, cause)
+        assert (caught.value.failure, caught.value.facts) == (Failure.PROXY_UNREACHABLE, facts)
         assert SECRET not in str(caught.value)
+
+
+async def test_a_proxy_has_more_than_one_address() -> None:
+    async with proxy(lambda _: OK) as (url, _):
+        network = Loopback(("127.0.0.2", "127.0.0.1", "127.0.0.3"))
+        stream = await open_tunnel(network, url, "host.example", 443, timeout=3)
+        with closing(stream):
+            assert stream.peer == ("127.0.0.1", url.port)
+
+
+async def test_a_name_without_an_address() -> None:
+    class Empty(Loopback):
+        async def resolve(self, host: str, *, timeout: float) -> Resolution:
+            return Resolution((), "the test")
+
+    with pytest.raises(NetError) as caught:
+        await open_tunnel(Empty(), ProxyUrl("http", "p.example", 1), "h.example", 443, timeout=3)
+    assert caught.value.facts == {"because": "dns_no_answer", "stage": "resolve"}
+
+
+async def test_what_this_host_forbids_is_not_the_proxys_fault() -> None:
+    class Forbidden(Loopback):
+        async def connect(
+            self, to: Endpoint, *, timeout: float, ttl: int | None = None, source_port: int = 0
+        ) -> Stream:
+            raise NetError(Failure.PERMISSION_DENIED)
+
+    with pytest.raises(NetError) as caught:
+        await open_tunnel(Forbidden(), ProxyUrl("http", "p.example", 1), "h.example", 443, timeout=3)
+    assert caught.value.failure is Failure.PERMISSION_DENIED
+
+
+async def test_a_silent_proxy_is_unreachable_and_a_router_that_refused_is_named() -> None:
+    class Walled(Loopback):
+        async def connect(
+            self, to: Endpoint, *, timeout: float, ttl: int | None = None, source_port: int = 0
+        ) -> Stream:
+            raise NetError(Failure.ICMP_ADMIN_PROHIBITED, facts={"offender": "192.0.2.1", "payload": b"x"})
+
+    with pytest.raises(NetError) as caught:
+        await open_tunnel(Walled(), ProxyUrl("http", "p.example", 1), "h.example", 443, timeout=3)
+    assert caught.value.failure is Failure.PROXY_UNREACHABLE
+    assert caught.value.facts["offender"] == "192.0.2.1" and "payload" not in caught.value.facts
 
 
 async def test_tls_with_the_proxy_itself() -> None:
@@ -293,25 +371,43 @@ def test_the_environment_names_proxies() -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "wanted"),
+    ("host", "exempt"),
     [
-        ("host.test", "p"),
-        ("example.com", None),
-        ("a.example.com.", None),
-        ("badexample.com", "p"),
-        ("x.dotted.test", None),
-        ("y.starred.test", None),
-        ("10.1.2.3", None),
-        ("11.1.2.3", "p"),
-        ("192.0.2.1", None),
-        ("2001:db8::1", "p"),
+        ("host.test", False),
+        ("example.com", True),
+        ("a.example.com.", True),
+        ("badexample.com", False),
+        ("x.dotted.test", True),
+        ("y.starred.test", True),
+        ("10.1.2.3", True),
+        ("11.1.2.3", False),
+        ("192.0.2.1", True),
+        ("2001:db8::1", False),
     ],
 )
-def test_no_proxy_is_honoured(host: str, wanted: str | None) -> None:
+def test_no_proxy_is_honoured(host: str, exempt: bool) -> None:
     rules = "Example.com, .dotted.test,*.starred.test,10.0.0.0/8,192.0.2.1,,"
-    assert proxy_for("https", host, {"all_proxy": "p", "no_proxy": rules}) == wanted
-    assert proxy_for("https", host, {"all_proxy": "p", "no_proxy": "*"}) is None
-    assert proxy_for("https", host, {"http_proxy": "p"}) is None
+    found = choose("auto", {"all_proxy": "p", "NO_PROXY": rules})
+    assert is_exempt(host, found.exempt) is exempt
+    assert is_exempt(host, ("other.test", "*"))
+    assert not is_exempt(host, ())
+
+
+def test_what_the_option_comes_to() -> None:
+    environ = {"HTTPS_PROXY": "http://a:81", "all_proxy": "http://b:82", "no_proxy": "x.test"}
+    assert choose("none", environ) == ProxyChoice()
+    assert choose("auto", environ) == ProxyChoice(ProxyUrl("http", "a", 81), "environment", ("x.test",))
+    assert choose("http://u:p@c:83", environ) == ProxyChoice(ProxyUrl("http", "c", 83, "u", "p"), "--proxy")
+    assert choose("auto", {"all_proxy": "http://b:82"}).proxy == ProxyUrl("http", "b", 82)
+    for unusable in ({}, {"http_proxy": "http://a"}, {**environ, "no_proxy": "*"}, {"all_proxy": "socks5://b"}):
+        assert choose("auto", unusable) == ProxyChoice()
+    with pytest.raises(UsageError, match="--proxy"):
+        choose("socks5://c", {})
+
+
+def test_a_proxy_goes_by_its_place() -> None:
+    assert parse_proxy("http://user:pass@p.example:8080").place == "p.example:8080"
+    assert parse_proxy("http://[2001:db8::1]:81").place == "[2001:db8::1]:81"
 
 
 @settings(deadline=None, database=None, max_examples=300)

@@ -358,7 +358,7 @@ class _Driver:
     def _tell(self, index: int | None, ttl: int, failure: Failure | None, offender: str | None) -> None:
         if failure is Failure.HOP_LIMIT_EXCEEDED:
             self._survey.exceeded(index, ttl, self._net.now_ms(), offender)
-        elif index is not None and failure is None:
+        elif index is not None and (failure is None or offender == self._targets[index].address):
             self._survey.arrived(index, ttl)
         elif index is not None and failure in _ENDS:
             self._survey.rejected(index, ttl, offender)

@@ -247,11 +247,11 @@ class Survey:
             ]
             if ready:
                 return index, min(ready, key=lambda s: self._reluctance(s, index))
-            if self._turn(index)[0] == 0:
+            if suspected:
                 return None  # save up for it
         return None
 
-    def _turn(self, index: int) -> tuple[int, int, int]:
+    def _turn(self, index: int) -> tuple[int, ...]:
         """A few suspects first, of different ports and networks: they show a wall; then everything once."""
         if index not in self._suspects:
             return 1 if index < self._essential else 3, self.cells[index].asked, index
@@ -259,7 +259,7 @@ class Survey:
         alike = [c for c in self.cells if c.transport == cell.transport and c.missed]
         urgent = sum(c.missed for c in alike) < ENOUGH
         seen = sum((c.port == cell.port) + (c.network == cell.network) for c in alike)
-        return 0 if urgent else 2, seen, index
+        return 0 if urgent else 2, -cell.missed, seen, index
 
     def _reluctance(self, state: _HopState, index: int) -> tuple[float, ...]:
         """The nearest hop for a refused cell; else one that answers, and at which this cell was not lost."""

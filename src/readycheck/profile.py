@@ -275,7 +275,7 @@ class Requirement(Strict):
     proxied: bool = False
     condition: str = ""
     untestable: str = ""
-    weight: float = Field(default=1.0, gt=0)
+    weight: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     note: str = ""
     source: Source
 
@@ -297,7 +297,7 @@ class Profile(Strict):
     summary: str = ""
     documents: dict[str, Document]
     roles: tuple[Role, ...]
-    weights: dict[Area, Annotated[float, Field(ge=0)]] = DEFAULT_WEIGHTS
+    weights: dict[Area, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = DEFAULT_WEIGHTS
     networks: dict[str, NetworkGroup] = {}
     names: dict[str, NameGroup] = {}
     pins: tuple[Pin, ...] = ()
@@ -365,6 +365,8 @@ def parse(text: bytes, origin: str) -> Profile:
         raise ProfileError(f"{origin}: not TOML: {error}") from None
     except RecursionError:
         raise ProfileError(f"{origin}: not TOML: nested too deeply") from None
+    except ValueError as error:  # such as an integer of thousands of digits
+        raise ProfileError(f"{origin}: not TOML: {error}") from None
     if not data:
         raise ProfileError(f"{origin}: empty")
     try:
@@ -404,7 +406,7 @@ def _place(loc: tuple[int | str, ...], data: Any) -> str:
         else:
             words.append(f".{key}" if words else key)
         data = row
-    return "".join(words) or "profile"
+    return " ".join("".join(words).split()) or "profile"
 
 
 def _has(data: Any, key: int | str) -> bool:

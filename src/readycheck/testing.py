@@ -100,7 +100,8 @@ class FakeNetwork:
         hops: Sequence[str] = (),
         blocked: Blocked = lambda endpoint, transport: None,
         resolvers: Sequence[Endpoint] = (("192.0.2.53", 53),),
-        capabilities: frozenset[Capability] = frozenset(Capability),
+        # No raw sockets: they are a real program, and would send real packets.
+        capabilities: frozenset[Capability] = frozenset(Capability) - {Capability.RAW_SOCKETS},
         rtt_ms: float = 20.0,
     ) -> None:
         self.names = dict(names or {})

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from readycheck.evidence import OPEN, WALL, Cell, Evidence
+from readycheck.evidence import OPEN, WALL, Cell, Evidence, Sign
 
 Column = tuple[str, str]
 """Transport and the label of a port or port stratum."""
@@ -47,7 +47,11 @@ def sort_walls(evidence: Evidence) -> Walls:
     open_rows = {(c.transport, c.network) for c in passed}
     rows: set[Row] = set()
     parts: set[tuple[str, str, int]] = set()
-    unproven = {wall for wall in walls if not columns_of(wall, evidence) & open_columns}
+    unproven = {
+        wall
+        for wall in walls
+        if not columns_of(wall, evidence) & open_columns and not _is_lonely(wall, evidence)
+    }
     for wall in walls:
         if wall in unproven:
             continue
@@ -63,6 +67,16 @@ def sort_walls(evidence: Evidence) -> Walls:
         and (wall.transport, wall.network, wall.part) not in parts
     )
     return Walls(frozenset(columns), frozenset(rows), frozenset(parts), tuple(walls))
+
+
+def _is_lonely(wall: Cell, evidence: Evidence) -> bool:
+    """A refusal in one network, while the same port is not refused in the others, is not the port's."""
+    if wall.sign is not Sign.REJECTED:
+        return False
+    columns = columns_of(wall, evidence)
+    cells = [c for transport, label in columns for c in evidence.column(transport, label)]
+    refusing = {c.network for c in cells if c.sign is Sign.REJECTED}
+    return len(refusing) == 1 and len({c.network for c in cells}) > 1
 
 
 def _union(sets: Iterable[frozenset[Column]]) -> set[Column]:

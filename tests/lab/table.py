@@ -186,11 +186,11 @@ OPEN = (
     Scenario(name="icmp-dropped-at-edge", row=_NO_ICMP_IN, exits=(1,), forbidden=BLOCKS),
     Scenario(
         name="udp-loss",
-        row=RowMode(rules=(Rule("edge", "meta l4proto udp numgen random mod 100 < 15 drop"),)),
+        row=RowMode(rules=(Rule("edge", "meta l4proto udp numgen random mod 100 < 5 drop"),)),
         cloud=DENSE,
         exits=(0, 1),
         forbidden=BLOCKS,
-        why="15 % loss is not a block",
+        why="5 % loss each way is not a block",
     ),
 )
 

@@ -11,6 +11,7 @@ import pytest
 from cryptography import x509
 
 from readycheck.net.interface import NetError, Resolution, Stream, TlsSettings
+from readycheck.net.proxy import parse_proxy
 from readycheck.net.system import NetworkOptions, SystemNetwork
 from readycheck.net.tls import handshake
 from readycheck.net.traced import SharedNetwork
@@ -37,17 +38,21 @@ class Seen:
 
 @dataclass(slots=True)
 class Bench:
-    """This host's real network, with names, name servers and an authority of the test's."""
+    """This host's real network, with names, name servers, a proxy and an authority of the test's."""
 
     names: dict[str, Sequence[str] | Failure] = field(default_factory=dict)
     resolvers: tuple[Endpoint, ...] = ()
     trusted: str = ""
+    proxy: str = ""
+    looked_up: list[str] = field(default_factory=list)
 
     async def measure(
         self, probe: Probe[Any], params: Any, *, effort: Effort = Effort.QUICK, deadline_s: float = 8.0
     ) -> Seen:
         """Run a probe as the engine does: what it has seen by the deadline is kept."""
-        network = SystemNetwork(NetworkOptions(resolvers=self.resolvers), self, self._handshake)
+        proxy = parse_proxy(self.proxy) if self.proxy else None
+        options = NetworkOptions(resolvers=self.resolvers, proxy=proxy)
+        network = SystemNetwork(options, self, self._handshake)
         shared, trace = SharedNetwork(network, effort=effort), Trace()
         deadline = asyncio.get_running_loop().time() + deadline_s
         with suppress(TimeoutError):
@@ -57,6 +62,7 @@ class Bench:
         return Seen(observations, probe.summarize(observations))
 
     async def resolve(self, host: str, *, timeout: float) -> Resolution:
+        self.looked_up.append(host)
         found = self.names.get(host, Failure.DNS_NXDOMAIN)
         if isinstance(found, Failure):
             raise NetError(found, host)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from readycheck.errors import ProbeLoadError, ProfileError, UsageError
+from readycheck.failure import Step
 from readycheck.observation import Target
 from readycheck.plan import BUDGET_S, Plan, Scope, Selection, plan, validate
 from readycheck.probe import Effort
@@ -286,6 +287,21 @@ def test_a_proxied_requirement_goes_through_the_proxy_if_there_is_one() -> None:
     assert all(t.via == "proxy" for t in targets(made(profile, proxy=True), "web/"))
     assert all(t.via is None for t in targets(made(profile, proxy=True), "sip/"))
     assert all(t.via is None for t in targets(made(profile), "web/"))
+
+
+def test_the_proxy_goes_by_its_name_and_leads_tcp_to_those_that_are_not_exempt() -> None:
+    rows = [
+        requirement("web", targets={"names": ["web", "wild"]}, ports=["443"], probe="tcp", proxied=True),
+        requirement("stun", **MEDIA, ports=["5004"], probe="stun", proxied=True),
+        requirement("config", ports=["443"], probe="tcp", proxied=True),
+    ]
+    found = made(make_profile(*rows), proxy=True, via="p:81", past_proxy=("example.com",)).checks
+    ways = {c.id.split(":")[0]: (c.target.via, c.proves) for c in found if c.requirement in ("web", "config")}
+    assert ways.pop("web/api.example.com") == (None, Step.CONNECT)
+    assert ways and set(ways.values()) == {("p:81", Step.PROXY_CONNECT)}
+    assert {c.target.via for c in found if c.requirement in ("stun", None)} == {None}
+    past = made(make_profile(*rows), proxy=True, past_proxy=("0.0.0.0/0", "*"))
+    assert {c.target.via for c in past.checks} == {None}
 
 
 # --- validation ---------------------------------------------------------------------------------------

@@ -25,8 +25,7 @@ def dns_unreachable(case: Case) -> Iterator[Finding]:
     unresolved = [
         o.check.id
         for o in case.outcomes
-        if o.check.requirement
-        and any(_is_unresolved(s) for s in o.observations)
+        if o.check.requirement and any(_is_unresolved(s) for s in o.observations)
     ]
     servers = ", ".join(case.environment.resolvers) or "none is configured"
     remote = any(not is_site_address(str(o.check.target.address)) for o in asked)

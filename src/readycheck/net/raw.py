@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from readycheck.failure import Failure
+from readycheck.net.guard import allow
 from readycheck.net.interface import NetError
 from readycheck.observation import Target
 
@@ -33,6 +34,8 @@ class RawReply:
 
 async def send_raw(rungs: Sequence[tuple[Target, int]], *, timeout_ms: float) -> list[RawReply]:
     """One packet for each target and hop limit. Raises `NetError` when the program cannot do it."""
+    for target, _ in rungs:
+        allow(target.address or "")
     request = {
         "probes": [_probe(index, target, ttl) for index, (target, ttl) in enumerate(rungs)],
         "timeout_ms": round(timeout_ms),

@@ -124,9 +124,13 @@ class _Sheet:
         table = self._grid(14, *((None, 1),) * (2 if wide else 1))
         for requirement in requirements:
             title, because, name, source = self._requirement(requirement)
-            brief = requirement.status is Judgement.PASS and not self.verbose  # its strength says why it passed
+            brief = (
+                requirement.status is Judgement.PASS and not self.verbose
+            )  # its strength says why it passed
             if wide:
-                cells = [title, name] if brief else [_joined("\n", title, because), _joined("\n", name, source)]
+                cells = (
+                    [title, name] if brief else [_joined("\n", title, because), _joined("\n", name, source)]
+                )
             elif brief:
                 cells = [_joined("\n", title, name)]
             else:
@@ -184,7 +188,9 @@ class _Sheet:
     def _more(self) -> None:
         self.console.print()
         if not self.verbose:
-            self._line(Text("-v shows every check, margin and citation; -f json has all the evidence.", style="dim"))
+            self._line(
+                Text("-v shows every check, margin and citation; -f json has all the evidence.", style="dim")
+            )
         for cause in dict.fromkeys(clean(f.cause, 40) for f in self.report.findings[:1]):
             self._line(Text(f"'readycheck explain {cause}' says what it rests on.", style="dim"))
 

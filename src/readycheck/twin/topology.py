@@ -11,10 +11,12 @@ CLIENT = "client"
 SITE = "site"
 EDGE = "edge"
 ACCESS = "isp-access"
+METRO = "isp-metro"
 CORE = "isp-core"
 EXCHANGE = "exchange"
+BORDER = "vendor-border"
 CLOUD = "cloud"
-ROW = (CLIENT, SITE, EDGE, ACCESS, CORE, EXCHANGE, CLOUD)
+ROW = (CLIENT, SITE, EDGE, ACCESS, METRO, CORE, EXCHANGE, BORDER, CLOUD)
 """The namespaces in the order in which a packet to the vendor meets them."""
 
 ECHO_PORT = 7
@@ -46,9 +48,11 @@ def links(carrier_nat: bool) -> tuple[Link, ...]:
         Link(CLIENT, "eth0", "192.168.20.10", SITE, LAN, "192.168.20.1", 24),
         Link(SITE, "up0", "10.20.0.2", EDGE, LAN, "10.20.0.1"),
         Link(EDGE, WAN, wan[0], ACCESS, "down0", wan[1]),
-        Link(ACCESS, "up0", "198.51.100.18", CORE, "down0", "198.51.100.17"),
+        Link(ACCESS, "up0", "198.51.100.18", METRO, "down0", "198.51.100.17"),
+        Link(METRO, "up0", "198.51.100.26", CORE, "down0", "198.51.100.25"),
         Link(CORE, "up0", "203.0.113.2", EXCHANGE, "down0", "203.0.113.1"),
-        Link(EXCHANGE, "up0", "203.0.113.10", CLOUD, "net0", "203.0.113.9"),
+        Link(EXCHANGE, "up0", "203.0.113.10", BORDER, "down0", "203.0.113.9"),
+        Link(BORDER, "up0", "203.0.113.18", CLOUD, "net0", "203.0.113.17"),
     )
 
 

@@ -399,7 +399,12 @@ def test_what_the_option_comes_to() -> None:
     assert choose("auto", environ) == ProxyChoice(ProxyUrl("http", "a", 81), "environment", ("x.test",))
     assert choose("http://u:p@c:83", environ) == ProxyChoice(ProxyUrl("http", "c", 83, "u", "p"), "--proxy")
     assert choose("auto", {"all_proxy": "http://b:82"}).proxy == ProxyUrl("http", "b", 82)
-    for unusable in ({}, {"http_proxy": "http://a"}, {**environ, "no_proxy": "*"}, {"all_proxy": "socks5://b"}):
+    for unusable in (
+        {},
+        {"http_proxy": "http://a"},
+        {**environ, "no_proxy": "*"},
+        {"all_proxy": "socks5://b"},
+    ):
         assert choose("auto", unusable) == ProxyChoice()
     with pytest.raises(UsageError, match="--proxy"):
         choose("socks5://c", {})

@@ -173,3 +173,11 @@ async def test_reports_pass_and_strangers_do_not(offer: Offer) -> None:
         await datagrams.receive(timeout=1)
     assert caught.value.failure is Failure.PROTOCOL_ERROR
     datagrams.close()
+
+
+async def test_a_proxy_is_no_part_of_the_world(offer: Offer) -> None:
+    inner = FakeNetwork(tunnels={("config.example", 443): FakeService(chunks=(b"hello",))})
+    network = RemappedNetwork(inner, remap(offer, "all-dropped"))
+    stream = await network.tunnel("config.example", 443, timeout=1)
+    assert await stream.read(5, timeout=1) == b"hello"
+    assert network.proxy() == inner.proxy() is not None

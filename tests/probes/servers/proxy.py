@@ -1,0 +1,83 @@
+"""A CONNECT proxy with switchable manners: it leads every allowed name to a server of the test's."""
+
+import base64
+import socket
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+
+from .tcp import PATIENCE_S, Endpoint, Serve
+
+MAX_HEAD_BYTES = 65536
+Places = Mapping[str, Endpoint]
+
+
+class Proxy:
+    """`serve` is for a `TcpServer`; `places` are the hosts and ports that it leads to.
+
+    `status` overrides what it answers to all others (403), `login` is the `user:password` that it wants by
+    one of the `schemes`; `heard` are the requests.
+    """
+
+    def __init__(
+        self, places: Places, *, login: str = "", schemes: tuple[str, ...] = ("Basic",), status: int = 403
+    ) -> None:
+        self._places, self._schemes, self._status = places, schemes, status
+        self._login = base64.b64encode(login.encode()).decode() if login else ""
+        self.heard: list[str] = []
+
+    @property
+    def serve(self) -> Serve:
+        return self._serve
+
+    def asked(self) -> list[str]:
+        """The places that it was asked for, in their order."""
+        return [request.split()[1] for request in self.heard]
+
+    def _serve(self, connection: socket.socket) -> None:
+        head = b""
+        while b"\r\n\r\n" not in head and len(head) < MAX_HEAD_BYTES:
+            part = connection.recv(1)
+            if not part:
+                return
+            head += part
+        request = head.decode("latin-1")
+        self.heard.append(request)
+        if self._login and f"Proxy-Authorization: Basic {self._login}\r\n" not in request:
+            offers = "".join(f'Proxy-Authenticate: {scheme} realm="test"\r\n' for scheme in self._schemes)
+            connection.sendall(f"HTTP/1.1 407 Login\r\n{offers}Content-Length: 0\r\n\r\n".encode())
+            return
+        place = self._places.get(request.split()[1])
+        if place is None:
+            connection.sendall(f"HTTP/1.1 {self._status} No\r\nContent-Length: 0\r\n\r\n".encode())
+            return
+        with socket.create_connection(place, PATIENCE_S) as onward:
+            connection.sendall(b"HTTP/1.1 200 Connection established\r\nVia: 1.1 test\r\n\r\n")
+            back = threading.Thread(target=_pump, args=(onward, connection), daemon=True)
+            back.start()
+            _pump(connection, onward)
+            back.join(PATIENCE_S)
+
+
+def _pump(source: socket.socket, sink: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+    with suppress(OSError):
+        sink.shutdown(socket.SHUT_WR)
+
+
+def endless_headers(connection: socket.socket) -> None:
+    """Starts well and never ends."""
+    connection.recv(65536)
+    connection.sendall(b"HTTP/1.1 200 Connection established\r\n")
+    while True:
+        connection.sendall(b"X-Filler: " + b"y" * 1000 + b"\r\n")
+
+
+def dripping(connection: socket.socket) -> None:
+    """A byte now and then, so that no single read takes long."""
+    connection.recv(65536)
+    for letter in b"HTTP/1.1 200 Connection established\r\nX: " + b"y" * 10000:
+        connection.sendall(bytes([letter]))
+        threading.Event().wait(0.02)

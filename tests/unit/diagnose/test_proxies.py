@@ -1,0 +1,277 @@
+"""The proxy: one finding for each way in which it stands in the way, and nothing else blamed for it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from readycheck.diagnose.finding import Confidence, Owner, Severity, Where
+from readycheck.failure import Failure, Step
+from readycheck.net.environment import FoundProxy
+from readycheck.observation import Observation, Target
+from readycheck.plan import Check, Scope
+from readycheck.verdict import Judgement, Readiness
+from tests.unit.builders import (
+    ROWS,
+    Result,
+    World,
+    conclude,
+    make_environment,
+    make_profile,
+    make_selection,
+    requirement,
+    seen,
+)
+
+PROXY = "proxy.corp:3128"
+Says = Callable[[Target], tuple[Failure | None, dict[str, Any]]]
+
+WEB = requirement("web", targets={"names": ["web", "wild"]}, ports=["443"], probe="tls", proxied=True)
+PORTAL = requirement(
+    "portal", targets={"hosts": ["portal.example.com"]}, ports=["8443"], probe="tcp", proxied=True
+)
+CONFIG = requirement("config", ports=["443"], probe="tcp", proxied=True)
+PROFILE = make_profile(*[row for row in ROWS if row["id"] != "web"], WEB, PORTAL, CONFIG)
+
+UNREACHABLE = {"because": "connection_refused", "stage": "connect", "proxy_address": "192.168.1.8"}
+LOGIN = Failure.PROXY_AUTH_REQUIRED, {"offered": ("NTLM", "Negotiate"), "tried": None}
+WRONG = Failure.PROXY_AUTH_REQUIRED, {"offered": ("Basic",), "tried": "Basic"}
+DENIED = Failure.PROXY_DENIED, {"status": 403, "reason": "Forbidden"}
+BAD_GATEWAY = Failure.PROXY_DENIED, {"status": 503, "reason": ""}
+OPEN: tuple[None, dict[str, Any]] = None, {}
+
+
+@dataclass(kw_only=True)
+class Proxied(World):
+    """A world whose proxy says what `says` tells of each target."""
+
+    says: Says = lambda target: OPEN
+
+    def _visit(self, check: Check, target: Target) -> Iterator[Observation]:
+        if not target.via:
+            yield from super()._visit(check, target)
+            return
+        failure, facts = self.says(target)
+        yield seen(Step.PROXY_CONNECT, target, failure, **facts)
+        if failure is None and check.probe == "tls":
+            wrong = self.greet(target)
+            yield seen(
+                Step.TLS_HANDSHAKE, target, wrong, **({} if wrong else {"tls": self.handshake(target)})
+            )
+
+
+def through(says: Says, **changes: Any) -> Result:
+    found = FoundProxy(scheme="https", url=f"http://{PROXY}", source="environment")
+    facts: dict[str, Any] = {
+        "profile": PROFILE,
+        "selection": make_selection(proxy=True, via=PROXY),
+        "environment": make_environment(proxies=(found,)),
+    }
+    return conclude(Proxied(**{**facts, **changes}, says=says))
+
+
+def always(answer: tuple[Failure | None, dict[str, Any]]) -> Says:
+    return lambda target: answer
+
+
+def test_a_proxy_that_works_is_no_finding() -> None:
+    found = through(always(OPEN))
+    assert found.causes == []
+    assert set(found.statuses().values()) == {Judgement.PASS}
+    assert found.readiness is Readiness.READY
+    checks = [o.check for o in found.outcomes if o.check.target.via]
+    assert {c.target.via for c in checks} == {PROXY}
+    assert {c.requirement for c in checks} == {"web", "portal", "config"}
+    assert {c.proves for c in checks if c.probe == "tcp"} == {Step.PROXY_CONNECT}
+
+
+@pytest.mark.parametrize(
+    ("answer", "cause", "words"),
+    [
+        ((Failure.PROXY_UNREACHABLE, UNREACHABLE), "proxy-unreachable", "no connection to it can be made (connection_refused)"),
+        (
+            (Failure.PROXY_UNREACHABLE, {"because": "dns_nxdomain", "stage": "resolve"}),
+            "proxy-unreachable",
+            "its name cannot be resolved (dns_nxdomain)",
+        ),
+        (
+            (Failure.PROXY_UNREACHABLE, {"because": "certificate_untrusted", "stage": "tls"}),
+            "proxy-unreachable",
+            "TLS with it fails (certificate_untrusted)",
+        ),
+        ((Failure.PROTOCOL_ERROR, {}), "proxy-unreachable", "it gives no answer of a proxy (protocol_error)"),
+        (LOGIN, "proxy-auth-required", "it offers NTLM, Negotiate"),
+        ((LOGIN[0], {"offered": (), "tried": None}), "proxy-auth-required", "it offers no way to log in"),
+        (WRONG, "proxy-auth-failed", "(Basic; it offers Basic)"),
+        (DENIED, "proxy-denies", "(status 403)"),
+    ],
+)  # fmt: skip
+def test_one_finding_for_all_that_it_affects(
+    answer: tuple[Failure, dict[str, Any]], cause: str, words: str
+) -> None:
+    found = through(always(answer))
+    only = found.only
+    assert (only.cause, only.where, only.owner) == (cause, Where.SITE, Owner.PROXY)
+    assert only.affects == ("web", "portal", "config")
+    assert only.severity is Severity.BLOCKING
+    assert only.explains == ()
+    assert words in only.summary and f"{PROXY} (from the environment)" in only.summary
+    assert found.statuses() == {
+        **dict.fromkeys(("web", "portal", "config"), Judgement.FAIL),
+        **dict.fromkeys(("sip", "stun", "range", "dns-udp", "dns-tcp", "ntp"), Judgement.PASS),
+    }
+    assert found.readiness is Readiness.NOT_READY
+    steps = {(c.failure, c.step) for v in found.verdicts for c in v.checks if c.status is Judgement.FAIL}
+    assert steps == {(answer[0], Step.PROXY_CONNECT)}
+
+
+def test_a_proxy_that_never_answers_is_not_there() -> None:
+    found = through(always((Failure.TIMED_OUT, {})))
+    assert found.causes == ["proxy-unreachable"]
+    statuses = found.statuses()
+    assert (statuses["web"], statuses["portal"]) == (Judgement.FAIL, Judgement.FAIL)
+    assert statuses["config"] is Judgement.INCONCLUSIVE
+
+
+def test_what_is_certain() -> None:
+    unreachable: Says = always((Failure.PROXY_UNREACHABLE, UNREACHABLE))
+    assert through(unreachable).only.confidence is Confidence.CERTAIN  # others answer
+    nobody = {"resolver": lambda transport: Failure.TIMED_OUT, "wall": lambda target: "drop"}
+    lost = next(f for f in through(unreachable, **nobody).findings if f.cause == "proxy-unreachable")
+    assert lost.confidence is Confidence.LIKELY
+    assert through(always(LOGIN)).only.confidence is Confidence.CERTAIN
+    assert through(always(DENIED)).only.confidence is Confidence.LIKELY
+    partly = through(lambda target: DENIED if target.port == 8443 else OPEN).only
+    assert (partly.confidence, partly.affects) == (Confidence.CERTAIN, ("portal",))
+    assert "portal.example.com:8443 (status 403)" in partly.summary
+
+
+def test_many_denied_targets_are_counted() -> None:
+    summary = through(always(DENIED)).only.summary
+    assert " more (status 403)" in summary and summary.count(":443") <= 3
+
+
+def test_two_troubles_are_two_findings() -> None:
+    found = through(lambda target: DENIED if target.port == 8443 else LOGIN)
+    assert sorted(found.causes) == ["proxy-auth-required", "proxy-denies"]
+    by_cause = {f.cause: f.affects for f in found.findings}
+    assert by_cause == {"proxy-denies": ("portal",), "proxy-auth-required": ("web", "config")}
+
+
+def test_a_login_that_one_way_fails_and_the_other_is_not_tried() -> None:
+    found = through(lambda target: WRONG if target.port == 8443 else LOGIN)
+    assert sorted(found.causes) == ["proxy-auth-failed", "proxy-auth-required"]
+
+
+# --- what the proxy could not reach -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("answer", [BAD_GATEWAY, (Failure.TIMED_OUT, {})])
+def test_addresses_that_are_silent_by_nature_fail_nothing(answer: tuple[Failure, dict[str, Any]]) -> None:
+    found = through(lambda target: answer if target.network else OPEN)
+    assert found.causes == []
+    assert found.statuses()["config"] is Judgement.INCONCLUSIVE
+    assert found.readiness is Readiness.WARNINGS
+
+
+def test_some_addresses_that_answer_are_enough() -> None:
+    found = through(
+        lambda target: OPEN if not target.network or str(target.address).endswith(".10") else BAD_GATEWAY
+    )
+    one = found.verdict("config").checks[0]
+    assert (one.status, found.causes) == (Judgement.PASS, [])
+
+
+def test_some_addresses_that_are_denied_are_told() -> None:
+    found = through(
+        lambda target: OPEN if not target.network or str(target.address).endswith(".10") else DENIED
+    )
+    one = found.verdict("config").checks[0]
+    assert one.status is Judgement.WARN and one.because.startswith("the proxy refuses ")
+    assert found.only.cause == "proxy-denies"
+
+
+def test_a_name_that_may_not_exist_fails_nothing() -> None:
+    found = through(lambda target: BAD_GATEWAY if target.host == "maybe.example.net" else OPEN)
+    check = next(c for c in found.verdict("web").checks if "maybe" in c.check)
+    assert check.status is Judgement.SKIPPED
+    assert (found.verdict("web").status, found.causes) == (Judgement.PASS, [])
+
+
+def test_a_name_that_exists_fails_and_no_policy_is_blamed() -> None:
+    found = through(lambda target: BAD_GATEWAY if target.host == "api.example.com" else OPEN)
+    check = next(c for c in found.verdict("web").checks if "api." in c.check)
+    assert (check.status, check.because) == (
+        Judgement.FAIL,
+        "the proxy does not reach it: it answers with status 503",
+    )
+    assert "proxy-denies" not in found.causes
+
+
+# --- beside other causes ------------------------------------------------------------------------------
+
+
+def test_a_blocked_port_beside_a_working_proxy() -> None:
+    found = through(always(OPEN), wall=lambda target: "drop" if target.port in (443, 8934) else None)
+    assert found.causes == ["port-blocked"]
+    assert found.only.affects == ("sip",)
+    assert {found.statuses()[name] for name in ("web", "portal", "config")} == {Judgement.PASS}
+
+
+def test_a_site_that_only_the_proxy_leads_out_of_is_not_offline() -> None:
+    found = through(always(OPEN), wall=lambda target: "drop")
+    assert "site-offline" not in found.causes
+    assert found.statuses()["web"] is Judgement.PASS
+
+
+@pytest.mark.parametrize("answer", [LOGIN, DENIED, (Failure.PROXY_UNREACHABLE, UNREACHABLE)])
+def test_a_proxy_of_the_site_is_not_explained_by_a_site_that_is_offline(
+    answer: tuple[Failure, dict[str, Any]],
+) -> None:
+    found = through(always(answer), wall=lambda target: "drop", icmp=False)
+    causes = {f.cause: f for f in found.findings}
+    assert "site-offline" in causes and len(causes) == 2
+    proxy = causes[next(c for c in causes if c.startswith("proxy-"))]
+    assert not set(proxy.evidence) & set(causes["site-offline"].evidence)
+
+
+def test_a_proxy_beyond_a_site_that_is_offline_is_explained_by_it() -> None:
+    far = Failure.PROXY_UNREACHABLE, {**UNREACHABLE, "because": "timed_out", "proxy_address": "192.88.99.8"}
+    only = through(always(far), wall=lambda target: "drop", icmp=False).only
+    assert only.cause == "site-offline" and "proxy-unreachable" in only.explains
+
+
+def test_a_host_without_a_network_explains_the_proxy() -> None:
+    unrouted = Failure.PROXY_UNREACHABLE, {"because": "network_unreachable", "stage": "connect"}
+    only = through(
+        always(unrouted),
+        unrouted=Failure.NETWORK_UNREACHABLE,
+        environment=make_environment(gateway=None),
+    ).only
+    assert only.cause == "no-network" and "proxy-unreachable" in only.explains
+
+
+def test_a_dead_name_server_explains_a_proxy_without_an_address() -> None:
+    unresolved = Failure.PROXY_UNREACHABLE, {"because": "timed_out", "stage": "resolve"}
+    only = through(always(unresolved), resolver=lambda transport: Failure.TIMED_OUT).only
+    assert only.cause == "dns-unreachable" and "proxy-unreachable" in only.explains
+
+
+def test_a_dead_name_server_is_named_although_the_proxy_works() -> None:
+    found = through(always(OPEN), resolver=lambda transport: Failure.TIMED_OUT)
+    assert found.only.cause == "dns-unreachable"
+    assert found.only.affects == ("dns-udp", "dns-tcp")
+    assert found.statuses()["web"] is Judgement.PASS
+
+
+def test_a_certificate_behind_the_proxy_is_no_fault_of_its() -> None:
+    found = through(always(OPEN), greet=lambda t: Failure.CERTIFICATE_EXPIRED if t.via else None)
+    assert found.only.cause == "certificate-expired"
+
+
+def test_what_came_through_proves_nothing_of_the_way_past() -> None:
+    found = through(always(OPEN))
+    assert not [c for c in found.evidence.cells if c.requirement in ("web", "portal", "config")]
+    path = next((o.check for o in found.outcomes if o.check.scope is Scope.PATH), None)
+    assert path is None or not [t for t in path.params.controls if t.via]

@@ -1,0 +1,61 @@
+"""Whose wall it is: the port's, the network's, or a part's."""
+
+from readycheck.evidence import Cell, Evidence, Sign
+from readycheck.walls import sort_walls
+
+WEST, EAST, NORTH = "198.51.100.0/24", "203.0.113.0/24", "192.0.2.0/24"
+
+
+def cell(network: str, port: int, sign: Sign, part: int = 0) -> Cell:
+    address = f"{network.rsplit('.', 1)[0]}.{part * 64 + 1}"
+    return Cell(
+        sign=sign, check=f"media/{network}:{port}", requirement="media", transport="udp", network=network,
+        address=address, part=part, port=port,
+    )  # fmt: skip
+
+
+def seen(*cells: Cell) -> Evidence:
+    labels = {("udp", c.port): frozenset({str(c.port)}) for c in cells}
+    return Evidence(cells, (), 2, None, labels)
+
+
+def test_a_wall_on_a_port_that_is_open_nowhere_is_the_ports() -> None:
+    walls = sort_walls(seen(cell(WEST, 5004, Sign.STOPPED), cell(WEST, 9000, Sign.ANSWERED)))
+    assert walls.columns == {("udp", "5004")}
+    assert not walls.rows
+    assert not walls.parts
+
+
+def test_a_wall_before_a_network_whose_port_is_open_elsewhere_is_the_networks() -> None:
+    evidence = seen(cell(WEST, 5004, Sign.STOPPED), cell(EAST, 5004, Sign.LEFT))
+    walls = sort_walls(evidence)
+    assert walls.rows == {("udp", WEST)}
+    assert not walls.columns
+    assert [c.network for c in walls.of_network(WEST)] == [WEST]
+    assert walls.of_network(EAST) == []
+
+
+def test_a_wall_beside_an_open_part_is_the_parts() -> None:
+    evidence = seen(cell(WEST, 5004, Sign.LEFT), cell(WEST, 5004, Sign.STOPPED, part=3))
+    assert sort_walls(evidence).parts == {("udp", WEST, 3)}
+
+
+def test_a_refusal_in_one_network_alone_is_not_the_ports() -> None:
+    evidence = seen(cell(WEST, 5004, Sign.REJECTED), cell(EAST, 5004, Sign.SILENT))
+    walls = sort_walls(evidence)
+    assert not walls.columns
+    assert walls.rows == {("udp", WEST)}
+
+
+def test_a_refusal_in_several_networks_is_the_ports() -> None:
+    evidence = seen(
+        cell(WEST, 5004, Sign.REJECTED), cell(EAST, 5004, Sign.REJECTED), cell(NORTH, 5004, Sign.SILENT)
+    )
+    walls = sort_walls(evidence)
+    assert walls.columns == {("udp", "5004")}
+    assert len(walls.of_column(("udp", "5004"), evidence)) == 2
+
+
+def test_where_nothing_is_walled_there_are_no_walls() -> None:
+    walls = sort_walls(seen(cell(WEST, 5004, Sign.SILENT), cell(EAST, 5004, Sign.ANSWERED)))
+    assert not (walls.columns or walls.rows or walls.parts or walls.cells)

@@ -30,7 +30,7 @@ from readycheck_probes.survey import Cell, Edge, Fate, Hop, Survey, find_edge
 
 LADDER = 16
 LONGEST_WAIT_S, SHORTEST_WAIT_S = 0.5, 0.2
-SPARE_S = 0.15
+SPARE_S, RAW_START_S = 0.15, 2.0
 _RTP = pack_packet(RtpPacket(payload_type=0, sequence=1, timestamp=160, ssrc=0x5EAD, payload=bytes(24)))
 _ENDS = (Failure.CONNECTION_REFUSED, Failure.ICMP_ADMIN_PROHIBITED, Failure.PORT_UNREACHABLE)
 
@@ -90,7 +90,8 @@ class PathProbe:
         targets = (*params.refused, *params.targets)
         try:
             if beyond and cells:
-                last_ladder_ms = (sender.wait_s + SPARE_S) * 1000
+                raw = Capability.RAW_SOCKETS in net.capabilities()
+                last_ladder_ms = (sender.wait_s + (RAW_START_S if raw else SPARE_S)) * 1000
                 await _Driver(params, targets, cells, beyond, sender).run(end_ms - last_ladder_ms)
         finally:
             _record(net, targets, cells, edge)

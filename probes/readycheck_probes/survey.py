@@ -180,11 +180,10 @@ class Survey:
         self._decide(cell, Fate.LEFT, ttl, None)
 
     def finish(self) -> None:
-        """Decide what is left: one lost packet is enough where others met the same wall."""
-        walled = [i for i, c in enumerate(self.cells) if c.missed and self._is_walled(c, all_asked=False)]
-        for index, cell in enumerate(self.cells):
+        """What is not decided by now stays unknown."""
+        for cell in self.cells:
             if cell.fate is Fate.PENDING:
-                cell.fate = Fate.STOPPED if index in walled else Fate.UNKNOWN
+                cell.fate = Fate.UNKNOWN
 
     def _is_final(self, cell: int) -> bool:
         return self.cells[cell].fate in (Fate.LEFT, Fate.REJECTED)
@@ -242,14 +241,20 @@ class Survey:
             suspected = index in self._suspects
             ready = [
                 state
-                for ttl, state in self._hops.items()
-                if state.tokens >= (2 if suspected else 1) and not (suspected and ttl in self._controls)
+                for state in self._answering()
+                if state.tokens >= (2 if suspected else 1)
+                and not (suspected and state.hop.ttl in self._controls)
             ]
             if ready:
                 return index, min(ready, key=lambda s: self._reluctance(s, index))
             if suspected:
                 return None  # save up for it
         return None
+
+    def _answering(self) -> list[_HopState]:
+        """The hops that kept the fewest controls waiting: a silent one would use up a cell's attempts."""
+        fewest = min((state.controls_lost for state in self._hops.values()), default=0)
+        return [state for state in self._hops.values() if state.controls_lost == fewest]
 
     def _turn(self, index: int) -> tuple[int, ...]:
         """A few suspects first, of different ports and networks: they show a wall; then everything once."""
@@ -262,20 +267,17 @@ class Survey:
         return 0 if urgent else 2, -cell.missed, seen, index
 
     def _reluctance(self, state: _HopState, index: int) -> tuple[float, ...]:
-        """The nearest hop for a refused cell; else one that answers, and at which this cell was not lost."""
+        """The nearest hop for a refused cell; else one at which this cell was not lost before."""
         if self.cells[index].refused:
             return (state.hop.ttl,)
-        return state.controls_lost, index in state.lost_of, -state.tokens
+        return index in state.lost_of, -state.tokens
 
     def _settled(self, cell: Cell) -> bool:
         return cell.fate is not Fate.PENDING or cell.asked >= ATTEMPTS or self._covered(cell)
 
     def _covered(self, cell: Cell) -> bool:
         """All of the same port or network, or all in all, were asked and met a wall: more packets add nothing."""
-        return self._is_walled(cell, all_asked=True)
-
-    def _is_walled(self, cell: Cell, *, all_asked: bool) -> bool:
-        alike = [c for c in self.cells if c.transport == cell.transport and (all_asked or c.asked)]
+        alike = [c for c in self.cells if c.transport == cell.transport]
         return (
             (
                 (cell.transport, cell.port) not in self._open
@@ -290,11 +292,11 @@ class Survey:
 
 
 def _walled(cells: Sequence[Cell], *, networks: int = 1, ports: int = 1) -> bool:
-    """Only packets that a control beside them outlived count; all must have been asked, and none have passed."""
+    """Every cell has lost a packet that the control beside it outlived, and together they lost enough."""
     lost = [cell for cell in cells if cell.missed or cell.fate is Fate.REJECTED]
     return (
         sum(max(cell.missed, 1) for cell in lost) >= ENOUGH
-        and not any(cell.fate is Fate.LEFT or not cell.asked for cell in cells)
+        and len(lost) == len(cells)
         and len({cell.network for cell in lost}) >= networks
         and len({cell.port for cell in lost}) >= ports
     )

@@ -1,5 +1,6 @@
 """The one entry point: everything that is not a verdict ends with status 3 and one line."""
 
+import errno
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -109,6 +110,9 @@ def _line(error: Exception) -> str:
         return str(error)
     if hasattr(error, "format_message"):
         return _usage(error)
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:  # of `--help`, whose writing is not ours
+        _abandon_stdout()
+        return f"standard output: {error.strerror}"
     if type(error).__name__ == "Abort":
         return "aborted"
     trace = error.__traceback__

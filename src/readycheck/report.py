@@ -202,6 +202,8 @@ def _unjudged(outcome: Outcome) -> CheckVerdict:
     status = Judgement.PASS if answered else Judgement.INCONCLUSIVE
     if outcome.status is Status.SKIPPED:
         status = Judgement.SKIPPED
+    if outcome.status is Status.CRASHED:
+        status = Judgement.INCONCLUSIVE
     because = outcome.because or "evidence for the diagnosis; judged by no requirement"
     return CheckVerdict(check=outcome.check.id, status=status, because=because)
 

@@ -11,7 +11,7 @@ from readycheck.observation import Observation
 from readycheck.plan import Plan, Scope
 from readycheck.probe import MetricValue
 from readycheck.profile import Area, Importance, Limit, Requirement
-from readycheck.walls import Walls, sort_walls
+from readycheck.walls import Walls, columns_of, sort_walls
 
 
 class Judgement(StrEnum):
@@ -208,6 +208,8 @@ def _wall_of(outcome: Outcome, basis: Bench) -> str:
         return f"this port: {_words(walls.of_column((transport, target.ports), basis.evidence))}"
     if (transport, network) in walls.rows:
         return f"this network: {_words(walls.of_network(network))}"
+    if (transport, target.ports, network) in walls.lone:
+        return "this port of this network: packets stop on the way where a control's go on"
     if any((t, n) == (transport, network) for t, n, _ in walls.parts):
         return f"a part of this network: {_words(walls.of_network(network))}"
     return ""
@@ -233,7 +235,8 @@ def _by_grid(outcome: Outcome, cells: Sequence[Cell], basis: Bench) -> CheckVerd
         parts = len({c.part for c in left})
         because = f"packets leave the site ({parts} of 4 parts of the network), and replies come back"
         return _verdict(outcome, Judgement.PASS, because, Strength.EGRESS)
-    if _passes(row) and _passes(column) and returns and not refused:
+    kin = basis.kin[check.requirement or ""]
+    if _both_ways(row, evidence, frozenset(basis.kin)) and _both_ways(column, evidence, kin) and not refused:
         because = "covered: its network and its ports are proven by other samples"
         return _verdict(outcome, Judgement.SKIPPED, because)
     return _verdict(
@@ -241,8 +244,16 @@ def _by_grid(outcome: Outcome, cells: Sequence[Cell], basis: Bench) -> CheckVerd
     )
 
 
-def _passes(cells: Iterable[Cell]) -> bool:
-    return any(c.sign in OPEN for c in cells)
+def _both_ways(cells: Iterable[Cell], evidence: Evidence, kin: frozenset[str]) -> bool:
+    """One of these cells answered, or its packets leave where replies are known to come back."""
+    return any(
+        c.sign in OPEN
+        and any(
+            evidence.answers_return(c.transport, c.network, label, kin)
+            for _, label in columns_of(c, evidence)
+        )
+        for c in cells
+    )
 
 
 def _open_question(left: int, refused: int, asked: int, hops: bool) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from readycheck.evidence import OPEN, WALL, Cell, Evidence, Sign
+from readycheck.evidence import WALL, Cell, Evidence, Sign
 
 Column = tuple[str, str]
 """Transport and the label of a port or port stratum."""
@@ -14,12 +14,16 @@ Row = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Walls:
-    """What is blocked, and the blocked cells that show it."""
+    """What is blocked, and the blocked cells that show it.
+
+    `lone` are ports of a network of which nothing tells whether it is the port or the network.
+    """
 
     columns: frozenset[Column]
     rows: frozenset[Row]
     parts: frozenset[tuple[str, str, int]]
     cells: tuple[Cell, ...]
+    lone: frozenset[tuple[str, str, str]] = frozenset()
 
     def of_column(self, column: Column, evidence: Evidence) -> list[Cell]:
         return [c for c in self.cells if column in columns_of(c, evidence)]
@@ -42,31 +46,59 @@ def columns_of(cell: Cell, evidence: Evidence) -> frozenset[Column]:
 def sort_walls(evidence: Evidence) -> Walls:
     """A wall is its port's unless the port is open elsewhere; then its network's; then a part's."""
     walls = [c for c in evidence.cells if c.sign in WALL]
-    passed = [c for c in evidence.cells if c.sign in OPEN]
-    open_columns = _union(columns_of(c, evidence) for c in passed)
-    open_rows = {(c.transport, c.network) for c in passed}
     rows: set[Row] = set()
     parts: set[tuple[str, str, int]] = set()
-    unproven = {
-        wall
-        for wall in walls
-        if not columns_of(wall, evidence) & open_columns and not _is_lonely(wall, evidence)
-    }
+    unproven = [
+        w for w in walls if not _is_open(w, _column(w, evidence), evidence) and not _is_lonely(w, evidence)
+    ]
     for wall in walls:
-        if wall in unproven:
-            continue
-        if (wall.transport, wall.network) not in open_rows:
-            rows.add((wall.transport, wall.network))
-        else:
-            parts.add((wall.transport, wall.network, wall.part))
+        if wall not in unproven:
+            _place(wall, evidence, rows, parts)
     # A port that was only asked behind such a wall shows nothing of its own.
-    columns = _union(
-        columns_of(wall, evidence)
+    left = [
+        wall
         for wall in unproven
         if (wall.transport, wall.network) not in rows
         and (wall.transport, wall.network, wall.part) not in parts
-    )
-    return Walls(frozenset(columns), frozenset(rows), frozenset(parts), tuple(walls))
+    ]
+    sure = [wall for wall in left if _is_the_ports(wall, evidence)]
+    columns = _union(columns_of(wall, evidence) for wall in sure)
+    lone = {
+        (transport, label, wall.network)
+        for wall in left
+        for transport, label in columns_of(wall, evidence) - columns
+    }
+    return Walls(frozenset(columns), frozenset(rows), frozenset(parts), tuple(walls), frozenset(lone))
+
+
+def _is_the_ports(wall: Cell, evidence: Evidence) -> bool:
+    """The same port is walled in another network too, or this network is open on another port."""
+    networks = {c.network for c in _column(wall, evidence) if c.sign in WALL}
+    return len(networks) > 1 or _is_open(wall, evidence.row(wall.transport, wall.network), evidence)
+
+
+def _place(wall: Cell, evidence: Evidence, rows: set[Row], parts: set[tuple[str, str, int]]) -> None:
+    if _is_open(wall, evidence.row(wall.transport, wall.network), evidence):
+        parts.add((wall.transport, wall.network, wall.part))
+    else:
+        rows.add((wall.transport, wall.network))
+
+
+def _column(wall: Cell, evidence: Evidence) -> list[Cell]:
+    return [c for transport, label in columns_of(wall, evidence) for c in evidence.column(transport, label)]
+
+
+def _is_open(wall: Cell, cells: Iterable[Cell], evidence: Evidence) -> bool:
+    """Some of the cells passed the place of the wall: a packet that was last seen before it shows nothing."""
+    place = _hop_of(wall, evidence)
+    return any(c.sign is Sign.ANSWERED or (c.sign is Sign.LEFT and (c.ttl or place) >= place) for c in cells)
+
+
+def _hop_of(wall: Cell, evidence: Evidence) -> int:
+    """The hop limit that a packet needs to pass a wall; 0 when the wall's place is not known."""
+    if wall.ttl:
+        return wall.ttl
+    return next((rung.ttl + 1 for rung in evidence.rungs if rung.address == wall.offender), 0)
 
 
 def _is_lonely(wall: Cell, evidence: Evidence) -> bool:

@@ -139,7 +139,8 @@ def test_behind_a_wall_around_everything_the_control_still_answers() -> None:
 def test_a_wall_around_everything_is_not_asked_more_than_it_takes() -> None:
     wide = grid(NETWORKS, PORTS)
     done = Simulation(wide, routers(), everything).run(60_000)
-    assert sum(cell.asked for cell in wide) < 2 * len(wide)
+    # each once, and once more beside a control: an open one among them would show; a few settle it
+    assert sum(cell.asked for cell in wide) < 3 * len(wide)
     assert done.survey.done()
 
 

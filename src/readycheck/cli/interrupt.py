@@ -3,14 +3,16 @@
 import asyncio
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
-from typing import Any, TypeVar
+from contextlib import contextmanager, suppress
+from typing import Any, NoReturn, TypeVar
 
 _Result = TypeVar("_Result")
 _UNKNOWN = 3
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
+_SHOW_CURSOR = "\x1b[?25h"
 
 
 class Interruption:
@@ -18,7 +20,7 @@ class Interruption:
 
     def __init__(self) -> None:
         self.came = False
-        self._impatient = False
+        self._running = False
         self._cancel: Callable[[], object] | None = None
 
     @contextmanager
@@ -37,13 +39,16 @@ class Interruption:
 
     def run(self, job: Callable[[], Coroutine[Any, Any, _Result]]) -> _Result:
         """Run `job` in a loop of its own; a signal cancels it, and it may return what it has."""
-        return asyncio.run(self._cancellable(job))
+        self._running = True
+        try:
+            return asyncio.run(self._cancellable(job))
+        finally:
+            self._running = False
 
     async def _cancellable(self, job: Callable[[], Coroutine[Any, Any, _Result]]) -> _Result:
         task, loop = asyncio.current_task(), asyncio.get_running_loop()
         assert task is not None
         self._cancel = lambda: loop.call_soon_threadsafe(task.cancel)
-        loop.set_exception_handler(self._complain)
         if self.came:
             task.cancel()
         try:
@@ -52,15 +57,18 @@ class Interruption:
             self._cancel = None
 
     def _arrived(self, number: int, frame: object) -> None:
-        if self._impatient:
-            os._exit(_UNKNOWN)
+        if self.came and self._running:
+            _leave()
         if self.came:
-            self._impatient = True
             raise KeyboardInterrupt
         self.came = True
         if self._cancel is not None:
             self._cancel()
 
-    def _complain(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        if not self._impatient:  # otherwise it is about tasks that were not let end
-            loop.default_exception_handler(context)
+
+def _leave() -> NoReturn:
+    """At once: a loop into which an exception is thrown from outside may wait for ever for its tasks."""
+    with suppress(OSError, ValueError, AttributeError):
+        cursor = _SHOW_CURSOR if sys.stderr.isatty() else ""
+        os.write(sys.stderr.fileno(), f"{cursor}readycheck: interrupted\n".encode())
+    os._exit(_UNKNOWN)

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from readycheck.diagnose.finding import Confidence, Finding, Owner, Severity, Where
 from readycheck.engine import Outcome, Status
-from readycheck.evidence import Cell, Evidence, Rung, Sign
+from readycheck.evidence import REFUSALS, Cell, Evidence, Rung, Sign
 from readycheck.failure import Failure, Step
 from readycheck.net.address import is_site_address
 from readycheck.net.environment import Environment
@@ -64,13 +64,14 @@ class Case:
             if scope is None or outcome.check.scope is scope:
                 yield from ((outcome, observation) for observation in outcome.observations)
 
-    def answered_anywhere(self) -> bool:
-        """Anything beyond the site has answered: a service, a control, a remote name server."""
+    def answered_anywhere(self, *, names: bool = True) -> bool:
+        """Anything beyond the site has answered: a service, a control, with `names` a remote name server."""
         return any(
             o.failure is None
+            and (names or outcome.check.scope is not Scope.RESOLVERS)
             and (o.target.via or (o.target.address and not is_site_address(o.target.address)))
             and o.step not in (Step.HOP, Step.RESOLVE)
-            for _, o in self.observations()
+            for outcome, o in self.observations()
         )
 
     def requirements_of(self, checks: Iterable[str]) -> tuple[str, ...]:
@@ -131,6 +132,10 @@ def place_of(case: Case, transport: str, ports: Iterable[int], cells: Iterable[C
     """Locate a wall by the refusal's author, else by how far the stopped packets come."""
     evidence, wanted = case.evidence, set(ports)
     for cell in cells:
+        if cell.sign is Sign.REJECTED and _is_refused_at_once(case, cell):
+            return Place(
+                Where.UNKNOWN, "a packet that may go no further than the first router is refused already"
+            )
         if cell.sign is Sign.REJECTED:
             return _author(evidence, cell)
     stopped = [
@@ -149,10 +154,21 @@ def place_of(case: Case, transport: str, ports: Iterable[int], cells: Iterable[C
     reached = last.ttl if last else 0
     if reached >= max(rung.ttl for rung in control):
         return Place(Where.UNKNOWN, "")
-    words = (
-        f"packets reach {last.address} (hop {last.ttl}) and no further" if last else "packets reach no hop"
-    )
+    if last is None:
+        return Place(Where.UNKNOWN, "packets do not even reach the first router, or this host keeps them")
+    words = f"packets reach {last.address} (hop {last.ttl}) and no further"
     return Place(Where.SITE if reached <= evidence.edge_ttl else Where.ISP, words)
+
+
+def _is_refused_at_once(case: Case, cell: Cell) -> bool:
+    """Refused with a hop limit of one: by this host itself, or by its first router."""
+    return any(
+        o.facts.get("purpose") == "stopped"
+        and o.facts.get("ttl") == 1
+        and o.failure in REFUSALS
+        and (o.target.transport, o.target.port) == (cell.transport, cell.port)
+        for _, o in case.observations(Scope.PATH)
+    )
 
 
 def _climbed(case: Case, transport: str, ports: set[int]) -> bool:

@@ -152,9 +152,20 @@ def _columns(grid: _Grid) -> Iterator[Cell]:
         if any(c.sign is Sign.ANSWERED for c in cells):
             continue
         quiet = [c for c in cells if c.sign is Sign.SILENT]
-        best = [c for c in quiet if grid.answered(c.network)] or quiet
-        if best:
-            yield best[index % len(best)]
+        best = min((_strangeness(grid, c) for c in quiet), default=0)
+        likely = [c for c in quiet if _strangeness(grid, c) == best]
+        if likely:
+            yield likely[index % len(likely)]
+
+
+def _strangeness(grid: _Grid, cell: Cell) -> int:
+    """A port is best asked where something answers: at the address, in the part of the network, in the network."""
+    answered = grid.answered(cell.network)
+    if any(c.address == cell.address for c in answered):
+        return 0
+    if any(c.part == cell.part for c in answered):
+        return 1
+    return 2 if answered else 3
 
 
 def _refused(grid: _Grid) -> Iterator[Cell]:

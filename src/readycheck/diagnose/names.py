@@ -8,7 +8,7 @@ from readycheck.diagnose.finding import Confidence, Finding, Owner, Where
 from readycheck.engine import Outcome
 from readycheck.evidence import WALL, Sign
 from readycheck.failure import Failure, Step
-from readycheck.net.address import is_site_address
+from readycheck.net.address import is_address, is_site_address
 from readycheck.observation import Observation
 from readycheck.plan import Scope
 from readycheck.verdict import Judgement
@@ -20,7 +20,7 @@ def dns_unreachable(case: Case) -> Iterator[Finding]:
         o for o in case.outcomes if o.check.scope is Scope.RESOLVERS and o.check.target.transport == "udp"
     ]
     none_known = not case.environment.resolvers
-    if not none_known and (not asked or any(_has_answered(o) for o in asked)):
+    if not none_known and (not asked or any(_has_answered(o) for o in asked) or _answered_lookups(case)):
         return
     unresolved = [
         o.check.id
@@ -55,6 +55,15 @@ def _is_unresolved(observation: Observation) -> bool:
     """The target's name, or that of the proxy on the way to it."""
     asked = observation.step is Step.RESOLVE or observation.facts.get("stage") == "resolve"
     return asked and observation.failure is not None
+
+
+def _answered_lookups(case: Case) -> set[str]:
+    """Name servers that have answered the look-ups of other checks."""
+    return {
+        str(o.facts["server"])
+        for _, o in case.observations()
+        if o.step is Step.RESOLVE and o.failure is None and is_address(str(o.facts.get("server", "")))
+    }
 
 
 def _has_answered(outcome: Outcome) -> bool:

@@ -73,16 +73,17 @@ def site_offline(case: Case) -> Iterator[Finding]:
     refused = any(c.sign in (Sign.REFUSED, Sign.ANSWERED, Sign.LEFT) for c in case.evidence.cells)
     failed = [c.check for _, c in case.failing if not _ends_at_site_proxy(case, c.check)]
     beyond = [r for r in case.evidence.rungs if not is_site_address(r.address)]
-    if len(tried) < 3 or refused or case.answered_anywhere() or beyond or not failed:
+    if len(tried) < 3 or refused or case.answered_anywhere(names=False) or beyond or not failed:
         return
     inside = max((r for r in case.evidence.rungs), key=lambda r: r.ttl, default=None)
     seen = f"; packets come as far as {inside.address} (hop {inside.ttl})" if inside else ""
+    silent = "the name server alone does" if case.answered_anywhere() else "no name server"
     yield case.finding(
         "site-offline",
         failed,
-        f"Nothing beyond this site answers: no name server, no service, no control host{seen}.",
+        f"Nothing beyond this site answers: {silent}, no service, no control host{seen}.",
         where=Where.SITE if inside or case.environment.gateway else Where.UNKNOWN,
-        confidence=Confidence.LIKELY,
+        confidence=Confidence.POSSIBLE if case.answered_anywhere() else Confidence.LIKELY,
         remedy="Check the site's uplink and the default rule of its firewall; then run again.",
     )
 

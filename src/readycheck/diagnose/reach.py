@@ -253,3 +253,19 @@ def service_failing(case: Case) -> Iterator[Finding]:
                 confidence=Confidence.LIKELY,
                 remedy="Check the vendor's status page.",
             )
+
+
+def lone_walls(case: Case) -> Iterator[Finding]:
+    """One port of one network met a wall, and nothing tells which of the two it is for."""
+    for transport, label, network in sorted(case.walls.lone):
+        hit = [
+            c for c in case.sampled if (c.transport, c.network, case.label(c)) == (transport, network, label)
+        ]
+        if _failed(case, hit):
+            yield case.finding(
+                "port-blocked",
+                _failed(case, hit),
+                f"{transport.upper()} {label} to {network} stops on the way; other networks were not proven.",
+                confidence=Confidence.POSSIBLE,
+                remedy=f"Check that outbound {transport.upper()} {label} is allowed to {network}.",
+            )

@@ -20,6 +20,7 @@ RULES: tuple[Rule, ...] = (
     reach.udp_return_blocked,
     reach.ports_blocked,
     reach.networks_blocked,
+    reach.lone_walls,
     reach.service_down,
     reach.service_failing,
     names.ntp_blocked,

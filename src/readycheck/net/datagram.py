@@ -144,6 +144,8 @@ class SystemDatagrams:
                 async with asyncio.timeout(timeout):
                     await self._news.wait()
             except TimeoutError:
+                if not self._closed:
+                    self._readable()  # a busy loop may not have looked yet: what is there has arrived in time
                 if not self._arrived:
                     raise NetError(Failure.TIMED_OUT, f"nothing within {timeout:g} s") from None
         return self._arrived.popleft()

@@ -32,6 +32,7 @@ from readycheck.net.pace import Pace
 from readycheck.net.proxy import ProxyUrl, open_tunnel
 from readycheck.net.stream import open_stream
 
+_GREETINGS = 64  # handshakes at once: each costs processor time, and all the others' answers wait for it
 _BURST = 16  # packets that may leave back to back before the rate applies
 
 
@@ -67,6 +68,7 @@ class SystemNetwork:
         self._resolver = resolver
         self._handshake = handshake
         self._pace = Pace(options.rate, _BURST)
+        self._greetings = asyncio.Semaphore(_GREETINGS)
 
     async def resolve(self, host: str, *, timeout: float) -> Resolution:
         """The addresses of `host` in the families in use; an address is its own answer."""
@@ -101,7 +103,9 @@ class SystemNetwork:
         return await open_tunnel(self, self.options.proxy, host, port, timeout=timeout)
 
     async def start_tls(self, stream: Stream, settings: TlsSettings, *, timeout: float) -> Stream:
-        return await self._handshake(stream, settings, timeout=timeout)
+        """Handshake; the wait for a turn is not part of the timeout."""
+        async with self._greetings:
+            return await self._handshake(stream, settings, timeout=timeout)
 
     async def open_datagram(
         self, *, family: int = 4, ttl: int | None = None, tos: int = 0, source_port: int = 0

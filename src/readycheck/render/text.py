@@ -132,7 +132,8 @@ class _Sheet:
                     [title, name] if brief else [_joined("\n", title, because), _joined("\n", name, source)]
                 )
             elif brief:
-                cells = [_joined("\n", title, name)]
+                fits = len(title) + len(name) + 18 <= self.console.width
+                cells = [_joined("  " if fits else "\n", title, name)]
             else:
                 cells = [_joined("\n", title, because, _joined(" ", name, source))]
             table.add_row(self._status(requirement.status), *cells)

@@ -173,11 +173,11 @@ def stop(ttl: int, port: int = 5004, transport: str = "udp") -> Rung:
 @pytest.mark.parametrize(
     ("stopped", "where"),
     [
-        ((), Where.SITE),
+        ((), Where.UNKNOWN),  # the host itself, or its first router
         ((stop(1),), Where.SITE),
         ((stop(1), stop(2)), Where.SITE),
-        ((stop(3, 9000),), Where.SITE),  # another port came further: that is not this wall
-        ((stop(3, transport="tcp"),), Where.SITE),
+        ((stop(1), stop(3, 9000)), Where.SITE),  # another port came further: that is not this wall
+        ((stop(1), stop(3, transport="tcp")), Where.SITE),
         ((stop(3),), Where.UNKNOWN),  # as far as the control's: no wall on this way
     ],
 )

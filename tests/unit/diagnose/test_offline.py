@@ -125,6 +125,8 @@ def test_packets_that_get_beyond_the_site_show_that_it_is_not_offline() -> None:
     assert "site-offline" not in found.causes
 
 
-def test_a_name_server_outside_that_answers_shows_that_the_site_is_not_offline() -> None:
+def test_where_the_name_server_alone_answers_it_is_only_possible_that_the_site_is_offline() -> None:
     found = conclude(World(**REMOTE, wall=lambda t: None if t.address == "192.88.99.53" else "drop"))
-    assert "site-offline" not in found.causes
+    finding = next(f for f in found.findings if f.cause == "site-offline")
+    assert finding.confidence is Confidence.POSSIBLE
+    assert "the name server alone" in finding.summary

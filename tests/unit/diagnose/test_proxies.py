@@ -89,7 +89,11 @@ def test_a_proxy_that_works_is_no_finding() -> None:
 @pytest.mark.parametrize(
     ("answer", "cause", "words"),
     [
-        ((Failure.PROXY_UNREACHABLE, UNREACHABLE), "proxy-unreachable", "no connection to it can be made (connection_refused)"),
+        (
+            (Failure.PROXY_UNREACHABLE, UNREACHABLE),
+            "proxy-unreachable",
+            "no connection to it can be made (connection_refused)",
+        ),
         (
             (Failure.PROXY_UNREACHABLE, {"because": "dns_nxdomain", "stage": "resolve"}),
             "proxy-unreachable",
@@ -106,7 +110,7 @@ def test_a_proxy_that_works_is_no_finding() -> None:
         (WRONG, "proxy-auth-failed", "(Basic; it offers Basic)"),
         (DENIED, "proxy-denies", "(status 403)"),
     ],
-)  # fmt: skip
+)
 def test_one_finding_for_all_that_it_affects(
     answer: tuple[Failure, dict[str, Any]], cause: str, words: str
 ) -> None:

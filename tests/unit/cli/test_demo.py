@@ -1,0 +1,49 @@
+"""What `demo` does before it builds a world, and what it hands to the agent."""
+
+from typing import Any
+
+import pytest
+
+from readycheck.__main__ import main
+from readycheck.cli import demo
+from readycheck.cli.app import command
+from readycheck.twin.scenarios import SCENARIOS
+
+
+def forwarded(*arguments: str) -> list[str]:
+    tree: Any = command()
+    context = tree.commands["demo"].make_context("demo", list(arguments))
+    return list(demo._forwarded(context))
+
+
+def test_the_scenarios_are_listed_with_cause_and_status(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", "--list"]) == 0
+    head, *rows = capsys.readouterr().out.splitlines()
+    assert head.split() == ["SCENARIO", "CAUSE", "EXIT", "WHAT", "IS", "BROKEN"]
+    assert [row.split()[0] for row in rows] == list(SCENARIOS)
+    for row, scenario in zip(rows, SCENARIOS.values(), strict=True):
+        assert f"  {scenario.exit_status}  " in row
+        assert all(cause in row for cause in scenario.causes)
+
+
+def test_an_unknown_scenario(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", "--break", "everything"]) == 3
+    told, complaint = capsys.readouterr()
+    assert (told, complaint.count("\n")) == ("", 1)
+    assert complaint.startswith("readycheck: --break everything: no such scenario (known: none, ")
+
+
+def test_what_is_not_given_is_not_handed_on() -> None:
+    assert forwarded() == []
+    assert (
+        forwarded("webex-calling", "--break", "udp-blocked", "--seed", "4", "--site", "x", "--loopback") == []
+    )
+
+
+def test_what_is_the_agents_is_handed_on_as_it_was_given() -> None:
+    given = (
+        *("--role", "app", "--role", "device", "--set", "ntp-server=ntp.example.com"),
+        *("--target", "sip.example.com", "--quick", "--deadline", "7.5", "--no-controls"),
+        *("--format", "json", "--output", "-odd.json", "--quiet", "--verbose"),
+    )
+    assert sorted(forwarded(*given)) == sorted(given)

@@ -1,0 +1,89 @@
+"""Texts of options become values, or one line that names the option."""
+
+import pytest
+
+from readycheck.cli import options as o
+from readycheck.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("192.0.2.1", ("192.0.2.1", 53)),
+        ("192.0.2.1:5353", ("192.0.2.1", 5353)),
+        ("2001:db8::1", ("2001:db8::1", 53)),
+        ("[2001:db8::1]", ("2001:db8::1", 53)),
+        ("[2001:db8::1]:5353", ("2001:db8::1", 5353)),
+        ("fe80::1%eth0", ("fe80::1%eth0", 53)),
+    ],
+)
+def test_an_endpoint(text: str, expected: tuple[str, int]) -> None:
+    assert o.endpoint("--resolver", text, 53) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "dns.example.com",
+        "192.0.2.1:",
+        "192.0.2.1:0",
+        "192.0.2.1:65536",
+        "192.0.2.1:x",
+        "192.0.2.1:" + "9" * 5000,
+        "192.0.2.1:٣٤",
+        "192.0.2.1/24",
+        "[2001:db8::1",
+        "[2001:db8::1]x",
+        "[2001:db8::1]:",
+        "[[2001:db8::1]]",
+        "\0",
+    ],
+)
+def test_what_is_no_endpoint(text: str) -> None:
+    with pytest.raises(UsageError, match=r"^--resolver"):
+        o.endpoint("--resolver", text, 53)
+
+
+def test_pairs() -> None:
+    assert o.pairs("--set", ["customer=acme", "sbc=sip-1.acme.com", "customer=acme"]) == {
+        "customer": "acme",
+        "sbc": "sip-1.acme.com",
+    }
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a", "=", "a=", "=b", "a=b c", "a=http://b", "a=\udcff", "a=b\0", "a={b}"]
+)
+def test_what_is_no_pair(text: str) -> None:
+    with pytest.raises(UsageError, match=r"^--set"):
+        o.pairs("--set", [text])
+
+
+def test_two_values_for_one_name() -> None:
+    with pytest.raises(UsageError, match="another value before"):
+        o.pairs("--set", ["a=1", "a=2"])
+
+
+def test_nodes() -> None:
+    given = ("sip.example.com", "192.0.2.1", "sip.example.com=192.0.2.1", "sip.example.com=2001:db8::1")
+    assert o.nodes("--target", given) == given
+
+
+@pytest.mark.parametrize(
+    "text", ["", "=192.0.2.1", "a=", "a=b", "a b", "a\x1b[31m", "\udcff", "http://a/", "a" * 254]
+)
+def test_what_is_no_node(text: str) -> None:
+    with pytest.raises(UsageError, match=r"^--target"):
+        o.nodes("--target", [text])
+
+
+@pytest.mark.parametrize("text", [None, "", "Hauptsitz Zürich", "本社"])
+def test_a_label(text: str | None) -> None:
+    assert o.label("--site", text) == text
+
+
+@pytest.mark.parametrize("text", ["a\nb", "\x1b[31m", "\udcff", "x" * 201])
+def test_what_is_no_label(text: str) -> None:
+    with pytest.raises(UsageError, match=r"^--site"):
+        o.label("--site", text)

@@ -1,0 +1,20 @@
+"""`probe list`."""
+
+import re
+
+import pytest
+
+from readycheck.__main__ import main
+
+
+def test_every_probe_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["probe", "list"]) == 0
+    told = capsys.readouterr().out
+    names = re.findall(r"^(\w+)  \(readycheck [\d.]+\)  \w", told, re.MULTILINE)
+    assert names == sorted(names)
+    assert {"dns", "http", "ntp", "path", "rtp", "sip", "stun", "tcp", "tls"} <= set(names)
+    for part in ("parameters: ", "metrics: ", "needs: "):
+        assert told.count(part) == len(names)
+    assert re.search(
+        r"^dns .*\n    parameters: names, types, srv\n    metrics: .*rtt_ms \[ms\]", told, re.MULTILINE
+    )

@@ -1,0 +1,83 @@
+"""From options to a run: what cannot be used ends here, before anything is sent."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from readycheck import pins
+from readycheck.cli.setting import Setting, prepare
+from readycheck.errors import ReadycheckError, UsageError
+
+PIN = "B" * 43 + "="
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return tmp_path
+
+
+def test_a_run_is_prepared() -> None:
+    request, _, environment = prepare(Setting(profile="webex-calling", site="here", effort="quick"))
+    assert (request.profile.name, request.site, request.seed) == ("webex-calling", "here", 1)
+    assert request.trusted_pins == frozenset()
+    assert request.options["effort"] == "quick"
+    assert environment.host
+
+
+def test_what_was_learned_is_in_force() -> None:
+    pins.save("webex-calling", {PIN: "CN=issuer"})
+    request, *_ = prepare(Setting(profile="webex-calling"))
+    assert PIN in request.trusted_pins
+
+
+@pytest.mark.parametrize(
+    ("told", "changes"),
+    [
+        ("profile 'nosuch' is not known", {"profile": "nosuch"}),
+        ("--only nosuch: no such probe", {"only": ("nosuch",)}),
+        ("--skip nosuch: no such probe", {"skip": ("nosuch",)}),
+        ("--role nosuch: profile 'webex-calling' has the roles", {"roles": ("nosuch",)}),
+        ("--set nosuch: profile 'webex-calling' has the placeholders", {"values": {"nosuch": "1"}}),
+        ("--source here: not an address", {"source": "here"}),
+        ("--source ::1: not an IPv4 address, as -4 wants", {"source": "::1", "family": "4"}),
+        ("--source 127.0.0.1: not an IPv6 address, as -6 wants", {"source": "127.0.0.1", "family": "6"}),
+        ("--source 192.0.2.77: this host has no such address", {"source": "192.0.2.77"}),
+        ("--interface nosuch0: this host has no such interface", {"interface": "nosuch0"}),
+        ("--interface : not the name of an interface", {"interface": ""}),
+        ("--interface a/b: not the name of an interface", {"interface": "a/b"}),
+        ("--interface \udcff: not the name of an interface", {"interface": "\udcff"}),
+        ("--proxy: a: only http and https proxies", {"proxy": "ftp://user:secret@a"}),
+        ("--trust-roots .*nosuch.pem: cannot be read: No such file", {"trust_roots": (Path("nosuch.pem"),)}),
+        ("--remap .*nosuch: ", {"remap": Path("nosuch")}),
+    ],
+)
+def test_what_cannot_be_used_names_its_option(told: str, changes: dict[str, Any]) -> None:
+    with pytest.raises(ReadycheckError, match=f"^{told}") as caught:
+        prepare(Setting(**{"profile": "webex-calling", **changes}))
+    assert "secret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="all of 127.0.0.0/8 is loopback on Linux")
+def test_what_this_host_has_can_be_used() -> None:
+    request, *_ = prepare(Setting(profile="webex-calling", source="127.0.0.1"))
+    assert request.options["source"] == "127.0.0.1"
+
+
+def test_pins_that_cannot_be_read_end_the_run(own_home: Path) -> None:
+    pins.save("webex-calling", {PIN: "CN=issuer"}).write_text("{")
+    with pytest.raises(UsageError, match=r"webex-calling\.json: not a JSON file of learned pins"):
+        prepare(Setting(profile="webex-calling"))
+
+
+def test_the_options_that_the_report_shows_are_json() -> None:
+    shown = Setting(
+        profile="p", resolvers=(("192.0.2.1", 53),), values={"a": "b"}, trust_roots=(Path("/x"),)
+    ).shown()
+    assert json.loads(json.dumps(shown)) == shown
+    assert "/x" not in json.dumps(shown)

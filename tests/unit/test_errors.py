@@ -1,0 +1,15 @@
+"""The errors that a person reads share one root, so that one place can turn them into a line."""
+
+import pytest
+
+from readycheck import errors
+
+
+@pytest.mark.parametrize("kind", [errors.UsageError, errors.ProfileError, errors.ProbeLoadError])
+def test_all_of_them_have_one_root(kind: type[Exception]) -> None:
+    assert issubclass(kind, errors.ReadycheckError)
+    assert str(kind("a line")) == "a line"
+
+
+def test_a_bug_is_none_of_them() -> None:
+    assert not issubclass(errors.ReadycheckError, OSError | ValueError | RuntimeError)

@@ -72,9 +72,10 @@ def sort_walls(evidence: Evidence) -> Walls:
 
 
 def _is_the_ports(wall: Cell, evidence: Evidence) -> bool:
-    """The same port is walled in another network too, or this network is open on another port."""
+    """The same port is walled in another network too, or this part of the network is open on another port."""
     networks = {c.network for c in _column(wall, evidence) if c.sign in WALL}
-    return len(networks) > 1 or _is_open(wall, evidence.row(wall.transport, wall.network), evidence)
+    here = [c for c in evidence.row(wall.transport, wall.network) if c.part == wall.part]
+    return len(networks) > 1 or _is_open(wall, here, evidence)
 
 
 def _place(wall: Cell, evidence: Evidence, rows: set[Row], parts: set[tuple[str, str, int]]) -> None:
@@ -108,7 +109,10 @@ def _is_lonely(wall: Cell, evidence: Evidence) -> bool:
     columns = columns_of(wall, evidence)
     cells = [c for transport, label in columns for c in evidence.column(transport, label)]
     refusing = {c.network for c in cells if c.sign is Sign.REJECTED}
-    return len(refusing) == 1 and len({c.network for c in cells}) > 1
+    same_router = {
+        c.network for c in evidence.cells if c.sign is Sign.REJECTED and c.offender == wall.offender
+    }
+    return len(refusing) == 1 and len({c.network for c in cells}) > 1 and len(same_router) == 1
 
 
 def _union(sets: Iterable[frozenset[Column]]) -> set[Column]:

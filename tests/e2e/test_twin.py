@@ -128,8 +128,8 @@ CHECKS = {
     "stranger": lambda: resolve("example.com"),
     "no_name": lambda: resolve("nobody.webex.com"),
     "dns_tcp": lambda: tcp(("203.0.113.53", 53)),
-    "hops": lambda: ladder((dead, 5004), range(1, 6)),
-    "stun_hops": lambda: ladder((dead, 9000), (2, 5)),
+    "hops": lambda: ladder((dead, 5004), range(1, 8)),
+    "stun_hops": lambda: ladder((dead, 9000), (2, 6)),
 }
 
 def check(name, ask):
@@ -214,7 +214,7 @@ OPEN = {
     ],
     "stun_hops": ["10.20.0.1", "203.0.113.1"],
 }
-SILENT_HOPS = {"hops": ["192.168.20.1", "10.20.0.1", *["silent"] * 3], "stun_hops": ["10.20.0.1", "silent"]}
+SILENT_HOPS = {"hops": ["192.168.20.1", "10.20.0.1", *["silent"] * 5], "stun_hops": ["10.20.0.1", "silent"]}
 NO_MEDIA = {"stun": "silent", "media_low": "silent", "media_high": "silent"}
 ALERT = "TLSV1_ALERT_PROTOCOL_VERSION"
 UNKNOWN_CHAIN = "unable to get local issuer certificate"
@@ -233,7 +233,6 @@ CHANGES: dict[str, dict[str, Any]] = {
     "dns-unreachable": {"name": "silent", "stranger": "silent", "no_name": "silent", "dns_tcp": NO_TCP},
     "dns-tcp-blocked": {"dns_tcp": NO_TCP},
     "dns-filter": {"name": "no such name"},
-    "dns-hijack": {"no_name": "192.88.99.254"},
     "ntp-blocked": {"time": "silent"},
     "clock-skew": {"time": "wrong"},
     "certificate-untrusted": {"sip": UNKNOWN_CHAIN, "trunk_tls": UNKNOWN_CHAIN},

@@ -141,6 +141,7 @@ Outputs = Annotated[
         "--output",
         "-o",
         metavar="FILE",
+        readable=False,
         help="Also write FILE; its ending says how: .json .md .html .xml .prom .csv .txt (repeat).",
         rich_help_panel=RESULT,
     ),

@@ -70,8 +70,11 @@ def egress_check(
     }
     cells = [c for c in evidence.cells if c.check in counting]
     vital = frozenset(r.id for r in plan.selected if r.area in (Area.SIGNALLING, Area.MEDIA_REACHABILITY))
-    grids = [_Grid(t, vital, [c for c in cells if c.transport == t]) for t in ("udp", "tcp")]
-    essential, extra = _cells(grids)
+    needed = frozenset(r.id for r in plan.selected if r.importance is Importance.REQUIRED)
+    essential, extra = _cells(_grids(vital, [c for c in cells if c.requirement in needed]))
+    more = [c for group in _cells(_grids(vital, cells)) for c in group]
+    extra = [c for c in dict.fromkeys((*extra, *more)) if c not in essential]
+    grids = _grids(vital, cells)
     refused = [cell for grid in grids for cell in _refused(grid)]
     walls = list(_walls(outcomes))
     if not (essential or refused or walls):
@@ -102,6 +105,10 @@ def egress_check(
         budget_s=left_s,
         proves=probe.proves,
     )
+
+
+def _grids(vital: frozenset[str], cells: Sequence[Cell]) -> list[_Grid]:
+    return [_Grid(t, vital, [c for c in cells if c.transport == t]) for t in ("udp", "tcp")]
 
 
 def _counts(importance: Importance) -> bool:
@@ -148,7 +155,8 @@ def _columns(grid: _Grid) -> Iterator[Cell]:
     columns: dict[tuple[str | None, str], list[Cell]] = {}
     for cell in grid.cells:
         columns.setdefault((cell.requirement, cell.check.rsplit(":", 1)[-1]), []).append(cell)
-    for index, cells in enumerate(columns.values()):
+    # Single ports first: a range has other strata to speak for it.
+    for index, cells in enumerate(sorted(columns.values(), key=lambda some: len({c.port for c in some}) > 1)):
         if any(c.sign is Sign.ANSWERED for c in cells):
             continue
         quiet = [c for c in cells if c.sign is Sign.SILENT]

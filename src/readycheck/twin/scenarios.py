@@ -8,14 +8,13 @@ from typing import TypeVar
 from readycheck.errors import UsageError
 from readycheck.twin.blueprint import Blueprint, Chain, Faults
 from readycheck.twin.offer import Offer
-from readycheck.twin.population import ELSEWHERE, place
+from readycheck.twin.population import place
 from readycheck.twin.rules import Range, Rule, Transport
 from readycheck.twin.topology import is_long
 
 T = TypeVar("T")
 
 _HOUR_S = 3600.0
-_REWRITTEN_TO = ELSEWHERE.replace(".0/24", ".254")
 
 
 def _no_rules(_: Offer) -> tuple[Rule, ...]:
@@ -196,13 +195,6 @@ _ALL = (
         causes=("dns-filter",),
         exit_status=2,
         faults=lambda offer: Faults(filtered=tuple(name for name, homes in offer.names.items() if homes)),
-    ),
-    Scenario(
-        name="dns-hijack",
-        summary="the resolver has an address for names that do not exist",
-        causes=("dns-hijack",),
-        exit_status=1,
-        faults=lambda _: Faults(rewritten=_REWRITTEN_TO),
     ),
     Scenario(
         name="ntp-blocked",

@@ -72,6 +72,7 @@ class PathProbe:
         Metric("stopped", Unit.COUNT, Better.LOWER, "cells whose packets stopped while a control's went on"),
     )
     proves: ClassVar[Step] = Step.HOP
+    privileges: ClassVar[str] = "none on Linux (error queue); raw sockets (CAP_NET_RAW, scapy) show more"
 
     async def measure(self, params: PathParams, net: Net) -> None:
         end_ms = net.now_ms() + params.seconds * 1000

@@ -3,7 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,16 +12,17 @@ from readycheck.diagnose.follow_up import egress_check
 from readycheck.diagnose.table import diagnose
 from readycheck.engine import Limits, Outcome, Progress, Run, RunState
 from readycheck.evidence import gather
+from readycheck.failure import Failure
 from readycheck.net.address import is_address, is_site_address
 from readycheck.net.environment import Environment
 from readycheck.net.interface import Capability, NetError
 from readycheck.net.traced import SharedNetwork
-from readycheck.plan import Check, Plan, Selection, plan
+from readycheck.plan import Check, Plan, Scope, Selection, plan
 from readycheck.profile import Profile
 from readycheck.registry import Registry
 from readycheck.report import Report, RunFacts, compose, iso
-from readycheck.score import score
-from readycheck.verdict import bench, judge_all, overall
+from readycheck.score import Grade, Score, score
+from readycheck.verdict import Verdict, bench, judge_all, overall
 
 NAMES_S = 1.0
 FOLLOW_UP_ROUNDS = 2
@@ -58,9 +59,13 @@ async def assess(
     known: tuple[str, ...] = ()
     made = plan(request.profile, request.registry, request.selection, request.seed)
     try:
-        known = await _known_addresses(request, shared)
-        made = plan(request.profile, request.registry, request.selection, request.seed, known)
-        await run.run(made.checks)
+        async with asyncio.TaskGroup() as group:
+            # Name servers first: what they cost is to be told apart from what the samples cost this host.
+            first = [check for check in made.checks if check.scope is Scope.RESOLVERS]
+            group.create_task(run.run(first))
+            known = await _known_addresses(request, shared)
+            made = plan(request.profile, request.registry, request.selection, request.seed, known)
+            await run.run([check for check in made.checks if check.scope is not Scope.RESOLVERS])
         for _ in range(FOLLOW_UP_ROUNDS if run.state is RunState.COMPLETE else 0):
             extra = _follow_up(request, made, run.outcomes, environment, deadline - loop.time())
             if extra is None or any(o.check.id == extra.id for o in run.outcomes):
@@ -107,18 +112,32 @@ def conclude(
     verdicts = judge_all(
         made, outcomes, bench(made.selected, evidence, pins, hops=can_hear_routers(environment))
     )
-    case = Case(request.profile, environment, verdicts, tuple(outcomes), evidence)
+    case = Case(request.profile, environment, verdicts, tuple(map(_seen_to_its_end, outcomes)), evidence)
     return compose(
         run=_facts(request, made, state, duration_ms),
         profile=request.profile,
         known=known,
         environment=environment,
         readiness=overall(verdicts, state),
-        score=score(verdicts, request.profile),
+        score=_scored(verdicts, request.profile, state),
         verdicts=verdicts,
         outcomes=outcomes,
         findings=diagnose(case),
     )
+
+
+def _scored(verdicts: Sequence[Verdict], profile: Profile, state: RunState) -> Score:
+    """A run that somebody ended says nothing of the whole."""
+    found = score(verdicts, profile)
+    if state is not RunState.INTERRUPTED:
+        return found
+    return replace(found, overall=None, grade=Grade.NOT_GRADED, because="not graded: interrupted")
+
+
+def _seen_to_its_end(outcome: Outcome) -> Outcome:
+    """Without the steps that were under way when the user ended the run: they show nothing."""
+    kept = tuple(o for o in outcome.observations if o.failure is not Failure.INTERRUPTED)
+    return replace(outcome, observations=kept)
 
 
 def _facts(request: Request, made: Plan, state: RunState, duration_ms: float) -> RunFacts:

@@ -198,11 +198,15 @@ def _sign(outcome: Outcome, observation: Observation, routers: frozenset[str]) -
     return _refusal(observation, routers) if failure in REFUSALS else Sign.UNKNOWN
 
 
+_UNROUTED = (Failure.NETWORK_UNREACHABLE, Failure.HOST_UNREACHABLE)
+"""Without a sender, these are what this host says of its own routes and neighbours."""
+
+
 def _refusal(observation: Observation, routers: frozenset[str]) -> Sign:
     """By whom: the destination's own *port unreachable* shows that the way is open, a router's that it is not."""
     offender = observation.facts.get("offender")
     if not isinstance(offender, str):
-        return Sign.REFUSED
+        return Sign.LOCAL if observation.failure in _UNROUTED else Sign.REFUSED
     if offender == observation.target.address:
         return Sign.LEFT if observation.failure is Failure.PORT_UNREACHABLE else Sign.REFUSED
     on_the_way = offender in routers or is_site_address(offender)

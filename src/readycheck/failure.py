@@ -79,6 +79,7 @@ _BY_ERRNO = {
     errno.EADDRNOTAVAIL: Failure.ADDRESS_NOT_AVAILABLE,
     errno.EADDRINUSE: Failure.ADDRESS_NOT_AVAILABLE,
     errno.EAFNOSUPPORT: Failure.NETWORK_UNREACHABLE,
+    errno.EINVAL: Failure.NETWORK_UNREACHABLE,  # a blackhole route, or an address without its scope
 }
 
 _BY_ICMP = {
@@ -96,6 +97,8 @@ def classify(error: BaseException) -> Failure:
     """Name an operating-system error; `unknown` when it is none that we know."""
     if isinstance(error, TimeoutError) and not getattr(error, "errno", None):
         return Failure.TIMED_OUT
+    if type(error).__module__ in ("ssl", "socket"):
+        return Failure.UNKNOWN  # their numbers are not the system's
     if isinstance(error, OSError) and error.errno in _BY_ERRNO:
         return _BY_ERRNO[error.errno]
     if isinstance(error, ConnectionResetError):

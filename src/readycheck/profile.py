@@ -378,7 +378,11 @@ def parse(text: bytes, origin: str) -> Profile:
 
 def problems(error: ValidationError, data: Any) -> list[str]:
     """All that is wrong, a line each: the table and key as an author writes them, then what is wrong."""
-    return [f"{_place(item['loc'], data)}: {_message(dict(item))}" for item in error.errors()]
+    found = [item for item in error.errors() if item["type"] != "too_short"] or error.errors()
+    ordered = sorted(
+        found, key=lambda item: item["type"] != "extra_forbidden"
+    )  # a misspelt key explains a missing one
+    return [f"{_place(item['loc'], data)}: {_message(dict(item))}" for item in ordered]
 
 
 def _first_problem(error: ValidationError, data: Any) -> str:

@@ -97,7 +97,9 @@ def _one(plan: Plan, requirement: Requirement, outcomes: Sequence[Outcome], basi
     if requirement.id in plan.deselected:
         because = "left out by --only or --skip"
         return Verdict(requirement=requirement, status=Judgement.SKIPPED, because=because, deselected=True)
-    if requirement.targets.resolvers and requirement.probe and not requirement.untestable and not outcomes:
+    planned = any(check.requirement == requirement.id for check in plan.checks)
+    testable = requirement.probe and not requirement.untestable and not planned
+    if requirement.targets.resolvers and testable and not outcomes:
         because = "this host knows no name server"
         return Verdict(requirement=requirement, status=Judgement.FAIL, because=because)
     if requirement.id in plan.unprobed:

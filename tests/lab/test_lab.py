@@ -26,7 +26,13 @@ def schema() -> Any:
     return json.loads(subprocess.run(command, capture_output=True, env=environment, check=True).stdout)
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def _parameter(scenario: Scenario) -> Any:
+    """A known limit is run and reported, and does not fail the suite; whether it holds depends on the sample."""
+    marks = [pytest.mark.xfail(reason=scenario.beyond, strict=False)] if scenario.beyond else []
+    return pytest.param(scenario, id=scenario.name, marks=marks)
+
+
+@pytest.mark.parametrize("scenario", [_parameter(scenario) for scenario in SCENARIOS])
 def test_scenario(scenario: Scenario, stage: Stage, schema: Any) -> None:
     run = stage.play(scenario)
     report = run.report

@@ -45,7 +45,7 @@ CONNECTED = seen(Step.CONNECT, HERE)
         ([seen(Step.CONNECT, HERE, Failure.TIMED_OUT)], Sign.SILENT),
         ([seen(Step.CONNECT, HERE, Failure.CONNECTION_REFUSED)], Sign.REFUSED),
         ([seen(Step.CONNECT, HERE, Failure.ICMP_ADMIN_PROHIBITED)], Sign.REFUSED),
-        ([seen(Step.CONNECT, HERE, Failure.HOST_UNREACHABLE)], Sign.REFUSED),
+        ([seen(Step.CONNECT, HERE, Failure.HOST_UNREACHABLE)], Sign.LOCAL),
         ([seen(Step.CONNECT, HERE, Failure.INTERRUPTED)], Sign.UNKNOWN),
         ([seen(Step.CONNECT, HERE, Failure.UNKNOWN)], Sign.UNKNOWN),
     ],

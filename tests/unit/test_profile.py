@@ -91,7 +91,7 @@ def test_a_profile_is_read_into_types_and_knows_its_text() -> None:
         (b"a = " + b"[" * 20000, "not TOML: "),
         (b"a = " + b"9" * 5000, "not TOML: "),
         (b"x" * (MAX_PROFILE_BYTES + 1), f"larger than {MAX_PROFILE_BYTES} bytes"),
-        (b"a = 1", "schema_version: missing (and 8 more)"),
+        (b"a = 1", "a: unknown key (and 8 more)"),
     ],
     ids=["empty", "comment", "encoding", "syntax", "nesting", "digits", "size", "keys"],
 )
@@ -135,7 +135,7 @@ def test_errors_name_table_and_key(old: str, new: str, message: str) -> None:
 
 def test_the_number_of_further_errors_is_told() -> None:
     assert complaint(HEAD + ROW.replace("title", "titel") + ROW.replace('"sip"', '"other"', 1)) == (
-        "requirements[sip].title: missing (and 1 more)"
+        "requirements[sip].titel: unknown key (and 1 more)"
     )
 
 

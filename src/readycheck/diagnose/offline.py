@@ -1,11 +1,12 @@
 """Rules for a host or a site that reaches nothing: they explain all the rest."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from readycheck.diagnose.case import Case
-from readycheck.diagnose.finding import Confidence, Finding, Where
+from readycheck.diagnose.finding import Confidence, Finding, Severity, Where
 from readycheck.evidence import Sign
-from readycheck.failure import Failure, Step
+from readycheck.failure import LOCAL_FAILURES, Failure, Step
 from readycheck.net.address import is_address, is_site_address
 from readycheck.observation import Observation
 from readycheck.verdict import is_lost
@@ -20,7 +21,7 @@ def no_network(case: Case) -> Iterator[Finding]:
         return
     if any(o.facts.get("offender") for _, o in case.observations()):
         return  # a router said so: the host has a network
-    yield case.finding(
+    found = case.finding(
         "no-network",
         [c.check for _, c in case.failing],
         "This host has no route to the outside: nothing could be sent.",
@@ -28,6 +29,7 @@ def no_network(case: Case) -> Iterator[Finding]:
         confidence=Confidence.CERTAIN,
         remedy="Connect the host (cable, Wi-Fi, VLAN, DHCP lease) and give it a default route.",
     )
+    yield replace(found, severity=Severity.BLOCKING)
 
 
 _UNROUTED = {
@@ -68,7 +70,8 @@ def host_firewall(case: Case) -> Iterator[Finding]:
 
 def site_offline(case: Case) -> Iterator[Finding]:
     """Nothing beyond the site answers, whatever was asked."""
-    direct = [o.target.address for _, o in case.observations() if o.target.address and not o.target.via]
+    sent = [o for _, o in case.observations() if o.failure not in LOCAL_FAILURES and not o.target.via]
+    direct = [o.target.address for o in sent if o.target.address]
     tried = [address for address in direct if not is_site_address(address)]
     refused = any(c.sign in (Sign.REFUSED, Sign.ANSWERED, Sign.LEFT) for c in case.evidence.cells)
     failed = [c.check for _, c in case.failing if not _ends_at_site_proxy(case, c.check)]

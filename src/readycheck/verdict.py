@@ -1,30 +1,41 @@
 """Outcomes and a requirement -> status, strength and reason. Pure; *not measured* is never *pass*."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
-from readycheck.engine import Outcome, RunState, Status
-from readycheck.evidence import OPEN, Cell, Evidence, Sign
-from readycheck.failure import LOCAL_FAILURES, Failure, Step
-from readycheck.observation import Observation
+from readycheck.engine import Outcome, RunState
+from readycheck.failure import Failure
+from readycheck.judgement import (
+    RANK,
+    Bench,
+    CheckVerdict,
+    Judgement,
+    Strength,
+    against,
+    bench,
+    is_lost,
+    judge_check,
+    refused_everywhere,
+)
 from readycheck.plan import Plan, Scope
-from readycheck.probe import MetricValue
-from readycheck.profile import Area, Importance, Limit, Requirement
-from readycheck.walls import Walls, columns_of, sort_walls
+from readycheck.profile import Area, Importance, Requirement
 
-
-class Judgement(StrEnum):
-    PASS = "pass"
-    WARN = "warn"
-    FAIL = "fail"
-    INCONCLUSIVE = "inconclusive"
-    SKIPPED = "skipped"
-
-
-class Strength(StrEnum):
-    ANSWERED = "answered"
-    EGRESS = "egress"
+__all__ = [
+    "Bench",
+    "CheckVerdict",
+    "Judgement",
+    "Readiness",
+    "Strength",
+    "Verdict",
+    "against",
+    "bench",
+    "is_lost",
+    "judge",
+    "judge_all",
+    "judge_check",
+    "overall",
+]
 
 
 class Readiness(StrEnum):
@@ -32,19 +43,6 @@ class Readiness(StrEnum):
     WARNINGS = "warnings"
     NOT_READY = "not-ready"
     UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckVerdict:
-    """What one check shows. `failure` is set only if all its observations failed alike."""
-
-    check: str
-    status: Judgement
-    because: str
-    strength: Strength | None = None
-    failure: Failure | None = None
-    step: Step | None = None
-    margin: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,30 +57,6 @@ class Verdict:
     testable: bool = True
     deselected: bool = False
     checks: tuple[CheckVerdict, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Bench:
-    """What every judgement needs.
-
-    `walls` are what hop-limited packets show to be blocked, `pins` the accepted keys, `kin` the requirements
-    of the same area as each: only their answers show that replies come back. `hops` is False where routers'
-    messages cannot be received.
-    """
-
-    evidence: Evidence
-    walls: Walls
-    pins: frozenset[str]
-    kin: Mapping[str, frozenset[str]]
-    hops: bool = True
-
-
-def bench(
-    requirements: Sequence[Requirement], evidence: Evidence, pins: Iterable[str], *, hops: bool = True
-) -> Bench:
-    """Prepare what judging needs."""
-    kin = {r.id: frozenset(o.id for o in requirements if o.area is r.area) for r in requirements}
-    return Bench(evidence, sort_walls(evidence), frozenset(pins), kin, hops)
 
 
 def judge_all(plan: Plan, outcomes: Sequence[Outcome], basis: Bench) -> tuple[Verdict, ...]:
@@ -116,7 +90,7 @@ def judge(requirement: Requirement, outcomes: Sequence[Outcome], basis: Bench) -
     checks = tuple(judge_check(requirement, outcome, basis) for outcome in outcomes)
     scopes = {outcome.check.scope for outcome in outcomes}
     if Scope.SAMPLED in scopes:
-        checks = _refused_everywhere(checks, outcomes, basis)
+        checks = refused_everywhere(checks, outcomes, basis)
     status, because = _combine(checks, outcomes, scopes)
     measured = [c for c in checks if c.status in (Judgement.PASS, Judgement.WARN)]
     weakest = Strength.EGRESS if any(c.strength is Strength.EGRESS for c in measured) else Strength.ANSWERED
@@ -129,298 +103,6 @@ def judge(requirement: Requirement, outcomes: Sequence[Outcome], basis: Bench) -
         margin=min(margins, default=None),
         checks=checks,
     )
-
-
-def judge_check(requirement: Requirement, outcome: Outcome, basis: Bench) -> CheckVerdict:
-    """What one check shows by itself and by the grid."""
-    if outcome.status is Status.CRASHED:
-        return _verdict(outcome, Judgement.INCONCLUSIVE, outcome.because)
-    if outcome.status is Status.SKIPPED:
-        return _verdict(outcome, Judgement.INCONCLUSIVE, f"not run: {outcome.because}")
-    if outcome.check.target.via:
-        return _tunnelled(requirement, outcome, basis)
-    by_scope: Mapping[Scope, Callable[[Requirement, Outcome, Bench], CheckVerdict]] = {
-        Scope.SAMPLED: _sampled,
-        Scope.NAMED: _named,
-        Scope.RESOLVERS: _resolver,
-    }
-    return by_scope[outcome.check.scope](requirement, outcome, basis)
-
-
-def _verdict(
-    outcome: Outcome, status: Judgement, because: str, strength: Strength | None = None
-) -> CheckVerdict:
-    failures = {o.failure for o in _deciding(outcome)}
-    alike = failures.pop() if len(failures) == 1 else None
-    steps = {o.step for o in _deciding(outcome) if o.failure is alike}
-    return CheckVerdict(
-        check=outcome.check.id,
-        status=status,
-        because=because,
-        strength=strength,
-        failure=alike,
-        step=steps.pop() if alike and len(steps) == 1 else None,
-    )
-
-
-def _deciding(outcome: Outcome) -> list[Observation]:
-    """For each target the last step, leaving out notes (a missing answer after the proof)."""
-    last: dict[tuple[str | None, str | None, int | None], Observation] = {}
-    for observation in outcome.observations:
-        target = observation.target
-        key = target.host or target.address, target.network, target.port
-        known = last.get(key)
-        proven = known is not None and known.step is outcome.check.proves and known.failure is None
-        if not proven:
-            last[key] = observation
-    return list(last.values())
-
-
-# --- sampled addresses of vendor networks -------------------------------------------------------------
-
-
-def _sampled(requirement: Requirement, outcome: Outcome, basis: Bench) -> CheckVerdict:
-    """Answers first; a wall in the same network counts beside them; else the grid."""
-    cells = basis.evidence.of_check(outcome.check.id)
-    answered = [c for c in cells if c.sign is Sign.ANSWERED]
-    sound = [c for c in answered if c.failure is None]
-    wall = _wall_of(outcome, basis)
-    if wall:
-        return _verdict(outcome, Judgement.FAIL, wall)
-    if sound:
-        verdict = _within_limits(requirement, outcome, basis)
-        if len(sound) < len(answered) and verdict.status is Judgement.PASS:
-            odd = f"{len(answered) - len(sound)} of {len(answered)} answering addresses failed"
-            return replace(verdict, status=Judgement.WARN, because=odd)
-        return verdict
-    if answered:
-        names = ", ".join(sorted({c.failure.value for c in answered if c.failure}))
-        count = f"{len(answered)} of {len(cells)} addresses answered: {names}"
-        return _verdict(outcome, Judgement.FAIL, count)
-    if cells and all(c.sign is Sign.LOCAL for c in cells):
-        return _verdict(outcome, Judgement.INCONCLUSIVE, "this host does not permit the test")
-    return _by_grid(outcome, cells, basis)
-
-
-def _wall_of(outcome: Outcome, basis: Bench) -> str:
-    """The words for the wall that this check's port or network stands behind; empty when there is none."""
-    target, walls = outcome.check.target, basis.walls
-    transport, network = target.transport or "", target.network or ""
-    if (transport, target.ports) in walls.columns:
-        return f"this port: {_words(walls.of_column((transport, target.ports), basis.evidence))}"
-    if (transport, network) in walls.rows:
-        return f"this network: {_words(walls.of_network(network))}"
-    if (transport, target.ports, network) in walls.lone:
-        return "this port of this network: packets stop on the way where a control's go on"
-    if any((t, n) == (transport, network) for t, n, _ in walls.parts):
-        return f"a part of this network: {_words(walls.of_network(network))}"
-    return ""
-
-
-def _words(cells: Sequence[Cell]) -> str:
-    rejected = [c for c in cells if c.sign is Sign.REJECTED]
-    if rejected:
-        by = next((f" by {c.offender}" for c in rejected if c.offender), "")
-        return f"refused on the way{by}"
-    return f"packets stop on the way where a control's go on ({len(cells)} proven)"
-
-
-def _by_grid(outcome: Outcome, cells: Sequence[Cell], basis: Bench) -> CheckVerdict:
-    """No address answered: what hop-limited packets, and the neighbours in the grid, say."""
-    check, evidence = outcome.check, basis.evidence
-    transport, network, label = check.target.transport or "", check.target.network or "", check.target.ports
-    row, column = evidence.row(transport, network), evidence.column(transport, label)
-    left = [c for c in row if c.sign is Sign.LEFT and c in column]
-    returns = evidence.answers_return(transport, network, label, basis.kin[check.requirement or ""])
-    refused = sum(c.sign is Sign.REFUSED for c in cells)
-    if left and returns:
-        parts = len({c.part for c in left})
-        because = f"packets leave the site ({parts} of 4 parts of the network), and replies come back"
-        return _verdict(outcome, Judgement.PASS, because, Strength.EGRESS)
-    kin = basis.kin[check.requirement or ""]
-    if _both_ways(row, evidence, frozenset(basis.kin)) and _both_ways(column, evidence, kin) and not refused:
-        because = "covered: its network and its ports are proven by other samples"
-        return _verdict(outcome, Judgement.SKIPPED, because)
-    return _verdict(
-        outcome, Judgement.INCONCLUSIVE, _open_question(len(left), refused, len(cells), basis.hops)
-    )
-
-
-def _both_ways(cells: Iterable[Cell], evidence: Evidence, kin: frozenset[str]) -> bool:
-    """One of these cells answered, or its packets leave where replies are known to come back."""
-    return any(
-        c.sign in OPEN
-        and any(
-            evidence.answers_return(c.transport, c.network, label, kin)
-            for _, label in columns_of(c, evidence)
-        )
-        for c in cells
-    )
-
-
-def _open_question(left: int, refused: int, asked: int, hops: bool) -> str:
-    if refused:
-        return f"{refused} of {asked} addresses refused; by whom is not known"
-    if left:
-        return "packets leave the site, but nothing shows that replies come back"
-    if not hops:
-        return "no answer, and routers cannot be heard from here: no privilege, or not on this platform"
-    return "no answer, and no proof either way"
-
-
-REFUSED_ADDRESSES, REFUSED_NETWORKS = 3, 2
-
-
-def _refused_everywhere(
-    checks: tuple[CheckVerdict, ...], outcomes: Sequence[Outcome], basis: Bench
-) -> tuple[CheckVerdict, ...]:
-    """A port that addresses of several networks refuse, and none answers, does not work, whoever refuses."""
-    by_port: dict[str, list[Cell]] = {}
-    for outcome in outcomes:
-        by_port.setdefault(outcome.check.target.ports, []).extend(basis.evidence.of_check(outcome.check.id))
-    shut = {port for port, cells in by_port.items() if _is_shut(cells)}
-    because = "refused by addresses of several networks, and answered by none"
-    return tuple(
-        replace(verdict, status=Judgement.FAIL, because=because)
-        if outcome.check.target.ports in shut and _any_refused(basis.evidence.of_check(outcome.check.id))
-        else verdict
-        for verdict, outcome in zip(checks, outcomes, strict=True)
-    )
-
-
-def _is_shut(cells: Sequence[Cell]) -> bool:
-    refused = [c for c in cells if c.sign is Sign.REFUSED]
-    return (
-        not any(c.sign is Sign.ANSWERED for c in cells)
-        and len({c.address for c in refused}) >= REFUSED_ADDRESSES
-        and len({c.network for c in refused}) >= REFUSED_NETWORKS
-    )
-
-
-def _any_refused(cells: Iterable[Cell]) -> bool:
-    return any(c.sign is Sign.REFUSED for c in cells)
-
-
-# --- names and resolvers ------------------------------------------------------------------------------
-
-
-def _named(requirement: Requirement, outcome: Outcome, basis: Bench) -> CheckVerdict:
-    proofs = [o for o in outcome.observations if o.step is outcome.check.proves]
-    if any(o.failure is None for o in proofs):
-        return _within_limits(requirement, outcome, basis)
-    deciding = _deciding(outcome)
-    failures = {o.failure for o in deciding if o.failure}
-    words = ", ".join(sorted(f.value for f in failures)) or "nothing was measured"
-    if failures == {Failure.DNS_NXDOMAIN} and not outcome.check.certain:
-        because = "this name stands for a wildcard and does not exist: nothing to test"
-        return _verdict(outcome, Judgement.SKIPPED, because)
-    if deciding and all(o.step is Step.RESOLVE for o in deciding) and failures != {Failure.DNS_NXDOMAIN}:
-        return _verdict(outcome, Judgement.INCONCLUSIVE, f"the name could not be resolved: {words}")
-    if not failures or failures <= (LOCAL_FAILURES | {Failure.INTERRUPTED}):
-        return _verdict(outcome, Judgement.INCONCLUSIVE, words)
-    if outcome.cut and failures == {Failure.TIMED_OUT}:
-        return _verdict(outcome, Judgement.INCONCLUSIVE, "the deadline of the run came first")
-    return _verdict(outcome, Judgement.FAIL, words)
-
-
-def _resolver(requirement: Requirement, outcome: Outcome, basis: Bench) -> CheckVerdict:
-    replies = [o for o in outcome.observations if o.step is outcome.check.proves]
-    answered = [o for o in replies if o.failure is None or o.facts.get("answered_by_server")]
-    if answered:
-        return _within_limits(requirement, outcome, basis)
-    failures = sorted({o.failure.value for o in outcome.observations if o.failure})
-    status = Judgement.FAIL if replies and not outcome.cut else Judgement.INCONCLUSIVE
-    return _verdict(outcome, status, ", ".join(failures) or "nothing was measured")
-
-
-# --- through a proxy ----------------------------------------------------------------------------------
-
-
-def _tunnelled(requirement: Requirement, outcome: Outcome, basis: Bench) -> CheckVerdict:
-    """What the proxy refuses has failed; what it tried and did not reach may be a sample's usual silence."""
-    deciding = _deciding(outcome)
-    if deciding and all(is_lost(o) for o in deciding) and not outcome.cut:
-        return _lost(outcome)
-    refused = [o for o in deciding if o.step is Step.PROXY_CONNECT and o.failure and not is_lost(o)]
-    verdict = _named(requirement, outcome, basis)
-    if refused and verdict.status is Judgement.PASS:
-        because = f"the proxy refuses {len(refused)} of {len(deciding)} addresses"
-        return replace(verdict, status=Judgement.WARN, because=because)
-    return verdict
-
-
-def _lost(outcome: Outcome) -> CheckVerdict:
-    if outcome.check.scope is Scope.SAMPLED:
-        because = "the proxy reaches none of the sampled addresses, most of which are silent by nature"
-        return _verdict(outcome, Judgement.INCONCLUSIVE, because)
-    if not outcome.check.certain:
-        because = "this name stands for a wildcard and the proxy does not reach it: it may not exist"
-        return _verdict(outcome, Judgement.SKIPPED, because)
-    statuses = {str(o.facts["status"]) for o in _deciding(outcome) if "status" in o.facts}
-    words = f"it answers with status {', '.join(sorted(statuses))}" if statuses else "it does not answer"
-    return _verdict(outcome, Judgement.FAIL, f"the proxy does not reach it: {words}")
-
-
-def is_lost(observation: Observation) -> bool:
-    """The proxy tried to reach the target and could not; a status below 500 says that it did not want to."""
-    if observation.step is not Step.PROXY_CONNECT:
-        return False
-    status = observation.facts.get("status")
-    gave_up = isinstance(status, int) and status >= _GATEWAY_FAILED
-    return observation.failure is Failure.TIMED_OUT or gave_up
-
-
-_GATEWAY_FAILED = 500
-
-
-# --- limits and pins ----------------------------------------------------------------------------------
-
-
-def _within_limits(requirement: Requirement, outcome: Outcome, basis: Bench) -> CheckVerdict:
-    """The service answered; now its numbers and its certificate."""
-    worst = _verdict(outcome, Judgement.PASS, "the service answered", Strength.ANSWERED)
-    margins = []
-    for name, limit in requirement.limits.items():
-        value = outcome.metrics.get(name)
-        if value is None:
-            continue
-        status, text = against(name, value, limit)
-        margins.append(_margin(value, limit))
-        worst = _worse(worst, status, text)
-    if requirement.pinned and not _pinned(outcome, basis.pins):
-        text = "publicly trusted, but by none of the product's pinned authorities"
-        worst = _worse(worst, Judgement.WARN, text)
-    return replace(worst, margin=min((m for m in margins if m is not None), default=None))
-
-
-_RANK = {Judgement.PASS: 0, Judgement.WARN: 1, Judgement.FAIL: 2}
-
-
-def _worse(verdict: CheckVerdict, status: Judgement, text: str) -> CheckVerdict:
-    return replace(verdict, status=status, because=text) if _RANK[status] > _RANK[verdict.status] else verdict
-
-
-def against(name: str, value: MetricValue, limit: Limit) -> tuple[Judgement, str]:
-    """A number against its band."""
-    for status, edge in ((Judgement.FAIL, limit.fail), (Judgement.WARN, limit.warn)):
-        if edge is not None and value is not None and (value < edge if limit.higher else abs(value) >= edge):
-            relation = "below" if limit.higher else "at or above"
-            return status, f"{name} {value:g} is {relation} {edge:g}"
-    return Judgement.PASS, ""
-
-
-def _margin(value: MetricValue, limit: Limit) -> float | None:
-    """Distance to the nearest edge as a share of the edge; negative beyond it."""
-    edge = limit.warn if limit.warn is not None else limit.fail
-    if not edge or value is None:
-        return None
-    return round((value - edge) / edge if limit.higher else (edge - abs(value)) / edge, 3)
-
-
-def _pinned(outcome: Outcome, pins: frozenset[str]) -> bool:
-    """Every handshake that succeeded led to a pinned key."""
-    shown = [o.facts["tls"]["pins"] for o in outcome.observations if o.failure is None and o.facts.get("tls")]
-    return bool(shown) and all(pins & set(keys) for keys in shown)
 
 
 # --- the requirement, and the run ---------------------------------------------------------------------
@@ -461,7 +143,7 @@ def _any_resolver(checks: Sequence[CheckVerdict]) -> tuple[Judgement, str]:
     good = [c for c in checks if c.status is Judgement.PASS]
     if good and len(good) < len(checks):
         return Judgement.WARN, f"{len(checks) - len(good)} of {len(checks)} name servers failed"
-    worst = max(checks, key=lambda c: _RANK.get(c.status, 1))
+    worst = max(checks, key=lambda c: RANK.get(c.status, 1))
     return worst.status, worst.because
 
 

@@ -30,6 +30,7 @@ ORDER = (
     "readycheck.engine",
     "readycheck.evidence",
     "readycheck.walls",
+    "readycheck.judgement",
     "readycheck.verdict",
     "readycheck.diagnose",
     "readycheck.score",
@@ -53,7 +54,19 @@ A package is one room, but for what is listed by its own name: the traced networ
 knows their contract, and the rest of `net` does not.
 """
 
-PURE = ("wire", "sampling", "plan", "evidence", "walls", "verdict", "diagnose", "score", "report", "render")
+PURE = (
+    "wire",
+    "sampling",
+    "plan",
+    "evidence",
+    "walls",
+    "judgement",
+    "verdict",
+    "diagnose",
+    "score",
+    "report",
+    "render",
+)
 """Stages that can be redone from a stored report: they neither wait nor touch the world."""
 IMPURE_LIBRARIES = {"asyncio", "socket", "ssl", "subprocess", "threading", "time", "httpx", "dns"}
 
@@ -62,6 +75,7 @@ PROBES_MAY_IMPORT = ("probe", "observation", "failure", "units", "net", "wire")
 NAMES_OF_NOTHING = {"utils", "util", "helpers", "helper", "manager", "common", "misc", "base", "handler"}
 
 NO_TEST_OF_THEIR_OWN = {
+    "readycheck.judgement": "tested by the tests of verdict, which reads on from it",
     "readycheck.__main__": "the entry point: run by every end-to-end test",
     "readycheck.cli": "thin: run by the end-to-end tests",
     "readycheck.diagnose.case": "what rules read: run by every case",

@@ -103,16 +103,21 @@ def _hop_of(wall: Cell, evidence: Evidence) -> int:
 
 
 def _is_lonely(wall: Cell, evidence: Evidence) -> bool:
-    """A refusal in one network, while the same port is not refused in the others, is not the port's."""
+    """A refusal that the same networks alone give on every port is theirs, not the ports'.
+
+    Routers limit how often they refuse: a rule for all networks shows in others on each port.
+    """
     if wall.sign is not Sign.REJECTED:
         return False
-    columns = columns_of(wall, evidence)
-    cells = [c for transport, label in columns for c in evidence.column(transport, label)]
-    refusing = {c.network for c in cells if c.sign is Sign.REJECTED}
-    same_router = {
-        c.network for c in evidence.cells if c.sign is Sign.REJECTED and c.offender == wall.offender
-    }
-    return len(refusing) == 1 and len({c.network for c in cells}) > 1 and len(same_router) == 1
+    refused: dict[Column, set[str]] = {}
+    for cell in evidence.cells:
+        if cell.sign is Sign.REJECTED and cell.offender == wall.offender and cell.transport == wall.transport:
+            for column in columns_of(cell, evidence):
+                refused.setdefault(column, set()).add(cell.network)
+    everywhere = {c.network for c in _column(wall, evidence)}
+    alike = len({frozenset(networks) for networks in refused.values()}) == 1
+    here = set().union(*refused.values())
+    return alike and here < everywhere and (len(refused) > 1 or len(here) == 1)
 
 
 def _union(sets: Iterable[frozenset[Column]]) -> set[Column]:

@@ -25,6 +25,7 @@ from readycheck.score import Grade, Score, score
 from readycheck.verdict import Verdict, bench, judge_all, overall
 
 NAMES_S = 1.0
+HEAD_START_S = 0.4
 FOLLOW_UP_ROUNDS = 2
 
 
@@ -62,7 +63,8 @@ async def assess(
         async with asyncio.TaskGroup() as group:
             # Name servers first: what they cost is to be told apart from what the samples cost this host.
             first = [check for check in made.checks if check.scope is Scope.RESOLVERS]
-            group.create_task(run.run(first))
+            asked = group.create_task(run.run(first))
+            await asyncio.wait({asked}, timeout=HEAD_START_S)
             known = await _known_addresses(request, shared)
             made = plan(request.profile, request.registry, request.selection, request.seed, known)
             await run.run([check for check in made.checks if check.scope is not Scope.RESOLVERS])

@@ -12,6 +12,13 @@ from ipaddress import ip_address
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# A gate must answer the same twice; new examples are looked for outside of it.
+settings.register_profile("gate", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("gate")
+
 
 _PROXY_VARIABLES = (
     "http_proxy",

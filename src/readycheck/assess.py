@@ -75,7 +75,8 @@ async def assess(
             await run.run([extra])
     except asyncio.CancelledError:
         run.state = RunState.INTERRUPTED
-    return conclude(request, made, run.outcomes, environment, known, run.state, shared.now_ms())
+    facts = _facts(request, made, run.state, shared.now_ms())
+    return conclude(facts, request.profile, made, run.outcomes, environment, known)
 
 
 def _follow_up(
@@ -100,28 +101,26 @@ def _local_address(environment: Environment) -> str:
 
 
 def conclude(
-    request: Request,
+    run: RunFacts,
+    profile: Profile,
     made: Plan,
     outcomes: Sequence[Outcome],
     environment: Environment,
     known: Sequence[str],
-    state: RunState,
-    duration_ms: float,
 ) -> Report:
-    """Everything after the run; pure."""
+    """Everything after the run; pure, and all that it needs is in the report that it makes."""
     evidence = gather(outcomes)
-    pins = {pin.spki_sha256 for pin in request.profile.pins} | request.trusted_pins
-    verdicts = judge_all(
-        made, outcomes, bench(made.selected, evidence, pins, hops=can_hear_routers(environment))
-    )
-    case = Case(request.profile, environment, verdicts, tuple(map(_seen_to_its_end, outcomes)), evidence)
+    pins = {pin.spki_sha256 for pin in profile.pins} | set(run.trusted_pins)
+    basis = bench(made.selected, evidence, pins, hops=can_hear_routers(environment))
+    verdicts = judge_all(made, outcomes, basis)
+    case = Case(profile, environment, verdicts, tuple(map(_seen_to_its_end, outcomes)), evidence)
     return compose(
-        run=_facts(request, made, state, duration_ms),
-        profile=request.profile,
+        run=run,
+        profile=profile,
         known=known,
         environment=environment,
-        readiness=overall(verdicts, state),
-        score=_scored(verdicts, request.profile, state),
+        readiness=overall(verdicts, run.state),
+        score=_scored(verdicts, profile, run.state),
         verdicts=verdicts,
         outcomes=outcomes,
         findings=diagnose(case),

@@ -2,37 +2,18 @@
 
 from dataclasses import replace
 
-from readycheck.assess import can_hear_routers
-from readycheck.diagnose.case import Case
-from readycheck.diagnose.table import diagnose
+from readycheck.assess import conclude
 from readycheck.engine import Outcome
-from readycheck.evidence import gather
 from readycheck.plan import Check, Plan
 from readycheck.probe import Effort
-from readycheck.report import CheckReport, Report, RequirementReport, compose
-from readycheck.score import score
-from readycheck.verdict import Judgement, bench, judge_all, overall
+from readycheck.report import CheckReport, Report, RequirementReport
+from readycheck.verdict import Judgement
 
 
 def rejudge(report: Report) -> Report:
     """The same run with verdicts, findings and score made anew by this version's rules."""
-    made, outcomes = plan_of(report), [outcome_of(check) for check in report.checks]
-    evidence = gather(outcomes)
-    pins = {pin.spki_sha256 for pin in report.profile.pins} | set(report.run.trusted_pins)
-    hops = can_hear_routers(report.environment)
-    verdicts = judge_all(made, outcomes, bench(made.selected, evidence, pins, hops=hops))
-    case = Case(report.profile, report.environment, verdicts, tuple(outcomes), evidence)
-    judged = compose(
-        run=report.run,
-        profile=report.profile,
-        known=report.known,
-        environment=report.environment,
-        readiness=overall(verdicts, report.run.state),
-        score=score(verdicts, report.profile),
-        verdicts=verdicts,
-        outcomes=outcomes,
-        findings=diagnose(case),
-    )
+    outcomes = [outcome_of(check) for check in report.checks]
+    judged = conclude(report.run, report.profile, plan_of(report), outcomes, report.environment, report.known)
     return replace(judged, tool=report.tool)
 
 

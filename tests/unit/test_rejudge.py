@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from readycheck.engine import RunState
 from readycheck.rejudge import outcome_of, plan_of, rejudge
 from readycheck.report import Report, dump, load
 from readycheck.verdict import Readiness
@@ -42,3 +43,9 @@ def test_what_was_not_measured_does_not_pass(report: Report) -> None:
     judged = rejudge(blind)
     assert judged.verdict in (Readiness.UNKNOWN, Readiness.NOT_READY)
     assert not [r.id for r in judged.requirements if r.status == "pass"]
+
+
+def test_a_run_that_was_interrupted_stays_without_a_grade(report: Report) -> None:
+    ended = replace(report, run=replace(report.run, state=RunState.INTERRUPTED))
+    judged = rejudge(ended)
+    assert (judged.verdict, judged.score.overall) == (Readiness.UNKNOWN, None)

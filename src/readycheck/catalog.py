@@ -7,7 +7,8 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from readycheck.errors import ProfileError, UsageError
-from readycheck.profile import MAX_PROFILE_BYTES, Profile, parse
+from readycheck.profile import Profile
+from readycheck.profile_file import MAX_PROFILE_BYTES, parse
 
 GROUP = "readycheck.profiles"
 

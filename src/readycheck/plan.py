@@ -310,24 +310,32 @@ class _Maker:
     def _named_group(self, requirement: Requirement, group: str) -> Iterator[Check]:
         for entry in self.profile.names[group].domains:
             for host in entry.hosts:
-                certain = entry.certain or not entry.pattern.startswith("*.")
+                certain = entry.certain or not entry.is_wildcard
                 yield from self._hosts(requirement, host, certain, entry.pattern)
 
     def _hosts(self, requirement: Requirement, host: str, certain: bool, group: str) -> Iterator[Check]:
-        for ports in requirement.ports or ():
-            target = Target(host=host, port=ports.low, transport=requirement.transport)
-            if is_address(host):
-                target = Target(address=host, port=ports.low, transport=requirement.transport)
-            identity = f"{requirement.id}/{host}:{ports}"
+        for stratum in self._slices(requirement):
+            place = {"address": host} if is_address(host) else {"host": host}
+            port = stratum.ports[0] if stratum else None
+            target = Target(port=port, transport=requirement.transport, **place)
             yield self._check(
-                identity,
+                f"{requirement.id}/{host}:{stratum.name.replace(' ', '-')}"
+                if stratum
+                else f"{requirement.id}/{host}",
                 requirement,
                 requirement.probe or "",
                 Scope.NAMED,
                 [target],
+                ports=stratum.name if stratum else "",
                 certain=certain,
                 group=group,
             )
+
+    def _slices(self, requirement: Requirement) -> Sequence[Stratum | None]:
+        """The ports to ask a host for; a range is asked in its strata, and ICMP has no ports."""
+        if requirement.transport == "icmp":
+            return (None,)
+        return [stratum for ports in requirement.ports for stratum in strata(ports, self.seed)]
 
     def _resolver(self, requirement: Requirement) -> Iterator[Check]:
         transport = requirement.transport
@@ -358,8 +366,10 @@ class _Maker:
         single = first if len(targets) == 1 else Target(transport=first.transport)
         implementation = self.registry.probe(probe)
         via = self._via(requirement, targets)
+        params = self._params(implementation, requirement, [replace(target, via=via) for target in targets])
+        proves = getattr(params, "proves", implementation.proves)
         # The proxy makes the connection; what we see of it is that it says so.
-        tunnelled = via is not None and implementation.proves is Step.CONNECT
+        tunnelled = via is not None and proves is Step.CONNECT
         return Check(
             id=identity,
             requirement=requirement.id if requirement else None,
@@ -373,11 +383,9 @@ class _Maker:
                 transport=first.transport,
                 via=via,
             ),
-            params=self._params(
-                implementation, requirement, [replace(target, via=via) for target in targets]
-            ),
+            params=params,
             budget_s=BUDGET_S[self.selection.effort],
-            proves=Step.PROXY_CONNECT if tunnelled else implementation.proves,
+            proves=Step.PROXY_CONNECT if tunnelled else proves,
             certain=certain,
             group=group,
         )

@@ -101,7 +101,8 @@ class Probe(Protocol[P_contra]):
     """One way to measure.
 
     `Params` is a frozen dataclass whose field `targets` (a tuple of `Target`) the plan fills; its other
-    fields are what a profile may set. `proves` is the step whose success shows that the service answered.
+    fields are what a profile may set. `proves` is the step whose success shows that the service answered;
+    where that depends on what a profile sets, `Params` has a property `proves` of its own, which counts.
     """
 
     name: ClassVar[str]

@@ -1,33 +1,14 @@
-"""What a product needs of a network: the typed profile, read from TOML."""
+"""What a product needs of a network: the typed profile."""
 
-import hashlib
-import ipaddress
 import re
-import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
+from pydantic import Field, model_validator
 
-from readycheck.errors import ProfileError
-
-MAX_PROFILE_BYTES = 4_000_000
-
-
-class Strict(BaseModel):
-    """Frozen, and a misspelt key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+from readycheck.notation import Cidr, Dscp, HostName, Pattern, Ports, Slug, Strict
 
 
 class Importance(StrEnum):
@@ -56,59 +37,6 @@ DEFAULT_WEIGHTS = {
     Area.INTERFERENCE: 10.0,
     Area.QUALITY_OF_SERVICE: 5.0,
 }
-
-
-class PortRange(Strict):
-    """Ports `low` to `high`, both included; written `"8934"` or `"19560-65535"`."""
-
-    low: int = Field(ge=1, le=65535)
-    high: int = Field(ge=1, le=65535)
-
-    def __len__(self) -> int:
-        return self.high - self.low + 1
-
-    def __contains__(self, port: int) -> bool:
-        return self.low <= port <= self.high
-
-    def __str__(self) -> str:
-        return str(self.low) if self.low == self.high else f"{self.low}-{self.high}"
-
-
-def _port_range(value: Any) -> Any:
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        return value
-    low, _, high = str(value).partition("-")
-    if not low.strip().isdecimal() or (high and not high.strip().isdecimal()):
-        raise ValueError(f"'{value}' is not a port or a range of ports such as '19560-65535'")
-    bounds = int(low), int(high or low)
-    if not all(1 <= port <= 65535 for port in bounds):
-        raise ValueError(f"port {max(bounds) if max(bounds) > 65535 else min(bounds)} is outside 1 to 65535")
-    if bounds[0] > bounds[1]:
-        raise ValueError(f"the range '{value}' is reversed")
-    return {"low": bounds[0], "high": bounds[1]}
-
-
-def _network(value: str) -> str:
-    try:
-        return str(ipaddress.ip_network(value))
-    except ValueError as error:
-        raise ValueError(f"'{value}' is not a network: {error}") from None
-
-
-_NAME = re.compile(r"(\*\.)?([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
-
-
-def _domain(value: str) -> str:
-    if not _NAME.fullmatch(value) or len(value) > 253:
-        raise ValueError(f"'{value}' is not a host name or a wildcard such as '*.example.com'")
-    return value
-
-
-Ports = Annotated[PortRange, BeforeValidator(_port_range)]
-Cidr = Annotated[str, AfterValidator(_network)]
-Domain = Annotated[str, AfterValidator(_domain)]
-Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", max_length=80)]
-Dscp = Annotated[int, Field(ge=0, le=63)]
 
 
 class Source(Strict):
@@ -149,8 +77,8 @@ class DomainEntry(Strict):
     document itself prints them, so that their absence from DNS means something.
     """
 
-    pattern: Domain
-    representatives: tuple[Domain, ...] = ()
+    pattern: Pattern
+    representatives: tuple[HostName, ...] = ()
     certain: bool = False
     purpose: str = ""
     used_by: tuple[str, ...] = ()
@@ -158,12 +86,18 @@ class DomainEntry(Strict):
     @property
     def hosts(self) -> tuple[str, ...]:
         """The names to ask for."""
-        own = () if self.pattern.startswith("*.") else (self.pattern,)
-        return (*own, *self.representatives)
+        return self.representatives if self.is_wildcard else (self.pattern, *self.representatives)
+
+    @property
+    def is_wildcard(self) -> bool:
+        return "*" in self.pattern
 
 
 class NameGroup(Strict):
+    """Rows of the vendor's domain tables; `category` says which of its tables they stand in."""
+
     title: str
+    category: Literal["service", "related", "third-party", "cdn", "hybrid", "deprecated"] = "service"
     domains: tuple[DomainEntry, ...]
     source: Source
 
@@ -179,7 +113,7 @@ class Pin(Strict):
 class Control(Strict):
     """A host outside the product that separates causes; contacted unless `--no-controls` is given."""
 
-    host: Domain
+    host: HostName
     port: int = Field(ge=1, le=65535)
     transport: Literal["tcp", "udp"] = "tcp"
     purpose: str
@@ -191,6 +125,7 @@ class Placeholder(Strict):
     title: str
     example: str = ""
     required: bool = False
+    choices: tuple[str, ...] = ()
 
 
 class Normalisation(Strict):
@@ -204,20 +139,94 @@ class Normalisation(Strict):
 
 
 class Withdrawn(Strict):
-    """Something that the page's own revision history removed; a firewall may still carry it."""
+    """Something that the page's own revision history removed; a firewall may still carry it.
+
+    The typed fields are what a rule for it would look like, as far as one can be written.
+    """
 
     what: str
     when: str
+    networks: tuple[Cidr, ...] = ()
+    names: tuple[Pattern, ...] = ()
+    transport: Literal["udp", "tcp", "any"] = "any"
+    ports: tuple[Ports, ...] = ()
     source: Source
 
 
+class Statement(Strict):
+    """What the page says at one place."""
+
+    says: str
+    source: Source
+
+
+class Contradiction(Strict):
+    """Statements of the vendor that cannot both hold, and which one the profile follows."""
+
+    about: str
+    statements: tuple[Statement, ...] = Field(min_length=2)
+    used: str
+    reason: str
+
+
+Authentication = Literal["none", "basic", "digest", "ntlm", "negotiate", "kerberos"]
+
+
 class ProxySupport(Strict):
-    """Which proxy configuration and authentication a platform can do."""
+    """Which proxy configuration and authentication a platform can do, and what the page says it cannot."""
 
     product: str
     configuration: tuple[str, ...]
-    authentication: tuple[Literal["none", "basic", "digest", "ntlm", "negotiate"], ...]
+    authentication: tuple[Authentication, ...]
+    unsupported: tuple[str, ...] = ()
     note: str = ""
+    source: Source
+
+
+class InspectionSupport(Strict):
+    """Whether a product accepts a custom authority, so that its TLS may be inspected."""
+
+    product: str
+    support: Literal["supported", "unsupported", "unstated"]
+    note: str = ""
+    source: Source
+
+
+class Exemption(Strict):
+    """Names whose TLS nobody on the way may open or change."""
+
+    names: tuple[Pattern, ...] = Field(min_length=1)
+    reason: str
+    source: Source
+
+
+class NetworkAccess(Strict):
+    """How a product gets through IEEE 802.1X; no methods means that it cannot."""
+
+    product: str
+    methods: tuple[str, ...]
+    note: str = ""
+    source: Source
+
+
+class Cryptography(Strict):
+    """Versions and suites for one purpose, by their registered names; no ports means all of that purpose."""
+
+    purpose: str
+    versions: tuple[str, ...] = ()
+    refused_versions: tuple[str, ...] = ()
+    suites: tuple[str, ...] = ()
+    ports: tuple[Ports, ...] = ()
+    note: str = ""
+    source: Source
+
+
+class Reservation(Strict):
+    """Ports that the vendor keeps for itself: not to be configured for anything else."""
+
+    transport: Literal["udp", "tcp", "any"]
+    ports: tuple[Ports, ...] = Field(min_length=1)
+    reason: str
     source: Source
 
 
@@ -256,7 +265,7 @@ class Targets(Strict):
 
 
 class Requirement(Strict):
-    """One thing that the product needs of the network."""
+    """One thing that the product needs of the network; `origin` is who opens the connection."""
 
     id: Slug
     title: str
@@ -264,13 +273,14 @@ class Requirement(Strict):
     importance: Importance
     roles: tuple[Slug, ...]
     direction: Literal["outbound", "inbound", "internal", "none"] = "outbound"
-    transport: Literal["udp", "tcp", "none"] = "none"
+    transport: Literal["udp", "tcp", "icmp", "none"] = "none"
+    origin: str = ""
     source_ports: tuple[Ports, ...] = ()
     ports: tuple[Ports, ...] = ()
     targets: Targets = Targets()
     probe: str | None = None
-    params: dict[str, Any] = {}
-    limits: dict[str, Limit] = {}
+    params: dict[str, Any] = Field(default_factory=dict)
+    limits: dict[str, Limit] = Field(default_factory=dict)
     pinned: bool = False
     proxied: bool = False
     condition: str = ""
@@ -298,14 +308,20 @@ class Profile(Strict):
     documents: dict[str, Document]
     roles: tuple[Role, ...]
     weights: dict[Area, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = DEFAULT_WEIGHTS
-    networks: dict[str, NetworkGroup] = {}
-    names: dict[str, NameGroup] = {}
+    networks: dict[str, NetworkGroup] = Field(default_factory=dict)
+    names: dict[str, NameGroup] = Field(default_factory=dict)
     pins: tuple[Pin, ...] = ()
     controls: tuple[Control, ...] = ()
-    placeholders: dict[str, Placeholder] = {}
+    placeholders: dict[str, Placeholder] = Field(default_factory=dict)
     proxies: tuple[ProxySupport, ...] = ()
+    inspection: tuple[InspectionSupport, ...] = ()
+    exemptions: tuple[Exemption, ...] = ()
+    network_access: tuple[NetworkAccess, ...] = ()
+    cryptography: tuple[Cryptography, ...] = ()
+    reserved: tuple[Reservation, ...] = ()
     qos: tuple[QosClass, ...] = ()
     normalisations: tuple[Normalisation, ...] = ()
+    contradictions: tuple[Contradiction, ...] = ()
     withdrawn: tuple[Withdrawn, ...] = ()
     requirements: tuple[Requirement, ...] = Field(min_length=1)
     hash: str = ""
@@ -336,7 +352,6 @@ def _dangling(profile: Profile) -> Iterator[str]:
             ("roles", requirement.roles, roles),
             ("targets.networks", requirement.targets.networks, profile.networks.keys()),
             ("targets.names", requirement.targets.names, profile.names.keys()),
-            ("source.document", (requirement.source.document,), profile.documents.keys()),
             ("targets.hosts", _placeholders(requirement), profile.placeholders.keys()),
         ):
             yield from (
@@ -344,76 +359,33 @@ def _dangling(profile: Profile) -> Iterator[str]:
                 for name in wanted
                 if name not in known
             )
+    for place, source in _sources(profile):
+        if source.document not in profile.documents:
+            yield f"{place}, source.document: '{source.document}' is not defined"
+
+
+def _sources(profile: Profile) -> Iterator[tuple[str, Source]]:
+    """Every citation, and the words for its place."""
+    for kind, rows in _cited(profile):
+        yield from ((f"{kind} '{name}'", row.source) for name, row in rows)
+    for contradiction in profile.contradictions:
+        for statement in contradiction.statements:
+            yield f"contradictions '{contradiction.about}'", statement.source
+
+
+def _cited(profile: Profile) -> Iterator[tuple[str, Iterable[tuple[str, Any]]]]:
+    yield "requirements", ((row.id, row) for row in profile.requirements)
+    yield "networks", profile.networks.items()
+    yield "names", profile.names.items()
+    yield "exemptions", ((row.names[0], row) for row in profile.exemptions)
+    yield "cryptography", ((row.purpose, row) for row in profile.cryptography)
+    yield "reserved", ((str(row.ports[0]), row) for row in profile.reserved)
+    yield "qos", ((row.traffic, row) for row in profile.qos)
+    yield "normalisations", ((row.printed, row) for row in profile.normalisations)
+    yield "withdrawn", ((row.what, row) for row in profile.withdrawn)
+    for kind in ("proxies", "inspection", "network_access"):
+        yield kind, ((row.product, row) for row in getattr(profile, kind))
 
 
 def _placeholders(requirement: Requirement) -> tuple[str, ...]:
     return tuple(name for host in requirement.targets.hosts for name in re.findall(r"\{([^{}]*)\}", host))
-
-
-def parse(text: bytes, origin: str) -> Profile:
-    """Read a profile; `origin` is the file name that errors mention.
-
-    Raises `ProfileError` with one line that names file, table and key.
-    """
-    if len(text) > MAX_PROFILE_BYTES:
-        raise ProfileError(f"{origin}: larger than {MAX_PROFILE_BYTES} bytes")
-    try:
-        data = tomllib.loads(text.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise ProfileError(f"{origin}: not UTF-8 text (byte {error.start})") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ProfileError(f"{origin}: not TOML: {error}") from None
-    except RecursionError:
-        raise ProfileError(f"{origin}: not TOML: nested too deeply") from None
-    except ValueError as error:  # such as an integer of thousands of digits
-        raise ProfileError(f"{origin}: not TOML: {error}") from None
-    if not data:
-        raise ProfileError(f"{origin}: empty")
-    try:
-        profile = Profile.model_validate(data)
-    except ValidationError as error:
-        raise ProfileError(f"{origin}: {_first_problem(error, data)}") from None
-    return profile.model_copy(update={"hash": hashlib.sha256(text).hexdigest()})
-
-
-def problems(error: ValidationError, data: Any) -> list[str]:
-    """All that is wrong, a line each: the table and key as an author writes them, then what is wrong."""
-    found = [item for item in error.errors() if item["type"] != "too_short"] or error.errors()
-    ordered = sorted(
-        found, key=lambda item: item["type"] != "extra_forbidden"
-    )  # a misspelt key explains a missing one
-    return [f"{_place(item['loc'], data)}: {_message(dict(item))}" for item in ordered]
-
-
-def _first_problem(error: ValidationError, data: Any) -> str:
-    found = problems(error, data)
-    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-    return found[0] + more
-
-
-def _message(item: dict[str, Any]) -> str:
-    if item["type"] == "extra_forbidden":
-        return "unknown key"
-    if item["type"] == "missing":
-        return "missing"
-    return str(item["msg"]).removeprefix("Value error, ")
-
-
-def _place(loc: tuple[int | str, ...], data: Any) -> str:
-    """Turn a path into words; a row of an array of tables is named by its `id` or `name` where it has one."""
-    words: list[str] = []
-    for key in loc:
-        row = data[key] if _has(data, key) else None
-        label = next((row[k] for k in ("id", "name", "pattern") if isinstance(row, dict) and k in row), None)
-        if isinstance(key, int):
-            words.append(f"[{label if isinstance(label, str) else key}]")
-        else:
-            words.append(f".{key}" if words else key)
-        data = row
-    return " ".join("".join(words).split()) or "profile"
-
-
-def _has(data: Any, key: int | str) -> bool:
-    if isinstance(data, dict):
-        return key in data
-    return isinstance(data, list) and isinstance(key, int) and key < len(data)

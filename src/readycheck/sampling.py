@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
-from readycheck.profile import PortRange
+from readycheck.notation import PortRange
 
 PARTS = 4
 PER_RUN = 600

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from readycheck.errors import UsageError
-from readycheck.profile import Profile, parse
+from readycheck.profile import Profile
+from readycheck.profile_file import parse
 from readycheck.twin import world
 from readycheck.twin.offer import read_offer
 from readycheck.twin.population import living
@@ -398,7 +399,7 @@ def test_output_passes_through_and_standard_error_stays_apart(
 
 PLAYER = """
 import sys
-from readycheck.profile import parse
+from readycheck.profile_file import parse
 from readycheck.twin import world
 from readycheck.twin.scenarios import SCENARIOS
 profile = parse(open(sys.argv[1], "rb").read(), "profile")

@@ -16,6 +16,7 @@ from readycheck.probe import Effort
 from readycheck.profile import Profile
 from readycheck.registry import Registry
 from readycheck.sampling import part_of
+from readycheck_probes.tcp import TcpParams, TcpProbe
 from tests.unit.builders import (
     MEDIA,
     NETWORKS,
@@ -133,6 +134,37 @@ def test_representatives_stand_for_a_wildcard_and_are_not_certain() -> None:
     rows = [requirement("wild", targets={"names": ["wild"]}, ports=["443"], probe="tls")]
     only = next(c for c in made(make_profile(*rows)).checks if c.requirement == "wild")
     assert (only.id, only.certain, only.group) == ("wild/maybe.example.net:443", False, "*.example.net")
+
+
+def test_a_range_is_asked_of_a_host_in_its_strata() -> None:
+    row = requirement(
+        "media", **MEDIA, targets={"hosts": ["pbx.example.com"]}, ports=["10000-20000"], probe="rtp"
+    )
+    found = made(make_profile(row))
+    assert len(ids(found, "media/pbx.example.com:")) == 8
+    assert {t.host for t in targets(found, "media/")} == {"pbx.example.com"}
+    assert all(10000 <= (t.port or 0) <= 20000 for t in targets(found, "media/"))
+
+
+def test_icmp_has_no_ports() -> None:
+    class Ping(TcpProbe):
+        name = "ping"
+
+    row = requirement("ping", transport="icmp", targets={"hosts": ["192.0.2.1"]}, ports=[], probe="ping")
+    found = made(make_profile(row), registry=make_registry(Ping))
+    assert ids(found) == ["ping/192.0.2.1"]
+    assert targets(found, "ping/") == [Target(address="192.0.2.1", transport="icmp")]
+
+
+def test_what_proves_an_answer_may_depend_on_what_a_profile_sets() -> None:
+    class BannerParams(TcpParams):
+        proves = Step.RESPONSE
+
+    class Banner(TcpProbe):
+        Params = BannerParams
+
+    found = made(make_profile(requirement("r", probe="tcp")), registry=make_registry(Banner))
+    assert {check.proves for check in found.checks} == {Step.RESPONSE}
 
 
 def test_a_name_that_the_document_prints_is_certain() -> None:

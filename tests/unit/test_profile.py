@@ -10,17 +10,16 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from readycheck.errors import ProfileError
+from readycheck.notation import PortRange
 from readycheck.profile import (
     DEFAULT_WEIGHTS,
-    MAX_PROFILE_BYTES,
     Area,
     DomainEntry,
     Importance,
-    PortRange,
     Profile,
     Requirement,
-    parse,
 )
+from readycheck.profile_file import MAX_PROFILE_BYTES, parse
 from tests.unit.builders import SOURCE, make_profile, requirement
 
 HEAD = """
@@ -234,6 +233,31 @@ def test_a_wildcard_is_tested_by_its_representatives(entry: dict[str, Any], host
 def test_what_is_no_name(name: str) -> None:
     with pytest.raises(ValidationError):
         DomainEntry.model_validate({"pattern": name})
+
+
+@pytest.mark.parametrize("pattern", ["*s3.example.com", "*mcs*.example.com", "*.example.com"])
+def test_a_star_may_stand_for_a_part_of_a_label(pattern: str) -> None:
+    entry = DomainEntry.model_validate({"pattern": pattern})
+    assert entry.is_wildcard
+    assert entry.hosts == ()
+
+
+def test_what_stands_for_a_wildcard_is_no_wildcard() -> None:
+    with pytest.raises(ValidationError, match="not a host name"):
+        DomainEntry.model_validate({"pattern": "*.example.com", "representatives": ["*.a.example.com"]})
+
+
+def test_every_citation_names_a_document_of_the_profile() -> None:
+    cited = {"says": "one", "source": {**SOURCE, "document": "elsewhere"}}
+    row = {"about": "ports", "statements": [cited, cited], "used": "one", "reason": "newer"}
+    with pytest.raises(ValidationError, match=r"contradictions 'ports', source.document: 'elsewhere'"):
+        make_profile(contradictions=[row])
+
+
+def test_a_contradiction_has_two_sides() -> None:
+    row = {"about": "ports", "statements": [{"says": "one", "source": SOURCE}], "used": "one", "reason": "x"}
+    with pytest.raises(ValidationError, match="at least 2 items"):
+        make_profile(contradictions=[row])
 
 
 def test_without_a_default_role_all_roles_are_the_default() -> None:

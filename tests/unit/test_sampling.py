@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from readycheck.profile import PortRange
+from readycheck.notation import PortRange
 from readycheck.sampling import (
     PARTS,
     PER_NETWORK,

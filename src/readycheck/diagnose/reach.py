@@ -7,7 +7,8 @@ from readycheck.diagnose.case import Case, Place, is_media, place_of
 from readycheck.diagnose.finding import Confidence, Finding, Where
 from readycheck.evidence import OPEN, WALL, Cell, Sign
 from readycheck.failure import Failure
-from readycheck.profile import PortRange, Requirement
+from readycheck.notation import PortRange
+from readycheck.profile import Requirement
 from readycheck.verdict import Judgement
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from readycheck.diagnose.finding import Confidence, Owner, Severity, Where
 from readycheck.diagnose.reach import describe_part, within
+from readycheck.notation import PortRange
 from readycheck.observation import Target
-from readycheck.profile import PortRange
 from readycheck.verdict import Judgement, Readiness
 from tests.unit.builders import (
     DEAF,

@@ -13,7 +13,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
-from readycheck.profile import Importance, Profile, Requirement, parse
+from readycheck.profile import Importance, Profile, Requirement
+from readycheck.profile_file import parse
 
 SERVICE = """
     23.89.0.0/16 85.119.56.0/23 128.177.14.0/24 128.177.36.0/24 135.84.168.0/21 139.177.64.0/21

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from readycheck.profile import Profile, parse
+from readycheck.profile import Profile
+from readycheck.profile_file import parse
 from readycheck.twin.loopback import serving
 from readycheck.twin.offer import Offer, read_offer
 from readycheck.twin.remap import Remap

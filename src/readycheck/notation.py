@@ -1,0 +1,79 @@
+"""How addresses, ports and names are written in a profile."""
+
+import ipaddress
+import re
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+
+class Strict(BaseModel):
+    """Frozen, and a misspelt key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+
+class PortRange(Strict):
+    """Ports `low` to `high`, both included; written `"8934"` or `"19560-65535"`."""
+
+    low: int = Field(ge=1, le=65535)
+    high: int = Field(ge=1, le=65535)
+
+    def __len__(self) -> int:
+        return self.high - self.low + 1
+
+    def __contains__(self, port: int) -> bool:
+        return self.low <= port <= self.high
+
+    def __str__(self) -> str:
+        return str(self.low) if self.low == self.high else f"{self.low}-{self.high}"
+
+
+def _port_range(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return value
+    low, _, high = str(value).partition("-")
+    if not low.strip().isdecimal() or (high and not high.strip().isdecimal()):
+        raise ValueError(f"'{value}' is not a port or a range of ports such as '19560-65535'")
+    bounds = int(low), int(high or low)
+    if not all(1 <= port <= 65535 for port in bounds):
+        raise ValueError(f"port {max(bounds) if max(bounds) > 65535 else min(bounds)} is outside 1 to 65535")
+    if bounds[0] > bounds[1]:
+        raise ValueError(f"the range '{value}' is reversed")
+    return {"low": bounds[0], "high": bounds[1]}
+
+
+def _network(value: str) -> str:
+    try:
+        return str(ipaddress.ip_network(value))
+    except ValueError as error:
+        raise ValueError(f"'{value}' is not a network: {error}") from None
+
+
+_LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?"
+_STARRED = r"[a-z0-9_*]([a-z0-9_*-]{0,61}[a-z0-9*])?"
+_LAST = r"[a-z][a-z0-9-]{0,61}[a-z0-9]"
+_NAME = re.compile(rf"({_LABEL}\.)+{_LAST}")
+# A star stands for whole labels at the front (`*.webex.com`), or for a part of one (`*mcs*.webex.com`).
+_PATTERN = re.compile(rf"{_STARRED}\.({_LABEL}\.)*{_LAST}")
+_LONGEST = 253
+
+
+def _host_name(value: str) -> str:
+    if not _NAME.fullmatch(value) or len(value) > _LONGEST:
+        raise ValueError(f"'{value}' is not a host name")
+    return value
+
+
+def _pattern(value: str) -> str:
+    if not _PATTERN.fullmatch(value) or len(value) > _LONGEST:
+        raise ValueError(f"'{value}' is not a host name or a wildcard such as '*.example.com'")
+    return value
+
+
+Ports = Annotated[PortRange, BeforeValidator(_port_range)]
+Cidr = Annotated[str, AfterValidator(_network)]
+HostName = Annotated[str, AfterValidator(_host_name)]
+Pattern = Annotated[str, AfterValidator(_pattern)]
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", max_length=80)]
+Dscp = Annotated[int, Field(ge=0, le=63)]

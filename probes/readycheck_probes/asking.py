@@ -13,7 +13,7 @@ async def ask_all(
     net: Net, targets: Sequence[Target], question: Callable[[Target], Question], *, once: bool = False
 ) -> None:
     """Ask every target at once; names are asked at their addresses. `once`: a sample gets one packet each."""
-    schedule = _once(net) if once and all(target.network for target in targets) else net.schedule()
+    schedule = schedule_of(net, targets) if once else net.schedule()
     located = await _locate(net, targets)
     async with asyncio.TaskGroup() as group:
         for family in (4, 6):
@@ -44,11 +44,11 @@ async def _ask_family(net: Net, family: int, questions: Sequence[Question], sche
             await net.ask(datagrams, questions, schedule=schedule)
 
 
-def _once(net: Net) -> Schedule:
+def schedule_of(net: Net, targets: Sequence[Target]) -> Schedule:
     """Sampled addresses stand for each other: one packet each, so that the sample can be larger."""
-    if net.effort is Effort.THOROUGH:
+    if net.effort is Effort.THOROUGH or not all(target.network for target in targets):
         return net.schedule()
-    return Schedule((), 550.0 if net.effort is Effort.QUICK else 1500.0)
+    return Schedule((), 400.0 if net.effort is Effort.QUICK else 1500.0)
 
 
 def _record_all(net: Net, questions: Sequence[Question], error: NetError) -> None:

@@ -18,11 +18,13 @@ from readycheck.probe import (
     Net,
     NetError,
     Observation,
+    Schedule,
     Step,
     Target,
     Unit,
 )
 from readycheck.wire import ntp
+from readycheck_probes.asking import schedule_of
 from readycheck_probes.dialling import endpoints, family_of
 from readycheck_probes.hostile import tame
 from readycheck_probes.tally import COMMON_METRICS, successes, tally
@@ -65,12 +67,13 @@ async def _visit(samples: int, target: Target, net: Net) -> None:
     for endpoint in await endpoints(net, target):
         with suppress(NetError), net.step(Step.ECHO, replace(target, address=endpoint[0])) as step:
             with closing(await net.plain.open_datagram(family=family_of(endpoint[0]))) as datagrams:
-                step.facts.update(await _best_sample(_Client(net, datagrams, endpoint), count))
+                client = _Client(net, datagrams, endpoint)
+                step.facts.update(await _best_sample(client, schedule_of(net, [target]), count))
             return
 
 
-async def _best_sample(client: "_Client", count: int) -> Mapping[str, Any]:
-    samples = [await client.persist()]
+async def _best_sample(client: "_Client", schedule: Schedule, count: int) -> Mapping[str, Any]:
+    samples = [await client.persist(schedule)]
     # Many servers limit how often one client may ask: silence after an answer says nothing against them.
     with suppress(NetError):
         while len(samples) < count:
@@ -87,9 +90,8 @@ class _Client:
         self._server = server
         self._sent_ns: dict[bytes, int] = {}
 
-    async def persist(self) -> dict[str, Any]:
+    async def persist(self, schedule: Schedule) -> dict[str, Any]:
         """Ask again as the schedule says, until an answer or its end."""
-        schedule = self._net.schedule()
         moments = (0.0, *schedule.again_ms, schedule.give_up_ms)
         for begin_ms, end_ms in pairwise(moments):
             try:

@@ -31,12 +31,12 @@ FOLLOW_UP_ROUNDS = 2
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """A run as it was asked for."""
+    """A run as it was asked for; `draft` is its plan before any address is known."""
 
     profile: Profile
     registry: Registry
     selection: Selection
-    seed: int
+    draft: Plan
     deadline_s: float
     options: Mapping[str, Any]
     site: str | None = None
@@ -45,6 +45,10 @@ class Request:
     notes: tuple[str, ...] = ()
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def seed(self) -> int:
+        return self.draft.seed
 
 
 async def assess(
@@ -58,7 +62,7 @@ async def assess(
     deadline = loop.time() + request.deadline_s
     run = Run(request.registry, shared.traced, shared.now_ms, Limits(deadline), watch)
     known: tuple[str, ...] = ()
-    made = plan(request.profile, request.registry, request.selection, request.seed)
+    made = request.draft
     try:
         async with asyncio.TaskGroup() as group:
             # Name servers first: what they cost is to be told apart from what the samples cost this host.

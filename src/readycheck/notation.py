@@ -8,9 +8,12 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 
 class Strict(BaseModel):
-    """Frozen, and a misspelt key is an error."""
+    """Frozen, and a misspelt key is an error.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+    Built on first use, which is that of the whole profile: its parts are not built one by one before.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False, defer_build=True)
 
 
 class PortRange(Strict):

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -117,7 +118,10 @@ class Report:
     profile: Profile = field(kw_only=True)
 
 
-_ADAPTER = TypeAdapter(Report)
+@cache
+def _adapter() -> TypeAdapter[Report]:
+    """Built on first use: that takes longer than most runs need before their first packet."""
+    return TypeAdapter(Report)
 
 
 def compose(
@@ -215,13 +219,13 @@ def iso(moment: datetime) -> str:
 
 def dump(report: Report, indent: int | None = 2) -> str:
     """The document as JSON text."""
-    return _ADAPTER.dump_json(report, indent=indent).decode() + "\n"
+    return _adapter().dump_json(report, indent=indent).decode() + "\n"
 
 
 def load(text: str | bytes, origin: str) -> Report:
     """Read a document back. Raises `UsageError` with one line that names file and key."""
     try:
-        return _ADAPTER.validate_json(text)
+        return _adapter().validate_json(text)
     except ValidationError as error:
         item = error.errors()[0]
         place = ".".join(str(part) for part in item["loc"]) or "document"
@@ -230,7 +234,7 @@ def load(text: str | bytes, origin: str) -> Report:
 
 def schema() -> dict[str, Any]:
     """JSON Schema (2020-12) of the document."""
-    body = _ADAPTER.json_schema(mode="serialization")
+    body = _adapter().json_schema(mode="serialization")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **body, "title": "readycheck report"}
 
 

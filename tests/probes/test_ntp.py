@@ -2,7 +2,7 @@
 
 import pytest
 
-from readycheck.probe import Failure, Step, Target
+from readycheck.probe import Effort, Failure, Step, Target
 from readycheck_probes.ntp import NtpParams, NtpProbe
 
 from .conftest import Bench
@@ -77,11 +77,19 @@ async def test_a_server_that_limits_its_answers_has_answered(bench: Bench) -> No
     assert seen.of(Step.ECHO)[0].facts["samples"] == 1
 
 
-async def test_a_lost_request_is_repeated(bench: Bench) -> None:
+async def test_a_lost_request_to_a_name_is_repeated(bench: Bench) -> None:
     with UdpServer(ntp_server(ignore_first=1)) as server:
-        seen = await bench.measure(NtpProbe(), _sampled(server.endpoint))
+        seen = await bench.measure(NtpProbe(), _named(bench, server.endpoint))
 
-    assert (seen.failures(Step.ECHO), len(server.received)) == ([None], 2)
+    assert (seen.failures(Step.ECHO), len(server.received)) == ([None], 5)
+
+
+@pytest.mark.parametrize("effort", [Effort.QUICK, Effort.NORMAL])
+async def test_a_silent_sample_costs_one_packet(bench: Bench, effort: Effort) -> None:
+    with UdpServer(ntp_server(ignore_first=1)) as server:
+        seen = await bench.measure(NtpProbe(), _sampled(server.endpoint), effort=effort)
+
+    assert (seen.failures(Step.ECHO), len(server.received)) == ([Failure.TIMED_OUT], 1)
 
 
 async def test_a_closed_port_sends_the_name_to_its_next_address(bench: Bench) -> None:

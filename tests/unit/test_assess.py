@@ -14,7 +14,7 @@ from readycheck.engine import Progress, RunState
 from readycheck.failure import Failure
 from readycheck.net.interface import Capability, Endpoint
 from readycheck.net.traced import SharedNetwork
-from readycheck.plan import Selection
+from readycheck.plan import Selection, plan
 from readycheck.probe import Effort
 from readycheck.profile import Profile
 from readycheck.report import Report, dump, load
@@ -99,12 +99,13 @@ def silent_network(**more: Any) -> FakeNetwork:
 
 
 def request(profile: Profile | None = None, selection: Selection | None = None, **changes: Any) -> Request:
+    asked, registry = profile or make_profile(), make_registry()
+    chosen = selection or make_selection(resolvers=(RESOLVER,), targets=("node.example.com", NODES[1]))
     given: dict[str, Any] = {
-        "profile": profile or make_profile(),
-        "registry": make_registry(),
-        "selection": selection
-        or make_selection(resolvers=(RESOLVER,), targets=("node.example.com", NODES[1])),
-        "seed": 1,
+        "profile": asked,
+        "registry": registry,
+        "selection": chosen,
+        "draft": plan(asked, registry, chosen, 1),
         "deadline_s": 60.0,
         "options": {},
     }

@@ -25,7 +25,6 @@ from readycheck.pins import load as learned_pins
 from readycheck.plan import DEFAULT_SEED, Selection, plan, validate
 from readycheck.probe import Effort
 from readycheck.registry import find
-from readycheck.twin.remap import Remap, RemappedNetwork
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,13 +84,13 @@ def prepare(setting: Setting) -> tuple[Request, Callable[[], SharedNetwork], Env
     network = _network(setting, trust)
     selection = _selection(setting, tuple(network.resolvers()))
     seed = DEFAULT_SEED if setting.seed is None else setting.seed
-    plan(profile, registry, selection, seed)  # refuses what the profile lacks before anything is sent
+    draft = plan(profile, registry, selection, seed)  # refuses what the profile lacks before anything is sent
     _try_way_out(setting, network)
     request = Request(
         profile=profile,
         registry=registry,
         selection=selection,
-        seed=seed,
+        draft=draft,
         deadline_s=setting.deadline_s,
         options=setting.shown(),
         site=setting.site,
@@ -183,7 +182,13 @@ def _network(setting: Setting, trust: TrustStore) -> Network:
 
     resolver = Resolver(options.resolvers, open_datagram, connect, family=setting.family)
     network = SystemNetwork(options, resolver, greet)
-    return RemappedNetwork(network, Remap.load(setting.remap)) if setting.remap else network
+    return _remapped(network, setting.remap) if setting.remap else network
+
+
+def _remapped(network: Network, remap: Path) -> Network:
+    from readycheck.twin.remap import Remap, RemappedNetwork  # the twin is no part of an ordinary run
+
+    return RemappedNetwork(network, Remap.load(remap))
 
 
 def _environment(setting: Setting, network: Network) -> Environment:

@@ -15,8 +15,8 @@ from readycheck.profile import Area, Importance
 from readycheck.registry import Registry, build_params
 
 PROBE = "path"
-EXTRA_S = {Effort.QUICK: 0.3, Effort.NORMAL: 5.5, Effort.THOROUGH: 30.0}
-LONGEST_S = {Effort.QUICK: 0.75, Effort.NORMAL: 12.0, Effort.THOROUGH: 60.0}
+EXTRA_S = {Effort.QUICK: 0.1, Effort.NORMAL: 5.5, Effort.THOROUGH: 30.0}
+LONGEST_S = {Effort.QUICK: 0.5, Effort.NORMAL: 12.0, Effort.THOROUGH: 60.0}
 PART_ORDER = (0, 2, 1, 3)
 REFUSED_SAMPLES = 4
 WALLS = 3

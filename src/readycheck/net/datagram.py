@@ -104,8 +104,9 @@ class SystemDatagrams:
         self.overflowed = 0
         _ask_for_stamps(self._socket)
         self._loop = asyncio.get_running_loop()
+        self._number = self._socket.fileno()  # selectors spell out a socket on each call, and a number not
         try:
-            self._loop.add_reader(self._socket, self._readable)
+            self._loop.add_reader(self._number, self._readable)
         except NotImplementedError:  # the Proactor loop of Windows
             threading.Thread(target=self._pump, daemon=True).start()
 
@@ -139,24 +140,28 @@ class SystemDatagrams:
         while not self._arrived:
             if self._closed:
                 raise NetError(Failure.CONNECTION_CLOSED, "the socket is closed")
+            if not await self._anything_new(timeout):
+                raise NetError(Failure.TIMED_OUT, f"nothing within {timeout:g} s")
+        return self._arrived.popleft()
+
+    async def _anything_new(self, timeout: float) -> bool:
+        if timeout > 0:
             self._news.clear()
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(timeout):
                     await self._news.wait()
-            except TimeoutError:
-                if not self._closed:
-                    self._readable()  # a busy loop may not have looked yet: what is there has arrived in time
-                if not self._arrived:
-                    raise NetError(Failure.TIMED_OUT, f"nothing within {timeout:g} s") from None
-        return self._arrived.popleft()
+                return True
+        if not self._closed:
+            self._readable()  # a busy loop may not have looked yet: what is there has arrived in time
+        return bool(self._arrived)
 
     def close(self) -> None:
         if self._closed:
             return
         self._closed = True
         with suppress(NotImplementedError):
-            self._loop.remove_reader(self._socket)
-            self._loop.remove_writer(self._socket)
+            self._loop.remove_reader(self._number)
+            self._loop.remove_writer(self._number)
         self._socket.close()
         self._news.set()
         if self._writable is not None:
@@ -192,14 +197,14 @@ class SystemDatagrams:
         if self._writable is None:
             self._writable = asyncio.Event()
             try:
-                self._loop.add_writer(self._socket, self._unblock)
+                self._loop.add_writer(self._number, self._unblock)
             except NotImplementedError:
                 self._loop.call_later(0.002, self._unblock)
         await self._writable.wait()
 
     def _unblock(self) -> None:
         with suppress(NotImplementedError):
-            self._loop.remove_writer(self._socket)
+            self._loop.remove_writer(self._number)
         if self._writable is not None:
             self._writable.set()
             self._writable = None

@@ -129,10 +129,10 @@ def _told_as_net_error(doing: str, timeout: float) -> Iterator[None]:
 
 
 def _close(loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
-    if sock.fileno() >= 0:
+    if (number := sock.fileno()) >= 0:
         with suppress(NotImplementedError):  # the Proactor loop of Windows
-            loop.remove_reader(sock)
-            loop.remove_writer(sock)
+            loop.remove_reader(number)
+            loop.remove_writer(number)
     sock.close()
 
 

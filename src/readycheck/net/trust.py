@@ -9,13 +9,13 @@ from itertools import islice
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from readycheck.errors import UsageError
 from readycheck.net.certificate import (
     Certificate,
     cleaned,
     examine,
-    fingerprint,
     read_certificate,
     spki_pin,
     told,
@@ -80,11 +80,17 @@ def public_anchors() -> tuple[x509.Certificate, ...]:
 
 def installed_pins(public: Iterable[x509.Certificate]) -> frozenset[str]:
     """The keys of trust anchors that this host has and the public bundle lacks."""
+    shipped = {anchor.public_bytes(Encoding.DER): anchor for anchor in public}
+    found = _pins(_parse_der(_installed_anchors() - shipped.keys()))
+    return found - _pins(shipped.values()) if found else found
+
+
+def _pins(anchors: Iterable[x509.Certificate]) -> frozenset[str]:
     found: set[str] = set()
-    for anchor in _installed_anchors():
+    for anchor in anchors:
         with suppress(ValueError), unwarned():
             found.add(spki_pin(anchor))
-    return frozenset(found) - {spki_pin(anchor) for anchor in public}
+    return frozenset(found)
 
 
 def _refuse_installed(given: Iterable[tuple[Path, Certificate]], public: Iterable[x509.Certificate]) -> None:
@@ -135,14 +141,14 @@ def _unusable(file: Path, why: str) -> UsageError:
     return UsageError(f"--trust-roots {cleaned(str(file))}: {why}")
 
 
-def _installed_anchors() -> Iterator[x509.Certificate]:
-    context = ssl.create_default_context()
-    seen: set[bytes] = set()
+def _installed_anchors() -> set[bytes]:
+    """Certificates in DER; what is none of them is left to whoever parses it."""
+    found = set(ssl.create_default_context().get_ca_certs(binary_form=True))
     # The context reads certificate folders on demand only, so that it does not list what is in them.
-    for anchor in (*_parse_der(context.get_ca_certs(binary_form=True)), *_parse(_blocks_in_folders())):
-        if fingerprint(anchor) not in seen:
-            seen.add(fingerprint(anchor))
-            yield anchor
+    for block in _blocks_in_folders():
+        with suppress(ValueError):
+            found.add(ssl.PEM_cert_to_DER_cert(block.decode()))
+    return found
 
 
 def _blocks_in_folders() -> Iterator[bytes]:

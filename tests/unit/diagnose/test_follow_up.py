@@ -161,8 +161,8 @@ def test_it_takes_no_longer_than_the_effort_allows(effort: Effort) -> None:
     world = World(selection=make_selection(effort=effort), lively=0)
     long = params(world, 600.0)
     assert (long.seconds, long.extra_seconds) == (LONGEST_S[effort], EXTRA_S[effort])
-    short = params(world, 0.9)
-    assert short.seconds == pytest.approx(0.6)
+    short = params(world, 0.7)
+    assert short.seconds == pytest.approx(0.4)
     assert short.extra_seconds <= short.seconds
 
 

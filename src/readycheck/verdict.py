@@ -185,8 +185,11 @@ def _unmeasured(verdict: Verdict) -> bool:
 
 
 def vital_areas(verdicts: Sequence[Verdict]) -> list[Area]:
-    """Signalling and media reachability, as far as the product needs them."""
-    needed = {v.requirement.area for v in verdicts}
+    """Signalling and media reachability, as far as the product needs them and its profile can test them.
+
+    What needs a value that nobody gave could be tested, so that it counts here.
+    """
+    needed = {v.requirement.area for v in verdicts if not v.requirement.untestable}
     return [area for area in (Area.SIGNALLING, Area.MEDIA_REACHABILITY) if area in needed]
 
 

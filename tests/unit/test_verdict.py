@@ -471,6 +471,25 @@ def test_without_a_positive_measurement_nothing_is_known(
 
 
 @pytest.mark.parametrize(
+    ("untestable", "readiness"),
+    [("inbound: needs a far end outside", Readiness.READY), ("", Readiness.UNKNOWN)],
+)
+def test_media_that_only_comes_in_is_listed_and_media_that_nobody_named_is_unknown(
+    untestable: str, readiness: Readiness
+) -> None:
+    row = requirement("media", area=MEDIA, untestable=untestable, direction="inbound")
+    media = Verdict(
+        requirement=make_profile(row).requirements[0],
+        status=S,
+        because=untestable or "not testable from here: give --set media-node=VALUE",
+        strength=None,
+        checks=(),
+        testable=False,
+    )
+    assert overall([verdict(P), media], DONE) is readiness
+
+
+@pytest.mark.parametrize(
     ("state", "status", "readiness"),
     [
         (RunState.COMPLETE, P, Readiness.READY),

@@ -8,6 +8,8 @@ from enum import StrEnum
 
 from readycheck.profile import Profile
 
+from .ports import Kind, Ports, dash
+
 RESOLVER = "203.0.113.53"
 SERVERS = "203.0.113.80"
 """Where coturn and Kamailio listen; whatever address was asked is translated to it, and the answer back."""
@@ -36,10 +38,6 @@ _HOMES = {
 NODES = ("170.72.29.77", "135.84.173.152", "199.59.65.10")
 """Live nodes of signalling, media and time in three networks, as an administrator would know them."""
 
-STUN_PORTS = (3478, 5004, 9000)
-SIP_PORTS = (5062, 8934)
-HTTP_PORTS = (80, 6970)
-HTTPS_PORTS = (443, 8443, 2197, 5223, 5228, 5229, 5230)
 OLD_TLS_OFFSET = 10000
 
 
@@ -124,25 +122,28 @@ def alive(networks: Iterable[str], mode: CloudMode) -> Iterator[str]:
         yield from (str(network[i]) for i in rng.sample(range(1, network.num_addresses - 1), count))
 
 
-def cloud_rules(networks: Iterable[str], placed: Mapping[str, str], mode: CloudMode) -> str:
+def cloud_rules(networks: Iterable[str], placed: Mapping[str, str], ports: Ports, mode: CloudMode) -> str:
     """The rules of the cloud: dead addresses and unserved ports are silent, the rest is led to its server."""
     networks = list(networks)
     named = sorted(set(placed.values()))
     living = sorted({*NODES, *alive(networks, mode), *(named if mode.named_serve_all else ())})
-    web = [*HTTP_PORTS, *HTTPS_PORTS]
-    translations = [f"udp dport {_set(STUN_PORTS)} dnat to {SERVERS}"]
+    translations = [f"udp dport {dash(ports.of(Kind.STUN))} dnat to {SERVERS}"]
     if mode.sip is not Sip.DOWN:
-        translations += [f"tcp dport {p} dnat to {SERVERS}:{p + SIP_OFFSET[mode.sip]}" for p in SIP_PORTS]
+        translations += [
+            f"tcp dport {p} dnat to {SERVERS}:{p + SIP_OFFSET[mode.sip]}" for p in ports.of(Kind.SIP)
+        ]
     if mode.web is not Web.GOOD:
-        translations += [f"tcp dport {p} redirect to :{p + WEB_OFFSET[mode.web]}" for p in HTTPS_PORTS]
+        translations += [
+            f"tcp dport {p} redirect to :{p + WEB_OFFSET[mode.web]}" for p in ports.of(Kind.HTTPS)
+        ]
     silence = []
     if mode.population is not Population.DENSE:
         silence = [
-            f"ip daddr @named tcp dport {_set(web)} accept",
+            f"ip daddr @named tcp dport {dash(ports.web)} accept",
             "ip daddr @vendor ip daddr != @living drop",
         ]
     accepts = ["iifname lo accept", "ct state established,related accept", "ct status dnat accept"]
-    accepts += [f"tcp dport {_set([*web, *SIP_PORTS, 53])} accept", "udp dport { 53, 123 } accept"]
+    accepts += [f"tcp dport {dash([*ports.tcp, 53])} accept", "udp dport { 53, 123 } accept"]
     accepts += ["icmp type echo-request accept"]
     accepts += ["meta l4proto udp reject"] if mode.udp_refused else []
     return "\n".join(
@@ -160,10 +161,6 @@ def cloud_rules(networks: Iterable[str], placed: Mapping[str, str], mode: CloudM
             "",
         ]
     )
-
-
-def _set(items: Iterable[int]) -> str:
-    return "{ " + ", ".join(map(str, sorted(set(items)))) + " }"
 
 
 def _address_set(name: str, elements: Iterable[str], *, interval: bool = False) -> str:

@@ -1,23 +1,20 @@
 """The real servers of the lab: coturn, Kamailio, unbound, chrony and nginx, as Debian ships them."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from .certificates import Certificates, Credentials
 from .cloud import (
-    HTTP_PORTS,
-    HTTPS_PORTS,
     RESOLVER,
     SERVERS,
     SIP_OFFSET,
-    SIP_PORTS,
-    STUN_PORTS,
     WEB_OFFSET,
     Sip,
     Web,
 )
 from .machine import LabError, Machine, Process
+from .ports import Kind, Ports
 
 PROGRAMS = ("turnserver", "kamailio", "unbound", "chronyd", "nginx")
 _PATIENCE_S = 20.0
@@ -137,10 +134,15 @@ class Servers:
     """Starts what a scenario needs, once; `network` is the one that the cloud lives in."""
 
     def __init__(
-        self, machine: Machine, network: str, certificates: Certificates, addresses: Mapping[str, str]
+        self,
+        machine: Machine,
+        network: str,
+        certificates: Certificates,
+        addresses: Mapping[str, str],
+        ports: Ports,
     ) -> None:
         self._machine, self._network, self._certificates = machine, network, certificates
-        self._addresses = addresses
+        self._addresses, self._ports = addresses, ports
         self._sip: dict[Sip, Process] = {}
         self._others: list[Process] = []
 
@@ -152,8 +154,8 @@ class Servers:
             (started[0], "u", RESOLVER, (53,)),
             (started[0], "t", RESOLVER, (53,)),
             (started[1], "u", "0.0.0.0", (123,)),
-            (started[2], "t", "0.0.0.0", (*HTTP_PORTS, *HTTPS_PORTS)),
-            (started[3], "u", SERVERS, STUN_PORTS),
+            (started[2], "t", "0.0.0.0", self._ports.web),
+            (started[3], "u", SERVERS, self._ports.of(Kind.STUN)),
         ):
             for port in ports:
                 self._await(process, transport, f"{address}:{port}")
@@ -164,7 +166,7 @@ class Servers:
             return
         process = self._kamailio(mode)
         self._sip[mode] = process
-        for port in SIP_PORTS:
+        for port in self._ports.of(Kind.SIP):
             self._await(process, "t", f"{SERVERS}:{port + SIP_OFFSET[mode]}")
 
     def require_running(self) -> None:
@@ -188,18 +190,23 @@ class Servers:
     def _nginx(self) -> Process:
         made = self._certificates
         blocks = [
-            _secure(made.web, WEB_OFFSET[Web.GOOD], "ssl_protocols TLSv1.2 TLSv1.3;"),
+            _secure(made.web, self._shifted(Web.GOOD), "ssl_protocols TLSv1.2 TLSv1.3;"),
             _secure(
-                made.web, WEB_OFFSET[Web.OLD_TLS], "ssl_protocols TLSv1 TLSv1.1; ssl_ciphers ALL:@SECLEVEL=0;"
+                made.web,
+                self._shifted(Web.OLD_TLS),
+                "ssl_protocols TLSv1 TLSv1.1; ssl_ciphers ALL:@SECLEVEL=0;",
             ),
-            _secure(made.misnamed, WEB_OFFSET[Web.MISNAMED], "ssl_protocols TLSv1.2 TLSv1.3;"),
+            _secure(made.misnamed, self._shifted(Web.MISNAMED), "ssl_protocols TLSv1.2 TLSv1.3;"),
         ]
-        plain = " ".join(f"listen 0.0.0.0:{port};" for port in HTTP_PORTS)
+        plain = " ".join(f"listen 0.0.0.0:{port};" for port in self._ports.of(Kind.HTTP))
         config = self._file("nginx.conf", _NGINX.format(plain=plain, secure="".join(blocks)))
         return self._run("nginx", "nginx", "-c", str(config), "-e", "stderr")
 
+    def _shifted(self, mode: Web) -> list[int]:
+        return [port + WEB_OFFSET[mode] for port in self._ports.of(Kind.HTTPS)]
+
     def _coturn(self) -> Process:
-        first, *others = STUN_PORTS
+        first, *others = self._ports.of(Kind.STUN)
         return self._run(
             "coturn",
             "turnserver",
@@ -227,7 +234,9 @@ class Servers:
             more=more,
         )
         route = "exit;" if mode is Sip.SILENT else _ANSWER
-        listen = "\n".join(f"listen=tls:{SERVERS}:{port + SIP_OFFSET[mode]}" for port in SIP_PORTS)
+        listen = "\n".join(
+            f"listen=tls:{SERVERS}:{port + SIP_OFFSET[mode]}" for port in self._ports.of(Kind.SIP)
+        )
         tls_file = self._file(f"kamailio-{mode}-tls.cfg", tls)
         config = self._file(
             f"kamailio-{mode}.cfg", _KAMAILIO.format(listen=listen, tls=tls_file, route=route)
@@ -267,6 +276,6 @@ def wait_until(true: Callable[[], object], what: str) -> None:
         time.sleep(0.02)
 
 
-def _secure(credentials: Credentials, offset: int, more: str) -> str:
-    listen = " ".join(f"listen 0.0.0.0:{port + offset} ssl;" for port in HTTPS_PORTS)
+def _secure(credentials: Credentials, ports: Sequence[int], more: str) -> str:
+    listen = " ".join(f"listen 0.0.0.0:{port} ssl;" for port in ports)
     return _NGINX_SECURE.format(listen=listen, chain=credentials.chain, key=credentials.key, more=more)

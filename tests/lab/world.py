@@ -18,6 +18,7 @@ from .certificates import SIP_NAMES, Certificates, make_certificates
 from .cloud import ELSEWHERE, RESOLVER, SERVERS, CloudMode, cloud_rules, names_of, networks_of, place
 from .forwarder import Wire
 from .machine import LabError, Machine, Process
+from .ports import ports_of
 from .servers import PROGRAMS, Servers, wait_until
 
 CLOUD = "cloud"
@@ -100,7 +101,7 @@ class World:
         lines += [f"route add local {network} dev lo" for network in local]
         _batch(machine, CLOUD, lines)
         _settings(machine, CLOUD, forward=False)
-        servers = Servers(machine, CLOUD, certificates, addresses)
+        servers = Servers(machine, CLOUD, certificates, addresses, ports_of(profile))
         servers.start()
         return cls(machine, profile, certificates, addresses, servers)
 
@@ -117,7 +118,8 @@ class World:
         """A fresh row of routers, so that no state (connections, ICMP tokens) is left of the last scenario."""
         self._tear_row()
         self.servers.sip(cloud.sip)
-        self._nft(CLOUD, cloud_rules(networks_of(self.profile), self.addresses, cloud))
+        networks, ports = networks_of(self.profile), ports_of(self.profile)
+        self._nft(CLOUD, cloud_rules(networks, self.addresses, ports, cloud))
         self.machine.run(CLOUD, "conntrack", "-F", check=False)
         self.generation += 1
         names = ["client", "site", "edge", *(f"isp{i + 1}" for i in range(row.isps))]

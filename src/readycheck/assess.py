@@ -17,6 +17,7 @@ from readycheck.net.address import is_address, is_site_address
 from readycheck.net.environment import Environment
 from readycheck.net.interface import Capability, NetError
 from readycheck.net.traced import SharedNetwork
+from readycheck.observation import Observation
 from readycheck.plan import Check, Plan, Scope, Selection, plan
 from readycheck.profile import Profile
 from readycheck.registry import Registry
@@ -27,6 +28,7 @@ from readycheck.verdict import Verdict, bench, judge_all, overall
 NAMES_S = 1.0
 HEAD_START_S = 0.4
 FOLLOW_UP_ROUNDS = 2
+TOO_BUSY = "this host was too busy to wait for the answer"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +81,7 @@ async def assess(
             await run.run([extra])
     except asyncio.CancelledError:
         run.state = RunState.INTERRUPTED
-    facts = _facts(request, made, run.state, shared.now_ms())
+    facts = _facts(request, made, run, shared.now_ms())
     return conclude(facts, request.profile, made, run.outcomes, environment, known)
 
 
@@ -113,11 +115,12 @@ def conclude(
     known: Sequence[str],
 ) -> Report:
     """Everything after the run; pure, and all that it needs is in the report that it makes."""
-    evidence = gather(outcomes)
+    seen = tuple(map(_unhurried, outcomes)) if run.self_limited else tuple(outcomes)
+    evidence = gather(seen)
     pins = {pin.spki_sha256 for pin in profile.pins} | set(run.trusted_pins)
     basis = bench(made.selected, evidence, pins, hops=can_hear_routers(environment))
-    verdicts = judge_all(made, outcomes, basis)
-    case = Case(profile, environment, verdicts, tuple(map(_seen_to_its_end, outcomes)), evidence)
+    verdicts = judge_all(made, seen, basis)
+    case = Case(profile, environment, verdicts, tuple(map(_seen_to_its_end, seen)), evidence)
     return compose(
         run=run,
         profile=profile,
@@ -139,16 +142,34 @@ def _scored(verdicts: Sequence[Verdict], profile: Profile, state: RunState) -> S
     return replace(found, overall=None, grade=Grade.NOT_GRADED, because="not graded: interrupted")
 
 
+def _unhurried(outcome: Outcome) -> Outcome:
+    """A host too busy to look in time may have had the answer: what it took for silence shows nothing.
+
+    Hop-limited packets are left as they are: each is compared with a control that had to wait as long.
+    """
+    if outcome.check.scope is Scope.PATH or not any(map(_is_silence, outcome.observations)):
+        return outcome
+    kept = tuple(
+        replace(o, failure=Failure.INTERRUPTED) if _is_silence(o) else o for o in outcome.observations
+    )
+    return replace(outcome, observations=kept, because=outcome.because if outcome.cut else TOO_BUSY, cut=True)
+
+
+def _is_silence(observation: Observation) -> bool:
+    return observation.failure is Failure.TIMED_OUT
+
+
 def _seen_to_its_end(outcome: Outcome) -> Outcome:
     """Without the steps that were under way when the user ended the run: they show nothing."""
     kept = tuple(o for o in outcome.observations if o.failure is not Failure.INTERRUPTED)
     return replace(outcome, observations=kept)
 
 
-def _facts(request: Request, made: Plan, state: RunState, duration_ms: float) -> RunFacts:
+def _facts(request: Request, made: Plan, run: Run, duration_ms: float) -> RunFacts:
     return RunFacts(
         id=request.run_id,
-        state=state,
+        state=run.state,
+        self_limited=run.lateness.too_late,
         started_at=iso(request.started),
         duration_ms=round(duration_ms, 1),
         seed=request.seed,

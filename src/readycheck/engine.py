@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from readycheck.failure import Failure
+from readycheck.lateness import Lateness
 from readycheck.observation import Observation, Trace
 from readycheck.plan import Check
 from readycheck.probe import MetricValue, Net, NetError
@@ -82,6 +83,7 @@ class Run:
         self._running: dict[str, tuple[Check, Trace, float]] = {}
         self._planned: dict[str, None] = {}
         self.state = RunState.COMPLETE
+        self.lateness = Lateness()
 
     @property
     def outcomes(self) -> tuple[Outcome, ...]:
@@ -102,9 +104,10 @@ class Run:
         ended = {check.id: asyncio.Event() for check in checks}
         gate = asyncio.Semaphore(self._limits.checks_at_once)
         try:
-            async with asyncio.timeout_at(self._limits.deadline), asyncio.TaskGroup() as group:
-                for check in checks:
-                    group.create_task(self._after(check, ended, gate))
+            with self.lateness.felt(asyncio.get_running_loop()):
+                async with asyncio.timeout_at(self._limits.deadline), asyncio.TaskGroup() as group:
+                    for check in checks:
+                        group.create_task(self._after(check, ended, gate))
         except TimeoutError:
             self.state = RunState.DEADLINE
             self._settle(checks, Failure.TIMED_OUT, "the deadline of the run came first")
@@ -129,11 +132,12 @@ class Run:
         trace, began = Trace(), self._now_ms()
         self._running[check.id] = check, trace, began
         self._watch(Progress(check, None, len(self._done), len(self._planned)))
-        deadline = min(asyncio.get_running_loop().time() + check.budget_s, self._limits.deadline)
+        own, whole = asyncio.get_running_loop().time() + check.budget_s, self._limits.deadline
         probe = self._registry.probe(check.probe)
         try:
-            async with asyncio.timeout_at(deadline):
-                await probe.measure(check.params, self._tracer(trace, deadline))
+            # The deadline of the run is not the check's to meet: it cuts them all, and says so.
+            async with asyncio.timeout_at(own if own < whole else None):
+                await probe.measure(check.params, self._tracer(trace, min(own, whole)))
         except Exception as error:
             if not _is_result(error):
                 return self._crashed(check, trace, began, error)

@@ -77,7 +77,10 @@ def judge_check(requirement: Requirement, outcome: Outcome, basis: Bench) -> Che
         Scope.NAMED: _named,
         Scope.RESOLVERS: _resolver,
     }
-    return by_scope[outcome.check.scope](requirement, outcome, basis)
+    verdict = by_scope[outcome.check.scope](requirement, outcome, basis)
+    if outcome.cut and outcome.because and verdict.status is Judgement.INCONCLUSIVE:
+        return replace(verdict, because=outcome.because)
+    return verdict
 
 
 def _verdict(

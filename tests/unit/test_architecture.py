@@ -29,6 +29,7 @@ ORDER = (
     "readycheck.registry",
     "readycheck.sampling",
     "readycheck.plan",
+    "readycheck.lateness",
     "readycheck.engine",
     "readycheck.evidence",
     "readycheck.walls",

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from readycheck.engine import RunState
+from readycheck.plan import Scope
 from readycheck.rejudge import outcome_of, plan_of, rejudge
 from readycheck.report import Report, dump, load
-from readycheck.verdict import Readiness
+from readycheck.verdict import Judgement, Readiness
 
 STORED = Path(__file__).parents[1] / "cases" / "reports"
 
@@ -49,3 +50,24 @@ def test_a_run_that_was_interrupted_stays_without_a_grade(report: Report) -> Non
     ended = replace(report, run=replace(report.run, state=RunState.INTERRUPTED))
     judged = rejudge(ended)
     assert (judged.verdict, judged.score.overall) == (Readiness.UNKNOWN, None)
+
+
+def _busy(name: str) -> Report:
+    """A stored run without its hop-limited packets, for those were compared with controls, too busy or not."""
+    stored = load(lzma.decompress((STORED / f"{name}.json.xz").read_bytes()), name)
+    kept = tuple(check for check in stored.checks if check.scope is not Scope.PATH)
+    return replace(stored, run=replace(stored.run, self_limited=True), checks=kept)
+
+
+@pytest.mark.parametrize("name", ["dns-unreachable", "dns-tcp-blocked", "all-dropped"])
+def test_a_host_too_busy_to_look_in_time_blames_nobody_for_silence(name: str) -> None:
+    in_time = replace(_busy(name), run=replace(_busy(name).run, self_limited=False))
+    assert [r.id for r in rejudge(in_time).requirements if r.status is Judgement.FAIL]
+    judged = rejudge(_busy(name))
+    assert not [r.id for r in judged.requirements if r.status is Judgement.FAIL]
+    assert not judged.findings
+    assert any("too busy" in check.because for check in judged.checks)
+
+
+def test_what_a_busy_host_was_told_still_counts() -> None:
+    assert [f.cause for f in rejudge(_busy("sip-port-rejected")).findings] == ["port-rejected"]

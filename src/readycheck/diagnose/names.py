@@ -16,9 +16,7 @@ from readycheck.verdict import Judgement
 
 def dns_unreachable(case: Case) -> Iterator[Finding]:
     """No name server answers over UDP; a proxy or a remembered address may still lead out."""
-    asked = [
-        o for o in case.outcomes if o.check.scope is Scope.RESOLVERS and o.check.target.transport == "udp"
-    ]
+    asked = [o for o in _asked_resolvers(case) if o.check.target.transport == "udp"]
     none_known = not case.environment.resolvers
     if not none_known and (not asked or any(_has_answered(o) for o in asked) or _answered_lookups(case)):
         return
@@ -32,9 +30,7 @@ def dns_unreachable(case: Case) -> Iterator[Finding]:
     place = place_of(case, "udp", [53])
     walled = place.where is not Where.UNKNOWN and remote
     host = Where.HOST if none_known else place.where if walled else Where.UNKNOWN
-    also_tcp = [
-        o.check.id for o in case.outcomes if o.check.scope is Scope.RESOLVERS and not _has_answered(o)
-    ]
+    also_tcp = [o.check.id for o in _asked_resolvers(case) if not _has_answered(o)]
     found = case.finding(
         "dns-unreachable",
         [*also_tcp, *unresolved] or [c.check for r, c in case.failing if r.targets.resolvers],
@@ -66,13 +62,18 @@ def _answered_lookups(case: Case) -> set[str]:
     }
 
 
+def _asked_resolvers(case: Case) -> list[Outcome]:
+    """Name servers that were asked in earnest: a question that was cut short shows nothing."""
+    return [o for o in case.outcomes if o.check.scope is Scope.RESOLVERS and o.observations]
+
+
 def _has_answered(outcome: Outcome) -> bool:
     return any(o.failure is None or o.facts.get("answered_by_server") for o in outcome.observations)
 
 
 def dns_tcp_blocked(case: Case) -> Iterator[Finding]:
     """UDP 53 works and TCP 53 does not: large answers will fail."""
-    asked = [o for o in case.outcomes if o.check.scope is Scope.RESOLVERS]
+    asked = _asked_resolvers(case)
     udp = [o for o in asked if o.check.target.transport == "udp" and _has_answered(o)]
     tcp = [o for o in asked if o.check.target.transport == "tcp"]
     if udp and tcp and not any(_has_answered(o) for o in tcp):

@@ -77,7 +77,7 @@ def run_facts(report: "Report") -> Iterator[tuple[str, str]]:
     if run.state in STATES:
         yield "state", f"{run.state.value}: {STATES[run.state]}"
     if run.self_limited:
-        yield "limited", "the run held itself back: its own packet rate was the limit"
+        yield "limited", "this host was too busy to look in time: what it took for silence is inconclusive"
     yield "run", f"{clean(run.id)}, seed {run.seed}, readycheck {clean(report.tool.version)}"
     yield from (("note", clean(note)) for note in run.notes)
     yield from (("trusted root", f"SHA-256 {clean(root, 100)}") for root in run.trust_roots)

@@ -74,7 +74,7 @@ def _servers_in_use(net: Net) -> tuple[Target, ...]:
 
 async def _visit(rdtype: str, target: Target, net: Net) -> None:
     with net.step(Step.RESPONSE) as step:
-        step.facts["type"] = rdtype
+        step.facts.update(type=rdtype, answered_by_server=False)  # a query that is cut off was not answered
         try:
             step.facts.update(await _query(rdtype, target, net))
         except NetError as error:

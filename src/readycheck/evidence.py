@@ -191,11 +191,17 @@ def _sign(outcome: Outcome, observation: Observation, routers: frozenset[str]) -
         return Sign.LOCAL
     if failure is Failure.INTERRUPTED:
         return Sign.UNKNOWN
-    if step not in (Step.CONNECT, Step.ECHO) or failure in _SPOKEN:
+    if failure in _SPOKEN or _has_spoken(observation):
         return Sign.ANSWERED
     if failure is Failure.TIMED_OUT:
         return Sign.SILENT
     return _refusal(observation, routers) if failure in REFUSALS else Sign.UNKNOWN
+
+
+def _has_spoken(observation: Observation) -> bool:
+    """A name server says itself whether it answered; of others, what follows a connection shows it."""
+    told = observation.facts.get("answered_by_server")
+    return observation.step not in (Step.CONNECT, Step.ECHO) if told is None else bool(told)
 
 
 _UNROUTED = (Failure.NETWORK_UNREACHABLE, Failure.HOST_UNREACHABLE)
@@ -242,7 +248,7 @@ def _cell(outcome: Outcome, observation: Observation, sign: Sign) -> Cell:
         address=target.address or "",
         part=part_of(target.address or "", target.network or ""),
         port=target.port or 0,
-        failure=observation.failure,
+        failure=None if observation.facts.get("answered_by_server") else observation.failure,
         offender=str(offender) if offender else None,
         ttl=ttl if isinstance(ttl, int) else None,
     )

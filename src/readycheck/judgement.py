@@ -242,7 +242,7 @@ def _any_refused(cells: Iterable[Cell]) -> bool:
 
 def _named(requirement: Requirement, outcome: Outcome, basis: Bench) -> CheckVerdict:
     proofs = [o for o in outcome.observations if o.step is outcome.check.proves]
-    if any(o.failure is None for o in proofs):
+    if any(_is_answer(o) for o in proofs):
         return _within_limits(requirement, outcome, basis)
     deciding = _deciding(outcome)
     failures = {o.failure for o in deciding if o.failure}
@@ -261,12 +261,16 @@ def _named(requirement: Requirement, outcome: Outcome, basis: Bench) -> CheckVer
 
 def _resolver(requirement: Requirement, outcome: Outcome, basis: Bench) -> CheckVerdict:
     replies = [o for o in outcome.observations if o.step is outcome.check.proves]
-    answered = [o for o in replies if o.failure is None or o.facts.get("answered_by_server")]
-    if answered:
+    if any(_is_answer(o) for o in replies):
         return _within_limits(requirement, outcome, basis)
     failures = sorted({o.failure.value for o in outcome.observations if o.failure})
     status = Judgement.FAIL if replies and not outcome.cut else Judgement.INCONCLUSIVE
     return _verdict(outcome, status, ", ".join(failures) or "nothing was measured")
+
+
+def _is_answer(observation: Observation) -> bool:
+    """A name server that says that a name does not exist has answered."""
+    return observation.failure is None or bool(observation.facts.get("answered_by_server"))
 
 
 # --- through a proxy ----------------------------------------------------------------------------------

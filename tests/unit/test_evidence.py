@@ -76,6 +76,29 @@ def test_what_a_question_shows(failure: Failure | None, expected: Sign) -> None:
     assert sign(seen(Step.ECHO, HERE, failure), proves=Step.ECHO) is expected
 
 
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+@pytest.mark.parametrize(
+    ("failure", "by_server", "expected"),
+    [
+        (None, True, Sign.ANSWERED),
+        (Failure.DNS_NXDOMAIN, True, Sign.ANSWERED),
+        (Failure.DNS_REFUSED, True, Sign.ANSWERED),
+        (Failure.TIMED_OUT, False, Sign.SILENT),
+        (Failure.CONNECTION_REFUSED, False, Sign.REFUSED),
+        (Failure.PORT_UNREACHABLE, False, Sign.REFUSED),
+        (Failure.PERMISSION_DENIED, False, Sign.LOCAL),
+    ],
+)
+def test_what_a_name_server_shows(
+    failure: Failure | None, by_server: bool, expected: Sign, transport: str
+) -> None:
+    """Its connection is no step of its own: a query that nobody answers is silence, and any answer is sound."""
+    server = Target(network=NETWORK, address="198.51.100.53", port=53, transport=transport)
+    asked = seen(Step.RESPONSE, server, failure, answered_by_server=by_server)
+    (cell,) = gather([outcome(asked, proves=Step.RESPONSE)]).cells
+    assert (cell.sign, cell.failure) == (expected, None if by_server else failure)
+
+
 def test_a_second_greeting_that_succeeds_counts() -> None:
     """The TLS probe greets twice; a server that refuses the first and takes the second has answered soundly."""
     (cell,) = gather(

@@ -239,6 +239,32 @@ def test_names_of_a_wildcard_that_are_all_gone_prove_nothing() -> None:
     assert whole(GONE, ANSWERED, certain=False).status is P
 
 
+# --- name servers of the product -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scope", [Scope.NAMED, Scope.SAMPLED])
+@pytest.mark.parametrize(
+    ("failure", "by_server", "in_a_name", "in_a_sample"),
+    [
+        (None, True, P, P),
+        (Failure.DNS_NXDOMAIN, True, P, P),
+        (Failure.DNS_REFUSED, True, P, P),
+        (Failure.TIMED_OUT, False, F, I),
+        (Failure.CONNECTION_REFUSED, False, F, I),
+    ],
+)
+def test_a_name_server_of_the_product(
+    failure: Failure | None, by_server: bool, in_a_name: Judgement, in_a_sample: Judgement, scope: Scope
+) -> None:
+    """Whatever it answers shows that it is reached; silence of a sample is no proof."""
+    network = "198.51.100.53/32" if scope is Scope.SAMPLED else None
+    server = Target(network=network, address="198.51.100.53", port=53, transport="udp")
+    where = CheckTarget(network=network, address=server.address, ports="53", transport="udp")
+    check = make_check("web/a", scope=scope, proves=Step.RESPONSE, target=where)
+    asked = make_outcome(check, seen(Step.RESPONSE, server, failure, answered_by_server=by_server))
+    assert judged(asked).status is (in_a_name if scope is Scope.NAMED else in_a_sample)
+
+
 # --- resolvers ----------------------------------------------------------------------------------------
 
 

@@ -1,7 +1,7 @@
 """A small product, and the worlds it may meet: outcomes of a run without a network, by the real plan."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from readycheck.assess import can_hear_routers
@@ -252,7 +252,7 @@ class World:
 
     def _ask(self, check: Check, server: Target) -> Iterator[Observation]:
         for name in check.params.names:
-            target = Target(host=name, address=server.address, port=server.port, transport=server.transport)
+            target = replace(server, host=name)
             failure = self.unrouted or self._barrier(server) or self.resolver(str(server.transport))
             found = self.names.get(name)
             if failure is None and isinstance(found, Failure):

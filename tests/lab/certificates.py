@@ -53,6 +53,7 @@ def make_certificates(folder: Path, names: Sequence[str]) -> Certificates:
             serialization.NoEncryption(),
         )
     )
+    key_file.chmod(0o600)  # some servers refuse a key that others may read
     root = _authority("Lab Root CA", None, now)
     issuer = _authority("Lab Issuing CA", root, now)
     stranger = _authority("Somebody Else CA", None, now)

@@ -128,6 +128,8 @@ def cloud_rules(networks: Iterable[str], placed: Mapping[str, str], ports: Ports
     named = sorted(set(placed.values()))
     living = sorted({*NODES, *alive(networks, mode), *(named if mode.named_serve_all else ())})
     translations = [f"udp dport {dash(ports.of(Kind.STUN))} dnat to {SERVERS}"]
+    if clear := ports.of(Kind.CLEAR_SIP):
+        translations += [f"{transport} dport {dash(clear)} dnat to {SERVERS}" for transport in ("udp", "tcp")]
     if mode.sip is not Sip.DOWN:
         translations += [
             f"tcp dport {p} dnat to {SERVERS}:{p + SIP_OFFSET[mode.sip]}" for p in ports.of(Kind.SIP)
@@ -143,7 +145,10 @@ def cloud_rules(networks: Iterable[str], placed: Mapping[str, str], ports: Ports
             "ip daddr @vendor ip daddr != @living drop",
         ]
     accepts = ["iifname lo accept", "ct state established,related accept", "ct status dnat accept"]
-    accepts += [f"tcp dport {dash([*ports.tcp, 53])} accept", "udp dport { 53, 123 } accept"]
+    accepts += [
+        f"tcp dport {dash([*ports.tcp, 53])} accept",
+        f"udp dport {dash([53, 123, *ports.of(Kind.TFTP)])} accept",
+    ]
     accepts += ["icmp type echo-request accept"]
     accepts += ["meta l4proto udp reject"] if mode.udp_refused else []
     return "\n".join(

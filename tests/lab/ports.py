@@ -18,6 +18,8 @@ class Kind(StrEnum):
     IMAPS = "imaps"
     XMPP = "xmpp"
     XMPP_TLS = "xmpp-tls"
+    LDAP = "ldap"
+    LDAPS = "ldaps"
     HTTP = "http"
     HTTPS = "https"
     STUN = "stun"
@@ -25,7 +27,10 @@ class Kind(StrEnum):
 
 
 _ORDER = tuple(Kind)
-_SPOKEN = {kind.value: kind for kind in (Kind.SSH, Kind.SMTP, Kind.IMAPS, Kind.XMPP, Kind.XMPP_TLS)}
+_SPOKEN = {
+    kind.value: kind
+    for kind in (Kind.SSH, Kind.SMTP, Kind.IMAPS, Kind.XMPP, Kind.XMPP_TLS, Kind.LDAP, Kind.LDAPS)
+}
 _BY_PROBE = {
     "stun": Kind.STUN,
     "tls": Kind.HTTPS,

@@ -1,5 +1,6 @@
-"""The real servers of the lab: coturn, Kamailio, unbound, chrony and nginx, as Debian ships them."""
+"""The real servers of the lab: coturn, Kamailio, unbound, chrony, nginx and those of other protocols."""
 
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,9 +16,11 @@ from .cloud import (
 )
 from .machine import LabError, Machine, Process
 from .ports import Kind, Ports
+from .spoken import wanted
 
 PROGRAMS = ("turnserver", "kamailio", "unbound", "chronyd", "nginx")
 _PATIENCE_S = 20.0
+WEBSOCKET_PORT = 9980
 
 _UNBOUND = """\
 server:
@@ -59,6 +62,7 @@ error_log stderr warn;
 events {{ worker_connections 4096; }}
 http {{
   access_log off;
+  map $http_upgrade $wants_websocket {{ default 0; ~*websocket 1; }}
   client_body_temp_path /run/nginx-body;
   proxy_temp_path /run/nginx-proxy;
   fastcgi_temp_path /run/nginx-fastcgi;
@@ -66,7 +70,7 @@ http {{
   scgi_temp_path /run/nginx-scgi;
   server {{
     {plain}
-    location / {{ return 200 "lab\\n"; }}
+    {pages}
   }}
 {secure}
 }}
@@ -78,8 +82,36 @@ _NGINX_SECURE = """\
     ssl_certificate {chain};
     ssl_certificate_key {key};
     {more}
-    location / {{ return 200 "lab\\n"; }}
+    {pages}
   }}
+"""
+
+_PAGES = f"""\
+error_page 418 = @websocket;
+    location / {{
+      if ($wants_websocket) {{ return 418; }}
+      return 200 "lab\\n";
+    }}
+    location @websocket {{
+      proxy_pass http://127.0.0.1:{WEBSOCKET_PORT};
+      proxy_http_version 1.1;
+      proxy_set_header Upgrade $http_upgrade;
+      proxy_set_header Connection upgrade;
+    }}"""
+
+_WEBSOCKET = f"""\
+import asyncio
+from websockets.asyncio.server import serve
+
+async def echo(connection):
+    async for message in connection:
+        await connection.send(message)
+
+async def main():
+    async with serve(echo, "127.0.0.1", {WEBSOCKET_PORT}):
+        await asyncio.get_running_loop().create_future()
+
+asyncio.run(main())
 """
 
 _KAMAILIO = """\
@@ -149,7 +181,9 @@ class Servers:
     def start(self) -> None:
         """Everything but SIP; returns when all of them answer."""
         self._others = started = [self._unbound(), self._chrony(), self._nginx(), self._coturn()]
+        self._others.append(self._run("websocket", sys.executable, "-c", _WEBSOCKET))
         self.sip(Sip.ANSWERING)
+        self._speakers()
         for process, transport, address, ports in (
             (started[0], "u", RESOLVER, (53,)),
             (started[0], "t", RESOLVER, (53,)),
@@ -162,7 +196,7 @@ class Servers:
 
     def sip(self, mode: Sip) -> None:
         """Have Kamailio run in this mode, besides the modes that already run."""
-        if mode in self._sip or mode is Sip.DOWN:
+        if mode in self._sip or mode is Sip.DOWN or not self._ports.of(Kind.SIP, Kind.CLEAR_SIP):
             return
         process = self._kamailio(mode)
         self._sip[mode] = process
@@ -198,8 +232,11 @@ class Servers:
             ),
             _secure(made.misnamed, self._shifted(Web.MISNAMED), "ssl_protocols TLSv1.2 TLSv1.3;"),
         ]
+        if mutual := self._ports.of(Kind.MUTUAL):
+            asking = f"ssl_verify_client on; ssl_client_certificate {made.roots};"
+            blocks.append(_secure(made.web, mutual, asking))
         plain = " ".join(f"listen 0.0.0.0:{port};" for port in self._ports.of(Kind.HTTP))
-        config = self._file("nginx.conf", _NGINX.format(plain=plain, secure="".join(blocks)))
+        config = self._file("nginx.conf", _NGINX.format(plain=plain, pages=_PAGES, secure="".join(blocks)))
         return self._run("nginx", "nginx", "-c", str(config), "-e", "stderr")
 
     def _shifted(self, mode: Web) -> list[int]:
@@ -234,12 +271,15 @@ class Servers:
             more=more,
         )
         route = "exit;" if mode is Sip.SILENT else _ANSWER
-        listen = "\n".join(
-            f"listen=tls:{SERVERS}:{port + SIP_OFFSET[mode]}" for port in self._ports.of(Kind.SIP)
-        )
+        listen = [f"listen=tls:{SERVERS}:{port + SIP_OFFSET[mode]}" for port in self._ports.of(Kind.SIP)]
+        if mode is Sip.ANSWERING:
+            clear = self._ports.of(Kind.CLEAR_SIP)
+            listen += [
+                f"listen={transport}:{SERVERS}:{port}" for transport in ("udp", "tcp") for port in clear
+            ]
         tls_file = self._file(f"kamailio-{mode}-tls.cfg", tls)
         config = self._file(
-            f"kamailio-{mode}.cfg", _KAMAILIO.format(listen=listen, tls=tls_file, route=route)
+            f"kamailio-{mode}.cfg", _KAMAILIO.format(listen="\n".join(listen), tls=tls_file, route=route)
         )
         run = f"/run/kamailio-{mode}"
         self._machine.run(None, "mkdir", "-p", run)
@@ -248,6 +288,19 @@ class Servers:
             "kamailio",
             *("-DD", "-E", "-m", "32", "-M", "8", "-Y", run, "-P", f"{run}/pid", "-f", str(config)),
         )
+
+    def _speakers(self) -> None:
+        host_key = self._machine.folder / "host.key"
+        if not host_key.exists():
+            self._machine.run(None, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(host_key))
+        for server in wanted(self._ports, self._certificates.web, host_key):
+            self._machine.run(None, "mkdir", "-p", "/run/mail", *server.folders)
+            process = self._run(
+                server.name, *server.command(self._file(f"{server.name}.cfg.lua", server.config))
+            )
+            self._others.append(process)
+            for port in server.ports:
+                self._await(process, server.transport, f"0.0.0.0:{port}")
 
     def _file(self, name: str, text: str) -> Path:
         path = self._machine.folder / name
@@ -278,4 +331,6 @@ def wait_until(true: Callable[[], object], what: str) -> None:
 
 def _secure(credentials: Credentials, ports: Sequence[int], more: str) -> str:
     listen = " ".join(f"listen 0.0.0.0:{port} ssl;" for port in ports)
-    return _NGINX_SECURE.format(listen=listen, chain=credentials.chain, key=credentials.key, more=more)
+    return _NGINX_SECURE.format(
+        listen=listen, chain=credentials.chain, key=credentials.key, more=more, pages=_PAGES
+    )

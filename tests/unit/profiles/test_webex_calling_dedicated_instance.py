@@ -15,6 +15,8 @@ from readycheck.profile_file import parse
 from readycheck.registry import find
 from readycheck.verdict import Judgement, Readiness
 from readycheck_probes.dns import DnsProbe
+from readycheck_probes.rtp import RtpProbe
+from readycheck_probes.tls import TlsProbe
 from tests.unit.builders import World, conclude, make_registry
 
 NAME = "webex-calling-dedicated-instance"
@@ -135,7 +137,6 @@ PROOFS = {
     "uccx-sip-tcp": ("sip", {"transport": "tcp"}),
     "uccx-sip-udp": ("sip", {"transport": "udp"}),
     "ping": ("icmp", {}),
-    "media-to-unified-cm": ("rtp", {}),
 }
 PLAIN_HTTP = "6970 7080 8080 8081 9080"
 IN_TLS = "6971 6972 7443 7502 8444 8445 8447 8553 9443 9444"
@@ -447,3 +448,18 @@ def test_both_data_centres_are_asked(profile: Profile) -> None:
     asked = [c.target.address for c in made.checks if c.requirement == "dns-service-udp"]
     assert asked == list(OF_AMERICA.values())
     assert {c.scope for c in made.checks} == {Scope.NAMED, Scope.SAMPLED}
+
+
+def test_media_ports_that_are_silent_without_a_call_leave_a_verdict(profile: Profile) -> None:
+    given = Selection(roles=("endpoint",), values={"unified-cm": "192.0.2.10"}, controls=False)
+    found = conclude(
+        World(
+            profile=profile,
+            selection=given,
+            registry=make_registry(RtpProbe, TlsProbe),
+            mute=lambda target: target.transport == "udp",
+        )
+    )
+    assert found.statuses()["configuration-https-6971"] is Judgement.PASS
+    assert found.statuses()["media-to-unified-cm"] is Judgement.SKIPPED
+    assert found.readiness is not Readiness.UNKNOWN

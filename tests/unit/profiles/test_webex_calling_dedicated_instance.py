@@ -163,6 +163,7 @@ GARBLED = [
     ("802。1x", "802.1X"),
     ("カム テーブル", "CAM table"),
     ("コブラ", "COBRAS"),
+    ("Jabber クライアント", "hold for soft clients too"),
     ("gateway to gateway", "gateway to Unified CM"),
     ("587", "Unity Connection"),
     ("Unified CM to Unified CM", "between the customer's own Unified CM and that of the cloud"),
@@ -190,6 +191,7 @@ GARBLED = [
 
 # The alternative reading is there wherever the document allows two.
 AMBIGUOUS = [
+    ("Jabber クライアント", "hardware alone"),
     ("gateway to gateway", "Unified CM to gateway"),
     ("587", "customer's mail server"),
     ("Unified CM to Unified CM", "within the cloud"),
@@ -353,6 +355,13 @@ def test_facts_outside_the_tables(profile: Profile) -> None:
 def test_roles(profile: Profile) -> None:
     assert profile.default_roles() == ("endpoint", "jabber", "browser", "dns-forwarder")
     assert all(any(role.name in r.roles for r in profile.requirements) for role in profile.roles)
+
+
+def test_soft_clients_register_and_talk_like_endpoints(profile: Profile) -> None:
+    shared = (
+        "sip-endpoint sip-endpoint-secure sip-oauth capf media-to-unified-cm media-from-unified-cm no-nat"
+    )
+    assert all(set(_requirement(profile, name).roles) == {"endpoint", "jabber"} for name in shared.split())
 
 
 def test_requirements_are_cited_and_lead_somewhere(profile: Profile) -> None:

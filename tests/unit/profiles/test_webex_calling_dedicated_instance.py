@@ -165,6 +165,8 @@ GARBLED = [
     ("コブラ", "COBRAS"),
     ("Jabber クライアント", "hold for soft clients too"),
     ("gateway to gateway", "gateway to Unified CM"),
+    ("not allowed for Cisco Expressway", "443 and for ping only"),
+    ("CUCxn; Cisco IM&P", "Unity Connection; IM and Presence"),
     ("587", "Unity Connection"),
     ("Unified CM to Unified CM", "between the customer's own Unified CM and that of the cloud"),
     ("3268 and 3269", "3269 over TLS"),
@@ -172,6 +174,7 @@ GARBLED = [
     ("RTP/RTCP/RTP/RTCP", "RTP and RTCP"),
     ("クライアント", "customer's end of the trunk"),
     ("MCRP", "MRCP"),
+    ("5065", "to Unified CCX"),
     ("RTP(メディア), TCP", "UDP 1024-65535"),
     ("12014 and 12015", "socket.IO"),
     ("CVD", "6999"),
@@ -180,6 +183,7 @@ GARBLED = [
     ("SRST", "SRST gateway serves"),
     ("6971 and 6972", "source ports ephemeral"),
     ("<region> .wxc-di.webex.com", "<customer>.<region>.wxc-di.webex.com"),
+    ("DNS record of this FQDN", "nodes below"),
     ("xyz.amer.wxc-di.webex.comを", "xyz.amer.wxc-di.webex.com"),
     ("<customer>www.wxc-di.webex.com", "<customer>.amer.wxc-di.webex.com"),
     ("アメリカ", "amer"),
@@ -193,10 +197,13 @@ GARBLED = [
 AMBIGUOUS = [
     ("Jabber クライアント", "hardware alone"),
     ("gateway to gateway", "Unified CM to gateway"),
+    ("not allowed for Cisco Expressway", "on 8443 too"),
+    ("5065", "from Unified CCX"),
+    ("DNS record of this FQDN", "address record itself"),
     ("587", "customer's mail server"),
     ("Unified CM to Unified CM", "within the cloud"),
     ("3268 and 3269", "plain"),
-    ("Expressway C to client", "clients send to them"),
+    ("Expressway C to client", "for Expressway-E, and clients send to them"),
     ("RTP(メディア), TCP", "TCP 1024-65535"),
     ("SNMP", "only where"),
     ("日英", "LAX"),
@@ -348,6 +355,8 @@ def test_facts_outside_the_tables(profile: Profile) -> None:
     assert table_1 == {"SIP": "TLS", "HTTPS": "TLS", "Media": "SRTP", "XMPP": "TLS"}
     assert "Expressway" in _requirement(profile, "uc-ssh").note
     assert not any("expressway" in host for host in _requirement(profile, "uc-ssh").targets.hosts)
+    reached = {r.id for r in profile.requirements if "{expressway}" in r.targets.hosts}
+    assert reached == {"uc-web-443", "ping"}
     notes = [_requirement(profile, f"media-{way}-unified-cm").note for way in ("to", "from")]
     assert all("special cases" in note for note in notes)
 

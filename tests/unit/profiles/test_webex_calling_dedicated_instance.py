@@ -144,7 +144,7 @@ IN_TLS = "6971 6972 7443 7502 8444 8445 8447 8553 9443 9444"
 STATEMENTS = """
     no-nat peering-link ports-by-deployment snmp-closed public-certificates separate-vlans port-security
     ip-source-guard arp-inspection dot1x firewall-blocks-the-rest phone-hardening srst-tls mra-encryption
-    qos-marking dns-service-no-ping dns-mra voice-service-domain
+    mixed-mode toll-fraud qos-marking dns-service-no-ping dns-mra voice-service-domain
 """
 
 # A piece of each damaged or doubtful value, and a piece of what is used in its place.
@@ -359,6 +359,26 @@ def test_facts_outside_the_tables(profile: Profile) -> None:
     assert reached == {"uc-web-443", "ping"}
     notes = [_requirement(profile, f"media-{way}-unified-cm").note for way in ("to", "from")]
     assert all("special cases" in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("trust-verification", "application servers"),
+        ("capf", "(ITL)"),
+        ("capf", "public authority"),
+        ("configuration-https-6971", "6971 and 6972, from ephemeral ports"),
+        ("configuration-http", "not secure"),
+        ("sip-endpoint", "toll fraud"),
+        ("sip-oauth", "with or without mixed mode"),
+        ("sip-inbound-secure", "no SIP row from gateways"),
+        ("media-mra", "no port for the signalling"),
+        ("mra-encryption", "mutual TLS"),
+        ("dns-site-lookup", "cannot register over the peering link"),
+    ],
+)
+def test_prose_stands_at_its_row(profile: Profile, name: str, words: str) -> None:
+    assert words in _requirement(profile, name).note
 
 
 def test_roles(profile: Profile) -> None:

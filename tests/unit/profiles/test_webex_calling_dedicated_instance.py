@@ -291,6 +291,12 @@ def test_placeholders_have_a_use_and_an_example(profile: Profile) -> None:
     assert {profile.placeholders[name].example for name in ("dns-service", "dns-service-2")} <= printed
 
 
+def test_placeholders_of_the_dns_service_name_the_addresses_to_give(profile: Profile) -> None:
+    for region, addresses in DNS_SERVICE.items():
+        for name, address in zip(("dns-service", "dns-service-2"), addresses.split(), strict=True):
+            assert re.search(rf"\b{region} {re.escape(address)}(,|$)", profile.placeholders[name].title)
+
+
 def test_the_name_to_look_up_is_never_an_address(profile: Profile) -> None:
     row = _requirement(profile, "dns-site-lookup")
     examples = {name: placeholder.example for name, placeholder in profile.placeholders.items()}

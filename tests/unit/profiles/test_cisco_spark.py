@@ -62,6 +62,7 @@ GARBLED = [
     ("avant d'utiliser le port UDP", "UDP is preferred to TCP"),
     ("Appeler", "calling"),
     ("négocie l'authentification", "Negotiate"),
+    ("Kerberos n'est pas", "app for Windows"),
     ("autres domaines à mais", "another root"),
     ("proxy Web (HTTP)", "as printed"),
     ("FTP passif", "ticked"),
@@ -69,11 +70,21 @@ GARBLED = [
     ("PAC", "for Mac"),
     ("iPhone et iPad", "iPhone and iPad"),
 ]
-AMBIGUOUS = ["et/ou le port 33434", "Les clients", "8000-8100", "33434-33598", "proxy Web (HTTP)", "PAC"]
+AMBIGUOUS = [
+    "et/ou le port 33434",
+    "Les clients",
+    "8000-8100",
+    "33434-33598",
+    "négocie l'authentification",
+    "Kerberos n'est pas",
+    "proxy Web (HTTP)",
+    "PAC",
+]
 
 # A piece of what each contradiction is about, and of each statement.
 CONTRADICTIONS = [
     ("transports", ["one UDP port", "over TCP, all on 33434", "always uses TCP", "TCP 443 and UDP 33434"]),
+    ("TCP 443", ["for media to cross", "media has 33434"]),
     ("range", ["33434-33598", "shared port 33434"]),
     ("who opens", ["both try", "all destinations"]),
     ("Kerberos", ["Negotiate", "Kerberos is not supported"]),
@@ -233,6 +244,15 @@ def test_https_of_a_computer_follows_the_proxy(profile: Profile) -> None:
 def test_iphone_and_ipad_and_media_go_past_the_proxy(profile: Profile) -> None:
     assert not [r.id for r in profile.requirements if r.proxied and "mobile" in r.roles]
     assert not [r.id for r in profile.requirements if r.proxied and "33434" in _words(r.ports)]
+
+
+def test_other_translations_bear_no_value(profile: Profile) -> None:
+    """They may only support a reading: every contradiction stands by the page's own statements."""
+    rows = [row.source.document for row in profile.normalisations]
+    assert {*rows, *(r.source.document for r in profile.requirements)} == {"app-page"}
+    for contradiction in profile.contradictions:
+        own = [s for s in contradiction.statements if s.source.document == "app-page"]
+        assert len(own) >= 2, contradiction.about
 
 
 def test_mobile_tip(profile: Profile) -> None:

@@ -246,6 +246,16 @@ def test_iphone_and_ipad_and_media_go_past_the_proxy(profile: Profile) -> None:
     assert not [r.id for r in profile.requirements if r.proxied and "33434" in _words(r.ports)]
 
 
+def test_a_domain_matters_as_much_to_iphone_and_ipad(profile: Profile) -> None:
+    weights: dict[str, dict[str, set[Importance]]] = {"app": {}, "mobile": {}}
+    for r in profile.requirements:
+        if r.probe == "tls":
+            for role in r.roles:
+                for pattern in _patterns(profile, r):
+                    weights[role].setdefault(pattern, set()).add(r.importance)
+    assert weights["app"] == weights["mobile"]
+
+
 def test_other_translations_bear_no_value(profile: Profile) -> None:
     """They may only support a reading: every contradiction stands by the page's own statements."""
     rows = [row.source.document for row in profile.normalisations]

@@ -246,6 +246,15 @@ def test_iphone_and_ipad_and_media_go_past_the_proxy(profile: Profile) -> None:
     assert not [r.id for r in profile.requirements if r.proxied and "33434" in _words(r.ports)]
 
 
+@pytest.mark.parametrize("name", ["messaging", "notification", "calling"])
+def test_names_that_the_page_lacks_are_marked_as_known_from_elsewhere(profile: Profile, name: str) -> None:
+    """The page has no host below wbx2.com, and does not say what the domain is for."""
+    requirement = _requirement(profile, name)
+    assert "known from public client code" in requirement.note
+    (group,) = requirement.targets.names
+    assert all("public client code" in entry.purpose for entry in profile.names[group].domains)
+
+
 def test_a_domain_matters_as_much_to_iphone_and_ipad(profile: Profile) -> None:
     weights: dict[str, dict[str, set[Importance]]] = {"app": {}, "mobile": {}}
     for r in profile.requirements:

@@ -162,7 +162,7 @@ def test_roles(profile: Profile) -> None:
     scenarios = [role.name for role in profile.roles if role.name.startswith("scenario-")]
     assert scenarios == [*SCENARIOS, "scenario-all-functions"]
     others = {role.name for role in profile.roles} - set(scenarios)
-    assert others == {"pbx", "uc-client", "mobile-client", "phone", "browser"}
+    assert others == {"pbx", "ucc-client", "mobile-client", "phone", "browser"}
     assert all(any(role.name in r.roles for r in profile.requirements) for role in profile.roles)
 
 
@@ -378,7 +378,7 @@ def test_a_run_at_the_pbx_needs_nothing_to_be_given(profile: Profile) -> None:
 @pytest.mark.parametrize(
     ("role", "missing"),
     [
-        ("uc-client", "starface"),
+        ("ucc-client", "starface"),
         ("mobile-client", "starface"),
         ("phone", "starface"),
         ("browser", "starface"),
@@ -390,7 +390,7 @@ def test_a_run_says_what_to_give(profile: Profile, role: str, missing: str) -> N
     assert f"not testable from here: give --set {missing}=VALUE" in made.untested.values()
 
 
-@pytest.mark.parametrize("role", ["uc-client", "phone", "browser", *SCENARIOS, "scenario-all-functions"])
+@pytest.mark.parametrize("role", ["ucc-client", "phone", "browser", *SCENARIOS, "scenario-all-functions"])
 def test_with_everything_given_only_the_far_end_is_missing(profile: Profile, role: str) -> None:
     selection = Selection(roles=(role,), controls=False, values=GIVEN)
     made = plan(_plain(profile), find(), selection, seed=1)

@@ -111,7 +111,16 @@ GARBLED = [
     ("an empty line", "one table each"),
     ("in no scenario", "scenario-all-functions"),
 ]
-AMBIGUOUS = ["443 TCP", "1902 UDP", "five addresses", "Openstage et Snom", "plus récentes", "Ports sortants"]
+AMBIGUOUS = [
+    "443 TCP",
+    "1902 UDP",
+    "five addresses",
+    "RTP entrantes",
+    "no direction",
+    "Openstage et Snom",
+    "plus récentes",
+    "Ports sortants",
+]
 
 GIVEN = {
     "starface": "192.0.2.10",
@@ -241,6 +250,13 @@ def test_the_fourth_scenario_holds_the_third(profile: Profile) -> None:
     assert third < {r.id for r in profile.requirements if "scenario-all-functions" in r.roles}
 
 
+def test_the_page_has_three_scenarios_and_the_fourth_says_so(profile: Profile) -> None:
+    titles = {role.name: role.title for role in profile.roles}
+    assert "not one of the page's" in titles["scenario-all-functions"]
+    (found,) = [n for n in profile.normalisations if "three scenarios" in n.printed]
+    assert "of our own" in found.used
+
+
 @pytest.mark.parametrize(("name", "words"), ROWS_OF_A_SCENARIO)
 def test_row_of_a_scenario(profile: Profile, name: str, words: str) -> None:
     requirement = _requirement(profile, name)
@@ -350,6 +366,15 @@ def test_garbled_value_is_normalised(profile: Profile, printed: str, used: str) 
 @pytest.mark.parametrize("printed", AMBIGUOUS)
 def test_ambiguous_value_names_the_other_reading(profile: Profile, printed: str) -> None:
     assert any(n.alternative for n in profile.normalisations if printed in n.printed)
+
+
+def test_the_german_page_bears_no_value(profile: Profile) -> None:
+    """It may only support a reading: every contradiction stands by the page's own statements."""
+    rows = {row.source.document for row in profile.normalisations}
+    assert rows | {r.source.document for r in profile.requirements} == {"port-usage"}
+    for contradiction in profile.contradictions:
+        own = [s for s in contradiction.statements if s.source.document == "port-usage"]
+        assert len(own) >= 2, contradiction.about
 
 
 def test_5223_is_a_contradiction_and_no_rule(profile: Profile) -> None:

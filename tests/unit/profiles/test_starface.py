@@ -124,6 +124,7 @@ AMBIGUOUS = [
 
 GIVEN = {
     "starface": "192.0.2.10",
+    "remote-starface": "198.51.100.10",
     "sip-provider": "192.0.2.20",
     "ntp-server": "192.0.2.30",
     "other-pbx": "192.0.2.40",
@@ -257,6 +258,20 @@ def test_the_page_has_three_scenarios_and_the_fourth_says_so(profile: Profile) -
     assert "of our own" in found.used
 
 
+def test_users_who_go_out_do_not_ask_the_own_pbx(profile: Profile) -> None:
+    """What leaves by the WAN is not shown to work by a PBX that stands on this side of it."""
+    out = [r for r in profile.requirements if r.id.startswith("outbound-")]
+    assert not [r.id for r in out if "{starface}" in r.targets.hosts]
+    remote = {r.id: r.importance for r in out if r.targets.hosts == ("{remote-starface}",)}
+    assert set(remote.values()) == {Importance.RECOMMENDED}
+    assert remote.keys() == {
+        "outbound-web",
+        "outbound-xmpp",
+        "outbound-provisioning",
+        "outbound-provisioning-tls",
+    }
+
+
 @pytest.mark.parametrize(("name", "words"), ROWS_OF_A_SCENARIO)
 def test_row_of_a_scenario(profile: Profile, name: str, words: str) -> None:
     requirement = _requirement(profile, name)
@@ -296,7 +311,7 @@ def test_clients_ask_the_pbx(profile: Profile) -> None:
     asked = {
         r.id: (r.probe, r.params.get("speaks") or r.params.get("transport"))
         for r in profile.requirements
-        if r.targets.hosts == ("{starface}",) and r.probe and not r.id.startswith("outbound-")
+        if r.targets.hosts == ("{starface}",) and r.probe
     }
     assert asked == {
         "web-https": ("tcp", None),
@@ -408,6 +423,7 @@ def test_a_run_at_the_pbx_needs_nothing_to_be_given(profile: Profile) -> None:
         ("phone", "starface"),
         ("browser", "starface"),
         ("scenario-provider", "sip-provider"),
+        ("scenario-remote-users", "remote-starface"),
     ],
 )
 def test_a_run_says_what_to_give(profile: Profile, role: str, missing: str) -> None:

@@ -90,7 +90,7 @@ GARBLED = [
     ("37 120 181 229", "37.120.181.229"),
     ("the whole page, twice", "once"),
     ("siptrunk.de", "server addresses"),
-    ("five addresses without ports", "UDP 5060, TCP 5061"),
+    ("five addresses without ports", "SIP on UDP 5060 and TCP 5061, RTP on UDP 1025-65535"),
     ("443 TCP", "HTTPS on 443"),
     ("1902 UDP", "UDP 1902"),
     ("3090 TCP et UDP", "TCP 3090 and UDP 3090"),
@@ -172,7 +172,7 @@ def test_roles(profile: Profile) -> None:
     scenarios = [role.name for role in profile.roles if role.name.startswith("scenario-")]
     assert scenarios == [*SCENARIOS, "scenario-all-functions"]
     others = {role.name for role in profile.roles} - set(scenarios)
-    assert others == {"pbx", "ucc-client", "mobile-client", "phone", "browser"}
+    assert others == {"pbx", "starface-connect", "ucc-client", "mobile-client", "phone", "browser"}
     assert all(any(role.name in r.roles for r in profile.requirements) for role in profile.roles)
 
 
@@ -230,10 +230,11 @@ def test_connect_addresses(profile: Profile) -> None:
     assert {(name, r.transport, _words(r.ports), r.probe) for name, r in rows.items()} == {
         ("connect-sip-udp", "udp", "5060", "sip"),
         ("connect-sip-tls", "tcp", "5061", "sip"),
-        ("outbound-rtp", "udp", "1025-65535", "rtp"),
+        ("connect-rtp", "udp", "1025-65535", "rtp"),
     }
-    assert all("pbx" in rows[name].roles for name in ("connect-sip-udp", "connect-sip-tls"))
-    assert "Connect line is used" in rows["connect-sip-udp"].condition
+    assert all(r.roles == ("starface-connect",) for r in rows.values())
+    assert all("Connect line is used" in r.condition for r in rows.values())
+    assert rows["connect-sip-udp"].importance is Importance.REQUIRED, "with this role, a block counts"
 
 
 @pytest.mark.parametrize("role", SCENARIOS)
@@ -246,9 +247,10 @@ def test_scenario(profile: Profile, role: str, direction: str, column: int) -> N
     assert sorted(f"{_words(r.ports)}/{r.transport}" for r in rows) == sorted(printed)
 
 
-def test_the_fourth_scenario_holds_the_third(profile: Profile) -> None:
-    third = {r.id for r in profile.requirements if "scenario-remote-users-and-web" in r.roles}
-    assert third < {r.id for r in profile.requirements if "scenario-all-functions" in r.roles}
+@pytest.mark.parametrize("role", SCENARIOS)
+def test_a_scenario_has_no_other_row(profile: Profile, role: str) -> None:
+    others = [r for r in profile.requirements if role in r.roles and r.ports]
+    assert {r.source.section.partition(":")[0] for r in others} == {"Typical scenarios"}
 
 
 def test_the_page_has_three_scenarios_and_the_fourth_says_so(profile: Profile) -> None:
@@ -256,6 +258,13 @@ def test_the_page_has_three_scenarios_and_the_fourth_says_so(profile: Profile) -
     assert "not one of the page's" in titles["scenario-all-functions"]
     (found,) = [n for n in profile.normalisations if "three scenarios" in n.printed]
     assert "of our own" in found.used
+
+
+def test_outbound_rtp_is_for_any_provider(profile: Profile) -> None:
+    """The page names no destination: a rule for STARFACE Connect alone would mute every other provider."""
+    row = _requirement(profile, "outbound-rtp")
+    assert not (row.targets.networks or row.targets.hosts) and "the WAN" in row.targets.description
+    assert row.importance is Importance.REQUIRED and "during a call alone" in row.untestable
 
 
 def test_users_who_go_out_do_not_ask_the_own_pbx(profile: Profile) -> None:
@@ -272,6 +281,11 @@ def test_users_who_go_out_do_not_ask_the_own_pbx(profile: Profile) -> None:
     }
 
 
+def test_the_fourth_scenario_holds_the_third(profile: Profile) -> None:
+    third = {r.id for r in profile.requirements if "scenario-remote-users-and-web" in r.roles}
+    assert third < {r.id for r in profile.requirements if "scenario-all-functions" in r.roles}
+
+
 @pytest.mark.parametrize(("name", "words"), ROWS_OF_A_SCENARIO)
 def test_row_of_a_scenario(profile: Profile, name: str, words: str) -> None:
     requirement = _requirement(profile, name)
@@ -279,7 +293,7 @@ def test_row_of_a_scenario(profile: Profile, name: str, words: str) -> None:
     inbound = requirement.direction == "inbound"
     setting = "port forwarding" if inbound else "direction WAN allowed"
     assert requirement.note.startswith(f"Setting: {setting}.")
-    assert bool(requirement.untestable) is inbound
+    assert bool(requirement.untestable) is (inbound or name == "outbound-rtp")
 
 
 def test_footnote_on_5061(profile: Profile) -> None:
@@ -338,7 +352,7 @@ def test_a_certificate_of_the_owners_making_is_no_obstacle(profile: Profile) -> 
 def test_silence_of_media_ports_is_no_obstacle(profile: Profile) -> None:
     """What answers during a call alone cannot be required to answer now."""
     rtp = {r.id: r.importance for r in profile.requirements if r.probe == "rtp"}
-    assert rtp == {"outbound-rtp": Importance.RECOMMENDED}
+    assert rtp == {"connect-rtp": Importance.RECOMMENDED}
     assert "during a call alone" in _requirement(profile, "media-to-pbx").untestable
 
 

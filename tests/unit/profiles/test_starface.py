@@ -316,6 +316,13 @@ def test_inbound_needs_a_far_end(profile: Profile) -> None:
     assert inbound and all(r.untestable.startswith("inbound: needs a") and not r.probe for r in inbound)
 
 
+def test_inbound_leads_to_the_pbx_that_is_given(profile: Profile) -> None:
+    """So that a firewall rule for it can be written with the same --set as the clients need."""
+    inbound = {r.id: r.targets.hosts for r in profile.requirements if r.direction == "inbound"}
+    assert inbound.pop("media-from-pbx") == (), "its far end are clients"
+    assert set(inbound.values()) == {("{starface}",)}
+
+
 def test_what_is_spoken_on_these_ports_is_not_known(profile: Profile) -> None:
     for name in ("active-directory", "interconnection-udp"):
         assert "does not say what is spoken" in _requirement(profile, name).untestable

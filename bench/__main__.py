@@ -2,17 +2,18 @@
 
 import sys
 
-from bench import runs, startup, stun
+from bench import profiles, runs, startup, stun
 from readycheck.twin import world
 
 BENCHMARKS = {
     "startup": startup.measure,
+    "profiles": profiles.measure,
     "memory": runs.measure_memory,
     "open": runs.measure_open,
     "dropped": runs.measure_dropped,
     "stun": stun.measure,
 }
-NEED_NO_NETWORK = {"startup"}
+NEED_NO_NETWORK = {"startup", "profiles"}
 
 
 def main(names: list[str]) -> int:

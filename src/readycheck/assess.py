@@ -22,6 +22,7 @@ from readycheck.plan import Check, Plan, Scope, Selection, plan
 from readycheck.profile import Profile
 from readycheck.registry import Registry
 from readycheck.report import Report, RunFacts, compose, iso
+from readycheck.sampling import PER_RUN
 from readycheck.score import Grade, Score, score
 from readycheck.verdict import Verdict, bench, judge_all, overall
 
@@ -191,6 +192,7 @@ async def _known_addresses(request: Request, shared: SharedNetwork) -> tuple[str
     hosts += [
         host for group in request.profile.names.values() for entry in group.domains for host in entry.hosts
     ]
+    hosts = [host for host in dict.fromkeys(hosts) if not is_address(host)][:PER_RUN]
     found: dict[str, tuple[str, ...]] = {}
 
     async def look_up(host: str) -> None:
@@ -200,7 +202,7 @@ async def _known_addresses(request: Request, shared: SharedNetwork) -> tuple[str
             found[host] = ()
 
     async with asyncio.TaskGroup() as group:
-        for host in dict.fromkeys(h for h in hosts if not is_address(h)):
+        for host in hosts:
             group.create_task(look_up(host))
     addresses = [a for host in hosts for a in found.get(host, ())]
     return tuple(dict.fromkeys(a for a in addresses if not is_site_address(a)))

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from readycheck.errors import ProfileError, UsageError
 from readycheck.profile import Profile
-from readycheck.profile_file import MAX_PROFILE_BYTES, parse
+from readycheck.profile_file import parse
+from readycheck.toml_text import MAX_BYTES
 
 GROUP = "readycheck.profiles"
 
@@ -49,7 +50,7 @@ def _folder(point: EntryPoint) -> list[Traversable]:
 def _read_file(path: Path) -> Profile:
     try:
         with path.open("rb") as file:
-            text = file.read(MAX_PROFILE_BYTES + 1)
+            text = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise ProfileError(f"{path}: {error.strerror or error}") from None
     return parse(text, str(path))

@@ -10,7 +10,7 @@ from readycheck.failure import LOCAL_FAILURES, Failure, Step
 from readycheck.observation import Observation
 from readycheck.plan import Scope
 from readycheck.probe import MetricValue
-from readycheck.profile import Limit, Requirement
+from readycheck.profile import Area, Limit, Requirement
 from readycheck.walls import Walls, columns_of, sort_walls
 
 
@@ -60,7 +60,8 @@ def bench(
     requirements: Sequence[Requirement], evidence: Evidence, pins: Iterable[str], *, hops: bool = True
 ) -> Bench:
     """Prepare what judging needs."""
-    kin = {r.id: frozenset(o.id for o in requirements if o.area is r.area) for r in requirements}
+    of_area = {area: frozenset(r.id for r in requirements if r.area is area) for area in Area}
+    kin = {r.id: of_area[r.area] for r in requirements}
     return Bench(evidence, sort_walls(evidence), frozenset(pins), kin, hops)
 
 

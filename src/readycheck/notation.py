@@ -32,12 +32,17 @@ class PortRange(Strict):
         return str(self.low) if self.low == self.high else f"{self.low}-{self.high}"
 
 
+_LONGEST_PORTS = 40
+
+
 def _port_range(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | str):
         return value
-    low, _, high = str(value).partition("-")
-    if not low.strip().isdecimal() or (high and not high.strip().isdecimal()):
-        raise ValueError(f"'{value}' is not a port or a range of ports such as '19560-65535'")
+    text = hex(value) if isinstance(value, int) and abs(value) > 1 << 64 else str(value)
+    low, _, high = text.partition("-")
+    digits = low.strip().isdecimal() and (not high or high.strip().isdecimal())
+    if not digits or len(text) > _LONGEST_PORTS:
+        raise ValueError(f"'{_short(text)}' is not a port or a range of ports such as '19560-65535'")
     bounds = int(low), int(high or low)
     if not all(1 <= port <= 65535 for port in bounds):
         raise ValueError(f"port {max(bounds) if max(bounds) > 65535 else min(bounds)} is outside 1 to 65535")
@@ -46,11 +51,30 @@ def _port_range(value: Any) -> Any:
     return {"low": bounds[0], "high": bounds[1]}
 
 
+_OCTET = r"(0|[1-9][0-9]{0,2})"
+_IPV4 = re.compile(rf"{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}/(0|[1-9][0-9]?)")
+
+
 def _network(value: str) -> str:
+    if _is_plain_ipv4(value):
+        return value
     try:
         return str(ipaddress.ip_network(value))
     except ValueError as error:
-        raise ValueError(f"'{value}' is not a network: {error}") from None
+        raise ValueError(f"'{_short(value)}' is not a network: {_short(str(error), 120)}") from None
+
+
+def _is_plain_ipv4(value: str) -> bool:
+    """Written as it would be printed: what almost every row is, told ten times as fast as by `ipaddress`."""
+    found = _IPV4.fullmatch(value)
+    if not found:
+        return False
+    *octets, length = map(int, found.groups())
+    return length <= 32 and max(octets) <= 255 and not int.from_bytes(octets, "big") & (0xFFFFFFFF >> length)
+
+
+def _short(text: str, limit: int = 80) -> str:
+    return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
 _LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?"
@@ -64,13 +88,13 @@ _LONGEST = 253
 
 def _host_name(value: str) -> str:
     if not _NAME.fullmatch(value) or len(value) > _LONGEST:
-        raise ValueError(f"'{value}' is not a host name")
+        raise ValueError(f"'{_short(value)}' is not a host name")
     return value
 
 
 def _pattern(value: str) -> str:
     if not _PATTERN.fullmatch(value) or len(value) > _LONGEST:
-        raise ValueError(f"'{value}' is not a host name or a wildcard such as '*.example.com'")
+        raise ValueError(f"'{_short(value)}' is not a host name or a wildcard such as '*.example.com'")
     return value
 
 

@@ -1,6 +1,7 @@
 """What a product needs of a network: the typed profile."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import date
 from enum import StrEnum
@@ -342,7 +343,8 @@ def _duplicates(profile: Profile) -> Iterator[str]:
         ("requirements", [r.id for r in profile.requirements]),
         ("roles", [r.name for r in profile.roles]),
     ):
-        yield from (f"{kind}: duplicate id '{name}'" for name in sorted({n for n in ids if ids.count(n) > 1}))
+        often = Counter(ids)
+        yield from (f"{kind}: duplicate id '{name}'" for name in sorted(n for n in often if often[n] > 1))
 
 
 def _dangling(profile: Profile) -> Iterator[str]:

@@ -1,15 +1,14 @@
 """Reads a profile from the text of a TOML file."""
 
 import hashlib
-import tomllib
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import ValidationError
 
 from readycheck.errors import ProfileError
 from readycheck.profile import Profile
-
-MAX_PROFILE_BYTES = 4_000_000
+from readycheck.toml_text import read, uncollected
 
 
 def parse(text: bytes, origin: str) -> Profile:
@@ -17,40 +16,31 @@ def parse(text: bytes, origin: str) -> Profile:
 
     Raises `ProfileError` with one line that names file, table and key.
     """
-    if len(text) > MAX_PROFILE_BYTES:
-        raise ProfileError(f"{origin}: larger than {MAX_PROFILE_BYTES} bytes")
-    try:
-        data = tomllib.loads(text.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise ProfileError(f"{origin}: not UTF-8 text (byte {error.start})") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ProfileError(f"{origin}: not TOML: {error}") from None
-    except RecursionError:
-        raise ProfileError(f"{origin}: not TOML: nested too deeply") from None
-    except ValueError as error:  # such as an integer of thousands of digits
-        raise ProfileError(f"{origin}: not TOML: {error}") from None
-    if not data:
-        raise ProfileError(f"{origin}: empty")
-    try:
-        profile = Profile.model_validate(data)
-    except ValidationError as error:
-        raise ProfileError(f"{origin}: {_first_problem(error, data)}") from None
+    with uncollected():
+        data = read(text, origin)
+        try:
+            profile = Profile.model_validate(data)
+        except ValidationError as error:
+            raise ProfileError(f"{origin}: {_first_problem(error, data)}") from None
     return profile.model_copy(update={"hash": hashlib.sha256(text).hexdigest()})
 
 
-def problems(error: ValidationError, data: Any) -> list[str]:
+def problems(error: ValidationError, data: Any) -> Iterator[str]:
     """All that is wrong, a line each: the table and key as an author writes them, then what is wrong."""
-    found = [item for item in error.errors() if item["type"] != "too_short"] or error.errors()
-    ordered = sorted(
-        found, key=lambda item: item["type"] != "extra_forbidden"
-    )  # a misspelt key explains a missing one
-    return [f"{_place(item['loc'], data)}: {_message(dict(item))}" for item in ordered]
+    for item in _found(error):
+        yield f"{_place(item['loc'], data)}: {_message(item)}"
+
+
+def _found(error: ValidationError) -> list[dict[str, Any]]:
+    """A misspelt key explains a missing one, and comes first."""
+    found: list[Any] = error.errors(include_url=False, include_context=False, include_input=False)
+    found = [item for item in found if item["type"] != "too_short"] or found
+    return sorted(found, key=lambda item: item["type"] != "extra_forbidden")
 
 
 def _first_problem(error: ValidationError, data: Any) -> str:
-    found = problems(error, data)
-    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-    return found[0] + more
+    more = len(_found(error)) - 1
+    return next(problems(error, data)) + (f" (and {more} more)" if more else "")
 
 
 def _message(item: dict[str, Any]) -> str:

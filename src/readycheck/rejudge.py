@@ -29,6 +29,7 @@ def plan_of(report: Report) -> Plan:
         deselected=tuple(r.id for r in report.requirements if r.deselected),
         roles=report.run.roles,
         seed=report.run.seed,
+        partly={r.id: r.partly for r in report.requirements if r.partly},
         effort=Effort(str(report.run.options.get("effort", Effort.NORMAL))),
     )
 

@@ -58,7 +58,10 @@ class RunFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequirementReport:
-    """One requirement and its verdict; `testable` is False when nobody could test it from here."""
+    """One requirement and its verdict.
+
+    `testable` is False when nobody could test it from here; `partly` says what the bounds of a run left out of it.
+    """
 
     id: str
     title: str
@@ -73,6 +76,7 @@ class RequirementReport:
     deselected: bool
     source: Source
     checks: tuple[str, ...]
+    partly: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +174,7 @@ def _requirement(verdict: Verdict) -> RequirementReport:
         deselected=verdict.deselected,
         source=requirement.source,
         checks=tuple(c.check for c in verdict.checks),
+        partly=verdict.partly,
     )
 
 

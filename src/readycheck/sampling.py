@@ -2,6 +2,7 @@
 
 import ipaddress
 import random
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,6 +23,7 @@ class Stratum:
     ports: tuple[int, ...]
 
 
+@lru_cache(maxsize=1024)
 def strata(ports: PortRange, seed: int) -> tuple[Stratum, ...]:
     """One stratum for a single port; else blocks of the range, even and odd ports apart."""
     if len(ports) == 1:
@@ -70,8 +72,11 @@ def addresses(network: str, count: int, seed: int, known: Iterable[str] = ()) ->
     return (*inside, *drawn[:room])
 
 
+_parsed = lru_cache(maxsize=8192)(ipaddress.ip_address)
+
+
 def _inside(address: str, net: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:
-    parsed = ipaddress.ip_address(address)
+    parsed = _parsed(address)
     return parsed.version == net.version and parsed in net
 
 
@@ -89,9 +94,44 @@ def _draw(net: ipaddress.IPv4Network | ipaddress.IPv6Network, count: int, rng: r
     return list(dict.fromkeys(drawn))
 
 
-def per_network(networks: Sequence[str], effort: str) -> int:
+def per_network(networks: Iterable[str], effort: str) -> int:
     """How many addresses each network may have, so that the run stays within its total."""
     wanted = PER_NETWORK[effort]
-    while wanted > 1 and sum(min(wanted, ipaddress.ip_network(n).num_addresses) for n in networks) > PER_RUN:
+    sizes = Counter(map(_capacity, networks))
+    while wanted > 1 and sum(min(wanted, size) * often for size, often in sizes.items()) > PER_RUN:
         wanted -= 1
     return wanted
+
+
+def _capacity(network: str) -> int:
+    """How many of its addresses a run could ask; a network is written with its prefix length."""
+    longest = 128 if ":" in network else 32
+    return 1 << min(10, longest - int(network.rpartition("/")[2]))
+
+
+def shares(sizes: Sequence[int], most: int) -> list[int]:
+    """What each may have of `most`: an equal share, none more than it can use, and the last what is left over."""
+    granted = [0] * len(sizes)
+    for turn, index in enumerate(sorted(range(len(sizes)), key=sizes.__getitem__)):
+        granted[index] = min(sizes[index], most // (len(sizes) - turn))
+        most -= granted[index]
+    return granted
+
+
+def pick(networks: Sequence[str], count: int, seed: str, known: Iterable[str] = ()) -> Sequence[str]:
+    """Up to `count` of the networks: those of known addresses first, then drawn ones."""
+    if count >= len(networks):
+        return networks
+    holders = _holders(known, {network.rpartition("/")[2] for network in networks})
+    drawn = random.Random(seed).sample(networks, count)
+    return tuple(dict.fromkeys((*(n for n in networks if n in holders), *drawn)))[:count]
+
+
+def _holders(addresses: Iterable[str], lengths: Iterable[str]) -> frozenset[str]:
+    """Every network of one of these prefix lengths that holds one of the addresses."""
+    return frozenset(
+        str(ipaddress.ip_network(f"{address}/{length}", strict=False))
+        for address in addresses
+        for length in lengths
+        if int(length) <= _parsed(address).max_prefixlen
+    )

@@ -1,7 +1,7 @@
 """Outcomes and a requirement -> status, strength and reason. Pure; *not measured* is never *pass*."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from readycheck.engine import Outcome, RunState
@@ -47,7 +47,10 @@ class Readiness(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What is known of one requirement. `testable` is False when nobody could test it from here."""
+    """What is known of one requirement.
+
+    `testable` is False when nobody could test it from here; `partly` says what the bounds of a run left out of it.
+    """
 
     requirement: Requirement
     status: Judgement
@@ -56,6 +59,7 @@ class Verdict:
     margin: float | None = None
     testable: bool = True
     deselected: bool = False
+    partly: str = ""
     checks: tuple[CheckVerdict, ...] = ()
 
 
@@ -64,25 +68,44 @@ def judge_all(plan: Plan, outcomes: Sequence[Outcome], basis: Bench) -> tuple[Ve
     by_requirement: dict[str | None, list[Outcome]] = {}
     for outcome in outcomes:
         by_requirement.setdefault(outcome.check.requirement, []).append(outcome)
-    return tuple(_one(plan, r, by_requirement.get(r.id, []), basis) for r in plan.selected)
+    planned = {check.requirement for check in plan.checks}
+    deselected = frozenset(plan.deselected)
+    verdicts = []
+    for requirement in plan.selected:
+        if requirement.id in deselected:
+            verdicts.append(_deselected(requirement))
+        elif requirement.id in planned or requirement.id in by_requirement:
+            verdict = judge(requirement, by_requirement.get(requirement.id, []), basis)
+            verdicts.append(_of_a_part(verdict, plan.partly.get(requirement.id, "")))
+        else:
+            verdicts.append(_without_checks(plan, requirement, basis))
+    return tuple(verdicts)
 
 
-def _one(plan: Plan, requirement: Requirement, outcomes: Sequence[Outcome], basis: Bench) -> Verdict:
-    if requirement.id in plan.deselected:
-        because = "left out by --only or --skip"
-        return Verdict(requirement=requirement, status=Judgement.SKIPPED, because=because, deselected=True)
-    planned = any(check.requirement == requirement.id for check in plan.checks)
-    testable = requirement.probe and not requirement.untestable and not planned
-    if requirement.targets.resolvers and testable and not outcomes:
-        because = "this host knows no name server"
-        return Verdict(requirement=requirement, status=Judgement.FAIL, because=because)
+def _deselected(requirement: Requirement) -> Verdict:
+    because = "left out by --only or --skip"
+    return Verdict(requirement=requirement, status=Judgement.SKIPPED, because=because, deselected=True)
+
+
+def _of_a_part(verdict: Verdict, partly: str) -> Verdict:
+    """What was not asked is not known: a pass of some networks is none of the rest."""
+    if not partly or verdict.status is not Judgement.PASS:
+        return replace(verdict, partly=partly)
+    because = f"{partly}; {verdict.because}"
+    return replace(verdict, status=Judgement.INCONCLUSIVE, strength=None, because=because, partly=partly)
+
+
+def _without_checks(plan: Plan, requirement: Requirement, basis: Bench) -> Verdict:
     if requirement.id in plan.unprobed:
         because = plan.unprobed[requirement.id]
         return Verdict(requirement=requirement, status=Judgement.INCONCLUSIVE, because=because)
+    if requirement.targets.resolvers and requirement.probe and not requirement.untestable:
+        because = "this host knows no name server"
+        return Verdict(requirement=requirement, status=Judgement.FAIL, because=because)
     if requirement.id in plan.untested:
         because = plan.untested[requirement.id]
         return Verdict(requirement=requirement, status=Judgement.SKIPPED, because=because, testable=False)
-    return judge(requirement, outcomes, basis)
+    return judge(requirement, (), basis)
 
 
 def judge(requirement: Requirement, outcomes: Sequence[Outcome], basis: Bench) -> Verdict:

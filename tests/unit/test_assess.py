@@ -12,12 +12,13 @@ import pytest
 from readycheck.assess import Request, assess
 from readycheck.engine import Progress, RunState
 from readycheck.failure import Failure
-from readycheck.net.interface import Capability, Endpoint
+from readycheck.net.interface import Capability, Endpoint, Resolution
 from readycheck.net.traced import SharedNetwork
 from readycheck.plan import Selection, plan
 from readycheck.probe import Effort
 from readycheck.profile import Profile
 from readycheck.report import Report, dump, load
+from readycheck.sampling import PER_RUN
 from readycheck.testing import FakeNetwork, FakeService, run, tls_facts
 from readycheck.verdict import Judgement, Readiness, Strength
 from readycheck.wire import ntp, stun
@@ -26,6 +27,7 @@ from tests.unit.builders import (
     NODES,
     PIN,
     ROWS,
+    SOURCE,
     make_environment,
     make_profile,
     make_registry,
@@ -199,6 +201,22 @@ def test_addresses_of_names_are_asked_first_and_recorded() -> None:
     assert NODES[0] in found.known
     first = next(c for c in found.checks if c.id == f"sip/198.18.0.0/16:8934")  # noqa: F541
     assert first.observations[0].target.address in NODES[:2]
+
+
+def test_no_more_names_are_looked_up_than_addresses_are_asked() -> None:
+    class Counting(FakeNetwork):
+        looked_up = 0
+
+        async def resolve(self, host: str, *, timeout: float) -> Resolution:
+            self.looked_up += 1
+            return await super().resolve(host, timeout=timeout)
+
+    domains = [{"pattern": f"h{n}.example.com"} for n in range(1000)]
+    names = {"all": {"title": "All", "domains": domains, "source": SOURCE}}
+    profile = make_profile(*ROWS[:1], names=names)
+    on = Counting(resolvers=(RESOLVER,))
+    report(on, request(profile, make_selection(resolvers=(RESOLVER,), controls=False)))
+    assert on.looked_up == PER_RUN
 
 
 def test_the_same_request_gives_the_same_findings_and_checks() -> None:

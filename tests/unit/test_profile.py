@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import date
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -16,10 +17,12 @@ from readycheck.profile import (
     Area,
     DomainEntry,
     Importance,
+    NetworkGroup,
     Profile,
     Requirement,
 )
-from readycheck.profile_file import MAX_PROFILE_BYTES, parse
+from readycheck.profile_file import parse
+from readycheck.toml_text import MAX_BYTES
 from tests.unit.builders import SOURCE, make_profile, requirement
 
 HEAD = """
@@ -89,7 +92,7 @@ def test_a_profile_is_read_into_types_and_knows_its_text() -> None:
         (b"a = ", "not TOML: "),
         (b"a = " + b"[" * 20000, "not TOML: "),
         (b"a = " + b"9" * 5000, "not TOML: "),
-        (b"x" * (MAX_PROFILE_BYTES + 1), f"larger than {MAX_PROFILE_BYTES} bytes"),
+        (b"x" * (MAX_BYTES + 1), f"larger than {MAX_BYTES} bytes"),
         (b"a = 1", "a: unknown key (and 8 more)"),
     ],
     ids=["empty", "comment", "encoding", "syntax", "nesting", "digits", "size", "keys"],
@@ -198,6 +201,29 @@ def test_any_value_of_any_key_is_taken_or_refused(key: str, value: Any) -> None:
         Requirement.model_validate(requirement("sip") | {key: value})
     except ValidationError:
         pass
+
+
+_PARTS = st.sampled_from(["0", "1", "10", "128", "255", "256", "01", "a", ""])
+
+
+@given(st.lists(_PARTS, min_size=4, max_size=4), st.integers(0, 40).map(str) | st.sampled_from(["", "08"]))
+def test_a_network_is_what_the_library_says_it_is(octets: list[str], length: str) -> None:
+    text = f"{'.'.join(octets)}/{length}"
+    group = {"title": "S", "networks": [text], "source": SOURCE}
+    try:
+        wanted = (str(ip_network(text)),)
+    except ValueError:
+        with pytest.raises(ValidationError, match="is not a network"):
+            NetworkGroup.model_validate(group)
+        return
+    assert NetworkGroup.model_validate(group).networks == wanted
+
+
+@pytest.mark.parametrize("text", ["x" * 100_000, 10**5000, -(10**5000)], ids=["text", "large", "small"])
+def test_a_message_does_not_repeat_a_value_without_end(text: str | int) -> None:
+    with pytest.raises(ValidationError) as refused:
+        Requirement.model_validate(requirement("r", ports=[text]))
+    assert len(refused.value.errors()[0]["msg"]) < 300
 
 
 # --- words of the profile -----------------------------------------------------------------------------

@@ -46,6 +46,17 @@ def test_what_was_not_measured_does_not_pass(report: Report) -> None:
     assert not [r.id for r in judged.requirements if r.status == "pass"]
 
 
+def test_what_was_asked_in_part_stays_unknown(report: Report) -> None:
+    passed = [r.id for r in rejudge(report).requirements if r.status == "pass"]
+    partly = tuple(replace(r, partly="1 of 9 asked" if r.id in passed else "") for r in report.requirements)
+    judged = {r.id: r for r in rejudge(replace(report, requirements=partly)).requirements}
+    assert passed
+    for name in passed:
+        assert (judged[name].status, judged[name].strength) == ("inconclusive", None)
+        assert judged[name].because.startswith("1 of 9 asked; ")
+        assert judged[name].partly == "1 of 9 asked"
+
+
 def test_a_run_that_was_interrupted_stays_without_a_grade(report: Report) -> None:
     ended = replace(report, run=replace(report.run, state=RunState.INTERRUPTED))
     judged = rejudge(ended)

@@ -15,6 +15,8 @@ from readycheck.sampling import (
     addresses,
     part_of,
     per_network,
+    pick,
+    shares,
     strata,
 )
 
@@ -153,6 +155,34 @@ def test_the_run_stays_within_its_total(found: list[str], effort: str) -> None:
 def test_efforts_differ() -> None:
     assert PER_NETWORK["quick"] < PER_NETWORK["normal"] < PER_NETWORK["thorough"] == 32
     assert PER_RUN == 600
+
+
+@given(st.lists(st.integers(0, 1000), max_size=60), st.integers(0, 2000))
+def test_shares_are_equal_as_far_as_they_can_be_used(sizes: list[int], most: int) -> None:
+    granted = shares(sizes, most)
+    assert sum(granted) == min(most, sum(sizes))
+    assert all(share <= size for share, size in zip(granted, sizes, strict=True))
+    curbed = [share for share, size in zip(granted, sizes, strict=True) if share < size]
+    assert max(granted, default=0) - min(curbed, default=max(granted, default=0)) <= 1
+
+
+def test_the_last_have_what_is_left_over() -> None:
+    assert shares([5, 5, 5], 10) == [3, 3, 4]
+    assert shares([1, 1, 1], 2) == [0, 1, 1]
+
+
+@given(st.lists(networks(narrowest=24), max_size=50, unique=True), st.integers(0, 60), SEEDS, st.data())
+def test_networks_are_drawn_by_the_seed_and_those_of_known_addresses_first(
+    found: list[str], count: int, seed: int, data: st.DataObject
+) -> None:
+    holding = data.draw(st.lists(st.sampled_from(found), max_size=3, unique=True)) if found else []
+    known = [str(ipaddress.ip_network(network)[7]) for network in holding]
+    drawn = pick(found, count, str(seed), known)
+    assert set(drawn) <= set(found)
+    assert len(set(drawn)) == len(drawn) == min(count, len(found))
+    assert pick(found, count, str(seed), known) == drawn
+    holders = {n for n in found if any(ipaddress.ip_address(a) in ipaddress.ip_network(n) for a in known)}
+    assert holders <= set(drawn) or set(drawn) <= holders
 
 
 # --- ports --------------------------------------------------------------------------------------------

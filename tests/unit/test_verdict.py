@@ -55,6 +55,20 @@ HOST = Target(host="api.example.com", address="192.88.99.9", port=443, transport
 NAME = Target(host="api.example.com", port=443, transport="tcp")
 
 
+def test_what_the_bounds_of_a_run_leave_out_is_no_pass() -> None:
+    world = World()
+    partly = {r.id: "1 of 9 asked" for r in world.plan.selected}
+    curbed = replace(world.plan, partly=partly)
+    outcomes = world.outcomes()
+    basis = bench(world.plan.selected, gather(outcomes), {PIN})
+    whole, part = (judge_all(made, outcomes, basis) for made in (world.plan, curbed))
+    assert P in {v.status for v in whole}
+    assert [v.status for v in part] == [I if v.status is P else v.status for v in whole]
+    assert overall(whole, RunState.COMPLETE) is Readiness.READY
+    assert overall(part, RunState.COMPLETE) is Readiness.WARNINGS
+    assert {v.partly for v in part} == {"1 of 9 asked"}
+
+
 def need(**changes: Any) -> Requirement:
     row = {"targets": {"hosts": ["api.example.com"]}, "ports": ["443"], "probe": "tls"}
     return make_profile(requirement("web", **{**row, **changes})).requirements[0]

@@ -63,11 +63,8 @@ def egress_check(
     """The check that surveys what no answer has proven; None when there is nothing to prove or no way to."""
     if PROBE not in registry.installed or left_s < 0.5:
         return None
-    counting = {
-        o.check.id
-        for o in outcomes
-        if any(r.id == o.check.requirement and _counts(r.importance) for r in plan.selected)
-    }
+    important = {r.id for r in plan.selected if _counts(r.importance)}
+    counting = {o.check.id for o in outcomes if o.check.requirement in important}
     cells = [c for c in evidence.cells if c.check in counting]
     vital = frozenset(r.id for r in plan.selected if r.area in (Area.SIGNALLING, Area.MEDIA_REACHABILITY))
     needed = frozenset(r.id for r in plan.selected if r.importance is Importance.REQUIRED)

@@ -1,0 +1,60 @@
+"""What profiles cost: reading and checking the installed ones, and a profile as large as anybody may write one."""
+
+import gc
+import time
+from collections.abc import Callable
+from statistics import median
+
+from bench import large
+from bench.table import Row, remark, show
+from readycheck.catalog import available
+from readycheck.plan import DEFAULT_SEED, Selection, plan, validate
+from readycheck.profile_file import parse
+from readycheck.registry import find
+
+ROUNDS = 15
+PROMISED_MS = 50.0
+PROMISED_LARGE_MS = 2000.0
+
+
+def measure() -> None:
+    """Imports are not in it, as a run has them anyway; the file system's cache is warm."""
+    registry = find()
+    texts = {name: entry.read_bytes() for name, entry in available()}
+
+    def read_all() -> None:
+        for name, text in texts.items():
+            validate(parse(text, name), registry, name)
+
+    times = [_ms(read_all) for _ in range(ROUNDS)]
+    rows = [
+        Row("read and validate, the first time", times[0], "ms", limit=PROMISED_MS),
+        Row(f"read and validate, median of {ROUNDS}", median(times), "ms", limit=PROMISED_MS),
+    ]
+    show(f"The {len(texts)} installed profiles", rows)
+    remark(f"{sum(map(len, texts.values())) // 1000} kB: {', '.join(sorted(texts))}")
+    for groups in (1, 100, large.REQUIREMENTS):
+        _measure_large(groups)
+
+
+def _measure_large(groups: int) -> None:
+    text, registry = large.text(groups), find()
+    gc.collect()
+    began = time.perf_counter()
+    profile = parse(text, "large")
+    validate(profile, registry, "large")
+    validated = time.perf_counter()
+    plan(profile, registry, Selection(), DEFAULT_SEED)
+    planned = time.perf_counter()
+    rows = [
+        Row("read and validate", (validated - began) * 1000, "ms", limit=PROMISED_LARGE_MS),
+        Row("plan", (planned - validated) * 1000, "ms", limit=PROMISED_LARGE_MS),
+    ]
+    size = f"{large.REQUIREMENTS} requirements, {large.NETWORKS} networks in {groups} groups"
+    show(f"{size}, {len(text) / 1e6:.1f} MB", rows)
+
+
+def _ms(work: Callable[[], None]) -> float:
+    began = time.perf_counter()
+    work()
+    return (time.perf_counter() - began) * 1000

@@ -1,0 +1,381 @@
+"""The checks of a requirement: which addresses, names and ports a run asks for it. Pure and deterministic."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from itertools import islice
+from typing import Any
+
+from readycheck.errors import UsageError
+from readycheck.failure import Step
+from readycheck.net.address import is_address
+from readycheck.net.proxy import is_exempt
+from readycheck.observation import Target
+from readycheck.probe import Effort, Probe
+from readycheck.profile import Area, Importance, NameGroup, Profile, Requirement
+from readycheck.registry import Registry, build_params
+from readycheck.sampling import PARTS, PER_RUN, Stratum, addresses, per_network, pick, shares, strata
+
+BUDGET_S = {Effort.QUICK: 4.0, Effort.NORMAL: 8.0, Effort.THOROUGH: 12.0}
+MOST_CHECKS = 10_000
+"""More than a run could send within its deadline; only a profile of thousands of requirements comes near it."""
+
+
+class Scope(StrEnum):
+    """How a check finds its targets."""
+
+    SAMPLED = "sampled"
+    NAMED = "named"
+    RESOLVERS = "resolvers"
+    CONTROL = "control"
+    PATH = "path"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckTarget:
+    """What a check is about; each of its observations has a target of its own."""
+
+    host: str | None = None
+    network: str | None = None
+    address: str | None = None
+    ports: str = ""
+    transport: str | None = None
+    sni: str | None = None
+    via: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing to measure, within `budget_s`.
+
+    `proves` is the step whose success shows that the service answered, `certain` says that the name is known
+    to exist, and `group` is the wildcard that a representative name stands for.
+    """
+
+    id: str
+    requirement: str | None
+    probe: str
+    scope: Scope
+    target: CheckTarget
+    params: Any
+    budget_s: float
+    needs: tuple[str, ...] = ()
+    proves: Step = Step.RESPONSE
+    certain: bool = True
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """What the user asked for.
+
+    With `proxy`, `via` is what checks call it, and `past_proxy` the rules for hosts that are reached without.
+    """
+
+    roles: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    values: Mapping[str, str] = field(default_factory=dict)
+    effort: Effort = Effort.NORMAL
+    controls: bool = True
+    proxy: bool = False
+    via: str = "proxy"
+    past_proxy: tuple[str, ...] = ()
+    resolvers: tuple[tuple[str, int], ...] = ()
+
+
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+
+
+def open_placeholders(host: str, values: Mapping[str, str]) -> list[str]:
+    return [name for name in _PLACEHOLDER.findall(host) if name not in values]
+
+
+def _filled(host: str, values: Mapping[str, str]) -> str:
+    return _PLACEHOLDER.sub(lambda found: values[found[1]], host)
+
+
+_CONTROL_PROBES = {("tcp", 443): "tls", ("udp", 53): "dns", ("udp", 123): "ntp"}
+"""What a control is asked, by transport and port: a plain connection, or a binding, unless it says here."""
+
+
+class CheckMaker:
+    """Makes the checks of the requirements that are `asked`; holds what all of them share.
+
+    A run asks PER_RUN addresses and makes MOST_CHECKS checks at most. Where a profile wants more, everybody gets
+    an equal share, the more important before the others, and the seed draws which networks are asked.
+    """
+
+    def __init__(
+        self,
+        profile: Profile,
+        registry: Registry,
+        selection: Selection,
+        seed: int,
+        known: tuple[str, ...],
+        asked: Sequence[Requirement],
+    ) -> None:
+        self.profile, self.registry, self.selection = profile, registry, selection
+        self.seed = seed
+        self.given = dict(_given(selection.targets))
+        self.known = tuple(dict.fromkeys((*(a for a in self.given.values() if a), *known)))
+        self._known = frozenset(self.known)
+        groups = {g for r in profile.requirements for g in r.targets.networks}
+        networks = [n for g in sorted(groups) for n in profile.networks[g].networks]
+        self.count = per_network(networks, selection.effort)
+        self._samples: dict[tuple[str, int], Sequence[str]] = {}
+        self._hosts_of = {name: _number(group) for name, group in profile.names.items()}
+        last = sorted(asked, key=lambda r: _RANK[r.importance], reverse=True)
+        self.networks = dict(self._shared_networks(last))
+        self._turn = {requirement.id: turn for turn, requirement in enumerate(last)}
+        wanted = [self._size(requirement) for requirement in last]
+        self._quota = {r.id: n for r, n in zip(last, shares(wanted, MOST_CHECKS), strict=True)}
+
+    def checks(self, requirement: Requirement) -> Iterator[Check]:
+        """As many as its share allows, each of them once."""
+        own = {check.id: check for check in islice(self._checks(requirement), self._quota[requirement.id])}
+        yield from own.values()
+
+    def shortfall(self, requirement: Requirement, checks: Iterable[Check]) -> str:
+        """What these checks leave out because of the bounds of a run; empty when they leave out nothing."""
+        groups = requirement.targets.networks
+        curbed = any(len(self.networks[g]) < len(self.profile.networks[g].networks) for g in groups)
+        if not curbed and self._quota[requirement.id] >= self._size(requirement):
+            return ""
+        asked = len({check.target.network or check.target.host or check.target.address for check in checks})
+        wanted = self._named(requirement) + sum(len(self.profile.networks[g].networks) for g in groups)
+        bounds = f"a run asks {PER_RUN} addresses and makes {MOST_CHECKS} checks at most"
+        return f"{asked} of {wanted} networks and names asked: {bounds}"
+
+    def _shared_networks(self, asked: Iterable[Requirement]) -> Iterator[tuple[str, Sequence[str]]]:
+        groups = dict.fromkeys(group for requirement in asked for group in requirement.targets.networks)
+        sizes = [len(self.profile.networks[group].networks) for group in groups]
+        for group, share in zip(groups, shares(sizes, PER_RUN), strict=True):
+            yield (
+                group,
+                pick(self.profile.networks[group].networks, share, f"{self.seed}:{group}", self.known),
+            )
+
+    def _size(self, requirement: Requirement) -> int:
+        """How many checks it would have, had it no share to keep to."""
+        places = self._named(requirement) + sum(len(self.networks[g]) for g in requirement.targets.networks)
+        resolvers = len(self.selection.resolvers) if requirement.targets.resolvers else 0
+        return places * len(self._slices(requirement)) + resolvers
+
+    def _named(self, requirement: Requirement) -> int:
+        targets = requirement.targets
+        return len(targets.hosts) + sum(self._hosts_of[group] for group in targets.names)
+
+    def _checks(self, requirement: Requirement) -> Iterator[Check]:
+        for group in requirement.targets.networks:
+            yield from self._sampled(requirement, group)
+        for name_group in requirement.targets.names:
+            yield from self._named_group(requirement, name_group)
+        for host in requirement.targets.hosts:
+            if not open_placeholders(host, self.selection.values):
+                yield from self._hosts(requirement, _filled(host, self.selection.values), True, host)
+        if requirement.targets.resolvers:
+            yield from self._resolver(requirement)
+
+    def controls(self) -> Iterator[Check]:
+        """Hosts outside the product, unless the user opted out or asked for a part only."""
+        if not self.selection.controls or self.selection.only:
+            return
+        for control in self.profile.controls:
+            plain = "tcp" if control.transport == "tcp" else "stun"
+            probe = _CONTROL_PROBES.get((control.transport, control.port), plain)
+            target = Target(host=control.host, port=control.port, transport=control.transport)
+            if probe in self.registry.installed:
+                yield self._check(
+                    f"control/{control.host}:{control.port}",
+                    None,
+                    probe,
+                    Scope.CONTROL,
+                    [target],
+                    certain=False,
+                )
+
+    def _sampled(self, requirement: Requirement, group: str) -> Iterator[Check]:
+        slices = [s for ports in requirement.ports for s in strata(ports, self.seed)]
+        for turn, network in enumerate(self._turned(requirement, group)):
+            sample = self._sample(network, self._count(requirement))
+            for index, stratum in enumerate(slices):
+                if self._is_left_out(len(stratum.ports), turn + index):
+                    continue
+                yield self._slice(requirement, network, sample, index, len(slices), stratum)
+
+    def _turned(self, requirement: Requirement, group: str) -> Sequence[str]:
+        """Whoever cannot ask all of them starts elsewhere than the one before, so that all are met by somebody."""
+        networks, quota = self.networks[group], self._quota[requirement.id]
+        if not networks or quota >= self._size(requirement):
+            return networks
+        start = self._turn[requirement.id] * quota % len(networks)
+        return (*networks[start:], *networks[:start])
+
+    def _sample(self, network: str, count: int) -> Sequence[str]:
+        """Drawn once for all requirements that ask the network."""
+        if (network, count) not in self._samples:
+            self._samples[network, count] = addresses(network, count, self.seed, self.known)
+        return self._samples[network, count]
+
+    def _is_left_out(self, ports: int, turn: int) -> bool:
+        """A quick run asks a quarter of the strata of a range in each network, and all of them in all."""
+        return ports > 1 and self.selection.effort is Effort.QUICK and turn % PARTS != 0
+
+    def _count(self, requirement: Requirement) -> int:
+        """Calls and registration get the whole sample, the rest a third of it."""
+        vital = requirement.area in (Area.SIGNALLING, Area.MEDIA_REACHABILITY)
+        whole = vital and requirement.importance is Importance.REQUIRED
+        return self.count if whole else min(self.count, max(2, self.count // 3))
+
+    def _slice(
+        self,
+        requirement: Requirement,
+        network: str,
+        sample: Sequence[str],
+        index: int,
+        of: int,
+        stratum: Stratum,
+    ) -> Check:
+        """Single ports get every address; each stratum of a range gets one, and known ones besides."""
+        alone = len(stratum.ports) == 1
+        mine = sample if alone else self._share(sample, index, of)
+        transport = requirement.transport
+        targets = [
+            Target(
+                network=network,
+                address=address,
+                port=stratum.ports[i % len(stratum.ports)],
+                transport=transport,
+            )
+            for i, address in enumerate(mine)
+        ]
+        return self._check(
+            f"{requirement.id}/{network}:{stratum.name.replace(' ', '-')}",
+            requirement,
+            requirement.probe or "",
+            Scope.SAMPLED,
+            targets,
+            network=network,
+            ports=stratum.name,
+        )
+
+    def _share(self, sample: Sequence[str], index: int, of: int) -> Sequence[str]:
+        """Rotating, so that the strata meet every part of the network."""
+        known = list(islice((address for address in sample if address in self._known), 2))
+        return tuple(dict.fromkeys((*known, sample[index % len(sample)])))
+
+    def _named_group(self, requirement: Requirement, group: str) -> Iterator[Check]:
+        for entry in self.profile.names[group].domains:
+            for host in entry.hosts:
+                certain = entry.certain or not entry.is_wildcard
+                yield from self._hosts(requirement, host, certain, entry.pattern)
+
+    def _hosts(self, requirement: Requirement, host: str, certain: bool, group: str) -> Iterator[Check]:
+        for stratum in self._slices(requirement):
+            place = {"address": host} if is_address(host) else {"host": host}
+            port = stratum.ports[0] if stratum else None
+            target = Target(port=port, transport=requirement.transport, **place)
+            yield self._check(
+                f"{requirement.id}/{host}:{stratum.name.replace(' ', '-')}"
+                if stratum
+                else f"{requirement.id}/{host}",
+                requirement,
+                requirement.probe or "",
+                Scope.NAMED,
+                [target],
+                ports=stratum.name if stratum else "",
+                certain=certain,
+                group=group,
+            )
+
+    def _slices(self, requirement: Requirement) -> Sequence[Stratum | None]:
+        """The ports to ask a host for; a range is asked in its strata, and ICMP has no ports."""
+        if requirement.transport == "icmp":
+            return (None,)
+        return [stratum for ports in requirement.ports for stratum in strata(ports, self.seed)]
+
+    def _resolver(self, requirement: Requirement) -> Iterator[Check]:
+        transport = requirement.transport
+        for address, port in self.selection.resolvers:
+            target = Target(address=address, port=port, transport=transport)
+            yield self._check(
+                f"{requirement.id}/{address}:{port}/{transport}",
+                requirement,
+                requirement.probe or "",
+                Scope.RESOLVERS,
+                [target],
+            )
+
+    def _check(
+        self,
+        identity: str,
+        requirement: Requirement | None,
+        probe: str,
+        scope: Scope,
+        targets: Sequence[Target],
+        *,
+        network: str | None = None,
+        ports: str = "",
+        certain: bool = True,
+        group: str = "",
+    ) -> Check:
+        first = targets[0] if targets else Target()
+        single = first if len(targets) == 1 else Target(transport=first.transport)
+        implementation = self.registry.probe(probe)
+        via = self._via(requirement, targets)
+        params = self._params(implementation, requirement, [replace(target, via=via) for target in targets])
+        proves = getattr(params, "proves", implementation.proves)
+        # The proxy makes the connection; what we see of it is that it says so.
+        tunnelled = via is not None and proves is Step.CONNECT
+        return Check(
+            id=identity,
+            requirement=requirement.id if requirement else None,
+            probe=probe,
+            scope=scope,
+            target=CheckTarget(
+                host=single.host,
+                network=network,
+                address=single.address,
+                ports=ports or str(single.port or ""),
+                transport=first.transport,
+                via=via,
+            ),
+            params=params,
+            budget_s=BUDGET_S[self.selection.effort],
+            proves=Step.PROXY_CONNECT if tunnelled else proves,
+            certain=certain,
+            group=group,
+        )
+
+    def _params(self, probe: Probe[Any], requirement: Requirement | None, targets: Sequence[Target]) -> Any:
+        values = requirement.params if requirement else {}
+        where = f"{self.profile.name}: requirements[{requirement.id}]" if requirement else self.profile.name
+        return build_params(probe.Params, values, where=where, targets=tuple(targets))
+
+    def _via(self, requirement: Requirement | None, targets: Sequence[Target]) -> str | None:
+        """The proxy, for TCP that may follow it; a check goes one way as a whole."""
+        if not self.selection.proxy or requirement is None or not requirement.proxied:
+            return None
+        rules = self.selection.past_proxy
+        past = all(is_exempt(target.host or target.address or "", rules) for target in targets)
+        return None if past or requirement.transport != "tcp" else self.selection.via
+
+
+_RANK = {importance: rank for rank, importance in enumerate(Importance)}
+
+
+def _number(group: NameGroup) -> int:
+    return sum(len(entry.hosts) for entry in group.domains)
+
+
+def _given(targets: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """`HOST` or `HOST=ADDRESS`; a HOST that is an address stands for itself."""
+    for text in targets:
+        host, _, address = text.partition("=")
+        address = address or (host if is_address(host) else "")
+        if not host or (address and not is_address(address)):
+            raise UsageError(f"--target {text}: not HOST or HOST=ADDRESS")
+        yield host, address

@@ -41,6 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in list(os.environ):
         if name.lower() in _PROXY_VARIABLES or name.startswith(_OWN_PREFIX):
             del os.environ[name]
+    os.environ["XDG_CONFIG_HOME"] = os.devnull  # no profiles of whoever runs the tests
     sys.addaudithook(_stay_on_loopback)
 
 

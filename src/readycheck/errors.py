@@ -10,7 +10,12 @@ class UsageError(ReadycheckError):
 
 
 class ProfileError(ReadycheckError):
-    """A profile cannot be used; the text names file, table and key."""
+    """A profile cannot be used; the text names file, table and key of the first `problem`, and how many there are."""
+
+    def __init__(self, *problems: str, total: int = 0) -> None:
+        more = max(total, len(problems)) - 1
+        super().__init__(problems[0] + (f" (and {more} more)" if more else ""))
+        self.problems = problems
 
 
 class ProbeLoadError(ReadycheckError):

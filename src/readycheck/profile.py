@@ -298,7 +298,7 @@ class Requirement(Strict):
 
 
 class Profile(Strict):
-    """A product's needs. `hash` identifies the text it was read from."""
+    """A product's needs. `hash` identifies the text it was read from, with that of the profile it `extends`."""
 
     schema_version: Literal[1]
     name: Slug
@@ -306,6 +306,7 @@ class Profile(Strict):
     revision: str
     checked: date
     summary: str = ""
+    extends: str = ""
     documents: dict[str, Document]
     roles: tuple[Role, ...]
     weights: dict[Area, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = DEFAULT_WEIGHTS

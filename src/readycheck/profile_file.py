@@ -1,49 +1,128 @@
-"""Reads a profile from the text of a TOML file."""
+"""A profile from the text of its files: the one that is asked for, and those that it extends."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
 from readycheck.errors import ProfileError
+from readycheck.inheritance import Loc, lay_over, trace
 from readycheck.profile import Profile
 from readycheck.toml_text import read, uncollected
 
+EXTENDS = "extends"
+MOST_TOLD = 1000
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One file; `origin` is its name in errors."""
+
+    origin: str
+    text: bytes
+    tables: Mapping[str, Any]
+
+    @property
+    def base(self) -> str | None:
+        """The profile that this one extends, as it is written."""
+        found = self.tables.get(EXTENDS)
+        return found if isinstance(found, str) and found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong at a place of one of the files."""
+
+    layer: int
+    loc: Loc
+    text: str
+
+
+@dataclass(frozen=True)
+class Draft:
+    """The files of a profile, the uppermost first, and their tables laid over one another."""
+
+    layers: tuple[Layer, ...]
+    tables: Mapping[str, Any]
+    misplaced: tuple[Problem, ...] = ()
+
+    def check(self) -> tuple[Profile | None, Sequence[Problem]]:
+        """The profile, unless something is wrong."""
+        if self.misplaced:
+            return None, self.misplaced
+        try:
+            with uncollected():
+                profile = Profile.model_validate(self.tables)
+        except ValidationError as error:
+            return None, [self.problem(item["loc"], _message(item)) for item in _found(error)]
+        return profile.model_copy(update={"hash": _hash(self.layers)}), ()
+
+    def profile(self) -> Profile:
+        """Raises `ProfileError`."""
+        profile, problems = self.check()
+        if profile is None:
+            raise ProfileError(*map(self.tell, problems[:MOST_TOLD]), total=len(problems))
+        return profile
+
+    def problem(self, loc: Loc, text: str) -> Problem:
+        """Something wrong with the whole, at its place in the file that says it."""
+        layer, own = trace(loc, self.tables, [layer.tables for layer in self.layers])
+        return Problem(layer, own, text)
+
+    def tell(self, problem: Problem) -> str:
+        """One line: the file, the table and key as an author writes them, what is wrong."""
+        layer = self.layers[problem.layer]
+        return f"{layer.origin}: {_place(problem.loc, layer.tables)}: {problem.text}"
+
 
 def parse(text: bytes, origin: str) -> Profile:
-    """Read a profile; `origin` is the file name that errors mention.
+    """Read a profile that stands by itself; `origin` is the file name that errors mention.
 
     Raises `ProfileError` with one line that names file, table and key.
     """
+    only = layer(text, origin)
+    if only.base is not None:
+        raise ProfileError(f"{origin}: {EXTENDS}: '{only.base}' cannot be looked for from here")
+    return stack([only]).profile()
+
+
+def layer(text: bytes, origin: str) -> Layer:
+    """Raises `ProfileError` for what is no TOML."""
     with uncollected():
-        data = read(text, origin)
+        return Layer(origin, text, read(text, origin))
+
+
+def stack(layers: Sequence[Layer]) -> Draft:
+    """The layers as one, the uppermost given first."""
+    tables: Mapping[str, Any] = layers[-1].tables
+    misplaced: list[Problem] = []
+    for number in range(len(layers) - 2, -1, -1):
         try:
-            profile = Profile.model_validate(data)
-        except ValidationError as error:
-            raise ProfileError(f"{origin}: {_first_problem(error, data)}") from None
-    return profile.model_copy(update={"hash": hashlib.sha256(text).hexdigest()})
+            tables, found = lay_over(tables, layers[number].tables)
+        except RecursionError:
+            raise ProfileError(f"{layers[number].origin}: nested too deeply") from None
+        misplaced += [Problem(number, loc, text) for loc, text in found]
+    return Draft(tuple(layers), tables, tuple(misplaced))
 
 
-def problems(error: ValidationError, data: Any) -> Iterator[str]:
-    """All that is wrong, a line each: the table and key as an author writes them, then what is wrong."""
-    for item in _found(error):
-        yield f"{_place(item['loc'], data)}: {_message(item)}"
+def _hash(layers: Sequence[Layer]) -> str:
+    """Of the text of one file; of several, of their hashes."""
+    hashes = [hashlib.sha256(layer.text) for layer in layers]
+    if len(hashes) == 1:
+        return hashes[0].hexdigest()
+    return hashlib.sha256(b"".join(one.digest() for one in hashes)).hexdigest()
 
 
-def _found(error: ValidationError) -> list[dict[str, Any]]:
+def _found(error: ValidationError) -> list[Any]:
     """A misspelt key explains a missing one, and comes first."""
     found: list[Any] = error.errors(include_url=False, include_context=False, include_input=False)
     found = [item for item in found if item["type"] != "too_short"] or found
     return sorted(found, key=lambda item: item["type"] != "extra_forbidden")
 
 
-def _first_problem(error: ValidationError, data: Any) -> str:
-    more = len(_found(error)) - 1
-    return next(problems(error, data)) + (f" (and {more} more)" if more else "")
-
-
-def _message(item: dict[str, Any]) -> str:
+def _message(item: Mapping[str, Any]) -> str:
     if item["type"] == "extra_forbidden":
         return "unknown key"
     if item["type"] == "missing":
@@ -51,7 +130,7 @@ def _message(item: dict[str, Any]) -> str:
     return str(item["msg"]).removeprefix("Value error, ")
 
 
-def _place(loc: tuple[int | str, ...], data: Any) -> str:
+def _place(loc: Loc, data: Any) -> str:
     """Turn a path into words; a row of an array of tables is named by its `id` or `name` where it has one."""
     words: list[str] = []
     for key in loc:

@@ -25,6 +25,7 @@ ORDER = (
     "readycheck.notation",
     "readycheck.profile",
     "readycheck.toml_text",
+    "readycheck.inheritance",
     "readycheck.profile_file",
     "readycheck.catalog",
     "readycheck.registry",

@@ -3,13 +3,16 @@
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from readycheck.cli import options as o
 from readycheck.cli.output import tell_lines
 from readycheck.errors import UsageError
+
+if TYPE_CHECKING:
+    from readycheck.profile import Profile
 
 _WORLD = "The stand-in world"
 _OWN = {"profile", "break_", "list_", "loopback", "edge_rules", "raw", "seed", "site"}
@@ -48,6 +51,7 @@ def demo(
         ),
     ] = None,
     raw: Annotated[bool, typer.Option("--raw", hidden=True)] = False,
+    profile_dir: o.ProfileDirs = None,
     role: o.Roles = None,
     only: o.Only = None,
     skip: o.Skip = None,
@@ -69,6 +73,7 @@ def demo(
 
     The cloud is built from the profile on this machine, broken on request, and tested by the unmodified agent.
     """
+    from readycheck.catalog import read
     from readycheck.plan import DEFAULT_SEED
     from readycheck.twin.scenarios import SCENARIOS
 
@@ -80,11 +85,12 @@ def demo(
     arguments = ["run", profile, "--site", site or "twin", *_forwarded(context)]
     drawn = DEFAULT_SEED if seed is None else seed
     arguments += ["--seed", str(drawn)]
-    return _play(profile, arguments, break_, drawn, loopback=loopback, edge_rules=edge_rules, raw=raw)
+    needs = read(profile, tuple(profile_dir or ()))
+    return _play(needs, arguments, break_, drawn, loopback=loopback, edge_rules=edge_rules, raw=raw)
 
 
 def _play(
-    profile: str,
+    needs: "Profile",
     arguments: list[str],
     name: str,
     seed: int,
@@ -93,12 +99,11 @@ def _play(
     edge_rules: Path | None,
     raw: bool,
 ) -> int:
-    from readycheck.catalog import read
     from readycheck.twin import loopback as fallback
     from readycheck.twin import world
     from readycheck.twin.scenarios import SCENARIOS
 
-    needs, scenario = read(profile), SCENARIOS[name]
+    scenario = SCENARIOS[name]
     reason = None if loopback else world.available()
     if loopback or reason:
         if edge_rules:

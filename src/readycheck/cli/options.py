@@ -34,6 +34,15 @@ ProfileName = Annotated[
         metavar="PROFILE", help="A name ('readycheck profile list'), or a path with a / or ending in .toml."
     ),
 ]
+ProfileDirs = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--profile-dir",
+        metavar="DIR",
+        help="Look for profiles here before anywhere else (repeat).",
+        rich_help_panel=WHAT,
+    ),
+]
 Roles = Annotated[
     list[str] | None,
     typer.Option("--role", metavar="ROLE", help="Only what this role needs (repeat).", rich_help_panel=WHAT),

@@ -12,7 +12,7 @@ app = typer.Typer(help="The pins in force; learn issuer pins.", no_args_is_help=
 
 
 @app.command()
-def show(profile: o.ProfileName) -> None:
+def show(profile: o.ProfileName, profile_dir: o.ProfileDirs = None) -> None:
     """Show the keys of the authorities that are accepted.
 
     They are those of the profile, and those that were learned here.
@@ -20,7 +20,7 @@ def show(profile: o.ProfileName) -> None:
     from readycheck import pins
     from readycheck.catalog import read
 
-    found = read(profile)
+    found = read(profile, tuple(profile_dir or ()))
     learned = pins.load(found.name)
     tell_lines(*(f"{pin.spki_sha256}  {pin.name}  ({pin.source})" for pin in found.pins))
     tell_lines(*(f"{key}  {subject}  (learned here)" for key, subject in learned.items()))
@@ -29,6 +29,7 @@ def show(profile: o.ProfileName) -> None:
 @app.command()
 def learn(
     profile: o.ProfileName,
+    profile_dir: o.ProfileDirs = None,
     force: Annotated[bool, typer.Option("--force", help="Learn although a pin in force mismatches.")] = False,
     resolver: o.Resolvers = None,
     trust_roots: o.TrustRoots = None,
@@ -47,6 +48,7 @@ def learn(
     refuse_outside()
     setting = Setting(
         profile=profile,
+        profile_dirs=tuple(profile_dir or ()),
         only=("tls", "sip"),
         resolvers=tuple(o.endpoint("--resolver", text, 53) for text in resolver or ()),
         trust_roots=tuple(trust_roots or ()),

@@ -16,13 +16,14 @@ OLD_DAYS = 365
 
 
 @app.command("list")
-def list_profiles() -> None:
+def list_profiles(profile_dir: o.ProfileDirs = None) -> None:
     """List the known ones: revision, number of requirements, age."""
     from readycheck.catalog import available, read
 
-    for name, _ in sorted(available(), key=lambda pair: pair[0]):
+    folders = tuple(profile_dir or ())
+    for name, _ in sorted(available(folders), key=lambda pair: pair[0]):
         try:
-            profile = read(name)
+            profile = read(name, folders)
         except ReadycheckError as error:
             tell_lines(f"{name}  UNUSABLE: {error}")
             continue
@@ -39,11 +40,12 @@ def show(
         list[str] | None, typer.Option("--role", metavar="ROLE", help="Only this role (repeat).")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The whole profile as JSON.")] = False,
+    profile_dir: o.ProfileDirs = None,
 ) -> None:
     """Show what a profile asks of a network."""
     from readycheck.catalog import read
 
-    found = read(profile)
+    found = read(profile, tuple(profile_dir or ()))
     known = [r.name for r in found.roles]
     for name in role or ():
         if name not in known:
@@ -73,13 +75,13 @@ def show(
 
 
 @app.command()
-def validate(profile: o.ProfileName) -> None:
+def validate(profile: o.ProfileName, profile_dir: o.ProfileDirs = None) -> None:
     """Check one against the schema and the installed probes."""
     from readycheck.catalog import read
     from readycheck.plan import validate as check
     from readycheck.registry import find
 
-    found = read(profile)
+    found = read(profile, tuple(profile_dir or ()))
     check(found, find(), profile)
     tell_lines(f"{profile}: usable, {len(found.requirements)} requirements")
 

@@ -18,6 +18,7 @@ STATUS = {"ready": 0, "warnings": 1, "not-ready": 2, "unknown": 3}
 
 def run(
     profile: o.ProfileName,
+    profile_dir: o.ProfileDirs = None,
     role: o.Roles = None,
     only: o.Only = None,
     skip: o.Skip = None,
@@ -74,6 +75,7 @@ def run(
     refuse_outside()
     setting = Setting(
         profile=profile,
+        profile_dirs=tuple(profile_dir or ()),
         roles=tuple(role or ()),
         only=tuple(only or ()),
         skip=tuple(skip or ()),

@@ -32,6 +32,7 @@ class Setting:
     """The options as they were given."""
 
     profile: str
+    profile_dirs: tuple[Path, ...] = ()
     roles: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
@@ -77,7 +78,7 @@ class Setting:
 
 def prepare(setting: Setting) -> tuple[Request, Callable[[], SharedNetwork], Environment]:
     """Read and check everything; no packet is sent. Raises `UsageError` or `ProfileError`."""
-    profile, registry = read(setting.profile), find()
+    profile, registry = read(setting.profile, setting.profile_dirs), find()
     validate(profile, registry, setting.profile)
     _refuse_unusable(setting)
     trust = load_trust(setting.trust_roots)

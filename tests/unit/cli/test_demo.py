@@ -43,6 +43,7 @@ def test_what_is_not_given_is_not_handed_on() -> None:
 def test_what_is_the_agents_is_handed_on_as_it_was_given() -> None:
     given = (
         *("--role", "app", "--role", "device", "--set", "ntp-server=ntp.example.com"),
+        *("--profile-dir", "mine", "--profile-dir", "ours"),
         *("--target", "sip.example.com", "--quick", "--deadline", "7.5", "--no-controls"),
         *("--format", "json", "--output", "-odd.json", "--quiet", "--verbose"),
     )

@@ -47,6 +47,17 @@ def test_a_role_that_is_not_there(capsys: Captured) -> None:
     assert complaint.startswith("readycheck: --role nobody: profile 'webex-calling' has the roles app, ")
 
 
+def test_a_folder_of_ones_own_is_searched(tmp_path: Path, capsys: Captured) -> None:
+    (tmp_path / "mine.toml").write_text('extends = "webex-calling"\nname = "mine"\ntitle = "Mine"\n')
+    for command in (["profile", "list"], ["profile", "show", "mine"], ["pin", "show", "mine"]):
+        assert main([*command, "--profile-dir", str(tmp_path)]) == 0
+        assert "Mine" in capsys.readouterr().out or command[0] == "pin"
+    assert main(["profile", "validate", "mine", "--profile-dir", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.startswith("mine: usable, ")
+    assert main(["profile", "show", "mine"]) == 3
+    assert capsys.readouterr().err.startswith("readycheck: profile 'mine' is not known")
+
+
 def test_a_usable_profile(capsys: Captured) -> None:
     assert main(["profile", "validate", "webex-calling"]) == 0
     assert capsys.readouterr().out.startswith("webex-calling: usable, ")

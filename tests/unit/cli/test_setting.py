@@ -29,6 +29,13 @@ def test_a_run_is_prepared() -> None:
     assert environment.host
 
 
+def test_a_profile_is_looked_for_in_the_given_folders(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text('extends = "webex-calling"\nname = "mine"\n')
+    request, *_ = prepare(Setting(profile="mine", profile_dirs=(tmp_path,)))
+    assert (request.profile.name, request.profile.extends) == ("mine", "webex-calling")
+    assert request.profile.requirements
+
+
 def test_what_was_learned_is_in_force() -> None:
     pins.save("webex-calling", {PIN: "CN=issuer"})
     request, *_ = prepare(Setting(profile="webex-calling"))
@@ -39,6 +46,7 @@ def test_what_was_learned_is_in_force() -> None:
     ("told", "changes"),
     [
         ("profile 'nosuch' is not known", {"profile": "nosuch"}),
+        ("--profile-dir nosuch: No such file", {"profile_dirs": (Path("nosuch"),)}),
         ("--only nosuch: no such probe", {"only": ("nosuch",)}),
         ("--skip nosuch: no such probe", {"skip": ("nosuch",)}),
         ("--role nosuch: profile 'webex-calling' has the roles", {"roles": ("nosuch",)}),

@@ -4,7 +4,8 @@
 """
 
 from bisect import insort
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from typing import Any
@@ -21,6 +22,7 @@ IN_FLIGHT = 256
 _DECISIVE = frozenset({"port_unreachable", "admin_prohibited", "time_exceeded"})
 _FASTEST_RETRY_MS = 200.0
 _RTTS_PER_RETRY = 4
+_ANY_PORT = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,8 @@ class Inquiry:
         if index not in self._pending:
             self._begin(index)
             self._pending[index] = _Pending()
-            self._asked.setdefault(_place(destination(self._questions[index])), []).append(index)
+            for place in _answering_places(self._questions[index]):
+                self._asked.setdefault(place, []).append(index)
         pending = self._pending[index]
         pending.asked_ms.append(now_ms)
         pending.left_ns.append(left_ns)
@@ -81,7 +84,8 @@ class Inquiry:
     def answered(self, received: Received) -> list[Ended]:
         """Find the question that this answers; what answers none is dropped."""
         malformed: tuple[int, NetError] | None = None
-        for index in self._waiting_at(received.source):
+        place = _place(received.source)
+        for index in (*self._waiting_at(place), *self._waiting_at((place[0], _ANY_PORT))):
             try:
                 facts = self._questions[index].recognise(received.payload)
             except ValueError as error:
@@ -147,12 +151,12 @@ class Inquiry:
             return planned
         return min(planned, pending.asked_ms[-1] + self._retry_ms())
 
-    def _waiting_at(self, source: Endpoint) -> list[int]:
-        return [index for index in self._asked.get(_place(source), ()) if index in self._pending]
+    def _waiting_at(self, place: Endpoint) -> list[int]:
+        return [index for index in self._asked.get(place, ()) if index in self._pending]
 
     def _meant_by(self, report: IcmpReport) -> list[int]:
         # Routers may quote eight bytes only: then the error is about every question put to that place.
-        there = self._waiting_at(report.destination)
+        there = self._waiting_at(_place(report.destination))
         quoted = [i for i in there if _quotes(report.payload, self._pending[i].payloads)]
         return quoted or there
 
@@ -179,6 +183,13 @@ def destination(question: Question) -> Endpoint:
     if address is None or port is None:
         raise ValueError(f"a question needs an address and a port: {question.target}")
     return address, port
+
+
+def _answering_places(question: Question) -> Iterator[Endpoint]:
+    place = _place(destination(question))
+    yield place
+    if question.any_port:
+        yield place[0], _ANY_PORT
 
 
 def _place(endpoint: Endpoint) -> Endpoint:
@@ -262,9 +273,20 @@ class _Asking:
             if error.failure is not Failure.TIMED_OUT:
                 raise
             return False
-        inquiry = self.inquiry
-        self.close(inquiry.answered(item) if isinstance(item, Received) else inquiry.icmp(item))
+        if isinstance(item, IcmpReport):
+            self.close(self.inquiry.icmp(item))
+            return True
+        ended = self.inquiry.answered(item)
+        self.close(ended)
+        await self._part(ended, item)
         return True
+
+    async def _part(self, ended: Sequence[Ended], answer: Received) -> None:
+        for end in ended:
+            farewell = self.questions[end.index].farewell(answer.payload)
+            if farewell is not None:
+                with suppress(NetError):  # a courtesy: what is known does not depend on it
+                    await self.datagrams.send(farewell, answer.source)
 
     async def take_arrived(self) -> None:
         while await self.take(0.0):

@@ -184,9 +184,12 @@ class Question:
 
     `payload(attempt)` makes it (attempts differ, so that an answer names the one it answers);
     `recognise(data)` returns the facts of an answer, with its `attempt`, None when `data` answers
-    something else, and raises ValueError when it is malformed.
+    something else, and raises ValueError when it is malformed. `any_port` says that the answer may come
+    from any port of the address; `farewell(data)` is what its sender is told then, if anything.
     """
 
     target: Target
     payload: Callable[[int], bytes]
     recognise: Callable[[bytes], Mapping[str, Any] | None]
+    any_port: bool = False
+    farewell: Callable[[bytes], bytes | None] = lambda data: None

@@ -5,6 +5,7 @@ import socket
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -126,6 +127,26 @@ def test_an_answer_from_elsewhere_is_none(one: tuple[Inquiry, list[Question]], s
     put(inquiry, 0, 0, questions)
     assert inquiry.answered(answer(b"1!0", 20, source)) == []
     assert inquiry.icmp(icmp("port_unreachable", to=source)) == []
+
+
+def test_where_any_port_may_answer_the_address_must_be_right() -> None:
+    questions = [replace(question(), any_port=True)]
+    inquiry = Inquiry(questions, SCHEDULE)
+    put(inquiry, 0, 0, questions)
+    assert inquiry.answered(answer(b"1!0", 20, ("192.0.2.2", 3478))) == []
+    assert inquiry.icmp(icmp("port_unreachable", to=("192.0.2.1", 50000))) == []
+    (ended,) = inquiry.answered(answer(b"1!0", 20, ("192.0.2.1", 50000)))
+    assert (ended.failure, ended.facts["source"]) == (None, ["192.0.2.1", 50000])
+    assert inquiry.answered(answer(b"1!0", 21, ("192.0.2.1", 3478))) == []
+
+
+def test_one_that_any_port_may_answer_leaves_others_their_answers() -> None:
+    questions = [replace(question(1), any_port=True), question(2, port=9)]
+    inquiry = Inquiry(questions, SCHEDULE)
+    for index in (0, 1):
+        put(inquiry, index, 0, questions)
+    assert [ended.index for ended in inquiry.answered(answer(b"2!0", 20, ("192.0.2.1", 9)))] == [1]
+    assert [ended.index for ended in inquiry.answered(answer(b"1!0", 20))] == [0]
 
 
 def test_addresses_match_however_they_are_written() -> None:
@@ -418,6 +439,24 @@ async def test_the_driver_stops_at_the_deadline_and_says_what_it_never_asked() -
         (Failure.INTERRUPTED, 0),
     ]
     assert datagrams.clock.ms == 800
+
+
+@pytest.mark.parametrize(
+    ("said", "farewells"), [(b"1!0", [b"enough of 1!0"]), (b"junk", [b"enough of junk"]), (b"2!0", [])]
+)
+async def test_who_answered_is_told_that_it_is_enough(said: bytes, farewells: list[bytes]) -> None:
+    told: list[tuple[bytes, Endpoint]] = []
+
+    def reply(payload: bytes, to: Endpoint) -> list[Received | IcmpReport | NetError]:
+        if payload.startswith(b"enough"):
+            told.append((payload, to))
+            return [NetError(Failure.PERMISSION_DENIED, "not even that")]
+        return [Received(said, (to[0], 50000), 0)]
+
+    asking = replace(question(), any_port=True, farewell=lambda data: b"enough of " + data)
+    (seen,), _ = await asked([asking], reply)
+    assert told == [(farewell, ("192.0.2.1", 50000)) for farewell in farewells]
+    assert seen.failure == {b"1!0": None, b"junk": Failure.PROTOCOL_ERROR, b"2!0": Failure.TIMED_OUT}[said]
 
 
 async def test_a_socket_that_breaks_ends_all_questions() -> None:

@@ -84,6 +84,7 @@ def tls_facts(**said: Any) -> TlsFacts:
 class FakeNetwork:
     """`Network` out of tables. A `Failure` in the place of an answer is how that step fails;
     what is in no table is silent, as most addresses are. `tunnels` are the hosts and ports behind the proxy.
+    `icmp` is about addresses; a `Failure` in place of the table is how opening such a socket fails.
 
     `hops` are the routers on the way, nearest first: a packet whose hop limit they use up gets
     *time exceeded*. `blocked(endpoint, transport)` is the number of the hop that drops such
@@ -96,6 +97,7 @@ class FakeNetwork:
         names: Mapping[str, Sequence[str] | Failure] | None = None,
         tcp: Mapping[Endpoint, FakeService | Failure] | None = None,
         udp: Mapping[Endpoint, Answer | Failure] | None = None,
+        icmp: Mapping[str, Answer | Failure] | Failure | None = None,
         tunnels: Mapping[Endpoint, FakeService | Failure] | None = None,
         hops: Sequence[str] = (),
         blocked: Blocked = lambda endpoint, transport: None,
@@ -107,6 +109,7 @@ class FakeNetwork:
         self.names = dict(names or {})
         self.tcp = dict(tcp or {})
         self.udp = dict(udp or {})
+        self.icmp = icmp or {}
         self.tunnels = dict(tunnels or {})
         self.hops = tuple(hops)
         self.blocked = blocked
@@ -164,6 +167,11 @@ class FakeNetwork:
     ) -> Datagrams:
         return FakeDatagrams(self, (_LOCAL[family], source_port or next(self._ports)), ttl)
 
+    async def open_echo(self, *, family: int = 4) -> Datagrams:
+        if isinstance(self.icmp, Failure):
+            raise NetError(self.icmp, "opening an ICMP socket")
+        return FakeDatagrams(self, (_LOCAL[family], 0), transport="icmp")
+
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
@@ -181,6 +189,12 @@ class FakeNetwork:
 
     def local_for(self, to: Endpoint, source_port: int = 0) -> Endpoint:
         return _LOCAL[6 if ":" in to[0] else 4], source_port or next(self._ports)
+
+    def datagram_service(self, transport: str, to: Endpoint) -> Answer | Failure | None:
+        """What answers there: over UDP a port does, over ICMP the address."""
+        if transport == "udp":
+            return self.udp.get(to)
+        return None if isinstance(self.icmp, Failure) else self.icmp.get(to[0])
 
     def expires_at(self, to: Endpoint, transport: str, ttl: int | None) -> str | None:
         """The router that uses up the hop limit; it looks at that before its filter does."""
@@ -237,7 +251,8 @@ class FakeDatagrams:
 
     network: FakeNetwork
     local: Endpoint
-    ttl: int | None
+    ttl: int | None = None
+    transport: str = "udp"
     _arrived: deque[Received | IcmpReport] = field(default_factory=deque)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -263,12 +278,12 @@ class FakeDatagrams:
         self._arrived.clear()
 
     def _outcome(self, payload: bytes, to: Endpoint, at_ns: int) -> Received | IcmpReport | None:
-        offender = self.network.expires_at(to, "udp", self.ttl)
+        offender = self.network.expires_at(to, self.transport, self.ttl)
         if offender is not None:
             return IcmpReport(to, offender, "time_exceeded", at_ns, payload)
-        if not self.network.reaches(to, "udp", self.ttl):
+        if not self.network.reaches(to, self.transport, self.ttl):
             return None
-        service = self.network.udp.get(to)
+        service = self.network.datagram_service(self.transport, to)
         if isinstance(service, Failure):
             return IcmpReport(to, to[0], _MEANING_OF[service], at_ns, payload)
         said = service(payload) if service is not None else None

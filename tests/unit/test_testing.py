@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
@@ -198,6 +198,28 @@ def test_a_port_can_be_unreachable() -> None:
     report = run(work())
     assert isinstance(report, IcmpReport)
     assert (report.destination, report.offender, report.meaning) == (SERVER, SERVER[0], "port_unreachable")
+
+
+@pytest.mark.parametrize(
+    ("icmp", "expected"),
+    [
+        ({SERVER[0]: lambda data: data}, b"ping"),
+        ({SERVER[0]: Failure.ICMP_ADMIN_PROHIBITED}, "admin_prohibited"),
+        ({}, Failure.TIMED_OUT),
+        (Failure.PERMISSION_DENIED, Failure.PERMISSION_DENIED),
+    ],
+)
+def test_echoes_are_answered_refused_silent_or_not_to_be_had(icmp: Any, expected: object) -> None:
+    async def work() -> object:
+        try:
+            echoes = await FakeNetwork(icmp=icmp).open_echo()
+            await echoes.send(b"ping", (SERVER[0], 0))
+            item = await echoes.receive(timeout=1)
+        except NetError as error:
+            return error.failure
+        return item.payload if isinstance(item, Received) else item.meaning
+
+    assert run(work()) == expected
 
 
 async def _ask_once(network: Network, ttl: int | None) -> object:

@@ -1,4 +1,4 @@
-"""UDP sockets of our own: hop limit, marking, kernel stamps, and the error queue.
+"""Datagram sockets of our own: hop limit, marking, kernel stamps, and the error queue.
 
 asyncio's transports offer none of it, and spin at full load on an error queue that nobody drains.
 """
@@ -54,12 +54,12 @@ class SocketOptions:
     interface: str | None = None
 
 
-def open_socket(kind: socket.SocketKind, options: SocketOptions) -> socket.socket:
+def open_socket(kind: socket.SocketKind, options: SocketOptions, protocol: int = 0) -> socket.socket:
     """A non-blocking socket, set and bound as `options` say; raises `NetError`."""
     family = socket.AF_INET6 if options.family == 6 else socket.AF_INET
     with ExitStack() as undo:
         try:
-            sock = undo.enter_context(socket.socket(family, kind))
+            sock = undo.enter_context(socket.socket(family, kind, protocol))
             sock.setblocking(False)
             _set_header(sock, options)
             _bind(sock, options)
@@ -94,8 +94,13 @@ def drain_errors(sock: socket.socket) -> Iterator[IcmpReport]:
 class SystemDatagrams:
     """`Datagrams` over one unconnected, non-blocking socket."""
 
-    def __init__(self, options: SocketOptions | None = None, pace: Pace | None = None) -> None:
-        self._socket = open_socket(socket.SOCK_DGRAM, options or SocketOptions())
+    def __init__(
+        self,
+        options: SocketOptions | None = None,
+        pace: Pace | None = None,
+        opened: socket.socket | None = None,
+    ) -> None:
+        self._socket = opened or open_socket(socket.SOCK_DGRAM, options or SocketOptions())
         self._pace = pace
         self._arrived: deque[Received | IcmpReport] = deque()
         self._news = asyncio.Event()
@@ -220,7 +225,8 @@ class SystemDatagrams:
 
 def _set_header(sock: socket.socket, options: SocketOptions) -> None:
     if options.family == 6:
-        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        if sock.type != socket.SOCK_RAW:  # raw sockets are of one family in any case
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         level, hops, mark = socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, _IPV6_TCLASS
     else:
         level, hops, mark = socket.IPPROTO_IP, socket.IP_TTL, socket.IP_TOS

@@ -178,10 +178,11 @@ class Inquiry:
 
 
 def destination(question: Question) -> Endpoint:
-    """Where a question goes; its target has to be complete."""
-    address, port = question.target.address or question.target.host, question.target.port
+    """Where a question goes; its target has to be complete, but for ICMP, which has no ports."""
+    target = question.target
+    address, port = target.address or target.host, 0 if target.transport == "icmp" else target.port
     if address is None or port is None:
-        raise ValueError(f"a question needs an address and a port: {question.target}")
+        raise ValueError(f"a question needs an address and a port: {target}")
     return address, port
 
 

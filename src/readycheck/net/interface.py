@@ -128,7 +128,7 @@ class IcmpReport:
 
 
 class Datagrams(Protocol):
-    """An unconnected UDP socket with its own hop limit and marking."""
+    """An unconnected socket with its own hop limit and marking: of UDP, or of ICMP, where ports are 0."""
 
     @property
     def local(self) -> Endpoint: ...
@@ -157,6 +157,9 @@ class Network(Protocol):
     async def open_datagram(
         self, *, family: int = 4, ttl: int | None = None, tos: int = 0, source_port: int = 0
     ) -> Datagrams: ...
+    async def open_echo(self, *, family: int = 4) -> Datagrams:
+        """A socket whose datagrams travel in ICMP echo requests, and come back in the replies to them."""
+
     async def sleep(self, seconds: float) -> None: ...
     def now_ns(self) -> int:
         """Nanoseconds since the epoch."""

@@ -19,6 +19,7 @@ from readycheck.net.datagram import (
     open_socket,
     report_errors,
 )
+from readycheck.net.echo import open_echo
 from readycheck.net.interface import (
     Capability,
     Datagrams,
@@ -110,15 +111,11 @@ class SystemNetwork:
     async def open_datagram(
         self, *, family: int = 4, ttl: int | None = None, tos: int = 0, source_port: int = 0
     ) -> Datagrams:
-        options = SocketOptions(
-            family=family,
-            ttl=ttl,
-            tos=tos,
-            source=self._source(family),
-            source_port=source_port,
-            interface=self.options.interface,
-        )
+        options = replace(self._way_out(family), ttl=ttl, tos=tos, source_port=source_port)
         return SystemDatagrams(options, self._pace)
+
+    async def open_echo(self, *, family: int = 4) -> Datagrams:
+        return open_echo(self._way_out(family), self._pace)
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
@@ -139,6 +136,9 @@ class SystemNetwork:
     @cached_property
     def _capabilities(self) -> frozenset[Capability]:
         return detect_capabilities()
+
+    def _way_out(self, family: int) -> SocketOptions:
+        return SocketOptions(family=family, source=self._source(family), interface=self.options.interface)
 
     def _in_use(self, address: str) -> bool:
         return self.options.family == "any" or str(family_of(address)) == self.options.family

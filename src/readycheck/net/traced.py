@@ -229,14 +229,23 @@ class TracedNetwork:
     async def open_datagram(
         self, *, family: int = 4, ttl: int | None = None, tos: int = 0, source_port: int = 0
     ) -> Datagrams:
-        """Open a socket; only a failure is a step, because a socket proves nothing."""
-        began_ms = self.now_ms()
-        try:
+        with self._opening("udp"):
             return await self._run.network.open_datagram(
                 family=family, ttl=ttl, tos=tos, source_port=source_port
             )
+
+    async def open_echo(self, *, family: int = 4) -> Datagrams:
+        with self._opening("icmp"):
+            return await self._run.network.open_echo(family=family)
+
+    @contextmanager
+    def _opening(self, transport: str) -> Iterator[None]:
+        """Open a socket; only a failure is a step, because a socket proves nothing."""
+        began_ms = self.now_ms()
+        try:
+            yield
         except NetError as error:
-            entry = self._trace.open(Step.ECHO, self._known("udp"), began_ms)
+            entry = self._trace.open(Step.ECHO, self._known(transport), began_ms)
             entry.facts.update(_plain(error.facts), attempts=0)
             entry.end(self.now_ms(), error.failure, error.detail)
             raise

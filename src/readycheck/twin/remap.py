@@ -131,6 +131,10 @@ class RemappedNetwork:
         inner = await self._network.open_datagram(family=4, tos=tos, source_port=source_port)
         return RemappedDatagrams(inner, self._network, self._remap)
 
+    async def open_echo(self, *, family: int = 4) -> Datagrams:
+        """Kernels answer echo requests, and this one answers for loopback only."""
+        raise NetError(Failure.PLATFORM, "there is no ICMP in the loopback world")
+
     async def sleep(self, seconds: float) -> None:
         await self._network.sleep(seconds)
 

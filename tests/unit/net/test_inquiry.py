@@ -319,6 +319,15 @@ def test_a_question_needs_a_place() -> None:
         inquiry.sent(0, b"", 0, 0)
 
 
+def test_icmp_has_no_ports() -> None:
+    target = Target(address="192.0.2.1", transport="icmp")
+    questions = [replace(question(), target=target)]
+    inquiry = Inquiry(questions, SCHEDULE)
+    put(inquiry, 0, 0, questions)
+    (ended,) = inquiry.answered(answer(b"1!0", 20, ("192.0.2.1", 0)))
+    assert (ended.failure, ended.facts["rtt_ms"]) == (None, 20)
+
+
 @settings(deadline=None, database=None, max_examples=150)
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 11)), max_size=120), st.integers(1, 5))
 def test_every_question_ends_exactly_once_whatever_arrives(

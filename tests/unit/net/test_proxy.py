@@ -73,6 +73,9 @@ class Loopback:
     ) -> Datagrams:
         raise NotImplementedError
 
+    async def open_echo(self, *, family: int = 4) -> Datagrams:
+        raise NotImplementedError
+
     async def sleep(self, seconds: float) -> None: ...
     def now_ns(self) -> int:
         return 0

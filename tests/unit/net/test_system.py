@@ -274,6 +274,37 @@ def test_what_this_host_refuses_is_no_icmp_error(tmp_path: Path) -> None:
     assert found == ["permission_denied", unreachable, [unreachable, {}], "port_unreachable"]
 
 
+@pytest.mark.twin
+@pytest.mark.parametrize("raw", [False, True])
+def test_echoes_tell_the_hop_for_each_destination(tmp_path: Path, raw: bool) -> None:
+    found = behind_a_router(
+        f"""
+        from readycheck.net.echo import open_echo
+
+        async def measure():
+            if not {raw}:
+                with open("/proc/sys/net/ipv4/ping_group_range", "w") as file:
+                    file.write("0 0")
+            found = []
+            for family, ttl, host in ((4, 1, "198.51.100.9"), (4, None, "203.0.113.9"), (4, None, "192.0.2.9"),
+                                      (6, 1, "2001:db8:1::9")):
+                echoes = open_echo(SocketOptions(family=family, ttl=ttl))
+                await echoes.send(b"hello", (host, 0))
+                report = await echoes.receive(timeout=5)
+                echoes.close()
+                found.append([report.destination, report.offender, report.meaning, report.payload.decode()])
+            return found
+        """,
+        tmp_path,
+    )
+    assert found == [
+        [["198.51.100.9", 0], "10.9.0.2", "time_exceeded", "hello"],
+        [["203.0.113.9", 0], "10.9.0.2", "admin_prohibited", "hello"],
+        [["192.0.2.9", 0], "10.9.0.2", "host_unreachable", "hello"],
+        [["2001:db8:1::9", 0], "fd09::2", "time_exceeded", "hello"],
+    ]
+
+
 async def test_the_loop_runs_on() -> None:
     """No reader or task of the tests above is left behind."""
     assert len(asyncio.all_tasks()) == 1

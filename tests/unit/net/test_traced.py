@@ -104,6 +104,10 @@ class FakeNetwork:
         datagrams: Datagrams = await self._play("open_datagram", family, None, EchoDatagrams())
         return datagrams
 
+    async def open_echo(self, *, family: int = 4) -> Datagrams:
+        datagrams: Datagrams = await self._play("open_echo", family, None, EchoDatagrams())
+        return datagrams
+
     async def sleep(self, seconds: float) -> None:
         await self._play("sleep", seconds, None, None)
 
@@ -197,15 +201,16 @@ async def test_a_failure_is_recorded_with_its_facts_and_goes_on() -> None:
 
 
 async def test_a_socket_that_cannot_be_opened_is_evidence() -> None:
-    world = World(open_datagram=NetError(Failure.ADDRESS_NOT_AVAILABLE, "taken"))
+    denied = NetError(Failure.PERMISSION_DENIED, "no", {"privilege": "ICMP socket"})
+    world = World(open_datagram=NetError(Failure.ADDRESS_NOT_AVAILABLE, "taken"), open_echo=denied)
     with pytest.raises(NetError):
         await world.net.open_datagram(source_port=5060)
-    (seen,) = world.seen()
-    assert (seen.step, seen.failure, seen.target.transport) == (
-        Step.ECHO,
-        Failure.ADDRESS_NOT_AVAILABLE,
-        "udp",
-    )
+    with pytest.raises(NetError):
+        await world.net.open_echo()
+    assert [(o.step, o.failure, o.target.transport, dict(o.facts)) for o in world.seen()] == [
+        (Step.ECHO, Failure.ADDRESS_NOT_AVAILABLE, "udp", {"attempts": 0}),
+        (Step.ECHO, Failure.PERMISSION_DENIED, "icmp", {"privilege": "ICMP socket", "attempts": 0}),
+    ]
 
 
 async def test_every_timeout_ends_with_the_check() -> None:

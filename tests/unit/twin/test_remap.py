@@ -107,12 +107,13 @@ async def test_a_blocked_connection_fails_as_on_a_wire(offer: Offer, scenario: s
     assert caught.value.failure is failure
 
 
-async def test_hops_and_ipv6_are_refused(offer: Offer) -> None:
+async def test_hops_icmp_and_ipv6_are_refused(offer: Offer) -> None:
     net, _ = network(offer)
     for attempt, failure in (
         (net.connect(SIP, timeout=1, ttl=3), Failure.PLATFORM),
         (net.open_datagram(ttl=3), Failure.PLATFORM),
         (net.open_datagram(family=6), Failure.NETWORK_UNREACHABLE),
+        (net.open_echo(), Failure.PLATFORM),
         (net.connect(("2001:db8::1", 443), timeout=1), Failure.NETWORK_UNREACHABLE),
     ):
         with pytest.raises(NetError) as caught:

@@ -1,4 +1,4 @@
-"""Questions by UDP: from targets to one socket for each address family."""
+"""Questions by UDP or ICMP: from targets to one socket for each address family."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -6,19 +6,27 @@ from contextlib import closing, suppress
 from dataclasses import replace
 
 from readycheck.probe import Effort, Net, NetError, Question, Schedule, Step, Target
-from readycheck_probes.dialling import endpoints, family_of
+from readycheck_probes.dialling import addresses, family_of
 
 
 async def ask_all(
-    net: Net, targets: Sequence[Target], question: Callable[[Target], Question], *, once: bool = False
+    net: Net,
+    targets: Sequence[Target],
+    question: Callable[[Target], Question],
+    *,
+    once: bool = False,
+    echo: bool = False,
 ) -> None:
-    """Ask every target at once; names are asked at their addresses. `once`: a sample gets one packet each."""
+    """Ask every target at once; names are asked at their addresses.
+
+    `once`: a sample gets one packet each. `echo`: in ICMP echo requests, not over UDP.
+    """
     schedule = schedule_of(net, targets) if once else net.schedule()
     located = await _locate(net, targets)
     async with asyncio.TaskGroup() as group:
         for family in (4, 6):
             asked = [question(target) for target in located if family_of(target.address or "") == family]
-            group.create_task(_ask_family(net, family, asked, schedule))
+            group.create_task(_ask_family(net, family, asked, schedule, echo))
 
 
 async def _locate(net: Net, targets: Sequence[Target]) -> list[Target]:
@@ -26,17 +34,20 @@ async def _locate(net: Net, targets: Sequence[Target]) -> list[Target]:
     found = [target for target in targets if target.address is not None]
 
     async def visit(target: Target, there: Net) -> None:
-        found.extend(replace(target, address=host) for host, _ in await endpoints(there, target))
+        found.extend(replace(target, address=address) for address in await addresses(there, target))
 
     await net.each([target for target in targets if target.address is None], visit)
     return found
 
 
-async def _ask_family(net: Net, family: int, questions: Sequence[Question], schedule: Schedule) -> None:
+async def _ask_family(
+    net: Net, family: int, questions: Sequence[Question], schedule: Schedule, echo: bool
+) -> None:
     if not questions:
         return
+    open_socket = net.plain.open_echo if echo else net.plain.open_datagram
     try:
-        datagrams = await net.plain.open_datagram(family=family)
+        datagrams = await open_socket(family=family)
     except NetError as error:
         _record_all(net, questions, error)
     else:

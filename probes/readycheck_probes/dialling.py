@@ -31,7 +31,7 @@ async def endpoints(net: Net, target: Target) -> list[Endpoint]:
     """Where a target is to be tried, at least one; a name is resolved."""
     if target.port is None:
         raise ValueError(f"target {target} has no port")
-    return [(address, target.port) for address in await _addresses(net, target)]
+    return [(address, target.port) for address in await addresses(net, target)]
 
 
 async def ways(net: Net, target: Target) -> list[Way]:
@@ -64,7 +64,8 @@ def reached(target: Target, stream: Stream) -> dict[str, Any]:
     return {"address": address, "port": port}
 
 
-async def _addresses(net: Net, target: Target) -> tuple[str, ...]:
+async def addresses(net: Net, target: Target) -> tuple[str, ...]:
+    """Where a host is to be tried, at least one; a name is resolved."""
     if target.address is not None:
         return (target.address,)
     if target.host is None:

@@ -198,7 +198,7 @@ class CheckMaker:
                 )
 
     def _sampled(self, requirement: Requirement, group: str) -> Iterator[Check]:
-        slices = [s for ports in requirement.ports for s in strata(ports, self.seed)]
+        slices = self._slices(requirement)
         for turn, network in enumerate(self._turned(requirement, group)):
             sample = self._sample(network, self._count(requirement))
             for index, stratum in enumerate(slices):
@@ -240,20 +240,20 @@ class CheckMaker:
         stratum: Stratum,
     ) -> Check:
         """Single ports get every address; each stratum of a range gets one, and known ones besides."""
-        alone = len(stratum.ports) == 1
+        alone = len(stratum.ports) < 2
         mine = sample if alone else self._share(sample, index, of)
         transport = requirement.transport
         targets = [
             Target(
                 network=network,
                 address=address,
-                port=stratum.ports[i % len(stratum.ports)],
+                port=_port(stratum, i),
                 transport=transport,
             )
             for i, address in enumerate(mine)
         ]
         return self._check(
-            f"{requirement.id}/{network}:{stratum.name.replace(' ', '-')}",
+            f"{requirement.id}/{network}{_suffix(stratum)}",
             requirement,
             requirement.probe or "",
             Scope.SAMPLED,
@@ -276,25 +276,22 @@ class CheckMaker:
     def _hosts(self, requirement: Requirement, host: str, certain: bool, group: str) -> Iterator[Check]:
         for stratum in self._slices(requirement):
             place = {"address": host} if is_address(host) else {"host": host}
-            port = stratum.ports[0] if stratum else None
-            target = Target(port=port, transport=requirement.transport, **place)
+            target = Target(port=_port(stratum, 0), transport=requirement.transport, **place)
             yield self._check(
-                f"{requirement.id}/{host}:{stratum.name.replace(' ', '-')}"
-                if stratum
-                else f"{requirement.id}/{host}",
+                f"{requirement.id}/{host}{_suffix(stratum)}",
                 requirement,
                 requirement.probe or "",
                 Scope.NAMED,
                 [target],
-                ports=stratum.name if stratum else "",
+                ports=stratum.name,
                 certain=certain,
                 group=group,
             )
 
-    def _slices(self, requirement: Requirement) -> Sequence[Stratum | None]:
-        """The ports to ask a host for; a range is asked in its strata, and ICMP has no ports."""
+    def _slices(self, requirement: Requirement) -> Sequence[Stratum]:
+        """The ports to ask for; a range is asked in its strata, and ICMP has no ports."""
         if requirement.transport == "icmp":
-            return (None,)
+            return (Stratum("", ()),)
         return [stratum for ports in requirement.ports for stratum in strata(ports, self.seed)]
 
     def _resolver(self, requirement: Requirement) -> Iterator[Check]:
@@ -365,6 +362,15 @@ class CheckMaker:
 
 
 _RANK = {importance: rank for rank, importance in enumerate(Importance)}
+
+
+def _port(stratum: Stratum, turn: int) -> int | None:
+    return stratum.ports[turn % len(stratum.ports)] if stratum.ports else None
+
+
+def _suffix(stratum: Stratum) -> str:
+    """What tells a check from those of other ports; ICMP has only the one."""
+    return f":{stratum.name.replace(' ', '-')}" if stratum.name else ""
 
 
 def _number(group: NameGroup) -> int:

@@ -144,7 +144,8 @@ def _wall_of(outcome: Outcome, basis: Bench) -> str:
     target, walls = outcome.check.target, basis.walls
     transport, network = target.transport or "", target.network or ""
     if (transport, target.ports) in walls.columns:
-        return f"this port: {_words(walls.of_column((transport, target.ports), basis.evidence))}"
+        what = "this port" if target.ports else "every network"
+        return f"{what}: {_words(walls.of_column((transport, target.ports), basis.evidence))}"
     if (transport, network) in walls.rows:
         return f"this network: {_words(walls.of_network(network))}"
     if (transport, target.ports, network) in walls.lone:
@@ -257,6 +258,9 @@ def _named(requirement: Requirement, outcome: Outcome, basis: Bench) -> CheckVer
         return _verdict(outcome, Judgement.INCONCLUSIVE, words)
     if outcome.cut and failures == {Failure.TIMED_OUT}:
         return _verdict(outcome, Judgement.INCONCLUSIVE, "the deadline of the run came first")
+    if outcome.check.target.transport == "icmp" and Failure.TIMED_OUT in failures:
+        because = "no answer to ICMP echo requests, which many hosts ignore: no proof of a block"
+        return _verdict(outcome, Judgement.INCONCLUSIVE, because)
     return _verdict(outcome, Judgement.FAIL, words)
 
 

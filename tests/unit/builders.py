@@ -19,6 +19,7 @@ from readycheck.profile import Profile
 from readycheck.registry import Installed, Registry
 from readycheck.verdict import Judgement, Readiness, Verdict, bench, judge_all, overall
 from readycheck_probes.dns import DnsProbe
+from readycheck_probes.icmp import IcmpProbe
 from readycheck_probes.ntp import NtpProbe
 from readycheck_probes.path import PathProbe
 from readycheck_probes.rtp import RtpProbe
@@ -39,6 +40,7 @@ ISSUERS = ("CN=Example Issuing CA", "CN=Example Root")
 
 PROBES: tuple[Any, ...] = (
     DnsProbe,
+    IcmpProbe,
     NtpProbe,
     PathProbe,
     RtpProbe,
@@ -76,6 +78,8 @@ MEDIA = {"area": "media reachability", "transport": "udp"}
 TIME = {"area": "names and time", "transport": "udp"}
 RESOLVERS = {"targets": {"resolvers": True}, "probe": "dns", "ports": ["53"]}
 NAMES = {"names": ["api.example.com", "cdn.example.com"]}
+
+PING = {"area": "media reachability", "transport": "icmp", "ports": [], "probe": "icmp"}
 
 ROWS = (
     requirement("sip", pinned=True),
@@ -238,7 +242,7 @@ class World:
             if failure:
                 return
             target = Target(host=target.host, address=resolved, port=target.port, transport=target.transport)
-        if check.probe in ("stun", "rtp", "ntp"):
+        if check.probe in ("icmp", "stun", "rtp", "ntp"):
             yield self._echo(check, target)
         else:
             yield from self._connect(check, target)

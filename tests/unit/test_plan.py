@@ -156,6 +156,18 @@ def test_icmp_has_no_ports() -> None:
     assert targets(found, "ping/") == [Target(address="192.0.2.1", transport="icmp")]
 
 
+@pytest.mark.parametrize("effort", Effort)
+def test_icmp_to_a_network_is_one_check_of_its_sample(effort: Effort) -> None:
+    row = requirement("ping", transport="icmp", ports=[], probe="icmp")
+    found = made(make_profile(row), effort=effort)
+    assert ids(found, "ping/") == [f"ping/{network}" for network in NETWORKS]
+    for network in NETWORKS:
+        sample = targets(found, f"ping/{network}")
+        assert len({t.address for t in sample}) == len(sample) > 1
+        assert {(t.network, t.port, t.transport) for t in sample} == {(network, None, "icmp")}
+    assert {check.target.ports for check in found.checks if check.requirement} == {""}
+
+
 def test_what_proves_an_answer_may_depend_on_what_a_profile_sets() -> None:
     class BannerParams(TcpParams):
         proves = Step.RESPONSE

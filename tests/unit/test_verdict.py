@@ -145,6 +145,28 @@ def test_what_the_deadline_cut_is_not_blocked() -> None:
     assert judged(named(refused, cut=True)).status is F
 
 
+@pytest.mark.parametrize(
+    ("failures", "status"),
+    [
+        ([Failure.TIMED_OUT], I),
+        ([Failure.NETWORK_UNREACHABLE, Failure.TIMED_OUT], I),
+        ([Failure.PERMISSION_DENIED], I),
+        ([Failure.PLATFORM], I),
+        ([Failure.TIMED_OUT, None], P),
+        ([Failure.ICMP_ADMIN_PROHIBITED], F),
+        ([Failure.HOST_UNREACHABLE], F),
+    ],
+)
+def test_a_pinged_host(failures: list[Failure | None], status: Judgement) -> None:
+    """Many ignore pings: silence is no proof of a block, an error that somebody sends is."""
+    check = make_check("ping/a", scope=Scope.NAMED, proves=Step.ECHO, target=CheckTarget(transport="icmp"))
+    echoes = [
+        seen(Step.ECHO, Target(address=f"192.0.2.{n}", transport="icmp"), failure)
+        for n, failure in enumerate(failures)
+    ]
+    assert judged(make_outcome(check, *echoes)).status is status
+
+
 @pytest.mark.parametrize("status", [Status.SKIPPED, Status.CRASHED])
 def test_what_did_not_run_is_inconclusive_and_says_why(status: Status) -> None:
     found = judged(replace(named(*ANSWERED), status=status, because="the reason"))

@@ -200,13 +200,13 @@ def _controls(outcomes: Sequence[Outcome]) -> Iterator[Target]:
 
 
 def _walls(outcomes: Sequence[Outcome]) -> Iterator[Target]:
-    """Name servers, and named hosts at whose address a connection failed."""
+    """Name servers, and named hosts where a port failed."""
     for outcome in outcomes:
         if outcome.check.scope not in (Scope.RESOLVERS, Scope.NAMED):
             continue
         for observation in outcome.observations:
             target = observation.target
-            direct = target.address and not target.via
+            direct = target.address and target.port and not target.via
             stuck = observation.failure and observation.step is not Step.RESOLVE and direct
             if stuck and not any(o.failure is None and o.target == target for o in outcome.observations):
                 yield Target(address=target.address, port=target.port, transport=target.transport)

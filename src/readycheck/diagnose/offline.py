@@ -49,13 +49,19 @@ def _end(observation: Observation) -> Failure | None:
 
 
 def host_firewall(case: Case) -> Iterator[Finding]:
-    """The operating system refused to send (EPERM): nothing of it ever reached the network."""
+    """The operating system refused to send (EPERM): nothing of it ever reached the network.
+
+    A socket that takes a privilege which this user lacks is no firewall's doing.
+    """
     denied = [
         outcome.check.id
         for outcome in case.outcomes
         if outcome.check.requirement
         and outcome.observations
-        and all(o.failure is Failure.PERMISSION_DENIED for o in outcome.observations)
+        and all(
+            o.failure is Failure.PERMISSION_DENIED and not o.facts.get("privilege")
+            for o in outcome.observations
+        )
     ]
     if denied:
         yield case.finding(

@@ -98,12 +98,14 @@ def ports_blocked(case: Case) -> Iterator[Finding]:
         requirement = verdict.requirement
         if requirement.probe == "ntp":
             continue  # has a cause of its own
-        for declared in requirement.ports:
+        for declared in requirement.ports or (None,):
             yield from _port_finding(case, requirement, declared)
 
 
-def _port_finding(case: Case, requirement: Requirement, declared: PortRange) -> Iterator[Finding]:
-    cells = [c for c in case.sampled if c.requirement == requirement.id and c.port in declared]
+def _port_finding(case: Case, requirement: Requirement, declared: PortRange | None) -> Iterator[Finding]:
+    """What of `declared` is blocked; None stands for a transport without ports."""
+    mine = [c for c in case.sampled if c.requirement == requirement.id]
+    cells = [c for c in mine if declared is None or c.port in declared]
     blocked = [c for c in cells if (c.transport, case.label(c)) in case.walls.columns]
     if not blocked:
         return
@@ -112,18 +114,22 @@ def _port_finding(case: Case, requirement: Requirement, declared: PortRange) -> 
         w for label in labels for w in case.walls.of_column((requirement.transport, label), case.evidence)
     ]
     failed = _failed(case, blocked)
-    if len(declared) > 1 and len(labels) < len({case.label(c) for c in cells}):
+    if declared and len(declared) > 1 and len(labels) < len({case.label(c) for c in cells}):
         yield _partial(case, requirement, declared, labels, {case.label(c) for c in cells}, walls, failed)
     else:
         yield _whole(case, requirement, declared, walls, failed)
 
 
 def _whole(
-    case: Case, requirement: Requirement, declared: PortRange, walls: Sequence[Cell], failed: Sequence[str]
+    case: Case,
+    requirement: Requirement,
+    declared: PortRange | None,
+    walls: Sequence[Cell],
+    failed: Sequence[str],
 ) -> Finding:
     rejected = [c for c in walls if c.sign is Sign.REJECTED]
     place = place_of(case, requirement.transport, {c.port for c in walls}, walls)
-    label = f"{requirement.transport.upper()} {declared}"
+    label = _service(requirement.transport, str(declared or ""))
     return case.finding(
         "port-rejected" if rejected else "port-blocked",
         failed,
@@ -132,6 +138,11 @@ def _whole(
         confidence=_sure(walls),
         remedy=f"Allow outbound {label} to the product's networks ({requirement.title}).",
     )
+
+
+def _service(transport: str, ports: str) -> str:
+    """`TCP 443`; for ICMP the name alone."""
+    return f"{transport.upper()} {ports}".rstrip()
 
 
 def _partial(
@@ -222,7 +233,7 @@ def service_down(case: Case) -> Iterator[Finding]:
         path = [c for c in case.evidence.cells if not c.requirement and c.port in ports]
         if any(c.sign in WALL for c in path):
             continue
-        label = f"{requirement.transport.upper()} {', '.join(map(str, sorted(ports)))}"
+        label = _service(requirement.transport, ", ".join(str(port) for port in sorted(ports) if port))
         if any(c.sign is Sign.LEFT for c in path):
             yield case.finding(
                 "service-down",
@@ -263,10 +274,11 @@ def lone_walls(case: Case) -> Iterator[Finding]:
             c for c in case.sampled if (c.transport, c.network, case.label(c)) == (transport, network, label)
         ]
         if _failed(case, hit):
+            service = _service(transport, label)
             yield case.finding(
                 "port-blocked",
                 _failed(case, hit),
-                f"{transport.upper()} {label} to {network} stops on the way; other networks were not proven.",
+                f"{service} to {network} stops on the way; other networks were not proven.",
                 confidence=Confidence.POSSIBLE,
-                remedy=f"Check that outbound {transport.upper()} {label} is allowed to {network}.",
+                remedy=f"Check that outbound {service} is allowed to {network}.",
             )

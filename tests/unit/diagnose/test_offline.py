@@ -12,12 +12,16 @@ from readycheck.verdict import Judgement, Readiness
 from tests.unit.builders import (
     FIREWALL,
     GATEWAY,
+    PING,
     RESOLVER,
+    ROWS,
     World,
     conclude,
     conclude_from,
     make_environment,
+    make_profile,
     make_selection,
+    requirement,
 )
 
 REMOTE: dict[str, Any] = {
@@ -86,6 +90,28 @@ def test_what_the_host_forbids_in_part_is_not_the_networks() -> None:
     found = conclude(World(denied=lambda t: t.port == 8934))
     assert found.causes == ["host-firewall"]
     assert found.only.affects == ("sip",)
+
+
+def test_a_privilege_that_this_user_lacks_is_no_firewall() -> None:
+    world = World(
+        profile=make_profile(*ROWS, requirement("ping", **PING)), denied=lambda t: t.transport == "icmp"
+    )
+    outcomes = tuple(
+        replace(
+            outcome,
+            observations=tuple(
+                replace(o, facts={**o.facts, "privilege": "ICMP socket"})
+                if o.failure is Failure.PERMISSION_DENIED
+                else o
+                for o in outcome.observations
+            ),
+        )
+        for outcome in world.outcomes()
+    )
+    found = conclude_from(world, outcomes)
+    assert found.causes == []
+    assert found.verdict("ping").status is Judgement.INCONCLUSIVE
+    assert "this host does not permit the test" in found.verdict("ping").because
 
 
 # --- the site -----------------------------------------------------------------------------------------

@@ -10,12 +10,15 @@ from readycheck.diagnose.finding import Confidence, Owner, Severity, Where
 from readycheck.diagnose.reach import describe_part, within
 from readycheck.notation import PortRange
 from readycheck.observation import Target
-from readycheck.verdict import Judgement, Readiness
+from readycheck.plan import Scope
+from readycheck.verdict import Judgement, Readiness, Strength
 from tests.unit.builders import (
     DEAF,
     FIREWALL,
     NETWORKS,
+    PING,
     ROWS,
+    Result,
     World,
     conclude,
     make_environment,
@@ -339,3 +342,57 @@ def test_a_wall_at_an_edge_that_is_not_known_is_nobodys() -> None:
 )
 def test_an_address_within_networks(address: str, expected: bool) -> None:
     assert within(address, ["192.0.2.0/24", "203.0.113.0/24"]) is expected
+
+
+# --- ICMP ---------------------------------------------------------------------------------------------
+
+PINGED = requirement("ping", **PING)
+PINGED_NAME = requirement("ping-name", **{**PING, "targets": {"hosts": ["node.example.com"]}})
+
+
+def is_ping(target: Target) -> bool:
+    return target.transport == "icmp"
+
+
+def pinged(**world: Any) -> Result:
+    return conclude(World(profile=make_profile(*ROWS, PINGED, PINGED_NAME), **world))
+
+
+def test_hosts_that_answer_echo_requests() -> None:
+    found = pinged(dense=True)
+    assert found.findings == ()
+    assert (found.verdict("ping").status, found.verdict("ping-name").status) == (Judgement.PASS,) * 2
+    assert {c.strength for c in found.verdict("ping").checks} == {Strength.ANSWERED}
+
+
+@pytest.mark.parametrize("hops", [True, False])
+def test_silence_of_pinged_hosts_is_no_proof_of_a_block(hops: bool) -> None:
+    deaf = {} if hops else {"environment": make_environment(**DEAF)}
+    found = pinged(wall=dropping(is_ping), **deaf)
+    assert found.causes == []
+    assert (found.verdict("ping").status, found.verdict("ping-name").status) == (Judgement.INCONCLUSIVE,) * 2
+    assert found.readiness is Readiness.WARNINGS
+    asked = [
+        o.target
+        for outcome in found.outcomes
+        if outcome.check.scope is Scope.PATH
+        for o in outcome.observations
+    ]
+    assert not any(is_ping(target) for target in asked)
+
+
+def test_what_refuses_icmp_on_the_way_is_found() -> None:
+    found = pinged(wall=rejecting(is_ping))
+    only = found.only
+    assert (only.cause, only.where) == ("port-rejected", Where.SITE)
+    assert only.summary.startswith("ICMP is refused on the way to every network")
+    assert only.remedy.startswith("Allow outbound ICMP to")
+    assert (found.verdict("ping").status, found.verdict("ping-name").status) == (Judgement.FAIL,) * 2
+    assert found.verdict("ping").because.startswith("4 of 4 checks: every network: refused on the way")
+
+
+def test_an_answer_to_ping_proves_nothing_of_ports() -> None:
+    found = pinged(wall=dropping(on_port(8934)), dense=True)
+    assert found.causes == ["port-blocked"]
+    assert found.verdict("ping").status is Judgement.PASS
+    assert found.verdict("sip").status is Judgement.FAIL

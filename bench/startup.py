@@ -9,7 +9,7 @@ from statistics import median
 from bench.table import Row, remark, show
 
 ROUNDS = 12
-HEAVY = ("scapy", "aiortc", "aioquic", "dns", "httpx", "cryptography", "pydantic", "rich")
+HEAVY = ("scapy", "aiortc", "aioquic", "dns", "httpx", "cryptography", "pydantic", "rich", "websockets")
 PROMISED_MS = 120.0
 
 _LOADED = """

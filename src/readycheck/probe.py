@@ -71,6 +71,9 @@ class Net(Network, Protocol):
     def now_ms(self) -> float:
         """Milliseconds since the run began."""
 
+    def left_s(self) -> float:
+        """Seconds until the check is ended, infinite without such a moment."""
+
     def towards(self, target: Target) -> "Net":
         """The same network, whose verbs record `target` (completed by what the verb itself knows)."""
 

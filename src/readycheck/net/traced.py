@@ -145,6 +145,9 @@ class TracedNetwork:
     def now_ms(self) -> float:
         return self._run.now_ms()
 
+    def left_s(self) -> float:
+        return (self._deadline_ms - self.now_ms()) / 1000
+
     def now_ns(self) -> int:
         return self._run.network.now_ns()
 
@@ -278,7 +281,7 @@ class TracedNetwork:
         return self._run.network.capabilities()
 
     def _within(self, timeout: float) -> float:
-        left = min(timeout, (self._deadline_ms - self.now_ms()) / 1000)
+        left = min(timeout, self.left_s())
         if left <= 0:
             raise NetError(Failure.TIMED_OUT, "no time is left for it")
         return left

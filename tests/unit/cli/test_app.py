@@ -20,6 +20,7 @@ HEAVY = (
     "pydantic",
     "rich",
     "httpx",
+    "websockets",
     "jinja2",
 )
 

@@ -216,6 +216,7 @@ async def test_a_socket_that_cannot_be_opened_is_evidence() -> None:
 async def test_every_timeout_ends_with_the_check() -> None:
     world = World(deadline_s=2.0)
     world.clock.now += 0.5
+    assert world.net.left_s() == world.net.towards(Target()).left_s() == 1.5
     await world.net.connect(("192.0.2.1", 443), timeout=1)
     await world.net.connect(("192.0.2.1", 443), timeout=3)
     assert [timeout for *_, timeout in world.network.calls] == [1, 1.5]

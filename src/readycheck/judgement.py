@@ -322,8 +322,9 @@ _GATEWAY_FAILED = 500
 
 
 def _within_limits(requirement: Requirement, outcome: Outcome, basis: Bench) -> CheckVerdict:
-    """The service answered; now its numbers and its certificate."""
+    """The service answered; now whether it stayed, its numbers and its certificate."""
     worst = _verdict(outcome, Judgement.PASS, "the service answered", Strength.ANSWERED)
+    worst = _worse(worst, *_staying(outcome))
     margins = []
     for name, limit in requirement.limits.items():
         value = outcome.metrics.get(name)
@@ -343,6 +344,25 @@ RANK = {Judgement.PASS: 0, Judgement.WARN: 1, Judgement.FAIL: 2}
 
 def _worse(verdict: CheckVerdict, status: Judgement, text: str) -> CheckVerdict:
     return replace(verdict, status=status, because=text) if RANK[status] > RANK[verdict.status] else verdict
+
+
+def _staying(outcome: Outcome) -> tuple[Judgement, str]:
+    """A connection that had to stay open after the proof; an orderly farewell may be the service's own wish."""
+    lost = [
+        o
+        for o in outcome.observations
+        if o.step is Step.ECHO and o.step is not outcome.check.proves and o.failure not in _NOT_LOST
+    ]
+    if not lost or outcome.cut:
+        return Judgement.PASS, ""
+    cut = [o for o in lost if "close_code" not in o.facts]
+    words = ", ".join(sorted({o.failure.value for o in cut or lost if o.failure}))
+    if cut:
+        return Judgement.FAIL, f"the service answered, and the connection did not stay open: {words}"
+    return Judgement.WARN, f"the service answered, and ended the connection early: {words}"
+
+
+_NOT_LOST = (None, Failure.INTERRUPTED)
 
 
 def against(name: str, value: MetricValue, limit: Limit) -> tuple[Judgement, str]:

@@ -132,6 +132,26 @@ def test_a_note_after_the_proof_is_no_failure() -> None:
     assert (found.status, found.failure) == (P, None)
 
 
+@pytest.mark.parametrize(
+    ("failure", "facts", "status"),
+    [
+        (None, {}, P),
+        (Failure.CONNECTION_RESET, {}, F),
+        (Failure.CONNECTION_CLOSED, {}, F),
+        (Failure.TIMED_OUT, {}, F),
+        (Failure.CONNECTION_CLOSED, {"close_code": 4401}, W),
+        (Failure.INTERRUPTED, {}, P),
+    ],
+)
+def test_a_connection_that_has_to_stay_open(
+    failure: Failure | None, facts: dict[str, Any], status: Judgement
+) -> None:
+    found = judged(named(*ANSWERED, seen(Step.ECHO, HOST, failure, **facts)))
+    assert found.status is status
+    assert (failure is None) or status is P or failure.value in found.because
+    assert judged(named(*ANSWERED, seen(Step.ECHO, HOST, failure, **facts), cut=True)).status is P
+
+
 def test_a_name_that_only_stands_for_a_wildcard_may_not_exist() -> None:
     gone = seen(Step.RESOLVE, NAME, Failure.DNS_NXDOMAIN)
     assert judged(named(gone, certain=False)).status is S

@@ -49,7 +49,7 @@ class Faults:
 class Blueprint:
     """`ratio` of the addresses of `networks` are alive by `seed`, and so is every named address.
 
-    `echo` are the UDP ports that send back what they get.
+    `echo` are the UDP ports that send back what they get; with `ping` hosts answer ICMP echo requests.
     """
 
     networks: tuple[str, ...]
@@ -66,6 +66,7 @@ class Blueprint:
     faults: Faults = field(default_factory=Faults)
     carrier_nat: bool = False
     delay_ms: float = 0.0
+    ping: bool = False
 
     def population(self) -> Iterator[str]:
         """Every address that answers, the resolver included."""

@@ -11,6 +11,7 @@ from readycheck.twin.blueprint import Blueprint
 
 _NO_IPV6 = ("/proc/sys/net/ipv6/conf/all/disable_ipv6", "/proc/sys/net/ipv6/conf/default/disable_ipv6")
 _FORWARD = "/proc/sys/net/ipv4/ip_forward"
+_PING = "/proc/sys/net/ipv4/ping_group_range"
 
 
 class BuildError(Exception):
@@ -65,6 +66,8 @@ def connect(row: Row, blueprint: Blueprint, *, edge_rules: str | None, nftables:
         row.enter(name)
         _settings(forward=name not in (topology.CLIENT, topology.CLOUD))
         _ip(topology.interfaces(links, name, slow=slow, translated=translated))
+    row.enter(topology.CLIENT)
+    _let_ping()
     _cloud(row, blueprint, translated)
     _edge(row, blueprint, translated, edge_rules)
     return ends
@@ -96,6 +99,12 @@ def _settings(*, forward: bool) -> None:
             _write(path, "1")
     if forward:
         _write(_FORWARD, "1")
+
+
+def _let_ping() -> None:
+    """Grant the only group of this world ICMP sockets, as many distributions grant them to all."""
+    with suppress(BuildError):
+        _write(_PING, "0 0")
 
 
 def _cloud(row: Row, blueprint: Blueprint, translated: bool) -> None:

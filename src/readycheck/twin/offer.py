@@ -20,7 +20,7 @@ class Offer:
 
     `sip` are the ports of SIP requirements, most wanted last; `mutual` those that ask for a client
     certificate; `media` all UDP ports of media, `echo` those of them that carry RTP; `https` the names of
-    the most important web requirement.
+    the most important web requirement; `ping` says that hosts are to answer ICMP echo requests.
     """
 
     networks: tuple[str, ...]
@@ -33,6 +33,7 @@ class Offer:
     media: tuple[Range, ...]
     echo: tuple[Range, ...]
     https: tuple[str, ...]
+    ping: bool
 
 
 def read_offer(profile: Profile) -> Offer:
@@ -53,6 +54,7 @@ def read_offer(profile: Profile) -> Offer:
         ),
         echo=_merge(_range(p) for r in outbound if r.probe == "rtp" for p in r.ports),
         https=_https(profile, outbound),
+        ping=any(r.transport == "icmp" for r in outbound),
     )
 
 

@@ -56,6 +56,7 @@ def draw(offer: Offer, scenario: Scenario, *, seed: int, ratio: float) -> Bluepr
         faults=scenario.faults(offer),
         carrier_nat=scenario.carrier_nat,
         delay_ms=scenario.delay_ms,
+        ping=offer.ping,
     )
 
 

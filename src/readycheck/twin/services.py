@@ -1,16 +1,18 @@
 """What the stand-in servers answer: bytes in, bytes out, no sockets."""
 
+import re
 from dataclasses import dataclass
 
 from readycheck.twin.blueprint import RESOLVER, Blueprint
 from readycheck.twin.topology import ECHO_PORT
 from readycheck.twin.zone import Zone
-from readycheck.wire import ntp, sip, stun
+from readycheck.wire import ntp, sip, stun, tftp
 
 Endpoint = tuple[str, int]
 
 _ALLOW = "INVITE, ACK, BYE, CANCEL, OPTIONS, REGISTER"
 _SERVER = "readycheck twin"
+_UPGRADE = re.compile(rb"\r\nupgrade:[ \t]*websocket[ \t]*\r\n", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,8 @@ class Services:
         host, port = asked
         if port == 53:
             return self.zone.answer(payload) if host == RESOLVER else None
+        if port == 69:
+            return _block(payload)
         if port == 123:
             return self._time(payload, now)
         binding = _binding(payload, source)
@@ -44,11 +48,14 @@ class Services:
     def page(self, request: bytes, *, secure: bool, asked: Endpoint) -> bytes:
         """The answer to an HTTP request, of which the header section is enough."""
         method = request.split(b" ", 1)[0]
-        wrong = not secure and asked[1] in (443, 8443)
-        status = "400 Bad Request" if wrong else "200 OK"
+        status = "400 Bad Request" if _is_wrong(secure, asked) else "200 OK"
         body = b"" if method == b"HEAD" else f"{_SERVER}\n".encode()
         head = f"HTTP/1.1 {status}\r\nServer: {_SERVER}\r\nContent-Type: text/plain\r\n"
         return f"{head}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body
+
+    def switches(self, request: bytes, *, secure: bool, asked: Endpoint) -> bool:
+        """Whether a request to switch to WebSocket is granted, as it is wherever pages are."""
+        return bool(_UPGRADE.search(request)) and not _is_wrong(secure, asked)
 
     def _echoes(self, port: int) -> bool:
         return port == ECHO_PORT or any(low <= port <= high for low, high in self.blueprint.echo)
@@ -59,6 +66,23 @@ class Services:
             return ntp.pack_reply(payload, receive=shown, transmit=shown)
         except ValueError:
             return None
+
+
+def _is_wrong(secure: bool, asked: Endpoint) -> bool:
+    """Clear text where TLS is spoken."""
+    return not secure and asked[1] in (443, 8443)
+
+
+def _block(payload: bytes) -> bytes | None:
+    """The first and only block of any file, from the port that was asked.
+
+    The site's edge follows no TFTP: it would let no answer from another port back in.
+    """
+    try:
+        tftp.unpack_read_request(payload)
+    except ValueError:
+        return None
+    return tftp.pack_data(1, f"{_SERVER}\n".encode())
 
 
 def _binding(payload: bytes, source: Endpoint) -> bytes | None:

@@ -79,7 +79,11 @@ class StreamServers:
             if not more:
                 return
             head += more
-        if head:
+        if self._services.switches(head, secure=secure, asked=asked):
+            from readycheck.twin.websocket import converse  # for the few worlds that have one
+
+            await converse(channel, head)
+        elif head:
             await channel.write(self._services.page(head, secure=secure, asked=asked))
 
     async def _calls(self, channel: Channel, data: bytes) -> None:

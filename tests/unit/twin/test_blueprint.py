@@ -1,5 +1,7 @@
 """The plan of a world."""
 
+from dataclasses import replace
+
 from readycheck.twin.blueprint import RESOLVER, Blueprint
 from readycheck.twin.offer import Offer
 from readycheck.twin.scenarios import SCENARIOS, draw
@@ -27,3 +29,9 @@ def test_most_of_a_network_is_silent_and_the_rest_of_the_world_too(offer: Offer)
     network = [f"23.89.7.{i}" for i in range(256)]
     assert 3 <= sum(map(plan.answers, network)) <= 8
     assert not any(plan.answers(f"8.8.8.{i}") for i in range(256))
+
+
+def test_a_plan_survives_its_text(offer: Offer) -> None:
+    plan = draw(replace(offer, ping=True), SCENARIOS["certificate-expired"], seed=3, ratio=0.02)
+    assert Blueprint.from_json(plan.to_json()) == plan
+    assert plan.ping

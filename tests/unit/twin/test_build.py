@@ -31,6 +31,13 @@ def test_a_setting_that_cannot_be_made_is_told() -> None:
         build._write("/no/such/setting", "1")
 
 
+def test_where_pinging_cannot_be_granted_the_world_is_built_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(build, "_PING", "/no/such/setting")
+    build._let_ping()
+
+
 def test_without_the_program_there_are_no_nftables(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernel, "tool", lambda _: None)
     assert not build._nftables_work()

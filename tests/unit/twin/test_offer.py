@@ -1,6 +1,7 @@
 """What a profile makes the cloud offer."""
 
-from readycheck.twin.offer import Offer
+from readycheck.profile import Profile
+from readycheck.twin.offer import Offer, read_offer
 
 
 def test_networks_are_the_vendors_ipv4_networks(offer: Offer) -> None:
@@ -47,3 +48,10 @@ def test_literal_addresses_are_kept(offer: Offer) -> None:
 
 def test_the_most_important_web_service_is_the_required_one(offer: Offer) -> None:
     assert offer.https == ("web.vendor.example", "api.vendor.example")
+
+
+def test_hosts_answer_pings_where_a_requirement_is_icmps(profile: Profile, offer: Offer) -> None:
+    ping = profile.requirements[0].model_copy(update={"id": "ping", "transport": "icmp", "ports": ()})
+    pinged = profile.model_copy(update={"requirements": (*profile.requirements, ping)})
+    assert (offer.ping, read_offer(pinged).ping) == (False, True)
+    assert read_offer(pinged).tcp == offer.tcp and read_offer(pinged).udp == offer.udp

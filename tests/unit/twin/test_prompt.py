@@ -8,7 +8,7 @@ import pytest
 from readycheck.twin.blueprint import RESOLVER
 from readycheck.twin.envelope import SIZE, pack_endpoint, unpack_endpoint
 from readycheck.twin.remap import Remap
-from readycheck.wire import stun
+from readycheck.wire import stun, tftp
 
 NODE = "23.89.1.2"
 
@@ -27,6 +27,8 @@ def test_datagrams(remap: Remap) -> None:
         ask(remap, stun.pack_binding_request(bytes(12)), (NODE, 5004))
     ).xor_mapped_address
     assert ask(remap, b"\x80\x00" + bytes(20), (NODE, 40000)) == b"\x80\x00" + bytes(20)
+    read = tftp.pack_read_request("SEP01.cnf.xml")
+    assert isinstance(tftp.unpack_answer(ask(remap, read, (NODE, 69))), tftp.Data)
     query = dns.message.make_query("web.vendor.example", "A")
     assert dns.message.from_wire(ask(remap, query.to_wire(), (RESOLVER, 53))).answer
 

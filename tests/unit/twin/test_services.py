@@ -10,7 +10,7 @@ from readycheck.twin.scenarios import SCENARIOS, draw
 from readycheck.twin.services import Services
 from readycheck.twin.topology import ECHO_PORT
 from readycheck.twin.zone import make_zone
-from readycheck.wire import ntp, sip, stun
+from readycheck.wire import ntp, sip, stun, tftp
 
 SOURCE = ("198.51.100.10", 40000)
 NOW = 1_800_000_000.0
@@ -40,6 +40,32 @@ def test_the_time(offer: Offer) -> None:
         reply = services(offer, scenario).datagram(request, SOURCE, ("23.89.0.1", 123), NOW)
         assert reply is not None
         assert ntp.unpack_reply(reply).transmit == pytest.approx(NOW + skew)
+
+
+def test_any_file_is_one_block_and_nothing_else_is_answered(offer: Offer) -> None:
+    asked = ("23.89.0.1", 69)
+    reply = services(offer).datagram(tftp.pack_read_request("SEP01.cnf.xml"), SOURCE, asked, NOW)
+    assert reply is not None and tftp.unpack_answer(reply) == tftp.Data(1, b"readycheck twin\n")
+    for other in (b"\0\2file\0octet\0", b"\0\4\0\1", tftp.pack_error(0, "enough"), b""):
+        assert services(offer).datagram(other, SOURCE, asked, NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("header", "secure", "port", "granted"),
+    [
+        (b"Upgrade: websocket", True, 443, True),
+        (b"UPGRADE:WebSocket ", False, 80, True),
+        (b"Upgrade: websocket", False, 443, False),
+        (b"Upgrade: h2c", False, 80, False),
+        (b"X-Upgrade: websocket", False, 80, False),
+        (b"X: y", False, 80, False),
+    ],
+)
+def test_who_may_switch_to_websocket(
+    offer: Offer, header: bytes, secure: bool, port: int, granted: bool
+) -> None:
+    request = b"GET / HTTP/1.1\r\nHost: a\r\n" + header + b"\r\n\r\n"
+    assert services(offer).switches(request, secure=secure, asked=("23.89.0.1", port)) is granted
 
 
 def test_only_the_resolver_answers_about_names(offer: Offer) -> None:
@@ -82,7 +108,7 @@ def test_pages(
     assert head.split(b" ")[1] == status and bool(body) is has_body
 
 
-@given(st.binary(max_size=100), st.sampled_from([53, 123, 5004]))
+@given(st.binary(max_size=100), st.sampled_from([53, 69, 123, 5004]))
 def test_rubbish_is_no_crash(offer: Offer, data: bytes, port: int) -> None:
     answered = services(offer)
     answered.datagram(data, SOURCE, (RESOLVER, port), NOW)

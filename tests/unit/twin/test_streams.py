@@ -5,6 +5,8 @@ import ssl
 from pathlib import Path
 
 import pytest
+from websockets.client import ClientProtocol
+from websockets.uri import parse_uri
 
 from readycheck.twin.certificates import ROOT_FILE
 from readycheck.twin.envelope import SIZE, pack_endpoint
@@ -50,6 +52,21 @@ def test_pages_in_clear_and_in_tls(remap: Remap, folder: Path) -> None:
     ):
         stream.sendall(request)
         assert stream.recv(100).startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_websocket_in_tls_stays_open(remap: Remap, folder: Path) -> None:
+    context = ssl.create_default_context(cafile=folder / ROOT_FILE)
+    protocol = ClientProtocol(parse_uri("wss://web.vendor.example/"))
+    protocol.send_request(protocol.connect())
+    with (
+        connect(remap, 443) as plain,
+        context.wrap_socket(plain, server_hostname="web.vendor.example") as stream,
+    ):
+        for _ in range(3):
+            stream.sendall(b"".join(protocol.data_to_send()))
+            protocol.receive_data(stream.recv(4096))
+            assert protocol.handshake_exc is None and len(protocol.events_received()) == 1
+            protocol.send_ping(b"are you there?")
 
 
 @pytest.mark.parametrize("opening", [b"OPTIONS sip:a SIP/2.0\r\n\r\n", b"\x00\x01\x02"])

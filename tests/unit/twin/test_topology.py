@@ -1,6 +1,7 @@
 """The text that builds the row of namespaces."""
 
 import ipaddress
+from dataclasses import replace
 
 import pytest
 
@@ -60,6 +61,12 @@ def test_long_ranges_lead_to_one_socket_and_other_ports_are_silent(offer: Offer)
     assert "fib daddr type local udp dport { 19560-65535 } redirect to :7" in text
     assert "fib daddr type local tcp dport { 20000-20500 } redirect to :7" in text
     assert "policy drop" in text
+
+
+@pytest.mark.parametrize("ping", [False, True])
+def test_hosts_answer_pings_where_the_product_asks_for_it(offer: Offer, ping: bool) -> None:
+    text = topology.cloud_firewall(draw(replace(offer, ping=ping), SCENARIOS["none"], seed=1, ratio=0.02))
+    assert ("icmp type echo-request accept" in text) is ping
 
 
 def test_without_nftables_long_ranges_are_silent(offer: Offer) -> None:

@@ -95,7 +95,7 @@ def _slow_ends(row: Row, links: Iterable[topology.Link]) -> tuple[int, ...]:
 
 def _settings(*, forward: bool) -> None:
     for path in _NO_IPV6:
-        with suppress(OSError):
+        with suppress(BuildError):
             _write(path, "1")
     if forward:
         _write(_FORWARD, "1")

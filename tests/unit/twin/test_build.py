@@ -31,6 +31,11 @@ def test_a_setting_that_cannot_be_made_is_told() -> None:
         build._write("/no/such/setting", "1")
 
 
+def test_a_kernel_without_ipv6_needs_none_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "_NO_IPV6", ("/no/such/setting",))
+    build._settings(forward=False)
+
+
 def test_where_pinging_cannot_be_granted_the_world_is_built_all_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

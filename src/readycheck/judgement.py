@@ -254,6 +254,9 @@ def _named(requirement: Requirement, outcome: Outcome, basis: Bench) -> CheckVer
         return _verdict(outcome, Judgement.SKIPPED, because)
     if deciding and all(o.step is Step.RESOLVE for o in deciding) and failures != {Failure.DNS_NXDOMAIN}:
         return _verdict(outcome, Judgement.INCONCLUSIVE, f"the name could not be resolved: {words}")
+    if failures and failures <= LOCAL_FAILURES:
+        because = f"this host does not permit the test: {words}"
+        return _verdict(outcome, Judgement.INCONCLUSIVE, because)
     if not failures or failures <= (LOCAL_FAILURES | {Failure.INTERRUPTED}):
         return _verdict(outcome, Judgement.INCONCLUSIVE, words)
     if outcome.cut and failures == {Failure.TIMED_OUT}:

@@ -102,7 +102,7 @@ PORT_TABLE = [
     ("core-microservices", "outbound", "tcp", "", "443", ALL, ""),
     ("core-meetings", "outbound", "tcp", "", "443", ALL, ""),
     ("core-file-storage", "outbound", "tcp", "", "443", ALL, ""),
-    ("core-websockets", "outbound", "tcp", "", "443", ALL, ""),
+    ("core-websockets", "outbound", "tcp", "", "443", "app web room-device", ""),
     ("mesh-cascade-signalling", "outbound", "tcp", "", "444", "video-mesh", "media"),
     ("ntp", "outbound", "udp", "", "123", ALL, ""),
     ("dns-udp", "outbound", "udp", "", "53", ALL, ""),
@@ -305,9 +305,14 @@ def test_names_are_those_of_the_domain_tables(profile: Profile) -> None:
     found: dict[str, dict[str, str]] = {category: {} for category in DOMAINS}
     for group in profile.names.values():
         for entry in group.domains:
-            assert entry.pattern not in found[group.category]
-            found[group.category][entry.pattern] = ", ".join(entry.used_by)
+            users = found[group.category].setdefault(entry.pattern, ", ".join(entry.used_by))
+            assert users == ", ".join(entry.used_by)
     assert found == DOMAINS
+
+
+def test_a_row_is_split_only_where_a_part_is_tested_otherwise(profile: Profile) -> None:
+    patterns = [(g.category, e.pattern) for g in profile.names.values() for e in g.domains]
+    assert {row for row in patterns if patterns.count(row) > 1} == {("service", "*.wbx2.com")}
 
 
 @pytest.mark.parametrize("pattern", [pattern for table in DOMAINS.values() for pattern in table])
@@ -404,6 +409,14 @@ def test_connectivity_checks_are_plain_requests(profile: Profile, name: str, pat
     row = _requirement(profile, name)
     assert (row.probe, row.params) == ("http", {"scheme": "http", "path": path, "method": "GET"})
     assert host in profile.names[row.targets.names[0]].domains[0].hosts
+
+
+def test_websockets_are_opened_where_an_answer_proves_most(profile: Profile) -> None:
+    row = _requirement(profile, "core-websockets")
+    assert (row.probe, row.importance, row.proxied) == ("websocket", Importance.RECOMMENDED, True)
+    entries = [entry for name in row.targets.names for entry in profile.names[name].domains]
+    assert [entry.hosts for entry in entries] == [("mercury-connection-a.wbx2.com",)]
+    assert not any(entry.certain for entry in entries)
 
 
 def test_content_delivery_is_for_sites_without_a_proxy(profile: Profile) -> None:

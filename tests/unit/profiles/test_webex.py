@@ -118,7 +118,8 @@ PORT_TABLE = [
     ("sip-signalling-azure", "outbound", "tcp", "", "5060-5070", "sip-gateway", "media-azure"),
     ("sip-signalling-aws", "outbound", "tcp", "", "5060-5070", "sip-gateway", ""),
     ("sip-signalling-inbound", "inbound", "tcp", "", "5060-5070", "sip-gateway", "media media-azure"),
-    ("sip-media", "outbound", "udp", "36000-59999", "49152-59999", "sip-gateway edge-audio", "media"),
+    ("sip-media", "outbound", "udp", "36000-59999", "49152-59999", "sip-gateway", "media"),
+    ("edge-audio-media", "outbound", "udp", "36000-59999", "49152-59999", "edge-audio", "media"),
     ("sip-media-azure", "outbound", "udp", "36000-59999", "49152-59999", "sip-gateway", "media-azure"),
     ("sip-media-aws", "outbound", "udp", "36000-59999", "49152-59999", "sip-gateway", ""),
     (
@@ -127,7 +128,7 @@ PORT_TABLE = [
         "udp",
         "49152-59999",
         "36000-59999",
-        "sip-gateway edge-audio",
+        "sip-gateway",
         "media media-azure",
     ),
     ("edge-audio-signalling", "outbound", "tcp", "", "5061 5065", "edge-audio", "edge-audio"),
@@ -383,6 +384,13 @@ def test_third_parties_are_never_required(profile: Profile) -> None:
     required = [r for r in profile.requirements if r.importance is Importance.REQUIRED]
     categories = {profile.names[name].category for r in required for name in r.targets.names}
     assert categories == {"service"}
+
+
+def test_edge_audio_requires_what_its_own_table_has(profile: Profile) -> None:
+    mine = [r for r in profile.requirements if "edge-audio" in r.roles and r.area == "media reachability"]
+    required = {r.id for r in mine if r.importance is Importance.REQUIRED}
+    assert required == {"edge-audio-media-inbound-udp", "edge-audio-media-inbound-tcp"}
+    assert "media-azure" not in {group for r in mine for group in r.targets.networks}
 
 
 def test_azure_networks_are_never_required(profile: Profile) -> None:

@@ -488,6 +488,8 @@ def test_inspection_facts(profile: Profile) -> None:
         "Hybrid Data Security service": "unstated",
         "Hybrid services: directory, calendar and management connectors": "unsupported",
     }
+    unstated = [row for row in profile.inspection if row.support == "unstated"]
+    assert all("Known from elsewhere" in row.note and "2019-08-20" in row.note for row in unstated)
     exempt = [name for exemption in profile.exemptions for name in exemption.names]
     assert exempt == ["*mcs*.webex.com", "*cb*.webex.com", "*mcc*.webex.com"]
 

@@ -227,6 +227,7 @@ GARBLED = [
     ("目录、日历、管理连接器不支持", "unstated"),
     ("不支持使用 MAC 地址旁路", "use MAC address bypass"),
     ("us-gov-west-2", "as printed"),
+    ("顶级域", "the domain itself"),
     ("协议端口号码指导访问类型条评论", "direction"),
     ("Webex Edge 功能被禁用时", "enabled"),
     ("AES-CM-128-HMAC-SHA1 (text)", "AES_CM_128_HMAC_SHA1_80"),
@@ -259,6 +260,7 @@ CONTRADICTIONS = {
     "whether TLS of room devices may be inspected": "supported",
     "who installs an inspecting authority on room devices": "Cisco TAC",
     "whether the list of media networks is complete": "as complete",
+    "whose local servers spare the rules for DNS and NTP": "for all products",
     "whether the web app may send media over TLS": "fallback",
     "whether signalling may be filtered by address": "SIP by network",
     "which ports SIP uses": "each for its own",
@@ -442,6 +444,11 @@ def test_sip_names_the_regions_as_printed(profile: Profile) -> None:
     ):
         words = _requirement(profile, name).targets.description
         assert all(re.search(rf"\b{region}\b", words) for region in regions)
+
+
+def test_sip_is_restricted_only_by_sites_that_want_it(profile: Profile) -> None:
+    for name in ("sip-signalling", "sip-signalling-inbound"):
+        assert "asks to allow all" in _requirement(profile, name).note
 
 
 def test_local_servers_need_no_rule(profile: Profile) -> None:

@@ -222,7 +222,7 @@ GARBLED = [
     ("*.identity.api.rackspacecloud.com", "withdrawn"),
     ("*.storage101.ord1.clouddrive.com", "*.clouddrive.com"),
     ("*.cloudconnector.cisco.com", "*.cloudconnector.webex.com"),
-    ("*.activate.cisco.com 和 *.webapps.cisco.com", "*.cisco.com"),
+    (".activate.cisco.com 和 *.webapps.cisco.com URL", "*.cisco.com"),
     ("由 * 指示", "three things"),
     ("目录、日历、管理连接器不支持", "unstated"),
     ("不支持使用 MAC 地址旁路", "use MAC address bypass"),

@@ -27,6 +27,7 @@ class IcmpProbe:
     Params: ClassVar[type[IcmpParams]] = IcmpParams
     metrics: ClassVar[tuple[Metric, ...]] = COMMON_METRICS
     proves: ClassVar[Step] = Step.ECHO
+    may_be_silent: ClassVar[bool] = True
     privileges: ClassVar[str] = "an ICMP socket (on Linux: net.ipv4.ping_group_range, or CAP_NET_RAW)"
 
     async def measure(self, params: IcmpParams, net: Net) -> None:

@@ -31,6 +31,7 @@ class RtpProbe:
     Params: ClassVar[type[RtpParams]] = RtpParams
     metrics: ClassVar[tuple[Metric, ...]] = COMMON_METRICS
     proves: ClassVar[Step] = Step.ECHO
+    may_be_silent: ClassVar[bool] = True  # media ports open when a call does
 
     async def measure(self, params: RtpParams, net: Net) -> None:
         await ask_all(net, params.targets, _question)

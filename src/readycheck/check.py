@@ -49,8 +49,9 @@ class CheckTarget:
 class Check:
     """One thing to measure, within `budget_s`.
 
-    `proves` is the step whose success shows that the service answered, `certain` says that the name is known
-    to exist, and `group` is the wildcard that a representative name stands for.
+    `proves` is the step whose success shows that the service answered, `may_be_silent` that no answer at all
+    is a healthy one too, `certain` says that the name is known to exist, and `group` is the wildcard that a
+    representative name stands for.
     """
 
     id: str
@@ -62,6 +63,7 @@ class Check:
     budget_s: float
     needs: tuple[str, ...] = ()
     proves: Step = Step.RESPONSE
+    may_be_silent: bool = False
     certain: bool = True
     group: str = ""
 
@@ -325,6 +327,7 @@ class CheckMaker:
         via = self._via(requirement, targets)
         params = self._params(implementation, requirement, [replace(target, via=via) for target in targets])
         proves = getattr(params, "proves", implementation.proves)
+        may_be_silent = getattr(params, "may_be_silent", getattr(implementation, "may_be_silent", False))
         # The proxy makes the connection; what we see of it is that it says so.
         tunnelled = via is not None and proves is Step.CONNECT
         return Check(
@@ -343,6 +346,7 @@ class CheckMaker:
             params=params,
             budget_s=BUDGET_S[self.selection.effort],
             proves=Step.PROXY_CONNECT if tunnelled else proves,
+            may_be_silent=may_be_silent,
             certain=certain,
             group=group,
         )

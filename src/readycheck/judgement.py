@@ -261,10 +261,17 @@ def _named(requirement: Requirement, outcome: Outcome, basis: Bench) -> CheckVer
         return _verdict(outcome, Judgement.INCONCLUSIVE, words)
     if outcome.cut and failures == {Failure.TIMED_OUT}:
         return _verdict(outcome, Judgement.INCONCLUSIVE, "the deadline of the run came first")
-    if outcome.check.target.transport == "icmp" and Failure.TIMED_OUT in failures:
-        because = "no answer to ICMP echo requests, which many hosts ignore: no proof of a block"
+    if outcome.check.may_be_silent and any(map(_is_withheld, deciding)):
+        because = "no answer, which healthy hosts may withhold here: no proof either way"
         return _verdict(outcome, Judgement.INCONCLUSIVE, because)
     return _verdict(outcome, Judgement.FAIL, words)
+
+
+def _is_withheld(observation: Observation) -> bool:
+    """What a host does that does not serve strangers: nothing, or its own system says that nobody listens now."""
+    if observation.failure is Failure.PORT_UNREACHABLE:
+        return observation.facts.get("offender") == observation.target.address
+    return observation.failure is Failure.TIMED_OUT
 
 
 def _resolver(requirement: Requirement, outcome: Outcome, basis: Bench) -> CheckVerdict:

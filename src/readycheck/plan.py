@@ -101,6 +101,9 @@ def _refuse_unknown(profile: Profile, registry: Registry, selection: Selection) 
         if name not in profile.placeholders:
             known = ", ".join(profile.placeholders) or "none"
             raise UsageError(f"--set {name}: profile '{profile.name}' has the placeholders {known}")
+        choices = profile.placeholders[name].choices
+        if choices and selection.values[name] not in choices:
+            raise UsageError(f"--set {name}={selection.values[name]}: choose from {', '.join(choices)}")
     for name, placeholder in profile.placeholders.items():
         if placeholder.required and name not in selection.values:
             raise UsageError(f"--set {name}=VALUE is needed by profile '{profile.name}': {placeholder.title}")

@@ -51,6 +51,7 @@ def outcome_of(check: CheckReport) -> Outcome:
             params=None,
             budget_s=0.0,
             proves=check.proves,
+            may_be_silent=check.may_be_silent,
             certain=check.certain,
             group=check.group,
         ),

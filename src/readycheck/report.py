@@ -103,6 +103,7 @@ class CheckReport:
     certain: bool
     group: str
     cut: bool
+    may_be_silent: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,6 +200,7 @@ def _check(outcome: Outcome, verdict: CheckVerdict | None, began: datetime) -> C
         because=verdict.because,
         measured=outcome.status,
         proves=check.proves,
+        may_be_silent=check.may_be_silent,
         certain=check.certain,
         group=check.group,
         cut=outcome.cut,

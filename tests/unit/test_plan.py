@@ -179,6 +179,15 @@ def test_what_proves_an_answer_may_depend_on_what_a_profile_sets() -> None:
     assert {check.proves for check in found.checks} == {Step.RESPONSE}
 
 
+def test_a_placeholder_with_choices_takes_one_of_them() -> None:
+    region = {"region": {"title": "Region", "choices": ["amer", "emea"]}}
+    row = requirement("r", targets={"hosts": ["a.{region}.example.com"]}, ports=["443"], probe="tls")
+    profile = make_profile(row, placeholders=region)
+    assert ids(made(profile, values={"region": "emea"}), "r/") == ["r/a.emea.example.com:443"]
+    with pytest.raises(UsageError, match=r"^--set region=mars: choose from amer, emea$"):
+        made(profile, values={"region": "mars"})
+
+
 def test_a_name_that_the_document_prints_is_certain() -> None:
     only = next(c for c in made().checks if c.requirement == "web")
     assert only.certain

@@ -179,7 +179,8 @@ def test_what_the_deadline_cut_is_not_blocked() -> None:
 )
 def test_a_pinged_host(failures: list[Failure | None], status: Judgement) -> None:
     """Many ignore pings: silence is no proof of a block, an error that somebody sends is."""
-    check = make_check("ping/a", scope=Scope.NAMED, proves=Step.ECHO, target=CheckTarget(transport="icmp"))
+    target = CheckTarget(transport="icmp")
+    check = make_check("ping/a", scope=Scope.NAMED, proves=Step.ECHO, target=target, may_be_silent=True)
     echoes = [
         seen(Step.ECHO, Target(address=f"192.0.2.{n}", transport="icmp"), failure)
         for n, failure in enumerate(failures)
@@ -188,6 +189,27 @@ def test_a_pinged_host(failures: list[Failure | None], status: Judgement) -> Non
     assert found.status is status
     local = set(failures) <= LOCAL_FAILURES
     assert found.because.startswith("this host does not permit the test") is local
+
+
+@pytest.mark.parametrize(
+    ("failure", "offender", "may_be_silent", "status"),
+    [
+        (Failure.TIMED_OUT, None, True, I),
+        (Failure.TIMED_OUT, None, False, F),
+        (Failure.PORT_UNREACHABLE, "192.0.2.1", True, I),
+        (Failure.PORT_UNREACHABLE, "192.0.2.1", False, F),
+        (Failure.PORT_UNREACHABLE, "198.51.100.1", True, F),
+    ],
+)
+def test_a_media_port_of_a_host_without_a_call(
+    failure: Failure, offender: str | None, may_be_silent: bool, status: Judgement
+) -> None:
+    """The host itself may say that nobody listens just now; a stranger who says so is in the way."""
+    target = CheckTarget(transport="udp", ports="16384")
+    check = make_check("m/a", scope=Scope.NAMED, proves=Step.ECHO, target=target, may_be_silent=may_be_silent)
+    place = Target(address="192.0.2.1", port=16384, transport="udp")
+    echo = seen(Step.ECHO, place, failure, **({"offender": offender} if offender else {}))
+    assert judged(make_outcome(check, echo)).status is status
 
 
 @pytest.mark.parametrize("status", [Status.SKIPPED, Status.CRASHED])

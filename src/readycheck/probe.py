@@ -74,8 +74,8 @@ class Net(Network, Protocol):
     def left_s(self) -> float:
         """Seconds until the check is ended, infinite without such a moment."""
 
-    def towards(self, target: Target) -> "Net":
-        """The same network, whose verbs record `target` (completed by what the verb itself knows)."""
+    def towards(self, target: Target, **facts: Any) -> "Net":
+        """The same network, whose verbs record `target` (completed by what the verb knows) and `facts`."""
 
     async def each(
         self, targets: Sequence[Target], visit: Callable[[Target, "Net"], Awaitable[None]]

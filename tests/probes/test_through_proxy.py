@@ -17,6 +17,7 @@ from readycheck.net.system import NetworkOptions, SystemNetwork
 from readycheck.probe import Failure, Step, Target
 from readycheck.testing import FakeNetwork, FakeService, run_probe, tls_facts
 from readycheck_probes.http import HttpParams, HttpProbe
+from readycheck_probes.protocols import MUTE, PROTOCOLS, SECURE, Speaks
 from readycheck_probes.tcp import TcpParams, TcpProbe
 from readycheck_probes.tls import TlsParams, TlsProbe
 
@@ -24,6 +25,7 @@ from .conftest import Bench
 from .servers.authority import Authority
 from .servers.http import RESPONSES
 from .servers.proxy import Proxy, dripping, endless_headers
+from .servers.spoken import server_of
 from .servers.tcp import Endpoint, Serve, TcpServer, hang_up, reset, saying, silent
 
 USER, PASSWORD = "jo@corp", "p:w/é s3cret"
@@ -60,7 +62,7 @@ async def test_a_port_behind_the_proxy(bench: Bench) -> None:
     (step,) = seen.observations
     assert (step.step, step.failure, step.facts) == (Step.PROXY_CONNECT, None, {"proxy_address": "127.0.0.1"})
     assert step.target == Target(host="config.example", port=443, transport="tcp", via=place)
-    assert seen.metrics == {"sent": 1, "answered": 1, "rtt_ms": None}
+    assert (seen.metrics["sent"], seen.metrics["answered"], seen.metrics["rtt_ms"]) == (1, 1, None)
     assert bench.looked_up == []
 
 
@@ -121,6 +123,26 @@ async def test_a_page_behind_the_proxy(bench: Bench, authority: Authority) -> No
     assert {one.failure for one in seen.observations} == {None}
     assert b"\r\nHost: config.example:8443\r\n" in heard[0]
     assert b"Proxy" not in heard[0]
+
+
+@pytest.mark.parametrize("speaks", [*PROTOCOLS, *sorted(MUTE)])
+async def test_a_protocol_behind_the_proxy(bench: Bench, authority: Authority, speaks: Speaks) -> None:
+    bench.trusted = authority.certificate
+    context = authority.context("config.example") if speaks in SECURE else None
+    serve = silent if speaks in MUTE else server_of(speaks)
+    with TcpServer(serve, context) as server:
+        with through(bench, Proxy({"config.example:7000": server.endpoint})) as place:
+            seen = await bench.measure(TcpProbe(), TcpParams((_far(port=7000),), speaks))
+
+    assert {one.failure for one in seen.observations} == {None}
+    tunnel, last = seen.observations[0], seen.observations[-1]
+    assert (tunnel.step, tunnel.target.via) == (Step.PROXY_CONNECT, place)
+    assert (last.target.host, last.target.port, last.target.address) == ("config.example", 7000, None)
+    if speaks in MUTE:
+        assert (last.step, last.facts["exercised"]) == (Step.PROXY_CONNECT, False)
+    else:
+        assert (last.step, last.facts["speaks"]) == (Step.RESPONSE, speaks)
+    assert seen.metrics["answered"] == 1 and bench.looked_up == []
 
 
 async def test_the_way_to_the_proxy_may_be_tls(bench: Bench, authority: Authority) -> None:

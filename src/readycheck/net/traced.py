@@ -127,12 +127,14 @@ class TracedNetwork:
         deadline_ms: float,
         target: Target | None = None,
         nested: bool = False,
+        facts: Mapping[str, Any] | None = None,
     ) -> None:
         self._run = run
         self._trace = trace
         self._deadline_ms = deadline_ms
         self._target = target or Target()
         self._nested = nested
+        self._facts = dict(facts or {})
 
     @property
     def effort(self) -> Effort:
@@ -151,8 +153,8 @@ class TracedNetwork:
     def now_ns(self) -> int:
         return self._run.network.now_ns()
 
-    def towards(self, target: Target) -> Net:
-        return TracedNetwork(self._run, self._trace, self._deadline_ms, target, self._nested)
+    def towards(self, target: Target, **facts: Any) -> Net:
+        return TracedNetwork(self._run, self._trace, self._deadline_ms, target, self._nested, facts)
 
     async def each(self, targets: Sequence[Target], visit: Callable[[Target, Net], Awaitable[None]]) -> None:
         """Visit all targets at once, within the limits; a `NetError` has been recorded by its step."""
@@ -177,6 +179,7 @@ class TracedNetwork:
     def step(self, step: Step, target: Target | None = None) -> Iterator[OpenStep]:
         """A step that ends with the block; one that is cancelled stays open for the engine to end."""
         entry = self._trace.open(step, target or self._target, self.now_ms())
+        entry.facts.update(self._facts)
         try:
             yield entry
         except NetError as error:

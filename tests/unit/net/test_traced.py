@@ -162,6 +162,15 @@ async def test_connecting_completes_the_target_and_is_timed() -> None:
     assert seen.facts == {"rtt_ms": 12.346, "local": ["192.0.2.99", 50000]}
 
 
+async def test_what_the_probe_knows_of_a_target_is_in_every_step_towards_it() -> None:
+    world = World()
+    net = world.net.towards(Target(host="name.test", port=443), exercised=False)
+    await net.resolve("name.test", timeout=3)
+    await net.connect(("192.0.2.1", 443), timeout=3)
+    await world.net.connect(("192.0.2.1", 443), timeout=3)
+    assert [seen.facts.get("exercised") for seen in world.seen()] == [False, False, None]
+
+
 async def test_without_the_kernels_round_trip_the_clock_tells() -> None:
     world = World()
 

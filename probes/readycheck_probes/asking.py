@@ -5,14 +5,17 @@ from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 
-from readycheck.probe import Effort, Net, NetError, Question, Schedule, Step, Target
+from readycheck.probe import Effort, Endpoint, Net, NetError, Question, Schedule, Step, Target
 from readycheck_probes.dialling import addresses, family_of
+
+Making = Callable[[Target, Endpoint], Question]
+"""Makes the question for a target, told which address of ours it is asked from."""
 
 
 async def ask_all(
     net: Net,
     targets: Sequence[Target],
-    question: Callable[[Target], Question],
+    question: Making,
     *,
     once: bool = False,
     echo: bool = False,
@@ -25,8 +28,8 @@ async def ask_all(
     located = await _locate(net, targets)
     async with asyncio.TaskGroup() as group:
         for family in (4, 6):
-            asked = [question(target) for target in located if family_of(target.address or "") == family]
-            group.create_task(_ask_family(net, family, asked, schedule, echo))
+            asked = [target for target in located if family_of(target.address or "") == family]
+            group.create_task(_ask_family(net, family, asked, question, schedule, echo))
 
 
 async def _locate(net: Net, targets: Sequence[Target]) -> list[Target]:
@@ -41,17 +44,18 @@ async def _locate(net: Net, targets: Sequence[Target]) -> list[Target]:
 
 
 async def _ask_family(
-    net: Net, family: int, questions: Sequence[Question], schedule: Schedule, echo: bool
+    net: Net, family: int, targets: Sequence[Target], question: Making, schedule: Schedule, echo: bool
 ) -> None:
-    if not questions:
+    if not targets:
         return
     open_socket = net.plain.open_echo if echo else net.plain.open_datagram
     try:
         datagrams = await open_socket(family=family)
     except NetError as error:
-        _record_all(net, questions, error)
+        _record_all(net, targets, error)
     else:
         with closing(datagrams):
+            questions = [question(target, datagrams.local) for target in targets]
             await net.ask(datagrams, questions, schedule=schedule)
 
 
@@ -62,8 +66,8 @@ def schedule_of(net: Net, targets: Sequence[Target]) -> Schedule:
     return Schedule((), 400.0 if net.effort is Effort.QUICK else 1500.0)
 
 
-def _record_all(net: Net, questions: Sequence[Question], error: NetError) -> None:
+def _record_all(net: Net, targets: Sequence[Target], error: NetError) -> None:
     # One family without a socket must not silence the targets of the other.
-    for question in questions:
-        with suppress(NetError), net.step(Step.ECHO, question.target):
+    for target in targets:
+        with suppress(NetError), net.step(Step.ECHO, target):
             raise error

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from readycheck.probe import Metric, MetricValue, Net, Observation, Question, Step, Target
+from readycheck.probe import Endpoint, Metric, MetricValue, Net, Observation, Question, Step, Target
 from readycheck_probes.asking import ask_all
 from readycheck_probes.tally import COMMON_METRICS, tally
 
@@ -38,7 +38,7 @@ class IcmpProbe:
         return tally(observations, self.proves, timed=Step.ECHO)
 
 
-def _question(target: Target) -> Question:
+def _question(target: Target, _: Endpoint) -> Question:
     token = secrets.token_bytes(15)
 
     def payload(attempt: int) -> bytes:

@@ -26,12 +26,14 @@ from readycheck.probe import (
 )
 from readycheck.wire import ntp, stun
 from readycheck.wire.rtp import RtpPacket, pack_packet
+from readycheck_probes.options import NOWHERE, Options
 from readycheck_probes.survey import Cell, Edge, Fate, Hop, Survey, find_edge
 
 LADDER = 16
 LONGEST_WAIT_S, SHORTEST_WAIT_S = 0.5, 0.2
 SPARE_S, RAW_START_S = 0.15, 2.0
 _RTP = pack_packet(RtpPacket(payload_type=0, sequence=1, timestamp=160, ssrc=0x5EAD, payload=bytes(24)))
+_SIP_PORT = 5060
 _ENDS = (Failure.CONNECTION_REFUSED, Failure.ICMP_ADMIN_PROHIBITED, Failure.PORT_UNREACHABLE)
 
 
@@ -217,6 +219,8 @@ class _Sender:
         kind = self._kinds.get(target.port or 0)
         if kind == "stun":
             return stun.pack_binding_request(secrets.token_bytes(12))
+        if kind == "sip":
+            return Options(target, "udp", (NOWHERE, _SIP_PORT)).payload(0)
         return ntp.pack_request(self.net.now_ns() / 1e9) if kind == "ntp" else _RTP
 
     async def once(self, target: Target, ttl: int) -> tuple[Failure | None, dict[str, object]]:

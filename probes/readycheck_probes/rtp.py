@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from readycheck.probe import Metric, MetricValue, Net, Observation, Question, Step, Target
+from readycheck.probe import Endpoint, Metric, MetricValue, Net, Observation, Question, Step, Target
 from readycheck.wire import rtp
 from readycheck_probes.asking import ask_all
 from readycheck_probes.binding import Binding
@@ -66,6 +66,6 @@ class _Turns:
         return {"answered_with": "echo", "attempt": packet.sequence - self._first}
 
 
-def _question(target: Target) -> Question:
+def _question(target: Target, _: Endpoint) -> Question:
     turns = _Turns()
     return Question(target, turns.payload, turns.recognise)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from readycheck.probe import Metric, MetricValue, Net, Observation, Question, Step, Target
+from readycheck.probe import Endpoint, Metric, MetricValue, Net, Observation, Question, Step, Target
 from readycheck_probes.asking import ask_all
 from readycheck_probes.binding import Binding
 from readycheck_probes.tally import COMMON_METRICS, tally
@@ -33,6 +33,6 @@ class StunProbe:
         return tally(observations, self.proves, timed=Step.ECHO)
 
 
-def _question(target: Target) -> Question:
+def _question(target: Target, _: Endpoint) -> Question:
     binding = Binding()
     return Question(target, binding.payload, binding.recognise)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from readycheck.probe import Metric, MetricValue, Net, Observation, Question, Step, Target
+from readycheck.probe import Endpoint, Metric, MetricValue, Net, Observation, Question, Step, Target
 from readycheck.wire import tftp
 from readycheck_probes.asking import ask_all
 from readycheck_probes.hostile import tame
@@ -49,7 +49,7 @@ async def _visit(file: str, target: Target, net: Net) -> None:
     await ask_all(net, [target], partial(_question, file))
 
 
-def _question(file: str, target: Target) -> Question:
+def _question(file: str, target: Target, _: Endpoint) -> Question:
     request = tftp.pack_read_request(file)
     return Question(target, lambda attempt: request, _recognise, any_port=True, farewell=_farewell)
 

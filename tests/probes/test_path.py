@@ -12,6 +12,7 @@ from readycheck.net.interface import Capability, Datagrams, Endpoint, IcmpReport
 from readycheck.observation import Observation, Target
 from readycheck.probe import MetricValue, Probe
 from readycheck.testing import FakeNetwork, FakeService, run_probe
+from readycheck.wire import sip, stun
 from readycheck_probes.path import PathParams, PathProbe
 
 SITE = ("192.168.1.1", "192.168.2.1")
@@ -95,6 +96,16 @@ def test_a_blocked_network_stops_for_both_transports() -> None:
     stopped = {network for (network, _), fate in fates(observations).items() if fate == "stopped"}
     assert stopped == {"203.0.113.0/24"}
     assert "left" in fates(observations).values()
+
+
+def test_packets_are_of_the_kind_that_their_port_expects() -> None:
+    network = fake()
+    cells = tuple(cell(NETWORKS[0], port) for port in (5004, 5060, 123, 9000))
+    measured(network, targets=cells, essential=4, kinds=((123, "ntp"), (5004, "stun"), (5060, "sip")))
+    first = {to[1]: payload for to, payload in reversed(network.sent)}
+    assert stun.unpack_message(first[5004]).method == stun.BINDING
+    assert sip.unpack_request(first[5060]).uri == "sip:198.51.100.9:5060"
+    assert (first[123][0] & 7, first[9000][0] >> 6) == (3, 2)  # an NTP client, version 2 of RTP
 
 
 def test_the_edge_is_recorded_with_every_cell() -> None:

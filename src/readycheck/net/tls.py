@@ -35,14 +35,30 @@ async def handshake(stream: Stream, settings: TlsSettings, trust: TrustStore, *,
     A server of TLS 1.3 that wants a client certificate says so only at the first read of the result.
     """
     secured = _prepare(stream, settings)
-    await secured.greet(timeout)
-    facts = secured.learn(settings, trust)
+    try:
+        await secured.greet(timeout)
+    except NetError as error:
+        if error.facts.get("client_certificate_requested"):
+            error.facts.update(_shown_by(secured.learn(settings, trust), settings))
+        raise
+    _verify(secured.learn(settings, trust), settings)
+    return secured
+
+
+def _shown_by(facts: TlsFacts, settings: TlsSettings) -> dict[str, Any]:
+    """What a server showed before it turned us away; whether it may be trusted matters more than that."""
+    if not facts.chain:  # TLS 1.3 asks before it shows
+        return {}
+    _verify(facts, settings)
+    return {"tls": asdict(facts)}
+
+
+def _verify(facts: TlsFacts, settings: TlsSettings) -> None:
     if settings.verify and facts.trust_failure is not None:
         raise NetError(facts.trust_failure, _issued(facts), {"tls": asdict(facts)})
     if settings.verify and facts.name_matches is False:
         detail = f"the certificate is not for {settings.verify_name}"
         raise NetError(Failure.CERTIFICATE_NAME_MISMATCH, detail, {"tls": asdict(facts)})
-    return secured
 
 
 @dataclass(slots=True)
@@ -90,7 +106,7 @@ class TlsStream:
             await self._drive(self._session.do_handshake, deadline, self._fill_greeting)
             await self._flush(deadline)
         except NetError as error:
-            error.facts.update(received_bytes=self._received)
+            error.facts.update(self._facts(), received_bytes=self._received)
             raise
         except ssl.SSLError as error:
             told = self._told(error)
@@ -231,8 +247,10 @@ def _presented(session: ssl.SSLObject) -> list[bytes]:
 
         chain = session._sslobj.get_unverified_chain()  # type: ignore[attr-defined]
         return [one.public_bytes(ENCODING_DER) for one in chain or ()]
-    leaf = session.getpeercert(binary_form=True)
-    return [leaf] if leaf else []
+    with suppress(ValueError):  # the handshake failed
+        leaf = session.getpeercert(binary_form=True)
+        return [leaf] if leaf else []
+    return []
 
 
 def _issued(facts: TlsFacts) -> str:

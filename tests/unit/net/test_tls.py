@@ -256,6 +256,43 @@ async def test_a_certificate_is_demanded_in_1_2(serving: Serving, context: Any) 
     assert error.facts["client_certificate_requested"] is True
 
 
+async def test_who_demands_a_certificate_has_shown_its_own(serving: Serving, context: Any) -> None:
+    server = context(maximum="TLSv1_2")
+    server.verify_mode = ssl.CERT_REQUIRED
+    shown = (await refusal(serving(echo(server)))).facts["tls"]
+    assert (shown["trust_failure"], shown["name_matches"]) == (None, True)
+    assert [one["subject"] for one in shown["chain"]] == ["CN=leaf", "CN=issuing"]
+    assert shown["client_certificate_requested"] is True
+
+
+@pytest.mark.parametrize(
+    ("client", "trust", "failure"),
+    [
+        (HOST, TrustStore(()), Failure.CERTIFICATE_UNTRUSTED),
+        (replace(HOST, verify_name="other.example"), TRUST, Failure.CERTIFICATE_NAME_MISMATCH),
+        (replace(HOST, verify=False), TrustStore(()), Failure.TLS_ALERT_HANDSHAKE_FAILURE),
+    ],
+)
+async def test_a_demand_of_somebody_else_is_not_taken_for_the_services(
+    context: Any, client: TlsSettings, trust: TrustStore, failure: Failure
+) -> None:
+    server = context(maximum="TLSv1_2")
+    server.verify_mode = ssl.CERT_REQUIRED
+    with pytest.raises(NetError) as caught:
+        await handshake(InMemory(server), client, trust, timeout=1)
+    assert caught.value.failure is failure
+    assert [one["subject"] for one in caught.value.facts["tls"]["chain"]] == ["CN=leaf", "CN=issuing"]
+
+
+async def test_a_demand_that_ends_with_a_reset_was_heard(context: Any) -> None:
+    server = context(maximum="TLSv1_2")
+    server.verify_mode = ssl.CERT_REQUIRED
+    with pytest.raises(NetError) as caught:
+        await handshake(InMemory(server, alerts=False), HOST, TRUST, timeout=1)
+    assert caught.value.failure is Failure.CONNECTION_RESET
+    assert caught.value.facts["client_certificate_requested"] is True
+
+
 async def test_a_certificate_is_demanded_in_1_3_at_the_first_read(serving: Serving, context: Any) -> None:
     server = context(minimum="TLSv1_3")
     server.verify_mode = ssl.CERT_REQUIRED
@@ -417,6 +454,32 @@ async def test_a_cancelled_handshake_leaves_nothing_behind(serving: Serving) -> 
     with closing(await open_stream(to, timeout=5)) as stream, suppress(TimeoutError):
         async with asyncio.timeout(0.02):
             await handshake(stream, HOST, TRUST, timeout=5)
+
+
+class InMemory:
+    """A stream to a server without a socket, which ends a failed handshake with an alert or a reset."""
+
+    local, peer, tls = ("127.0.0.1", 1), ("127.0.0.1", 2), None
+
+    def __init__(self, context: ssl.SSLContext, *, alerts: bool = True) -> None:
+        self._alerts = alerts
+        self._heard, self._said = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._server = context.wrap_bio(self._heard, self._said, server_side=True)
+
+    async def read(self, limit: int, *, timeout: float) -> bytes:
+        try:
+            self._server.do_handshake()
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLError:
+            if not self._alerts:
+                raise NetError(Failure.CONNECTION_RESET, "reading") from None
+        return self._said.read(limit)
+
+    async def write(self, data: bytes, *, timeout: float) -> None:
+        self._heard.write(data)
+
+    def close(self) -> None: ...
 
 
 class Scripted:

@@ -69,7 +69,21 @@ def test_a_probe_that_is_not_installed_is_a_usage_error_that_names_the_others() 
 def test_all_built_in_probes_keep_the_contract() -> None:
     from readycheck_probes import __name__ as package
 
-    names = ("dns", "http", "icmp", "ntp", "path", "rtp", "sip", "stun", "tcp", "tftp", "tls", "websocket")
+    names = (
+        "dns",
+        "http",
+        "icmp",
+        "mtls",
+        "ntp",
+        "path",
+        "rtp",
+        "sip",
+        "stun",
+        "tcp",
+        "tftp",
+        "tls",
+        "websocket",
+    )
     registry = find([point(n, f"{package}.{n}:{n.capitalize()}Probe") for n in names])
     assert registry.broken == {}
     for name, installed in registry.installed.items():

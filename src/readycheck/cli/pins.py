@@ -49,7 +49,7 @@ def learn(
     setting = Setting(
         profile=profile,
         profile_dirs=tuple(profile_dir or ()),
-        only=("tls", "sip"),
+        only=("mtls", "sip", "tls"),
         resolvers=tuple(o.endpoint("--resolver", text, 53) for text in resolver or ()),
         trust_roots=tuple(trust_roots or ()),
         deadline_s=deadline,

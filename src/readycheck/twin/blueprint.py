@@ -49,7 +49,8 @@ class Faults:
 class Blueprint:
     """`ratio` of the addresses of `networks` are alive by `seed`, and so is every named address.
 
-    `echo` are the UDP ports that send back what they get; with `ping` hosts answer ICMP echo requests.
+    `echo` are the UDP ports that send back what they get; `spoken` has the protocol of TCP ports whose servers
+    must be told it; with `ping` hosts answer ICMP echo requests.
     """
 
     networks: tuple[str, ...]
@@ -62,6 +63,7 @@ class Blueprint:
     mutual: tuple[int, ...]
     seed: int
     ratio: float
+    spoken: Mapping[int, str] = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
     faults: Faults = field(default_factory=Faults)
     carrier_nat: bool = False
@@ -91,6 +93,7 @@ class Blueprint:
     def from_json(cls, text: str) -> "Blueprint":
         fields: dict[str, Any] = _tuples(json.loads(text))
         faults = fields.pop("faults")
+        fields["spoken"] = {int(port): protocol for port, protocol in fields["spoken"].items()}
         chains = {int(port): Chain(chain) for port, chain in faults.pop("chains").items()}
         return cls(
             rules=tuple(Rule(**rule) for rule in fields.pop("rules")),

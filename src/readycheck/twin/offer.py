@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from readycheck.profile import Area, Importance, Profile, Requirement
+from readycheck.twin.dialogue import DIALOGUES, SIP
 from readycheck.twin.rules import Range
 
 _NAME = re.compile(r"([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]")
 _MEDIA = (Area.MEDIA_REACHABILITY, Area.MEDIA_QUALITY)
-# The profile has no typed field for it; ports are only asked of a client that has a certificate to show.
+# No typed field says it of a trunk that is probed as SIP.
 _MUTUAL = re.compile(r"certificate-based", re.IGNORECASE)
 
 
@@ -19,8 +20,9 @@ class Offer:
     """`names` maps each name to the vendor networks that it may live in; none means elsewhere.
 
     `sip` are the ports of SIP requirements, most wanted last; `mutual` those that ask for a client
-    certificate; `media` all UDP ports of media, `echo` those of them that carry RTP; `https` the names of
-    the most important web requirement; `ping` says that hosts are to answer ICMP echo requests.
+    certificate; `spoken` has the protocol of TCP ports whose servers must be told it; `media` all UDP ports
+    of media, `echo` those of them that carry RTP; `https` the names of the most important web requirement;
+    `ping` says that hosts are to answer ICMP echo requests.
     """
 
     networks: tuple[str, ...]
@@ -30,6 +32,7 @@ class Offer:
     udp: tuple[Range, ...]
     sip: tuple[int, ...]
     mutual: tuple[int, ...]
+    spoken: Mapping[int, str]
     media: tuple[Range, ...]
     echo: tuple[Range, ...]
     https: tuple[str, ...]
@@ -49,6 +52,7 @@ def read_offer(profile: Profile) -> Offer:
         udp=_ports(profile, outbound, "udp"),
         sip=_sip(profile, outbound),
         mutual=_mutual(outbound),
+        spoken=_spoken(outbound),
         media=_merge(
             _range(p) for r in outbound if r.transport == "udp" and r.area in _MEDIA for p in r.ports
         ),
@@ -97,9 +101,32 @@ def _sip(profile: Profile, outbound: Iterable[Requirement]) -> tuple[int, ...]:
 
 
 def _mutual(outbound: Iterable[Requirement]) -> tuple[int, ...]:
+    """Ports of `mtls` requirements, and those of certificate-based SIP trunks that no other SIP shares."""
     sip = [r for r in outbound if r.probe == "sip"]
-    ports = {p.low for r in sip if _MUTUAL.search(r.condition) for p in r.ports}
-    return tuple(sorted(ports - {p.low for r in sip if not _MUTUAL.search(r.condition) for p in r.ports}))
+    trunks = {p.low for r in sip if _MUTUAL.search(r.condition) for p in r.ports}
+    trunks -= {p.low for r in sip if not _MUTUAL.search(r.condition) for p in r.ports}
+    asked = {
+        port for r in outbound if r.probe == "mtls" for p in r.ports for port in range(p.low, p.high + 1)
+    }
+    return tuple(sorted(trunks | asked))
+
+
+def _spoken(outbound: Iterable[Requirement]) -> dict[int, str]:
+    return {
+        port: protocol
+        for requirement in outbound
+        if (protocol := _protocol(requirement))
+        for ports in requirement.ports
+        for port in range(ports.low, ports.high + 1)
+    }
+
+
+def _protocol(requirement: Requirement) -> str:
+    """What a server of this requirement must be told to speak; empty where first bytes are enough."""
+    if requirement.probe == "sip" and requirement.params.get("transport") == "tcp":
+        return SIP
+    speaks = requirement.params.get("speaks") if requirement.probe == "tcp" else None
+    return str(speaks) if speaks in DIALOGUES else ""
 
 
 def _https(profile: Profile, outbound: Iterable[Requirement]) -> tuple[str, ...]:

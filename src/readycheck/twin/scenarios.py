@@ -50,6 +50,7 @@ def draw(offer: Offer, scenario: Scenario, *, seed: int, ratio: float) -> Bluepr
         echo=offer.echo,
         sip=offer.sip,
         mutual=offer.mutual,
+        spoken=offer.spoken,
         seed=seed,
         ratio=ratio,
         rules=scenario.rules(offer),

@@ -29,19 +29,22 @@ class Services:
             return _block(payload)
         if port == 123:
             return self._time(payload, now)
+        if _is_sip(payload):
+            return self.message(payload, source)
         binding = _binding(payload, source)
         if binding is None and self._echoes(port):
             return payload
         return binding
 
-    def message(self, request: bytes) -> bytes | None:
-        """The answer to one whole SIP request."""
+    def message(self, request: bytes, source: Endpoint | None = None) -> bytes | None:
+        """The answer to one whole SIP request; over UDP it says where that came from."""
         try:
             asked = sip.unpack_request(request)
             if self.blueprint.faults.sip_silent or asked.method == "ACK":
                 return None
             status, reason = (200, "OK") if asked.method == "OPTIONS" else (403, "Forbidden")
-            return sip.pack_response(asked, status, reason, headers=(("Allow", _ALLOW), ("Server", _SERVER)))
+            headers = (("Allow", _ALLOW), ("Server", _SERVER))
+            return sip.pack_response(asked, status, reason, headers=headers, source=source)
         except ValueError:
             return None
 
@@ -83,6 +86,10 @@ def _block(payload: bytes) -> bytes | None:
     except ValueError:
         return None
     return tftp.pack_data(1, f"{_SERVER}\n".encode())
+
+
+def _is_sip(payload: bytes) -> bool:
+    return payload.partition(b"\r\n")[0].endswith(b" SIP/2.0")
 
 
 def _binding(payload: bytes, source: Endpoint) -> bytes | None:

@@ -1,12 +1,14 @@
-"""The servers of connections: SIP and HTTP, in TLS and in clear, on every TCP port of the product."""
+"""The servers of connections, in TLS and in clear, on every TCP port: SIP, HTTP, or what the port is told to speak."""
 
 import asyncio
+import socket
 import ssl
 from pathlib import Path
 
 from readycheck.twin import envelope, topology
 from readycheck.twin.certificates import utc_now, write_certificates
 from readycheck.twin.channel import Channel, ClearChannel, Contexts, TlsChannel, wanted_chains
+from readycheck.twin.dialogue import DIALOGUES, SIP, Dialogue
 from readycheck.twin.services import Endpoint, Services
 from readycheck.wire.sip import MessageBuffer
 
@@ -14,6 +16,7 @@ IDLE_S = 30.0
 
 _TLS_HANDSHAKE = b"\x16"
 _MAX_HEAD = 16384
+_SO_ORIGINAL_DST = 80
 
 
 class StreamServers:
@@ -43,8 +46,7 @@ class StreamServers:
         await self._talk(reader, writer, asked)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        host, port = writer.get_extra_info("sockname")[:2]
-        await self._talk(reader, writer, (host, port))
+        await self._talk(reader, writer, _asked(writer.get_extra_info("socket")))
 
     async def _talk(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, asked: Endpoint
@@ -60,13 +62,21 @@ class StreamServers:
     async def _speak(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, asked: Endpoint
     ) -> None:
+        protocol = self._blueprint.spoken.get(asked[1], "")
+        dialogue = DIALOGUES.get(protocol)
+        if dialogue is not None and not dialogue.secure:
+            await _converse(ClearChannel(reader, writer, b""), dialogue)
+            return
         first = await reader.read(_MAX_HEAD)
         channel: Channel = ClearChannel(reader, writer, first)
         if first.startswith(_TLS_HANDSHAKE):
             channel = TlsChannel(channel, self._contexts.of_port(asked[1]))
             await channel.handshake()
-            await self._requests(channel, asked, secure=True)
-        elif first and asked[1] not in self._blueprint.sip:
+            if dialogue is not None:
+                await _converse(channel, dialogue)
+            else:
+                await self._requests(channel, asked, secure=True)
+        elif first and (asked[1] not in self._blueprint.sip or protocol == SIP):
             await self._requests(channel, asked, secure=False)
 
     async def _requests(self, channel: Channel, asked: Endpoint, *, secure: bool) -> None:
@@ -95,3 +105,25 @@ class StreamServers:
                 if reply is not None:
                     await channel.write(reply)
             data = await channel.read()
+
+
+async def _converse(channel: Channel, dialogue: Dialogue) -> None:
+    if dialogue.greeting:
+        await channel.write(dialogue.greeting)
+    heard = b""
+    while len(heard) < _MAX_HEAD and (more := await channel.read()):
+        heard += more
+        reply = dialogue.reply(heard)
+        if reply is not None:
+            await channel.write(reply)
+            heard = b""
+
+
+def _asked(connection: socket.socket) -> Endpoint:
+    """Whom the client meant: the firewall leads all ports of a long range to one socket."""
+    try:
+        told = connection.getsockopt(socket.IPPROTO_IP, _SO_ORIGINAL_DST, 16)
+    except OSError:  # without nftables nobody has moved it
+        host, port = connection.getsockname()[:2]
+        return host, port
+    return socket.inet_ntoa(told[4:8]), int.from_bytes(told[2:4], "big")

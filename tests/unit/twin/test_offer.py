@@ -1,7 +1,12 @@
 """What a profile makes the cloud offer."""
 
+from typing import Any
+
+import pytest
+
 from readycheck.profile import Profile
 from readycheck.twin.offer import Offer, read_offer
+from tests.unit.builders import make_profile, requirement
 
 
 def test_networks_are_the_vendors_ipv4_networks(offer: Offer) -> None:
@@ -24,6 +29,45 @@ def test_the_sip_port_of_the_default_roles_comes_last(offer: Offer) -> None:
 
 def test_a_certificate_based_trunk_asks_for_a_certificate(offer: Offer) -> None:
     assert offer.mutual == (9962,)
+
+
+def test_the_ports_of_mtls_ask_for_a_certificate_whoever_shares_them() -> None:
+    rows = (
+        requirement("trunk", probe="mtls", ports=["5062", "5070-5072"]),
+        requirement("calls", probe="sip", ports=["5071"]),
+    )
+    assert read_offer(make_profile(*rows)).mutual == (5062, 5070, 5071, 5072)
+
+
+@pytest.mark.parametrize(
+    ("changes", "spoken"),
+    [
+        ({"probe": "tcp"}, {}),
+        ({"probe": "tcp", "params": {"speaks": ""}}, {}),
+        ({"probe": "tcp", "params": {"speaks": "h323"}}, {}),
+        ({"probe": "tcp", "params": {"speaks": "ssh"}}, {22: "ssh", 5060: "ssh", 5061: "ssh"}),
+        ({"probe": "http", "params": {"scheme": "https"}}, {}),
+        ({"probe": "sip"}, {}),
+        ({"probe": "sip", "params": {"transport": "tls"}}, {}),
+        ({"probe": "sip", "params": {"transport": "tcp"}}, {22: "sip", 5060: "sip", 5061: "sip"}),
+        ({"probe": "sip", "params": {"transport": "udp"}, "transport": "udp"}, {}),
+        ({"probe": "tcp", "params": {"speaks": "ssh"}, "direction": "inbound"}, {}),
+    ],
+)
+def test_servers_are_told_what_first_bytes_do_not_tell(
+    changes: dict[str, Any], spoken: dict[int, str]
+) -> None:
+    profile = make_profile(requirement("row", **{"ports": ["22", "5060-5061"], **changes}))
+    assert read_offer(profile).spoken == spoken
+
+
+def test_sip_over_udp_is_no_port_of_tcp() -> None:
+    rows = (
+        requirement("udp", probe="sip", params={"transport": "udp"}, transport="udp", ports=["5060"]),
+        requirement("tls", probe="sip", ports=["5061"]),
+    )
+    offer = read_offer(make_profile(*rows))
+    assert (offer.sip, offer.udp) == ((5061,), ((5060, 5060),))
 
 
 def test_pinned_names_may_live_in_networks_with_the_same_role_and_port(offer: Offer) -> None:

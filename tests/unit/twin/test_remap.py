@@ -1,6 +1,6 @@
 """The network of the loopback world, over a fake one."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -44,9 +44,10 @@ def test_outcomes(offer: Offer, scenario: str, transport: str, to: Endpoint, out
 
 
 def test_a_remap_survives_its_file(offer: Offer, tmp_path: Path) -> None:
+    spoken = replace(offer, spoken={22: "ssh", 5060: "sip"})
     file = tmp_path / "remap.json"
-    file.write_text(remap(offer).to_json())
-    assert Remap.load(file) == remap(offer)
+    file.write_text(remap(spoken).to_json())
+    assert Remap.load(file) == remap(spoken)
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"tcp": 1}', '{"tcp": 1, "udp": 2, "blueprint": {}}'])

@@ -86,6 +86,16 @@ def test_options_are_answered_unless_the_servers_are_silent(offer: Offer) -> Non
     assert services(offer, "sip-silent").message(options()) is None
 
 
+@pytest.mark.parametrize("port", [5060, 20000])
+def test_options_over_udp_are_told_where_they_came_from(offer: Offer, port: int) -> None:
+    request = options().replace(b"SIP/2.0/TLS", b"SIP/2.0/UDP")
+    reply = services(offer).datagram(request, SOURCE, ("23.89.0.1", port), NOW)
+    assert reply is not None
+    via = sip.unpack_response(reply).header("Via") or ""
+    assert (sip.parameter(via, "received"), sip.parameter(via, "rport")) == (SOURCE[0], str(SOURCE[1]))
+    assert services(offer, "sip-silent").datagram(request, SOURCE, ("23.89.0.1", port), NOW) is None
+
+
 def test_calls_are_refused(offer: Offer) -> None:
     reply = services(offer).message(options().replace(b"OPTIONS", b"INVITE"))
     assert reply is not None and sip.unpack_response(reply).status == 403

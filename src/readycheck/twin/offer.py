@@ -41,7 +41,7 @@ class Offer:
 
 def read_offer(profile: Profile) -> Offer:
     """Everything that the stand-in world needs to know of a profile."""
-    outbound = [r for r in profile.requirements if r.direction == "outbound" and r.transport != "none"]
+    outbound = [r for r in profile.requirements if _is_served(r)]
     outbound.sort(key=lambda r: r.importance is not Importance.REQUIRED)
     names = _names(profile, outbound)
     return Offer(
@@ -60,6 +60,12 @@ def read_offer(profile: Profile) -> Offer:
         https=_https(profile, outbound),
         ping=any(r.transport == "icmp" for r in outbound),
     )
+
+
+def _is_served(requirement: Requirement) -> bool:
+    """Also what is inside the site, if it is asked for: the cloud plays the customer's servers too."""
+    asked = requirement.direction == "internal" and requirement.probe and not requirement.untestable
+    return requirement.transport != "none" and (requirement.direction == "outbound" or bool(asked))
 
 
 def _networks(profile: Profile) -> tuple[str, ...]:

@@ -61,6 +61,26 @@ def test_servers_are_told_what_first_bytes_do_not_tell(
     assert read_offer(profile).spoken == spoken
 
 
+@pytest.mark.parametrize(
+    ("changes", "served"),
+    [
+        ({"direction": "internal"}, True),
+        ({"direction": "internal", "untestable": "from here"}, False),
+        ({"direction": "internal", "probe": None, "untestable": "from here"}, False),
+        ({"direction": "inbound"}, False),
+    ],
+)
+def test_servers_of_the_site_are_played_too_if_they_are_asked(changes: dict[str, Any], served: bool) -> None:
+    row = {
+        "probe": "tcp",
+        "params": {"speaks": "ldap"},
+        "ports": ["389"],
+        "targets": {"hosts": ["d.example"]},
+    }
+    offer = read_offer(make_profile(requirement("directory", **{**row, **changes})))
+    assert ((389, 389) in offer.tcp, 389 in offer.spoken, "d.example" in offer.names) == (served,) * 3
+
+
 def test_sip_over_udp_is_no_port_of_tcp() -> None:
     rows = (
         requirement("udp", probe="sip", params={"transport": "udp"}, transport="udp", ports=["5060"]),

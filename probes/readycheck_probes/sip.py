@@ -51,6 +51,11 @@ class SipParams:
     def proves(self) -> Step:
         return _PROOFS[self.transport]
 
+    @property
+    def may_be_silent(self) -> bool:
+        """Over UDP there is only OPTIONS to be answered, and many servers ignore a stranger's."""
+        return self.transport == "udp"
+
 
 class SipProbe:
     """A connection where there is one, then OPTIONS; a wish for a client certificate is an answer too."""

@@ -1,7 +1,7 @@
 """`demo`: the same job against a stand-in world on this machine, with no network at all."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -86,6 +86,7 @@ def demo(
     drawn = DEFAULT_SEED if seed is None else seed
     arguments += ["--seed", str(drawn)]
     needs = read(profile, tuple(profile_dir or ()))
+    arguments += _examples(needs, o.pairs("--set", set_ or ()))
     return _play(needs, arguments, break_, drawn, loopback=loopback, edge_rules=edge_rules, raw=raw)
 
 
@@ -112,6 +113,13 @@ def _play(
             sys.stderr.write(f"readycheck: {reason}; falling back to remapped loopback addresses\n")
         return fallback.run(needs, arguments, scenario=scenario, seed=seed)
     return world.run(needs, arguments, scenario=scenario, seed=seed, edge_rules=edge_rules, raw=raw)
+
+
+def _examples(profile: "Profile", given: Mapping[str, str]) -> Iterator[str]:
+    """The customer's own hosts stand in this world too, under the names of the profile's examples."""
+    for name, placeholder in profile.placeholders.items():
+        if placeholder.example and name not in given:
+            yield from ("--set", f"{name}={placeholder.example}")
 
 
 def _listing() -> str:

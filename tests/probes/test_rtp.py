@@ -80,7 +80,7 @@ async def test_faults(bench: Bench, server: Reply, failure: Failure) -> None:
 
 @given(st.binary(max_size=80) | st.binary(max_size=60).map(lambda rest: b"\x80\x00" + rest))
 def test_no_answer_makes_it_crash(data: bytes) -> None:
-    question = _question(Target(address="127.0.0.1", port=1))
+    question = _question(Target(address="127.0.0.1", port=1), ("127.0.0.1", 2))
     question.payload(1)
     with suppress(ValueError):
         question.recognise(data)

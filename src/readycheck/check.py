@@ -95,7 +95,7 @@ def open_placeholders(host: str, values: Mapping[str, str]) -> list[str]:
     return [name for name in _PLACEHOLDER.findall(host) if name not in values]
 
 
-def _filled(host: str, values: Mapping[str, str]) -> str:
+def filled_host(host: str, values: Mapping[str, str]) -> str:
     return _PLACEHOLDER.sub(lambda found: values[found[1]], host)
 
 
@@ -177,7 +177,7 @@ class CheckMaker:
             yield from self._named_group(requirement, name_group)
         for host in requirement.targets.hosts:
             if not open_placeholders(host, self.selection.values):
-                yield from self._hosts(requirement, _filled(host, self.selection.values), True, host)
+                yield from self._hosts(requirement, filled_host(host, self.selection.values), True, host)
         if requirement.targets.resolvers:
             yield from self._resolver(requirement)
 

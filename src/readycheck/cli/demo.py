@@ -75,6 +75,7 @@ def demo(
     """
     from readycheck.catalog import read
     from readycheck.plan import DEFAULT_SEED
+    from readycheck.twin.offer import filled
     from readycheck.twin.scenarios import SCENARIOS
 
     if list_:
@@ -86,8 +87,11 @@ def demo(
     drawn = DEFAULT_SEED if seed is None else seed
     arguments += ["--seed", str(drawn)]
     needs = read(profile, tuple(profile_dir or ()))
-    arguments += _examples(needs, o.pairs("--set", set_ or ()))
-    return _play(needs, arguments, break_, drawn, loopback=loopback, edge_rules=edge_rules, raw=raw)
+    given = o.pairs("--set", set_ or ())
+    arguments += _examples(needs, given)
+    return _play(
+        filled(needs, given), arguments, break_, drawn, loopback=loopback, edge_rules=edge_rules, raw=raw
+    )
 
 
 def _play(

@@ -50,12 +50,13 @@ class Blueprint:
     """`ratio` of the addresses of `networks` are alive by `seed`, and so is every named address.
 
     `echo` are the UDP ports that send back what they get; `spoken` has the protocol of TCP ports whose servers
-    must be told it; with `ping` hosts answer ICMP echo requests.
+    must be told it; with `ping` hosts answer ICMP echo requests; `name_servers` answer DNS.
     """
 
     networks: tuple[str, ...]
     addresses: Mapping[str, str]
     literals: tuple[str, ...]
+    name_servers: tuple[str, ...]
     tcp: tuple[Range, ...]
     udp: tuple[Range, ...]
     echo: tuple[Range, ...]

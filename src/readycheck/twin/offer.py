@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from readycheck.check import filled_host, open_placeholders
 from readycheck.profile import Area, Importance, Profile, Requirement
 from readycheck.twin.dialogue import DIALOGUES, SIP
 from readycheck.twin.rules import Range
@@ -22,7 +23,7 @@ class Offer:
     `sip` are the ports of SIP requirements, most wanted last; `mutual` those that ask for a client
     certificate; `spoken` has the protocol of TCP ports whose servers must be told it; `media` all UDP ports
     of media, `echo` those of them that carry RTP; `https` the names of the most important web requirement;
-    `ping` says that hosts are to answer ICMP echo requests.
+    `ping` says that hosts are to answer ICMP echo requests; `name_servers` are addresses of the product's own.
     """
 
     networks: tuple[str, ...]
@@ -37,6 +38,24 @@ class Offer:
     echo: tuple[Range, ...]
     https: tuple[str, ...]
     ping: bool
+    name_servers: tuple[str, ...]
+
+
+def filled(profile: Profile, values: Mapping[str, str]) -> Profile:
+    """A profile whose hosts are the customer's: `values` of placeholders, else the examples of the profile."""
+    known = {name: p.example for name, p in profile.placeholders.items() if p.example} | dict(values)
+    rows = tuple(
+        r.model_copy(update={"targets": r.targets.model_copy(update={"hosts": tuple(fill(r, known))})})
+        for r in profile.requirements
+    )
+    return profile.model_copy(update={"requirements": rows})
+
+
+def fill(requirement: Requirement, known: Mapping[str, str]) -> Iterator[str]:
+    """The hosts of a requirement, those left out whose placeholders are not all known."""
+    for host in requirement.targets.hosts:
+        if not open_placeholders(host, known):
+            yield filled_host(host, known)
 
 
 def read_offer(profile: Profile) -> Offer:
@@ -59,6 +78,7 @@ def read_offer(profile: Profile) -> Offer:
         echo=_merge(_range(p) for r in outbound if r.probe == "rtp" for p in r.ports),
         https=_https(profile, outbound),
         ping=any(r.transport == "icmp" for r in outbound),
+        name_servers=tuple(sorted(set(_name_servers(profile, outbound)))),
     )
 
 
@@ -164,6 +184,14 @@ def _hosts(profile: Profile, requirement: Requirement) -> Iterator[str]:
         for entry in profile.names[group].domains:
             yield from entry.hosts
     yield from (host for host in requirement.targets.hosts if _NAME.fullmatch(host))
+
+
+def _name_servers(profile: Profile, outbound: Iterable[Requirement]) -> Iterator[str]:
+    for requirement in outbound:
+        if requirement.probe == "dns":
+            yield from (host for host in requirement.targets.hosts if _is_ipv4(host))
+            for group in requirement.targets.networks:
+                yield from (n[:-3] for n in profile.networks[group].networks if n.endswith("/32"))
 
 
 def _homes(profile: Profile, requirement: Requirement) -> Iterator[str]:

@@ -8,7 +8,6 @@ from contextlib import suppress
 from typing import cast
 
 from readycheck.twin import envelope, topology
-from readycheck.twin.blueprint import RESOLVER
 from readycheck.twin.services import Endpoint, Services
 
 IDLE_S = 30.0
@@ -62,12 +61,12 @@ class PromptServers:
     async def _enveloped(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, ValueError, asyncio.IncompleteReadError):
             asked = envelope.unpack_endpoint(await reader.readexactly(envelope.SIZE))
-            if asked[0] == RESOLVER:
+            if asked[0] in self._services.blueprint.name_servers:
                 await self._talk(reader, writer)
         writer.close()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if writer.get_extra_info("sockname")[0] == RESOLVER:
+        if writer.get_extra_info("sockname")[0] in self._services.blueprint.name_servers:
             await self._talk(reader, writer)
         writer.close()
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from readycheck.errors import UsageError
-from readycheck.twin.blueprint import Blueprint, Chain, Faults
+from readycheck.twin.blueprint import RESOLVER, Blueprint, Chain, Faults
 from readycheck.twin.offer import Offer
 from readycheck.twin.population import place
 from readycheck.twin.rules import Range, Rule, Transport
@@ -45,6 +45,7 @@ def draw(offer: Offer, scenario: Scenario, *, seed: int, ratio: float) -> Bluepr
         networks=offer.networks,
         addresses=place(offer.names, seed),
         literals=offer.literals,
+        name_servers=(RESOLVER, *offer.name_servers),
         tcp=offer.tcp,
         udp=offer.udp,
         echo=offer.echo,

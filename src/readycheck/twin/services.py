@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from readycheck.twin.blueprint import RESOLVER, Blueprint
+from readycheck.twin.blueprint import Blueprint
 from readycheck.twin.topology import ECHO_PORT
 from readycheck.twin.zone import Zone
 from readycheck.wire import ntp, sip, stun, tftp
@@ -24,7 +24,7 @@ class Services:
         """The answer to one UDP datagram, never larger than a resolver's or than what was sent."""
         host, port = asked
         if port == 53:
-            return self.zone.answer(payload) if host == RESOLVER else None
+            return self.zone.answer(payload) if host in self.blueprint.name_servers else None
         if port == 69:
             return _block(payload)
         if port == 123:

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from readycheck.profile import Profile
-from readycheck.twin.offer import Offer, read_offer
-from tests.unit.builders import make_profile, requirement
+from readycheck.twin.offer import Offer, filled, read_offer
+from tests.unit.builders import SOURCE, make_profile, requirement
 
 
 def test_networks_are_the_vendors_ipv4_networks(offer: Offer) -> None:
@@ -119,3 +119,23 @@ def test_hosts_answer_pings_where_a_requirement_is_icmps(profile: Profile, offer
     pinged = profile.model_copy(update={"requirements": (*profile.requirements, ping)})
     assert (offer.ping, read_offer(pinged).ping) == (False, True)
     assert read_offer(pinged).tcp == offer.tcp and read_offer(pinged).udp == offer.udp
+
+
+def test_the_hosts_of_a_customer_are_given_or_the_examples() -> None:
+    places = {"pbx": {"title": "PBX", "example": "pbx.example.com"}, "trunk": {"title": "Trunk"}}
+    row = requirement("r", targets={"hosts": ["{pbx}", "sip.{trunk}"]}, ports=["5060"], probe="tcp")
+    profile = make_profile(row, placeholders=places)
+    assert filled(profile, {}).requirements[0].targets.hosts == ("pbx.example.com",)
+    given = filled(profile, {"pbx": "192.0.2.9", "trunk": "provider.example"})
+    assert given.requirements[0].targets.hosts == ("192.0.2.9", "sip.provider.example")
+    assert read_offer(given).literals == ("192.0.2.9",)
+
+
+def test_a_product_may_have_name_servers_of_its_own() -> None:
+    dns: dict[str, Any] = {"probe": "dns", "transport": "udp", "ports": ["53"]}
+    networks = {"names": {"title": "N", "networks": ["192.0.2.53/32", "198.51.100.0/24"], "source": SOURCE}}
+    rows = (
+        requirement("own", targets={"networks": ["names"]}, **dns),
+        requirement("host", targets={"hosts": ["203.0.113.1", "ns.example.com"]}, **dns),
+    )
+    assert read_offer(make_profile(*rows, networks=networks)).name_servers == ("192.0.2.53", "203.0.113.1")

@@ -56,7 +56,7 @@ PORT_TABLE = [
     ("sip-endpoints", "outbound", "tcp", "", "8934", "app device", "service"),
     ("sip-registration-trunk", "outbound", "tcp", "8000-65535", "8934", "local-gateway", "service"),
     ("sip-certificate-trunk", "outbound", "tcp", "8000-65535", "5062", "local-gateway", "service"),
-    ("sip-inbound-trunk", "inbound", "tcp", "8934", "", "local-gateway", ""),
+    ("sip-inbound-trunk", "inbound", "tcp", "8934", "", "local-gateway", "service"),
     (
         "media-stun",
         "outbound",
@@ -80,7 +80,7 @@ PORT_TABLE = [
     ("media-app-video", "outbound", "udp", "8600-8699", "8600-8699", "app", "service"),
     ("media-direct-app", "internal", "udp", "8500-8599 8600-8699", "8500-8599 8600-8699", "app", ""),
     ("media-direct-device", "internal", "udp", "19560-19661", "19560-19661", "device", ""),
-    ("media-inbound", "inbound", "udp", "19560-65535", "", "local-gateway", ""),
+    ("media-inbound", "inbound", "udp", "19560-65535", "", "local-gateway", "service"),
     ("pstn-signalling", "internal", "tcp", "8000-65535", "5060 5061", "local-gateway", ""),
     ("pstn-media", "internal", "udp", "8000-48199", "", "local-gateway", ""),
     ("device-configuration", "outbound", "tcp", "", "443", "device", "device-configuration"),

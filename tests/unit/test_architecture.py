@@ -45,6 +45,7 @@ ORDER = (
     "readycheck.rejudge",
     "readycheck.pins",
     "readycheck.render",
+    "readycheck.firewall",
     "readycheck.history",
     "readycheck.alert",
     "readycheck.responder",
@@ -73,6 +74,7 @@ PURE = (
     "score",
     "report",
     "render",
+    "firewall",
 )
 """Stages that can be redone from a stored report: they neither wait nor touch the world."""
 IMPURE_LIBRARIES = {"asyncio", "socket", "ssl", "subprocess", "threading", "time", "httpx", "dns"}

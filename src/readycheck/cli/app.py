@@ -4,7 +4,7 @@ from typing import Any
 
 import typer
 
-from readycheck.cli import demo, explain, pins, probes, profiles, run
+from readycheck.cli import demo, explain, firewall, pins, probes, profiles, run
 from readycheck.cli.grouped import GroupedCommand
 
 _HELP = """Network readiness for cloud calling, meetings and PBX products.
@@ -12,6 +12,8 @@ _HELP = """Network readiness for cloud calling, meetings and PBX products.
 Exit status of run and demo: 0 ready, 1 ready with warnings, 2 not ready, 3 unknown or unusable.
 Every other command: 0 done, 3 error.
 """
+
+profiles.app.command("firewall", cls=GroupedCommand)(firewall.firewall)
 
 
 def command() -> Any:

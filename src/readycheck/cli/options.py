@@ -162,14 +162,16 @@ Verbose = Annotated[
 ]
 
 
-def pairs(option: str, texts: Iterable[str]) -> Mapping[str, str]:
-    """`NAME=VALUE` texts. Raises `UsageError` that names the option."""
+def pairs(option: str, texts: Iterable[str], *, networks: bool = False) -> Mapping[str, str]:
+    """`NAME=VALUE` texts; with `networks`, a value may be one. Raises `UsageError` that names the option."""
+    from readycheck.firewall.rules import is_network
+
     found: dict[str, str] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not name or not equals or not value:
             raise UsageError(f"{option} {text}: not NAME=VALUE")
-        if not _HOST.fullmatch(value):
+        if not (_HOST.fullmatch(value) or (networks and is_network(value))):
             raise UsageError(f"{option} {text}: the value is not fit for a host name")
         if found.get(name, value) != value:
             raise UsageError(f"{option} {text}: {name} was given another value before")

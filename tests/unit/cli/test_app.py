@@ -44,6 +44,7 @@ def test_the_commands_of_the_interface() -> None:
         ("profile", "show"),
         ("profile", "validate"),
         ("profile", "schema"),
+        ("profile", "firewall"),
         ("probe", "list"),
         ("pin", "show"),
         ("pin", "learn"),

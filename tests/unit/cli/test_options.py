@@ -60,6 +60,17 @@ def test_what_is_no_pair(text: str) -> None:
         o.pairs("--set", [text])
 
 
+@pytest.mark.parametrize("value", ["10.0.0.0/8", "2001:db8::/32", "pbx.example.com"])
+def test_networks_where_they_are_of_use(value: str) -> None:
+    assert o.pairs("--set", [f"a={value}"], networks=True) == {"a": value}
+
+
+@pytest.mark.parametrize("value", ["a/8", "10.0.0.0/", "10.0.0.0/8/8", "10.0.0.0/1000", "10.0.0.1/8", "/8"])
+def test_what_is_no_network(value: str) -> None:
+    with pytest.raises(UsageError, match=r"^--set"):
+        o.pairs("--set", [f"a={value}"], networks=True)
+
+
 def test_two_values_for_one_name() -> None:
     with pytest.raises(UsageError, match="another value before"):
         o.pairs("--set", ["a=1", "a=2"])

@@ -1,0 +1,111 @@
+"""Under the rules that `profile firewall` prints, with all else denied, a site is ready; and all else is denied."""
+
+import ipaddress
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from readycheck.catalog import read
+
+from .agent import run_agent, warm_up
+from .cloud import NODES, RESOLVER, CloudMode
+from .test_world import ask
+from .world import RowMode, World
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
+
+# The other profiles' rules are checked by nft alone, in tests/e2e.
+CASES = [
+    ("webex-calling", ()),
+    ("webex-calling", ("local-gateway",)),
+    ("webex-calling", ("app", "admin")),
+    ("webex", ()),
+]
+NAMESET = re.compile(r"# nftset=/([^/]+)/(\S+)")
+NODE = NODES[0]
+
+
+def printed(profile: str, *options: str) -> str:
+    command = [sys.executable, "-m", "readycheck", "profile", "firewall", profile, "-f", "nftables"]
+    place = ["--lan", "lan", "--wan", "wan", "--resolver", RESOLVER]
+    return subprocess.run([*command, *place, *options], capture_output=True, text=True, check=True).stdout
+
+
+def learned(rules: str, names: Mapping[str, str]) -> Iterator[str]:
+    """What dnsmasq would do to the sets: it takes the line of the longest domain that a name belongs to."""
+    sets = {domain: text.split(",") for domain, text in NAMESET.findall(rules)}
+    for name, address in names.items():
+        mine = [domain for domain in sets if name == domain or name.endswith(f".{domain}")]
+        for place in sets[max(mine, key=len)] if mine else ():
+            version, family, table, called = place.split("#")
+            if version == str(ipaddress.ip_address(address).version):
+                yield f"add element {family} {table} {called} {{ {address} }}"
+
+
+def guard(world: World, rules: str) -> None:
+    """Nothing is translated or let through at the edge but by the lab's own rules, and these besides."""
+    world.arrange(RowMode(), CloudMode())
+    elements = "\n".join(learned(rules, world.addresses))
+    world.machine.run("edge", "nft", "-f", "-", text=f"{rules}\n{elements}\n")
+
+
+@pytest.fixture(scope="module")
+def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bytecode")
+    for path in (folder, *folder.parents[:2]):
+        path.chmod(0o755)
+    warm_up(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def site(_equipped: None, request: pytest.FixtureRequest) -> Iterator[World]:
+    """A world of the profile that the test names."""
+    with World.build(read(request.param)) as made:
+        yield made
+
+
+@pytest.mark.parametrize(("site", "roles"), CASES, indirect=["site"])
+def test_the_site_is_ready_under_its_rules(site: World, bytecode: Path, roles: tuple[str, ...]) -> None:
+    name = site.profile.name
+    wanted = [word for role in roles for word in ("--role", role)]
+    guard(site, printed(name, *wanted))
+    arguments = ["run", name, "-f", "json", "--trust-roots", str(site.certificates.roots), "--no-controls"]
+    run = run_agent(site.machine, "client", [*arguments, *wanted], bytecode)
+    assert run.report is not None, run.stderr
+    assert (run.status, run.report["verdict"]) == (0, "ready"), run.report["findings"]
+
+
+def test_what_the_product_does_not_need_is_denied(world: World) -> None:
+    rules = printed("webex-calling")
+    control = world.addresses["example.com"]
+    named = world.addresses["webexapis.com"]
+    allowed = [
+        f"tcp {NODE} 8934",
+        f"stun {NODE} 5004",
+        f"ntp {NODE} 123",
+        f"dns {RESOLVER} 53",
+        f"tcp {named} 443",
+    ]
+    denied = [
+        *(f"tcp {control} 443", f"tcp {control} 80", f"ntp {control} 123"),
+        *(f"tcp {NODE} 443", f"tcp {NODE} 5062", f"dns {NODE} 53", f"tcp {named} 80"),
+    ]
+    world.arrange(RowMode(), CloudMode())
+    reachable = [question for question in denied if "failure" not in ask(world, question)[0]]
+    assert reachable, "the lab serves nothing that could be denied"
+    guard(world, rules)
+    assert [answer.get("failure") for answer in ask(world, *allowed)] == [None] * len(allowed)
+    assert [answer.get("failure") for answer in ask(world, *denied)] == ["TimeoutError"] * len(denied)
+
+
+def test_icmp_errors_come_back_without_a_rule_of_their_own(world: World) -> None:
+    guard(world, printed("webex-calling"))
+    control = world.addresses["example.com"]
+    let_out, kept_in = ask(world, f"hop {NODE} 4", f"hop {control} 4")
+    assert "router" in let_out
+    assert "router" not in kept_in

@@ -170,7 +170,8 @@ def cloud_rules(networks: Iterable[str], placed: Mapping[str, str], ports: Ports
 
 def _address_set(name: str, elements: Iterable[str], *, interval: bool = False) -> str:
     flags = " flags interval; auto-merge;" if interval else ""
-    return f"set {name} {{ type ipv4_addr;{flags} elements = {{ {', '.join(elements)} }} }}"
+    listed = ", ".join(elements)
+    return f"set {name} {{ type ipv4_addr;{flags}{f' elements = {{ {listed} }}' if listed else ''} }}"
 
 
 def _chain(name: str, head: str, rules: Iterable[str]) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from readycheck.profile import Area, Importance, Profile
-from readycheck.verdict import Judgement, Strength, Verdict, has_positive, vital_areas
+from readycheck.verdict import Judgement, Strength, Verdict, unanswered
 
 POINTS = {Judgement.PASS: 100.0, Judgement.WARN: 50.0, Judgement.FAIL: 0.0}
 WEIGHTS = {Importance.REQUIRED: 4.0, Importance.RECOMMENDED: 2.0, Importance.OPTIONAL: 1.0}
@@ -112,9 +112,8 @@ def _untestable(verdicts: Sequence[Verdict]) -> float:
 def _not_graded(verdicts: Sequence[Verdict], coverage: float) -> str:
     if any(v.deselected for v in verdicts):
         return "not graded: only a part was selected"
-    for area in vital_areas(verdicts):
-        if not has_positive(verdicts, area):
-            return f"not graded: nothing of {area.value} has answered"
+    if missing := unanswered(verdicts):
+        return f"not graded: {missing}"
     if coverage < LEAST_COVERAGE:
         return f"not graded: coverage {coverage:.0%} is below {LEAST_COVERAGE:.0%}"
     return ""

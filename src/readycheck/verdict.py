@@ -195,7 +195,7 @@ def overall(verdicts: Sequence[Verdict], state: RunState) -> Readiness:
         return Readiness.UNKNOWN
     if any(v.status is Judgement.FAIL for v in required):
         return Readiness.NOT_READY
-    if not all(has_positive(verdicts, area) for area in vital_areas(verdicts)):
+    if unanswered(verdicts):
         return Readiness.UNKNOWN
     worrying = any(v.status is Judgement.WARN or _unmeasured(v) for v in required) or any(
         v.status in (Judgement.WARN, Judgement.FAIL) for v in counting
@@ -205,6 +205,17 @@ def overall(verdicts: Sequence[Verdict], state: RunState) -> Readiness:
 
 def _unmeasured(verdict: Verdict) -> bool:
     return verdict.status is Judgement.INCONCLUSIVE or verdict.deselected
+
+
+def unanswered(verdicts: Sequence[Verdict]) -> str:
+    """What has not answered and would have to, for anything to be known; empty when enough has.
+
+    A role may need nothing that can be tested from here: then nothing is known of it either.
+    """
+    silent = [area for area in vital_areas(verdicts) if not has_positive(verdicts, area)]
+    if silent:
+        return f"nothing of {silent[0].value} has answered"
+    return "" if any(has_positive(verdicts, area) for area in Area) else "nothing has answered"
 
 
 def vital_areas(verdicts: Sequence[Verdict]) -> list[Area]:

@@ -569,6 +569,8 @@ def test_the_verdict_of_a_run(more: list[Verdict], readiness: Readiness) -> None
         ([verdict(P), verdict(P, Importance.OPTIONAL, MEDIA)], Readiness.READY),
         ([verdict(P)], Readiness.READY),  # a product without media
         ([verdict(P, area=Area.NAMES_AND_TIME)], Readiness.READY),
+        ([verdict(S, testable=False)], Readiness.UNKNOWN),
+        ([], Readiness.UNKNOWN),
     ],
 )
 def test_without_a_positive_measurement_nothing_is_known(
@@ -632,6 +634,7 @@ def test_ready_is_only_said_of_what_was_seen_to_work(verdicts: list[Verdict], st
         assert state is RunState.COMPLETE
         assert all(v.status in (P, S) for v in required)
         assert all(has_positive(verdicts, area) for area in vital_areas(verdicts))
+        assert any(has_positive(verdicts, area) for area in Area)
     if readiness is Readiness.NOT_READY:
         assert any(v.status is F for v in required)
 

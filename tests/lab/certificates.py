@@ -72,7 +72,7 @@ def make_certificates(folder: Path, names: Sequence[str]) -> Certificates:
     return Certificates(
         roots=roots,
         web=credentials("web", issuer, names, later),
-        sip=credentials("sip", issuer, SIP_NAMES, later),
+        sip=credentials("sip", issuer, names, later),
         expired=credentials("expired", issuer, SIP_NAMES, past),
         unknown=credentials("unknown", stranger, SIP_NAMES, later),
         misnamed=credentials("misnamed", issuer, ["elsewhere.example"], later),

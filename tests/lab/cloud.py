@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from readycheck.net.address import is_address
 from readycheck.profile import Profile
 
 from .ports import Kind, Ports, dash
@@ -69,7 +70,7 @@ class Web(StrEnum):
 
 
 SIP_OFFSET = {mode: 1000 * index for index, mode in enumerate(Sip)}
-WEB_OFFSET = {Web.GOOD: 0, Web.OLD_TLS: OLD_TLS_OFFSET, Web.MISNAMED: OLD_TLS_OFFSET + 10000}
+WEB_OFFSET = {Web.GOOD: 0, Web.OLD_TLS: OLD_TLS_OFFSET, Web.MISNAMED: OLD_TLS_OFFSET + 2000}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +79,7 @@ class CloudMode:
 
     `named_serve_all`: the addresses of names answer on every port of the product, not on those of the web
     alone. `udp_refused`: closed UDP ports of live addresses answer with ICMP instead of silence.
+    `media_answers`: live addresses answer STUN in the whole of the media ranges, as ICE has them do in a call.
     """
 
     population: Population = Population.SPARSE
@@ -87,11 +89,13 @@ class CloudMode:
     web: Web = Web.GOOD
     named_serve_all: bool = False
     udp_refused: bool = False
+    media_answers: bool = False
 
 
 def names_of(profile: Profile) -> list[str]:
     groups = (host for group in profile.names.values() for entry in group.domains for host in entry.hosts)
-    return sorted({*groups, *(control.host for control in profile.controls), "ntp.lab.example"})
+    hosts = (host for r in profile.requirements for host in r.targets.hosts if not is_address(host))
+    return sorted({*groups, *hosts, *(control.host for control in profile.controls), "ntp.lab.example"})
 
 
 def networks_of(profile: Profile) -> list[str]:
@@ -99,11 +103,13 @@ def networks_of(profile: Profile) -> list[str]:
     return sorted(found, key=ipaddress.IPv4Network)
 
 
-def place(names: Iterable[str]) -> dict[str, str]:
-    """The address of each name, the same in every run."""
+def place(names: Iterable[str], networks: Iterable[str]) -> dict[str, str]:
+    """The address of each name, the same in every run; a home that is none of the product's is not there."""
     placed: dict[str, str] = {}
+    there = [ipaddress.IPv4Network(network) for network in networks]
     for index, name in enumerate(sorted(names)):
-        home = ipaddress.IPv4Network(_HOMES[name]) if name in _HOMES else ELSEWHERE
+        home = ipaddress.IPv4Network(_HOMES.get(name, str(ELSEWHERE)))
+        home = home if any(home.subnet_of(network) for network in there) else ELSEWHERE
         offset = random.Random(name).randrange(1, home.num_addresses - 1) if home.prefixlen < 31 else 0
         placed[name] = str(home[index + 1] if home == ELSEWHERE else home[offset])
     return placed
@@ -138,6 +144,9 @@ def cloud_rules(networks: Iterable[str], placed: Mapping[str, str], ports: Ports
         translations += [
             f"tcp dport {p} redirect to :{p + WEB_OFFSET[mode.web]}" for p in ports.of(Kind.HTTPS)
         ]
+    if mode.media_answers:
+        lead = f"dnat to {SERVERS}:{ports.of(Kind.STUN)[0]}"
+        translations += [f"udp dport {media} {lead}" for media in ports.media]
     silence = []
     if mode.population is not Population.DENSE:
         silence = [

@@ -137,3 +137,19 @@ def _chosen(items: Sequence[pytest.Item]) -> list[Scenario]:
 def world(_equipped: None) -> Iterator[World]:
     with World.build(read(PROFILE)) as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def product(_equipped: None, request: pytest.FixtureRequest) -> Iterator[World]:
+    """A world of the profile that the test names."""
+    with World.build(read(request.param)) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bytecode")
+    for path in (folder, *folder.parents[:2]):
+        path.chmod(0o755)
+    warm_up(folder)
+    return folder

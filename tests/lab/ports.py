@@ -43,9 +43,10 @@ _LONGEST_RANGE = 64
 
 @dataclass(frozen=True)
 class Ports:
-    """The ports of each kind; those of a datagram kind are UDP's, the others TCP's."""
+    """The ports of each kind; those of a datagram kind are UDP's, the others TCP's. `media` are ranges for RTP."""
 
     served: dict[Kind, tuple[int, ...]]
+    media: tuple[str, ...] = ()
 
     def of(self, *kinds: Kind) -> tuple[int, ...]:
         return tuple(port for kind in kinds for port in self.served.get(kind, ()))
@@ -64,7 +65,7 @@ def ports_of(profile: Profile) -> Ports:
     wanted: dict[tuple[str, int], Kind] = {}
     for requirement in profile.requirements:
         kind = _kind(requirement)
-        if kind is not None and requirement.direction == "outbound":
+        if kind is not None and requirement.direction != "inbound":
             for port in _ports(requirement):
                 place = requirement.transport, port
                 wanted[place] = min(wanted.get(place, kind), kind, key=_ORDER.index)
@@ -74,11 +75,19 @@ def ports_of(profile: Profile) -> Ports:
             kind = plain if control.transport == "tcp" else Kind.STUN
             wanted.setdefault((control.transport, control.port), kind)
     served = {kind: sorted({port for (_, port), k in wanted.items() if k is kind}) for kind in Kind}
-    return Ports({kind: tuple(ports) for kind, ports in served.items() if ports})
+    return Ports(
+        {kind: tuple(ports) for kind, ports in served.items() if ports}, tuple(dict.fromkeys(_media(profile)))
+    )
+
+
+def _media(profile: Profile) -> Iterator[str]:
+    for requirement in profile.requirements:
+        if requirement.probe == "rtp" and requirement.direction == "outbound":
+            yield from map(str, requirement.ports)
 
 
 def _kind(requirement: Requirement) -> Kind | None:
-    probe, params = requirement.probe or "", requirement.params
+    probe, params = "" if requirement.untestable else requirement.probe or "", requirement.params
     if probe in ("http", "websocket"):
         return Kind.HTTP if params.get("scheme") in _CLEAR else Kind.HTTPS
     if probe == "sip":

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from .certificates import Certificates, Credentials
 from .cloud import (
-    RESOLVER,
     SERVERS,
     SIP_OFFSET,
     WEB_OFFSET,
@@ -24,7 +23,8 @@ WEBSOCKET_PORT = 9980
 
 _UNBOUND = """\
 server:
-  interface: {resolver}
+  interface: 0.0.0.0
+  interface-automatic: yes
   access-control: 0.0.0.0/0 allow
   username: ""
   chroot: ""
@@ -185,8 +185,8 @@ class Servers:
         self.sip(Sip.ANSWERING)
         self._speakers()
         for process, transport, address, ports in (
-            (started[0], "u", RESOLVER, (53,)),
-            (started[0], "t", RESOLVER, (53,)),
+            (started[0], "u", "0.0.0.0", (53,)),
+            (started[0], "t", "0.0.0.0", (53,)),
             (started[1], "u", "0.0.0.0", (123,)),
             (started[2], "t", "0.0.0.0", self._ports.web),
             (started[3], "u", SERVERS, self._ports.of(Kind.STUN)),
@@ -214,7 +214,7 @@ class Servers:
 
     def _unbound(self) -> Process:
         data = "\n".join(f'  local-data: "{name}. 300 IN A {ip}"' for name, ip in self._addresses.items())
-        config = self._file("unbound.conf", _UNBOUND.format(resolver=RESOLVER, data=data))
+        config = self._file("unbound.conf", _UNBOUND.format(data=data))
         return self._run("unbound", "unbound", "-d", "-c", str(config))
 
     def _chrony(self) -> Process:

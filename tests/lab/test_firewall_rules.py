@@ -9,9 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from readycheck.catalog import read
-
-from .agent import run_agent, warm_up
+from .agent import run_agent
 from .cloud import NODES, RESOLVER, CloudMode
 from .test_world import ask
 from .world import RowMode, World
@@ -53,29 +51,13 @@ def guard(world: World, rules: str) -> None:
     world.machine.run("edge", "nft", "-f", "-", text=f"{rules}\n{elements}\n")
 
 
-@pytest.fixture(scope="module")
-def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("bytecode")
-    for path in (folder, *folder.parents[:2]):
-        path.chmod(0o755)
-    warm_up(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def site(_equipped: None, request: pytest.FixtureRequest) -> Iterator[World]:
-    """A world of the profile that the test names."""
-    with World.build(read(request.param)) as made:
-        yield made
-
-
-@pytest.mark.parametrize(("site", "roles"), CASES, indirect=["site"])
-def test_the_site_is_ready_under_its_rules(site: World, bytecode: Path, roles: tuple[str, ...]) -> None:
-    name = site.profile.name
+@pytest.mark.parametrize(("product", "roles"), CASES, indirect=["product"])
+def test_the_site_is_ready_under_its_rules(product: World, bytecode: Path, roles: tuple[str, ...]) -> None:
+    name = product.profile.name
     wanted = [word for role in roles for word in ("--role", role)]
-    guard(site, printed(name, *wanted))
-    arguments = ["run", name, "-f", "json", "--trust-roots", str(site.certificates.roots), "--no-controls"]
-    run = run_agent(site.machine, "client", [*arguments, *wanted], bytecode)
+    guard(product, printed(name, *wanted))
+    arguments = ["run", name, "-f", "json", "--trust-roots", str(product.certificates.roots), "--no-controls"]
+    run = run_agent(product.machine, "client", [*arguments, *wanted], bytecode)
     assert run.report is not None, run.stderr
     assert (run.status, run.report["verdict"]) == (0, "ready"), run.report["findings"]
 

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from readycheck.profile import Profile
+from readycheck.twin.offer import filled
 
 from .certificates import SIP_NAMES, Certificates, make_certificates
 from .cloud import ELSEWHERE, RESOLVER, SERVERS, CloudMode, cloud_rules, names_of, networks_of, place
@@ -91,8 +92,9 @@ class World:
 
     @classmethod
     def _furnish(cls, machine: Machine, profile: Profile) -> Self:
+        profile = filled(profile, {})
         names = names_of(profile)
-        addresses = place(names)
+        addresses = place(names, networks_of(profile))
         certificates = make_certificates(machine.folder, [*names, *SIP_NAMES])
         machine.open_paths(_python_paths())
         machine.run(None, "ip", "netns", "add", CLOUD)
@@ -132,10 +134,15 @@ class World:
             self._stretch(link, row.wire or Wire())
         for name in names:
             _settings(self.machine, name, forward=name != "client")
+        self._let_ping("client")
         for name in [*names, CLOUD]:
             _batch(self.machine, name, _interfaces(name, links, row))
         self._rules(row)
         self.machine.write("/etc/resolv.conf", row.resolv_conf)
+
+    def _let_ping(self, name: str) -> None:
+        """As most distributions do; the machine of a build may not."""
+        self.machine.run(name, "sh", "-c", "echo 0 2147483647 >/proc/sys/net/ipv4/ping_group_range")
 
     def _tear_row(self) -> None:
         if self.wire is not None:

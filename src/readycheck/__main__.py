@@ -3,11 +3,10 @@
 import errno
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 UNKNOWN = 3
-_LONGEST = 1000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -132,11 +131,9 @@ def _usage(error: Any) -> str:
 
 
 def _say(text: str) -> int:
-    from readycheck.render.clean import clean
+    from readycheck.cli.output import complain
 
-    with suppress(OSError, ValueError):
-        sys.stderr.write(f"readycheck: {clean(text, _LONGEST)}\n")
-        sys.stderr.flush()
+    complain([text])
     return UNKNOWN
 
 

@@ -1,6 +1,5 @@
 """The checks of a requirement: which addresses, names and ports a run asks for it. Pure and deterministic."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -14,6 +13,7 @@ from readycheck.net.proxy import is_exempt
 from readycheck.observation import Target
 from readycheck.probe import Effort, Probe
 from readycheck.profile import Area, Importance, NameGroup, Profile, Requirement
+from readycheck.references import PLACEHOLDER, placeholders
 from readycheck.registry import Registry, build_params
 from readycheck.sampling import PARTS, PER_RUN, Stratum, addresses, per_network, pick, shares, strata
 
@@ -88,15 +88,12 @@ class Selection:
     resolvers: tuple[tuple[str, int], ...] = ()
 
 
-_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-
-
 def open_placeholders(host: str, values: Mapping[str, str]) -> list[str]:
-    return [name for name in _PLACEHOLDER.findall(host) if name not in values]
+    return [name for name in placeholders(host) if name not in values]
 
 
 def filled_host(host: str, values: Mapping[str, str]) -> str:
-    return _PLACEHOLDER.sub(lambda found: values[found[1]], host)
+    return PLACEHOLDER.sub(lambda found: values[found[1]], host)
 
 
 _CONTROL_PROBES = {("tcp", 443): "tls", ("udp", 53): "dns", ("udp", 123): "ntp"}

@@ -137,12 +137,19 @@ def _way(loc: Loc, whole: Any, layer: Any) -> Iterator[int | str]:
         row = _at(whole, key)
         own: int | str = key
         if isinstance(key, int) and isinstance(layer, list) and known_by(loc[:depth]):
-            name = identity(row, loc[:depth])
-            own = next((n for n, r in enumerate(layer) if name and identity(r, loc[:depth]) == name), -1)
+            own = _own_number(row, key, layer, loc[:depth])
         if _at(layer, own) is None:
             return
         yield own
         whole, layer = row, _at(layer, own)
+
+
+def _own_number(row: Any, number: int, rows: list[Any], at: Loc) -> int:
+    """The row's number in these rows; -1 when it is not among them. Of several, the one at the same place."""
+    name = identity(row, at)
+    if number < len(rows) and identity(rows[number], at) == name:
+        return number
+    return next((n for n, other in enumerate(rows) if name and identity(other, at) == name), -1)
 
 
 def _at(data: Any, key: int | str) -> Any:

@@ -4,7 +4,7 @@ import ipaddress
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 
 class Strict(BaseModel):
@@ -22,6 +22,12 @@ class PortRange(Strict):
     low: int = Field(ge=1, le=65535)
     high: int = Field(ge=1, le=65535)
 
+    @model_validator(mode="after")
+    def _in_order(self) -> "PortRange":
+        if self.low > self.high:
+            raise ValueError(f"the range '{self}' is reversed")
+        return self
+
     def __len__(self) -> int:
         return self.high - self.low + 1
 
@@ -36,8 +42,10 @@ _LONGEST_PORTS = 40
 
 
 def _port_range(value: Any) -> Any:
-    if isinstance(value, bool) or not isinstance(value, int | str):
+    if isinstance(value, PortRange | dict):
         return value
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError("not a port or a range of ports such as '19560-65535'")
     text = hex(value) if isinstance(value, int) and abs(value) > 1 << 64 else str(value)
     low, _, high = text.partition("-")
     digits = low.strip().isdecimal() and (not high or high.strip().isdecimal())
@@ -46,8 +54,6 @@ def _port_range(value: Any) -> Any:
     bounds = int(low), int(high or low)
     if not all(1 <= port <= 65535 for port in bounds):
         raise ValueError(f"port {max(bounds) if max(bounds) > 65535 else min(bounds)} is outside 1 to 65535")
-    if bounds[0] > bounds[1]:
-        raise ValueError(f"the range '{value}' is reversed")
     return {"low": bounds[0], "high": bounds[1]}
 
 
@@ -59,6 +65,8 @@ def _network(value: str) -> str:
     if _is_plain_ipv4(value):
         return value
     try:
+        if "%" in value:
+            raise ValueError("a zone is of one host only")
         return str(ipaddress.ip_network(value))
     except ValueError as error:
         raise ValueError(f"'{_short(value)}' is not a network: {_short(str(error), 120)}") from None
@@ -71,6 +79,15 @@ def _is_plain_ipv4(value: str) -> bool:
         return False
     *octets, length = map(int, found.groups())
     return length <= 32 and max(octets) <= 255 and not int.from_bytes(octets, "big") & (0xFFFFFFFF >> length)
+
+
+_PYTHON = re.compile(r"\b(tuple|dictionary)( or instance of \w+)?\b")
+_IN_TOML = {"tuple": "array", "dictionary": "table"}
+
+
+def in_toml(message: str) -> str:
+    """What pydantic says, in the words of TOML."""
+    return _PYTHON.sub(lambda found: _IN_TOML[found[1]], message.removeprefix("Value error, "))
 
 
 def _short(text: str, limit: int = 80) -> str:

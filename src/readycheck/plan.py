@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from readycheck.check import (
     BUDGET_S,
@@ -13,9 +14,12 @@ from readycheck.check import (
     open_placeholders,
 )
 from readycheck.errors import ProfileError, UsageError
+from readycheck.inheritance import Loc
 from readycheck.probe import Effort
 from readycheck.profile import Profile, Requirement
-from readycheck.registry import Registry, build_params
+from readycheck.profile_file import Draft, Problem
+from readycheck.references import rows
+from readycheck.registry import Registry, misfits
 
 __all__ = [
     "BUDGET_S",
@@ -25,7 +29,9 @@ __all__ = [
     "Plan",
     "Scope",
     "Selection",
+    "examine",
     "plan",
+    "usable",
     "validate",
 ]
 
@@ -143,17 +149,39 @@ def _deselected(requirement: Requirement, selection: Selection) -> bool:
 def validate(profile: Profile, registry: Registry, origin: str) -> None:
     """Check probes, parameters and limits of every requirement against the installed probes.
 
-    Raises `ProfileError` with file, table and key; a probe that is not installed is not an error here.
+    Raises `ProfileError` with file, table and key.
     """
-    for requirement in profile.requirements:
-        if requirement.probe is None or requirement.probe in registry.broken:
-            continue
-        where = f"{origin}: requirements[{requirement.id}]"
-        if requirement.probe not in registry.installed:
-            raise ProfileError(f"{where}.probe: '{requirement.probe}' is not an installed probe")
-        probe = registry.installed[requirement.probe].probe
-        build_params(probe.Params, requirement.params, where=where)
-        metrics = {metric.name for metric in probe.metrics}
-        for name in requirement.limits:
-            if name not in metrics:
-                raise ProfileError(f"{where}.limits.{name}: probe '{requirement.probe}' has no such metric")
+    problems = [
+        f"{origin}: requirements[{requirement.id}].{'.'.join(map(str, loc))}: {text}"
+        for requirement in profile.requirements
+        if requirement.probe is not None
+        for loc, text in misfits(registry, requirement.probe, requirement.params, requirement.limits)
+    ]
+    if problems:
+        raise ProfileError(*problems)
+
+
+def examine(draft: Draft, registry: Registry) -> tuple[Profile | None, Sequence[Problem]]:
+    """The profile if it can be used, and else all that is wrong with it, of itself and for the installed probes."""
+    profile, problems = draft.check()
+    if not draft.misplaced:
+        problems = [*problems, *(draft.problem(*each) for each in _unfit(draft.tables, registry))]
+    return (None if problems else profile), problems
+
+
+def usable(draft: Draft, registry: Registry) -> Profile:
+    """Raises `ProfileError` with file, table and key."""
+    profile, problems = examine(draft, registry)
+    if profile is None:
+        raise draft.refusal(problems)
+    return profile
+
+
+def _unfit(tables: Mapping[str, Any], registry: Registry) -> Iterator[tuple[Loc, str]]:
+    """Also of a profile that is wrong elsewhere: whatever has the wrong type is that's to tell."""
+    for number, row in rows(tables.get("requirements")):
+        probe, params, limits = row.get("probe"), row.get("params"), row.get("limits")
+        if isinstance(probe, str):
+            given = params if isinstance(params, Mapping) else {}
+            for loc, text in misfits(registry, probe, given, limits if isinstance(limits, Mapping) else ()):
+                yield ("requirements", number, *loc), text

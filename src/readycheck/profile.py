@@ -1,15 +1,15 @@
 """What a product needs of a network: the typed profile."""
 
-import re
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Mapping
 from datetime import date
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from readycheck.notation import Cidr, Dscp, HostName, Pattern, Ports, Slug, Strict
+from readycheck.references import broken
 
 
 class Importance(StrEnum):
@@ -328,67 +328,24 @@ class Profile(Strict):
     requirements: tuple[Requirement, ...] = Field(min_length=1)
     hash: str = ""
 
-    @model_validator(mode="after")
-    def _references_exist(self) -> "Profile":
-        problems = [*_duplicates(self), *_dangling(self)]
-        if problems:
-            raise ValueError("; ".join(problems))
-        return self
+    @model_validator(mode="wrap")
+    @classmethod
+    def _coherent(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """What does not hold together is told beside what is wrong by itself."""
+        told = [_detail(*each) for each in broken(data)] if isinstance(data, Mapping) else []
+        try:
+            profile = handler(data)
+        except ValidationError as error:
+            found = error.errors(include_url=False, include_context=False, include_input=False)
+            told = [*(_detail(item["loc"], item["msg"], item["type"]) for item in found), *told]
+        else:
+            if not told:
+                return profile
+        raise ValidationError.from_exception_data(cls.__name__, told)
 
     def default_roles(self) -> tuple[str, ...]:
         return tuple(role.name for role in self.roles if role.default) or tuple(r.name for r in self.roles)
 
 
-def _duplicates(profile: Profile) -> Iterator[str]:
-    for kind, ids in (
-        ("requirements", [r.id for r in profile.requirements]),
-        ("roles", [r.name for r in profile.roles]),
-    ):
-        often = Counter(ids)
-        yield from (f"{kind}: duplicate id '{name}'" for name in sorted(n for n in often if often[n] > 1))
-
-
-def _dangling(profile: Profile) -> Iterator[str]:
-    roles = {role.name for role in profile.roles}
-    for requirement in profile.requirements:
-        for kind, wanted, known in (
-            ("roles", requirement.roles, roles),
-            ("targets.networks", requirement.targets.networks, profile.networks.keys()),
-            ("targets.names", requirement.targets.names, profile.names.keys()),
-            ("targets.hosts", _placeholders(requirement), profile.placeholders.keys()),
-        ):
-            yield from (
-                f"requirements '{requirement.id}', {kind}: '{name}' is not defined"
-                for name in wanted
-                if name not in known
-            )
-    for place, source in _sources(profile):
-        if source.document not in profile.documents:
-            yield f"{place}, source.document: '{source.document}' is not defined"
-
-
-def _sources(profile: Profile) -> Iterator[tuple[str, Source]]:
-    """Every citation, and the words for its place."""
-    for kind, rows in _cited(profile):
-        yield from ((f"{kind} '{name}'", row.source) for name, row in rows)
-    for contradiction in profile.contradictions:
-        for statement in contradiction.statements:
-            yield f"contradictions '{contradiction.about}'", statement.source
-
-
-def _cited(profile: Profile) -> Iterator[tuple[str, Iterable[tuple[str, Any]]]]:
-    yield "requirements", ((row.id, row) for row in profile.requirements)
-    yield "networks", profile.networks.items()
-    yield "names", profile.names.items()
-    yield "exemptions", ((row.names[0], row) for row in profile.exemptions)
-    yield "cryptography", ((row.purpose, row) for row in profile.cryptography)
-    yield "reserved", ((str(row.ports[0]), row) for row in profile.reserved)
-    yield "qos", ((row.traffic, row) for row in profile.qos)
-    yield "normalisations", ((row.printed, row) for row in profile.normalisations)
-    yield "withdrawn", ((row.what, row) for row in profile.withdrawn)
-    for kind in ("proxies", "inspection", "network_access"):
-        yield kind, ((row.product, row) for row in getattr(profile, kind))
-
-
-def _placeholders(requirement: Requirement) -> tuple[str, ...]:
-    return tuple(name for host in requirement.targets.hosts for name in re.findall(r"\{([^{}]*)\}", host))
+def _detail(loc: tuple[int | str, ...], text: str, kind: str = "value_error") -> InitErrorDetails:
+    return {"type": PydanticCustomError(kind, "{text}", {"text": text}), "loc": loc, "input": None}

@@ -1,7 +1,7 @@
 """A profile from the text of its files: the one that is asked for, and those that it extends."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,9 @@ from pydantic import ValidationError
 
 from readycheck.errors import ProfileError
 from readycheck.inheritance import Loc, lay_over, trace
+from readycheck.notation import in_toml
 from readycheck.profile import Profile
+from readycheck.toml_lines import line_of, lines
 from readycheck.toml_text import read, uncollected
 
 EXTENDS = "extends"
@@ -63,8 +65,11 @@ class Draft:
         """Raises `ProfileError`."""
         profile, problems = self.check()
         if profile is None:
-            raise ProfileError(*map(self.tell, problems[:MOST_TOLD]), total=len(problems))
+            raise self.refusal(problems)
         return profile
+
+    def refusal(self, problems: Sequence[Problem]) -> ProfileError:
+        return ProfileError(*map(self.tell, problems[:MOST_TOLD]), total=len(problems))
 
     def problem(self, loc: Loc, text: str) -> Problem:
         """Something wrong with the whole, at its place in the file that says it."""
@@ -75,6 +80,19 @@ class Draft:
         """One line: the file, the table and key as an author writes them, what is wrong."""
         layer = self.layers[problem.layer]
         return f"{layer.origin}: {_place(problem.loc, layer.tables)}: {problem.text}"
+
+    def listed(self, problems: Sequence[Problem]) -> Iterator[str]:
+        """A line for each, with the number of its own line, in the order of the files."""
+        told = problems[:MOST_TOLD]
+        index = {n: lines(self.layers[n].text.decode()) for n in {problem.layer for problem in told}}
+        placed = (
+            (n, line_of(loc, index[n]), _place(loc, self.layers[n].tables), text)
+            for n, loc, text in ((p.layer, p.loc, p.text) for p in told)
+        )
+        for number, line, place, text in sorted(placed):
+            yield f"{self.layers[number].origin}:{line}: {place}: {text}"
+        if len(problems) > len(told):
+            yield f"{self.layers[0].origin}: {len(problems) - len(told)} more"
 
 
 def parse(text: bytes, origin: str) -> Profile:
@@ -127,7 +145,7 @@ def _message(item: Mapping[str, Any]) -> str:
         return "unknown key"
     if item["type"] == "missing":
         return "missing"
-    return str(item["msg"]).removeprefix("Value error, ")
+    return in_toml(item["msg"])
 
 
 def _place(loc: Loc, data: Any) -> str:

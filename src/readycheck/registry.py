@@ -1,6 +1,6 @@
 """Finds probes through the entry-point group `readycheck.probes`, the built-in ones included."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -9,7 +9,10 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from readycheck.errors import ProbeLoadError, ProfileError, UsageError
+from readycheck.notation import in_toml
 from readycheck.probe import Probe
+
+Problem = tuple[tuple[int | str, ...], str]
 
 GROUP = "readycheck.probes"
 _PARTS = ("name", "title", "Params", "metrics", "proves", "measure", "summarize")
@@ -68,6 +71,26 @@ def _load(point: EntryPoint) -> Installed:
     return Installed(point.name, probe, origin, point.dist.version if point.dist else "")
 
 
+def misfits(
+    registry: Registry, probe: str, params: Mapping[str, Any], limits: Iterable[str]
+) -> Iterator[Problem]:
+    """What the installed probes cannot do of a requirement: its probe, a parameter, the limit of a metric.
+
+    Nothing is known of a probe that did not load.
+    """
+    if probe in registry.broken:
+        return
+    if probe not in registry.installed:
+        yield ("probe",), f"'{probe}' is not an installed probe"
+        return
+    found = registry.installed[probe].probe
+    yield from ((("params", *loc), text) for loc, text in _refused(found.Params, params)[0])
+    metrics = {metric.name for metric in found.metrics}
+    for name in limits:
+        if name not in metrics:
+            yield ("limits", name), f"probe '{probe}' has no such metric"
+
+
 ParamsT = TypeVar("ParamsT")
 
 
@@ -78,17 +101,28 @@ def build_params(
 
     Raises `ProfileError` that starts with `where` (file and table) and names the key.
     """
-    settable = {f.name for f in fields(params_type)} - {"targets"}  # type: ignore[arg-type]
-    for key in values:
-        if key not in settable:
-            raise ProfileError(f"{where}.params.{key}: unknown key (known: {', '.join(sorted(settable))})")
-    try:
-        checked = _adapter(params_type).validate_python(dict(values)) if values else params_type()  # type: ignore[arg-type]
-    except ValidationError as error:
-        item = error.errors()[0]
-        key = ".".join(str(part) for part in item["loc"])
-        raise ProfileError(f"{where}.params.{key}: {item['msg']}") from None
+    problems, checked = _refused(params_type, values)
+    if checked is None:
+        places = (".".join(map(str, loc)) for loc, _ in problems)
+        raise ProfileError(
+            *(f"{where}.params.{at}: {text}" for at, (_, text) in zip(places, problems, strict=True))
+        )
     return _replaced(checked, planned)
+
+
+def _refused(params_type: type[ParamsT], values: Mapping[str, Any]) -> tuple[list[Problem], ParamsT | None]:
+    """What cannot be set, or what comes of it."""
+    if not values:
+        return [], params_type()
+    settable = {f.name for f in fields(params_type)} - {"targets"}  # type: ignore[arg-type]
+    known = f"unknown key (known: {', '.join(sorted(settable))})"
+    problems: list[Problem] = [((key,), known) for key in values if key not in settable]
+    try:
+        checked = _adapter(params_type).validate_python({k: v for k, v in values.items() if k in settable})  # type: ignore[arg-type]
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        problems += [(tuple(item["loc"]), in_toml(item["msg"])) for item in found]
+    return problems, None if problems else checked
 
 
 @cache

@@ -304,7 +304,7 @@ FILES: dict[str, tuple[str | bytes, tuple[str, ...]]] = {
     "unknown network": (changed('["service"]', '["servce"]'), ("registrar", "targets.networks", "'servce'")),
     "unknown document": (
         GOOD.replace('document = "d"', 'document = "e"'),
-        ("registrar", "source.document", "'e'"),
+        ("networks.service.source.document", "'e'", "(and 1 more)"),
     ),
     "unknown probe": (changed('"sip"', '"sipp"'), ("requirements[registrar].probe", "'sipp'")),
     "misspelt parameter": (GOOD + "params = { optoins = 1 }\n", ("requirements[registrar].params.optoins",)),

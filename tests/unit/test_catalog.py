@@ -239,6 +239,24 @@ def test_a_mistake_is_told_of_the_file_that_makes_it(tmp_path: Path) -> None:
         catalog.read(str(mine))
 
 
+def test_mistakes_are_listed_file_by_file_and_line_by_line(tmp_path: Path) -> None:
+    base = write(
+        tmp_path, "base", text=MINIMAL.format(name="b", revision="1").replace('"required"', '"essential"')
+    )
+    rows = "[[requirements]]\nid = 'r'\nroles = ['app', 'boss']\nports = ['0']\n"
+    mine = write(tmp_path, "mine", text=laid("./base.toml") + rows)
+    written = catalog.draft(str(mine))
+    profile, problems = written.check()
+    assert profile is None
+    assert [line.partition(" Input")[0] for line in written.listed(problems)] == [
+        f"{mine}:6: requirements[r].roles[1]: 'boss' is not defined",
+        f"{mine}:7: requirements[r].ports[0]: port 0 is outside 1 to 65535",
+        f"{base}:16: requirements[r].importance:",
+    ]
+    with pytest.raises(ProfileError, match=r"\(and 2 more\)$"):
+        written.profile()
+
+
 def test_nothing_is_removed_where_there_is_no_base(tmp_path: Path) -> None:
     path = write(tmp_path, "mine", text=MINIMAL.format(name="m", revision="1") + "remove = true\n")
     with pytest.raises(ProfileError, match=r"requirements\[r\].remove: unknown key"):

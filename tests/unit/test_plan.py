@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from readycheck.errors import ProbeLoadError, ProfileError, UsageError
 from readycheck.failure import Step
 from readycheck.observation import Target
-from readycheck.plan import BUDGET_S, Plan, Scope, Selection, plan, validate
+from readycheck.plan import BUDGET_S, Plan, Scope, Selection, examine, plan, usable, validate
 from readycheck.probe import Effort
 from readycheck.profile import Profile
+from readycheck.profile_file import Draft, Layer
 from readycheck.registry import Registry
 from readycheck.sampling import part_of
 from readycheck_probes.tcp import TcpParams, TcpProbe
@@ -380,6 +381,37 @@ def test_a_valid_profile_passes_even_if_one_of_its_probes_did_not_load() -> None
     validate(make_profile(), make_registry(), "p.toml")
     broken = replace(make_registry(), broken={"quic": ProbeLoadError("no")})
     validate(make_profile(requirement("r", probe="quic")), broken, "p.toml")
+
+
+def test_all_that_is_wrong_is_found_at_once() -> None:
+    rows = [
+        requirement("a", probe="quic", ports=["0"]),
+        requirement("b", params={"sni": "x", "targets": []}, limits={"rtt": {"warn": 1}}),
+        requirement("c", probe=5, params=7, limits=[]),
+    ]
+    tables = make_profile().model_dump(mode="json") | {"requirements": rows}
+    draft = Draft((Layer("p.toml", b"", tables),), tables)
+    profile, problems = examine(draft, make_registry())
+    assert profile is None
+    told = [draft.tell(problem).partition(" (known")[0] for problem in problems]
+    assert [line for line in told if "[c]" not in line] == [
+        "p.toml: requirements[a].ports[0]: port 0 is outside 1 to 65535",
+        "p.toml: requirements[a].probe: 'quic' is not an installed probe",
+        "p.toml: requirements[b].params.sni: unknown key",
+        "p.toml: requirements[b].params.targets: unknown key",
+        "p.toml: requirements[b].limits.rtt: probe 'sip' has no such metric",
+    ]
+    assert len([line for line in told if "[c]" in line]) == 3
+    with pytest.raises(
+        ProfileError, match=r"^p.toml: requirements\[a\].ports\[0\]: port 0 .* \(and 7 more\)$"
+    ):
+        usable(draft, make_registry())
+
+
+def test_a_draft_in_order_is_its_profile() -> None:
+    tables = make_profile().model_dump(mode="json", exclude={"hash"})
+    draft = Draft((Layer("p.toml", b"x", tables),), tables)
+    assert usable(draft, make_registry()).requirements == make_profile().requirements
 
 
 def test_networks_of_one_address_are_asked_whole() -> None:

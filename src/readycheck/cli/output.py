@@ -3,9 +3,12 @@
 import io
 import os
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 
 from readycheck.errors import ReadycheckError
+
+_LONGEST = 1000
 
 
 def tell(text: str) -> None:
@@ -25,6 +28,15 @@ def tell(text: str) -> None:
 def tell_lines(*lines: str) -> None:
     """Lines that may hold what a plug-in or a server has chosen: nothing in them steers a terminal."""
     tell("".join("".join(c if c.isprintable() else "?" for c in line) + "\n" for line in lines))
+
+
+def complain(lines: Iterable[str]) -> None:
+    """To stderr, where nothing in them steers a terminal either."""
+    from readycheck.render.clean import clean
+
+    with suppress(OSError, ValueError):
+        sys.stderr.write("".join(f"readycheck: {clean(line, _LONGEST)}\n" for line in lines))
+        sys.stderr.flush()
 
 
 def abandon_stdout() -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from readycheck.cli import options as o
-from readycheck.cli.output import tell, tell_lines
+from readycheck.cli.output import complain, tell, tell_lines
 from readycheck.errors import ReadycheckError, UsageError
 
 app = typer.Typer(help="Look into profiles and check them.", no_args_is_help=True, rich_markup_mode=None)
@@ -75,15 +75,22 @@ def show(
 
 
 @app.command()
-def validate(profile: o.ProfileName, profile_dir: o.ProfileDirs = None) -> None:
-    """Check one against the schema and the installed probes."""
-    from readycheck.catalog import read
-    from readycheck.plan import validate as check
+def validate(profile: o.ProfileName, profile_dir: o.ProfileDirs = None) -> int:
+    """Check one against the schema and the installed probes.
+
+    All that is wrong goes to stderr: file, line, table and key.
+    """
+    from readycheck.catalog import draft
+    from readycheck.plan import examine
     from readycheck.registry import find
 
-    found = read(profile, tuple(profile_dir or ()))
-    check(found, find(), profile)
+    written = draft(profile, tuple(profile_dir or ()))
+    found, problems = examine(written, find())
+    if found is None:
+        complain(written.listed(problems))
+        return 3
     tell_lines(f"{profile}: usable, {len(found.requirements)} requirements")
+    return 0
 
 
 @app.command()

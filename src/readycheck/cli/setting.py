@@ -8,8 +8,8 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
 
+from readycheck import catalog
 from readycheck.assess import Request
-from readycheck.catalog import read
 from readycheck.errors import UsageError
 from readycheck.failure import Failure
 from readycheck.net.address import family_of, is_address
@@ -22,7 +22,7 @@ from readycheck.net.tls import handshake
 from readycheck.net.traced import SharedNetwork
 from readycheck.net.trust import TrustStore, load_trust
 from readycheck.pins import load as learned_pins
-from readycheck.plan import DEFAULT_SEED, Selection, plan, validate
+from readycheck.plan import DEFAULT_SEED, Selection, plan, usable
 from readycheck.probe import Effort
 from readycheck.registry import find
 
@@ -78,8 +78,8 @@ class Setting:
 
 def prepare(setting: Setting) -> tuple[Request, Callable[[], SharedNetwork], Environment]:
     """Read and check everything; no packet is sent. Raises `UsageError` or `ProfileError`."""
-    profile, registry = read(setting.profile, setting.profile_dirs), find()
-    validate(profile, registry, setting.profile)
+    registry = find()
+    profile = usable(catalog.draft(setting.profile, setting.profile_dirs), registry)
     _refuse_unusable(setting)
     trust = load_trust(setting.trust_roots)
     network = _network(setting, trust)

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from readycheck.cli.output import tell, tell_lines
+from readycheck.cli.output import complain, tell, tell_lines
 from readycheck.errors import ReadycheckError
 
 
@@ -43,3 +43,23 @@ def test_a_terminal_of_another_script_gets_what_it_can_show(monkeypatch: pytest.
         monkeypatch.setattr(sys, "stdout", stdout)
         tell("Zürich\n")
         assert read.readline() == b"Z?rich\n"
+
+
+def test_complaints_go_to_stderr_one_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    complain(["one", "two\x1b[31m\nlines", "x" * 5000])
+    told, said = capsys.readouterr()
+    assert told == ""
+    one, two, long = said.splitlines()
+    assert (one, two) == ("readycheck: one", "readycheck: two?[31m lines")
+    assert len(long) < 1100
+
+
+def test_nobody_to_complain_to_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with stdout_to(writer) as stderr:
+        monkeypatch.setattr(sys, "stderr", stderr)
+        complain(["one"])
+        monkeypatch.setattr(sys, "stderr", sys.__stderr__)
+        with pytest.raises(BrokenPipeError):
+            stderr.close()

@@ -1,5 +1,5 @@
 # Thin names over the real commands. ARGS reaches the program: make demo ARGS='--break udp-blocked'
-.PHONY: help demo test check bench dist lock environment test-environment lab-packages clean
+.PHONY: help demo test check bench docs dist lock environment test-environment lab-packages clean
 
 ARGS ?=
 PROFILE ?= webex-calling
@@ -11,6 +11,7 @@ help:
 	@echo 'make test    the whole test suite'
 	@echo 'make check   ruff and mypy'
 	@echo 'make bench   time and memory, as ratios'
+	@echo 'make docs    the pages of docs/ that are made from causes and profiles'
 	@echo 'make dist    wheel, sdist and a single-file program in dist/'
 	@echo 'make lock    resolve the dependencies anew'
 	@echo 'make clean   remove what the others made'
@@ -28,6 +29,14 @@ check: test-environment
 
 bench: test-environment
 	.venv/bin/python -m bench $(ARGS)
+
+docs: environment
+	.venv/bin/python -m readycheck.diagnose.causes >docs/causes.md
+	@mkdir -p docs/profiles
+	for file in profiles/readycheck_profiles/*.toml; do \
+		.venv/bin/readycheck profile show "$$file" --format markdown \
+			>"docs/profiles/$$(basename "$$file" .toml).md" || exit 1; \
+	done
 
 dist: test-environment
 	tools/dist.sh

@@ -38,6 +38,11 @@ def read(name_or_path: str, folders: Sequence[Path] = ()) -> Profile:
     return draft(name_or_path, folders).profile()
 
 
+def read_at(place: Place, folders: Sequence[Path] = ()) -> Profile:
+    """The profile in this file. Raises `ProfileError`."""
+    return stack(list(_layers(place, folders))).profile()
+
+
 def draft(name_or_path: str, folders: Sequence[Path] = ()) -> Draft:
     """The files of a profile, read and not yet checked. Raises as `read` does, for what cannot even be read."""
     path = Path(name_or_path)

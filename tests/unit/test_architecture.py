@@ -48,6 +48,7 @@ ORDER = (
     "readycheck.pins",
     "readycheck.render",
     "readycheck.firewall",
+    "readycheck.overview",
     "readycheck.history",
     "readycheck.alert",
     "readycheck.responder",
@@ -77,6 +78,7 @@ PURE = (
     "report",
     "render",
     "firewall",
+    "overview",
 )
 """Stages that can be redone from a stored report: they neither wait nor touch the world."""
 IMPURE_LIBRARIES = {"asyncio", "socket", "ssl", "subprocess", "threading", "time", "httpx", "dns"}

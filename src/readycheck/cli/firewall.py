@@ -2,6 +2,7 @@
 
 import re
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -33,6 +34,15 @@ class Names(StrEnum):
 
 def firewall(
     profile: o.ProfileName,
+    profile_dir: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--profile-dir",
+            metavar="DIR",
+            help="Look for profiles here before anywhere else (repeat).",
+            rich_help_panel=_WHICH,
+        ),
+    ] = None,
     role: Annotated[
         list[str] | None,
         typer.Option("--role", metavar="ROLE", help="Only this role (repeat).", rich_help_panel=_WHICH),
@@ -140,7 +150,7 @@ def firewall(
         lan=_interface("--lan", lan),
         wan=_interface("--wan", wan),
     )
-    tell(render(draw_up(read(profile), wish), format_.value))
+    tell(render(draw_up(read(profile, tuple(profile_dir or ())), wish), format_.value))
 
 
 def _addresses(option: str, texts: list[str] | tuple[()]) -> tuple[str, ...]:

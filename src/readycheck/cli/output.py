@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
@@ -37,6 +38,14 @@ def complain(lines: Iterable[str]) -> None:
     with suppress(OSError, ValueError):
         sys.stderr.write("".join(f"readycheck: {clean(line, _LONGEST)}\n" for line in lines))
         sys.stderr.flush()
+
+
+def screen() -> tuple[int | None, bool]:
+    """The width of the terminal, if stdout is one, and whether it shows colours."""
+    if not sys.stdout.isatty():
+        return None, False
+    colour = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return shutil.get_terminal_size((100, 24)).columns, colour
 
 
 def abandon_stdout() -> None:

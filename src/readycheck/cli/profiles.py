@@ -2,76 +2,106 @@
 
 import json
 from datetime import date
-from typing import Annotated
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from readycheck.cli import options as o
-from readycheck.cli.output import complain, tell, tell_lines
+from readycheck.cli.output import complain, screen, tell, tell_lines
 from readycheck.errors import ReadycheckError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from readycheck.catalog import Place
+    from readycheck.profile import Profile
 
 app = typer.Typer(help="Look into profiles and check them.", no_args_is_help=True, rich_markup_mode=None)
 
-OLD_DAYS = 365
+
+class ShowFormat(StrEnum):
+    TABLE = "table"
+    JSON = "json"
+    MARKDOWN = "markdown"
 
 
 @app.command("list")
 def list_profiles(profile_dir: o.ProfileDirs = None) -> None:
-    """List the known ones: revision, number of requirements, age."""
-    from readycheck.catalog import available, read
+    """List the known ones: revision, age, number of requirements.
 
-    folders = tuple(profile_dir or ())
-    for name, _ in sorted(available(folders), key=lambda pair: pair[0]):
+    What is older than a year is warned of.
+    """
+    from readycheck.catalog import places, read_at
+    from readycheck.overview import tables
+    from readycheck.overview.age import warnings
+
+    folders, today = tuple(profile_dir or ()), date.today()
+    known: dict[str, list[Place]] = {}
+    for place in places(folders):
+        known.setdefault(place.name, []).append(place)
+    rows, troubles = [], []
+    for name, found in sorted(known.items()):
         try:
-            profile = read(name, folders)
+            profile = read_at(found[0], folders)
         except ReadycheckError as error:
-            tell_lines(f"{name}  UNUSABLE: {error}")
+            troubles.append(f"{name}: UNUSABLE: {error}")
             continue
-        age = (date.today() - profile.checked).days
-        warning = f"  (checked {age} days ago: compare with the vendor's page)" if age > OLD_DAYS else ""
-        count = len(profile.requirements)
-        tell_lines(f"{name}  {profile.title}, revision {profile.revision}, {count} requirements{warning}")
+        rows.append(tables.listed(name, profile, _source(found), today))
+        troubles += [f"warning: {name}: {text}" for text in warnings(profile, today)]
+    width, colour = screen()
+    tell(tables.listing(rows, width, colour=colour))
+    if troubles:
+        tell_lines("", *troubles)
+
+
+def _source(found: "Sequence[Place]") -> str:
+    """Who brought it, and what it hides."""
+    hidden = f" (hides {', '.join(place.source for place in found[1:])})" if len(found) > 1 else ""
+    return found[0].source + hidden
 
 
 @app.command()
 def show(
     profile: o.ProfileName,
     role: Annotated[
-        list[str] | None, typer.Option("--role", metavar="ROLE", help="Only this role (repeat).")
+        list[str] | None, typer.Option("--role", metavar="ROLE", help="Only what this role needs (repeat).")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The whole profile as JSON.")] = False,
+    format_: Annotated[
+        ShowFormat,
+        typer.Option("--format", "-f", metavar="FORMAT", help=f"How: {', '.join(ShowFormat)}."),
+    ] = ShowFormat.TABLE,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
     profile_dir: o.ProfileDirs = None,
 ) -> None:
-    """Show what a profile asks of a network."""
+    """Show what a profile asks of a network.
+
+    The table has the requirements; JSON and Markdown have all of it.
+    """
     from readycheck.catalog import read
 
-    found = read(profile, tuple(profile_dir or ()))
-    known = [r.name for r in found.roles]
-    for name in role or ():
-        if name not in known:
-            raise UsageError(f"--role {name}: profile '{found.name}' has the roles {', '.join(known)}")
-    if as_json:
+    found = _narrowed(read(profile, tuple(profile_dir or ())), role or [])
+    if as_json or format_ is ShowFormat.JSON:
         tell(found.model_dump_json(indent=2) + "\n")
-        return
-    tell_lines(
-        f"{found.title} ({found.name}), revision {found.revision}, checked {found.checked}",
-        "roles: " + ", ".join(f"{r.name}{' (default)' if r.default else ''}" for r in found.roles),
-    )
-    for requirement in found.requirements:
-        if role and not set(role) & set(requirement.roles):
-            continue
-        ports = ", ".join(str(p) for p in requirement.ports)
-        how = (
-            requirement.probe
-            if requirement.probe and not requirement.untestable
-            else "not testable from here"
-        )
-        tell_lines(
-            "",
-            f"{requirement.id}  [{requirement.importance}] {requirement.title}",
-            f"    {requirement.direction} {requirement.transport} {ports}".rstrip() + f"; {how}",
-            f"    roles {', '.join(requirement.roles)}; source: {requirement.source.section}",
-        )
+    elif format_ is ShowFormat.MARKDOWN:
+        from readycheck.overview.document import render
+
+        tell(render(found))
+    else:
+        from readycheck.overview import tables
+
+        width, colour = screen()
+        tell(tables.show(found, date.today(), width, colour=colour))
+
+
+def _narrowed(profile: "Profile", roles: list[str]) -> "Profile":
+    from readycheck.overview.words import narrowed
+
+    known = [role.name for role in profile.roles]
+    for name in roles:
+        if name not in known:
+            raise UsageError(f"--role {name}: profile '{profile.name}' has the roles {', '.join(known)}")
+    return narrowed(profile, roles) if roles else profile
 
 
 @app.command()

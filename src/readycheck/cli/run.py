@@ -1,7 +1,5 @@
 """`run`: the main job."""
 
-import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -145,11 +143,8 @@ def _tell(report: "Report", format_: o.Format, verbose: bool, outputs: list[tupl
 
 
 def _text(report: "Report", verbose: bool) -> str:
-    import shutil
-
+    from readycheck.cli.output import screen
     from readycheck.render.text import render
 
-    terminal = sys.stdout.isatty()
-    colour = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    width = shutil.get_terminal_size((100, 24)).columns if terminal else 100
-    return render(report, width=width, colour=colour, verbose=verbose)
+    width, colour = screen()
+    return render(report, width=width or 100, colour=colour, verbose=verbose)

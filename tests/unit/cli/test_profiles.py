@@ -2,42 +2,79 @@
 
 import json
 import re
+from datetime import date
 from pathlib import Path
 
 import jsonschema
 import pytest
 
 from readycheck.__main__ import main
-from readycheck.catalog import read
+from readycheck.catalog import available, read
+from readycheck.overview.document import render
+from readycheck.profile import Profile
 
 Captured = pytest.CaptureFixture[str]
 
 
 def test_the_known_profiles_are_listed(capsys: Captured) -> None:
     assert main(["profile", "list"]) == 0
-    assert re.search(
-        r"^webex-calling  Webex Calling, revision \S+, \d+ requirements", capsys.readouterr().out
-    )
+    head, *lines = capsys.readouterr().out.partition("\n\n")[0].splitlines()
+    assert re.split(" {2,}", head) == [
+        *("PROFILE", "TITLE", "REVISION", "PAGE AGE", "COMPARED", "REQUIREMENTS", "FROM")
+    ]
+    assert [line.split()[0] for line in lines] == sorted(name for name, _ in available())
+    [line] = [line for line in lines if line.startswith("webex-calling ")]
+    name, title, revision, _, _, number, source = re.split(" {2,}", line)
+    profile = read("webex-calling")
+    assert (name, title, revision) == (profile.name, profile.title, profile.revision)
+    assert (number, source) == (str(len(profile.requirements)), "built in")
+
+
+def test_what_is_old_is_warned_of(tmp_path: Path, capsys: Captured) -> None:
+    head = 'extends = "webex-calling"\n'
+    (tmp_path / "old.toml").write_text(head + "checked = 2020-01-01\n")
+    (tmp_path / "new.toml").write_text(head + f'revision = "{date.today()}"\nchecked = {date.today()}\n')
+    assert main(["profile", "list", "--profile-dir", str(tmp_path)]) == 0
+    warned = capsys.readouterr().out
+    assert re.search(r"^warning: old: compared .* \d+ years ago: compare it again$", warned, re.M)
+    assert "warning: new" not in warned
+
+
+def test_a_listing_says_what_hides_what_and_what_is_unusable(tmp_path: Path, capsys: Captured) -> None:
+    (tmp_path / "webex-calling.toml").write_text('extends = "webex-calling"\ntitle = "Ours"\n')
+    (tmp_path / "broken.toml").write_text("{")
+    assert main(["profile", "list", "--profile-dir", str(tmp_path)]) == 0
+    told, _, warned = capsys.readouterr().out.partition("\n\n")
+    assert re.search(rf"^webex-calling +Ours .* --profile-dir {tmp_path} \(hides built in\)$", told, re.M)
+    assert "broken" not in told
+    assert f"broken: UNUSABLE: {tmp_path}/broken.toml: not TOML: " in warned
 
 
 def test_a_profile_is_shown_with_all_its_requirements(capsys: Captured) -> None:
     assert main(["profile", "show", "webex-calling"]) == 0
     told = capsys.readouterr().out
     for requirement in read("webex-calling").requirements:
-        assert f"\n{requirement.id}  [{requirement.importance}] " in told
+        assert re.search(rf"^{requirement.id}: .* {requirement.importance} ", told, re.M)
 
 
-def test_a_profile_is_shown_for_a_role(capsys: Captured) -> None:
-    assert main(["profile", "show", "webex-calling", "--role", "admin"]) == 0
+@pytest.mark.parametrize("format_", ["table", "json", "markdown"])
+def test_a_profile_is_shown_for_a_role(format_: str, capsys: Captured) -> None:
+    assert main(["profile", "show", "webex-calling", "--role", "admin", "--format", format_]) == 0
     told = capsys.readouterr().out
-    others = [r.id for r in read("webex-calling").requirements if "admin" not in r.roles]
-    assert others
-    assert not [name for name in others if f"\n{name}  [" in told]
+    quoted = {"table": "\n{}: ", "json": '"id": "{}"', "markdown": "<br>`{}`<br>"}[format_]
+    shown = {r.id for r in read("webex-calling").requirements if quoted.format(r.id) in told}
+    assert shown == {r.id for r in read("webex-calling").requirements if "admin" in r.roles}
 
 
-def test_the_whole_profile_as_json(capsys: Captured) -> None:
-    assert main(["profile", "show", "webex-calling", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["name"] == "webex-calling"
+@pytest.mark.parametrize("option", [["--json"], ["--format", "json"], ["-f", "json"]])
+def test_the_whole_profile_as_json(option: list[str], capsys: Captured) -> None:
+    assert main(["profile", "show", "webex-calling", *option]) == 0
+    assert Profile.model_validate_json(capsys.readouterr().out) == read("webex-calling")
+
+
+def test_the_page_of_a_profile(capsys: Captured) -> None:
+    assert main(["profile", "show", "webex-calling", "--format", "markdown"]) == 0
+    assert capsys.readouterr().out == render(read("webex-calling"))
 
 
 def test_a_role_that_is_not_there(capsys: Captured) -> None:

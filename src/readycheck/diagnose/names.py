@@ -87,12 +87,18 @@ def dns_tcp_blocked(case: Case) -> Iterator[Finding]:
         )
 
 
+_FEW = 2
+
+
 def dns_filter(case: Case) -> Iterator[Finding]:
     """The resolver denies the product's names, and knows others."""
-    asked = [o for o in case.outcomes if o.check.requirement in case.pinned and o.check.certain]
+    pinned = [o for o in case.outcomes if o.check.requirement in case.pinned]
+    certain = [o for o in pinned if o.check.certain]
+    asked = certain if len(certain) > _FEW else pinned  # a page may print hardly any host
     denied = [o.check.id for o in asked if _resolve_failures(o) == {Failure.DNS_NXDOMAIN}]
     control = any(o.check.scope is Scope.CONTROL and _is_resolved(o) for o in case.outcomes)
-    if len(denied) > 2 and not any(_is_resolved(o) for o in asked):
+    if len(denied) > _FEW and not any(_is_resolved(o) for o in asked):
+        sure = Confidence.CERTAIN if asked is certain else Confidence.LIKELY
         others = (
             "while it knows names outside the product"
             if control
@@ -104,7 +110,7 @@ def dns_filter(case: Case) -> Iterator[Finding]:
             f"The name server says that the product's names do not exist ({len(denied)} asked), {others}.",
             where=Where.SITE if control and _site_resolvers(case) else Where.UNKNOWN,
             owner=Owner.DNS,
-            confidence=Confidence.CERTAIN if control else Confidence.POSSIBLE,
+            confidence=sure if control else Confidence.POSSIBLE,
             remedy="Take the product's domains off the name server's block list.",
         )
 

@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from readycheck.twin.dialogue import DIALOGUES, SIP
 from readycheck.twin.rules import Range
 
 _NAME = re.compile(r"([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]")
+_COUNTS = (Importance.REQUIRED, Importance.RECOMMENDED)
 _MEDIA = (Area.MEDIA_REACHABILITY, Area.MEDIA_QUALITY)
 # No typed field says it of a trunk that is probed as SIP.
 _MUTUAL = re.compile(r"certificate-based", re.IGNORECASE)
@@ -24,6 +26,8 @@ class Offer:
     certificate; `spoken` has the protocol of TCP ports whose servers must be told it; `media` all UDP ports
     of media, `echo` those of them that carry RTP; `https` the names of the most important web requirement;
     `ping` says that hosts are to answer ICMP echo requests; `name_servers` are addresses of the product's own.
+    `vital` are the TCP ports that the default roles cannot do without, most wanted first, and `ranges` the media
+    ranges that they use: those are what scenarios break.
     """
 
     networks: tuple[str, ...]
@@ -39,6 +43,8 @@ class Offer:
     https: tuple[str, ...]
     ping: bool
     name_servers: tuple[str, ...]
+    vital: tuple[int, ...]
+    ranges: tuple[Range, ...]
 
 
 def filled(profile: Profile, values: Mapping[str, str]) -> Profile:
@@ -79,6 +85,8 @@ def read_offer(profile: Profile) -> Offer:
         https=_https(profile, outbound),
         ping=any(r.transport == "icmp" for r in outbound),
         name_servers=tuple(sorted(set(_name_servers(profile, outbound)))),
+        vital=_vital(profile, outbound),
+        ranges=_ranges(profile, outbound),
     )
 
 
@@ -124,6 +132,28 @@ def _sip(profile: Profile, outbound: Iterable[Requirement]) -> tuple[int, ...]:
             for ports in requirement.ports:
                 wanted[ports.low] = wanted.get(ports.low, False) or needed
     return tuple(sorted(wanted, key=lambda port: (wanted[port], port)))
+
+
+def _vital(profile: Profile, outbound: Iterable[Requirement]) -> tuple[int, ...]:
+    """SIP before all else, then what most requirements lead to."""
+    needed = [
+        r
+        for r in _of_default_roles(profile, outbound)
+        if r.transport == "tcp" and r.importance is Importance.REQUIRED and r.area is Area.SIGNALLING
+    ]
+    votes = Counter(ports.low for r in needed for ports in r.ports if not r.untestable)
+    sip = {ports.low for r in needed if r.probe == "sip" for ports in r.ports}
+    return tuple(sorted(votes, key=lambda port: (port not in sip, -votes[port], port)))
+
+
+def _ranges(profile: Profile, outbound: Iterable[Requirement]) -> tuple[Range, ...]:
+    mine = [r for r in _of_default_roles(profile, outbound) if r.probe == "rtp" and r.importance in _COUNTS]
+    return _merge(_range(p) for r in mine for p in r.ports if len(p) > 1)
+
+
+def _of_default_roles(profile: Profile, outbound: Iterable[Requirement]) -> list[Requirement]:
+    defaults = set(profile.default_roles())
+    return [r for r in outbound if defaults & set(r.roles)]
 
 
 def _mutual(outbound: Iterable[Requirement]) -> tuple[int, ...]:

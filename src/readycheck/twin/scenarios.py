@@ -74,14 +74,19 @@ def _media(offer: Offer) -> tuple[Range, ...]:
 
 
 def _signalling(offer: Offer) -> tuple[Range, ...]:
-    """The one port whose loss hurts most: SIP where there is some, else the first TCP port."""
-    if offer.sip:
-        return ((offer.sip[-1], offer.sip[-1]),)
-    return _some(offer.tcp, "TCP ports")[:1]
+    """The one port whose loss hurts most."""
+    port = _some(offer.vital, "TCP ports")[0]
+    return ((port, port),)
 
 
-def _sip_chain(chain: Chain) -> Callable[[Offer], Faults]:
-    return lambda offer: Faults(chains={port: chain for port in offer.sip or _singles(offer.tcp)})
+def _servers(offer: Offer) -> tuple[int, ...]:
+    """The ports of the servers that matter most: of SIP where the default roles need it, else that one port."""
+    port = _some(offer.vital, "TCP ports")[0]
+    return offer.sip if port in offer.sip else (port,)
+
+
+def _chain(chain: Chain) -> Callable[[Offer], Faults]:
+    return lambda offer: Faults(chains={port: chain for port in _servers(offer)})
 
 
 def _inspected(offer: Offer) -> Faults:
@@ -106,7 +111,7 @@ def _upper_half(offer: Offer) -> tuple[str, ...]:
 
 
 def _upper_ports(offer: Offer) -> tuple[Range, ...]:
-    low, high = max(_some(offer.echo or offer.media, "media ports"), key=lambda r: r[1] - r[0])
+    low, high = max(_some(offer.ranges, "media ranges"), key=lambda r: r[1] - r[0])
     return (((low + high) // 2 + 1, high),)
 
 
@@ -125,14 +130,14 @@ _ALL = (
     ),
     Scenario(
         name="sip-port-rejected",
-        summary="the firewall refuses TCP to the SIP port with a reset",
+        summary="the firewall refuses TCP to the SIP port, or the one that matters most, with a reset",
         causes=("port-rejected",),
         exit_status=2,
         rules=lambda offer: (Rule(action="reject", transport="tcp", ports=_signalling(offer)),),
     ),
     Scenario(
         name="sip-port-dropped",
-        summary="the firewall drops TCP to the SIP port without a word",
+        summary="the firewall drops TCP to the SIP port, or the one that matters most, without a word",
         causes=("port-blocked",),
         exit_status=2,
         rules=lambda offer: (Rule(transport="tcp", ports=_signalling(offer)),),
@@ -218,21 +223,21 @@ _ALL = (
         summary="the SIP servers show a chain from an unknown authority",
         causes=("certificate-untrusted",),
         exit_status=2,
-        faults=_sip_chain(Chain.STRANGER),
+        faults=_chain(Chain.STRANGER),
     ),
     Scenario(
         name="certificate-expired",
         summary="the certificate of the SIP servers ran out yesterday",
         causes=("certificate-expired",),
         exit_status=2,
-        faults=_sip_chain(Chain.EXPIRED),
+        faults=_chain(Chain.EXPIRED),
     ),
     Scenario(
         name="certificate-chain-incomplete",
         summary="the SIP servers do not send the intermediate certificate",
         causes=("certificate-chain-incomplete",),
         exit_status=2,
-        faults=_sip_chain(Chain.INCOMPLETE),
+        faults=_chain(Chain.INCOMPLETE),
     ),
     Scenario(
         name="certificate-name-mismatch",
@@ -260,7 +265,7 @@ _ALL = (
         summary="the vendor's SIP servers refuse connections, and the way to them is open",
         causes=("service-down",),
         exit_status=2,
-        faults=lambda offer: Faults(closed=offer.sip or _singles(offer.tcp[:1])),
+        faults=lambda offer: Faults(closed=_servers(offer)),
     ),
     Scenario(
         name="sip-silent",

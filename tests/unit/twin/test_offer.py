@@ -6,7 +6,7 @@ import pytest
 
 from readycheck.profile import Profile
 from readycheck.twin.offer import Offer, filled, read_offer
-from tests.unit.builders import SOURCE, make_profile, requirement
+from tests.unit.builders import MEDIA, SOURCE, make_profile, requirement
 
 
 def test_networks_are_the_vendors_ipv4_networks(offer: Offer) -> None:
@@ -139,3 +139,22 @@ def test_a_product_may_have_name_servers_of_its_own() -> None:
         requirement("host", targets={"hosts": ["203.0.113.1", "ns.example.com"]}, **dns),
     )
     assert read_offer(make_profile(*rows, networks=networks)).name_servers == ("192.0.2.53", "203.0.113.1")
+
+
+def test_what_hurts_most_is_sip_then_what_most_requirements_lead_to() -> None:
+    web = [requirement(f"web{n}", ports=["443"], probe="tls") for n in range(2)]
+    other = requirement("other", ports=["8443"], probe="tcp")
+    assert read_offer(make_profile(other, *web)).vital == (443, 8443)
+    assert read_offer(make_profile(other, *web, requirement("sip"))).vital == (8934, 443, 8443)
+    spare = requirement("gateway", ports=["5061"], roles=["gateway"])
+    assert read_offer(make_profile(spare, *web, requirement("x", importance="optional"))).vital == (443,)
+
+
+def test_the_ranges_that_the_default_roles_use() -> None:
+    rows = [
+        requirement("app", **MEDIA, ports=["19560-65535"], probe="rtp"),
+        requirement("gateway", **MEDIA, ports=["8000-48199"], probe="rtp", roles=["gateway"]),
+        requirement("old", **MEDIA, ports=["8000-8100"], probe="rtp", importance="legacy"),
+        requirement("stun", **MEDIA, ports=["5004"], probe="stun"),
+    ]
+    assert read_offer(make_profile(*rows)).ranges == ((19560, 65535),)

@@ -66,12 +66,12 @@ def test_the_sip_port_of_the_default_roles_is_the_one_that_breaks(offer: Offer) 
         ("subnet-blocked", "networks"),
         ("half-subnet-blocked", "networks"),
         ("udp-blocked", "media ports"),
-        ("rtp-range-partial", "media ports"),
+        ("rtp-range-partial", "media ranges"),
         ("sip-port-dropped", "TCP ports"),
     ],
 )
 def test_what_a_profile_lacks_cannot_be_broken(offer: Offer, name: str, missing: str) -> None:
-    bare = replace(offer, networks=(), media=(), echo=(), tcp=(), sip=())
+    bare = replace(offer, networks=(), media=(), ranges=(), vital=())
     with pytest.raises(UsageError, match=f"no {missing} that"):
         world(bare, name)
 

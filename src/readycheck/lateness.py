@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 TICK_S = 0.05
-TOO_LATE_S = 1.0
-"""A third of what a named host is given for its answer: beyond it, a missing answer may be our own doing."""
+TOO_LATE_S = 3.0
+"""As long as a named host is given for its answer: a question may not even have left in that time."""
 
 
 class Lateness:

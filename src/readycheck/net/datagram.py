@@ -156,6 +156,8 @@ class SystemDatagrams:
                 async with asyncio.timeout(timeout):
                     await self._news.wait()
                 return True
+        else:
+            await asyncio.sleep(0)  # others have their turn between the packets of a burst
         if not self._closed:
             self._readable()  # a busy loop may not have looked yet: what is there has arrived in time
         return bool(self._arrived)

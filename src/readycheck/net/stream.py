@@ -1,6 +1,7 @@
 """TCP connections over raw sockets: who refused, which hop answered, the kernel's round trip."""
 
 import asyncio
+import os
 import socket
 import struct
 import sys
@@ -38,9 +39,19 @@ class SystemStream:
 
     async def read(self, limit: int, *, timeout: float) -> bytes:
         """Up to `limit` bytes; empty at the end of the stream."""
+        sock = self._open_socket()
         with _told_as_net_error("reading", timeout):
+            with suppress(BlockingIOError):
+                return sock.recv(limit)
+            try:
+                async with asyncio.timeout(timeout):
+                    await _until_readable(self._loop, sock)
+            except TimeoutError:
+                with suppress(BlockingIOError):  # a busy loop may not have looked yet: it has come in time
+                    return sock.recv(limit)
+                raise
             async with asyncio.timeout(timeout):
-                return await self._loop.sock_recv(self._open_socket(), limit)
+                return await self._loop.sock_recv(sock, limit)
 
     async def write(self, data: bytes, *, timeout: float) -> None:
         with _told_as_net_error("writing", timeout):
@@ -107,7 +118,33 @@ async def _connect(sock: socket.socket, to: Endpoint, timeout: float) -> None:
         except OSError as error:
             if report := next(drain_errors(sock), None):
                 raise icmp_failure(report) from error
-            raise
+            if not (isinstance(error, TimeoutError) and _is_connected(sock)):
+                raise
+
+
+def _is_connected(sock: socket.socket) -> bool:
+    """A busy loop may not have looked yet at a connection that came in time; raises what else became of it."""
+    if failed := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+        raise OSError(failed, os.strerror(failed))
+    with suppress(OSError):
+        sock.getpeername()
+        return True
+    return False
+
+
+async def _until_readable(loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
+    """Without taking anything: what is taken by a call that is cancelled in the same moment is lost."""
+    readable = asyncio.Event()
+    number = sock.fileno()
+    try:
+        loop.add_reader(number, readable.set)
+    except NotImplementedError:  # the Proactor loop of Windows
+        return
+    try:
+        await readable.wait()
+    finally:
+        if sock.fileno() == number:  # else it was closed meanwhile, and the number may be another's
+            loop.remove_reader(number)
 
 
 def icmp_failure(report: IcmpReport) -> NetError:

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import struct
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -74,6 +75,35 @@ async def test_bytes_go_both_ways_until_the_end(listener: socket.socket) -> None
             assert stream.local == far.getpeername()[:2]
         assert await stream.read(100, timeout=5) == b""
     assert stream.tls is None
+
+
+def hold_up(seconds: float) -> None:
+    """Keep the event loop from looking, as a host does whose processors others have taken."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        pass
+
+
+async def test_bytes_that_came_in_time_count_however_late_they_are_seen(listener: socket.socket) -> None:
+    stream, far = await connected(listener)
+    with closing(stream), far:
+        async with asyncio.TaskGroup() as group:
+            reading = group.create_task(stream.read(100, timeout=0.05))
+            await asyncio.sleep(0)
+            far.sendall(b"in time")
+            hold_up(0.1)
+        assert reading.result() == b"in time"
+
+
+async def test_a_connection_that_came_in_time_counts_however_late_it_is_seen(
+    listener: socket.socket,
+) -> None:
+    async with asyncio.TaskGroup() as group:
+        connecting = group.create_task(open_stream(place(listener), timeout=0.05))
+        await asyncio.sleep(0)
+        hold_up(0.1)
+    with closing(connecting.result()) as stream, listener.accept()[0]:
+        assert stream.peer == place(listener)
 
 
 async def test_more_than_the_buffers_hold_is_written(listener: socket.socket) -> None:

@@ -123,7 +123,16 @@ def _stand_ins(resources: dict[str, Any]) -> Any:
 def test_the_stand_in_world_is_ready_behind_the_rules(tmp_path: Path) -> None:
     needs("nft")
     command = [sys.executable, "-m", "readycheck"]
-    options = ["-f", "nftables", "--names", "any", "--resolver", RESOLVER]
+    options = [
+        "-f",
+        "nftables",
+        "--names",
+        "any",
+        "--resolver",
+        RESOLVER,
+        "--set",
+        "ntp-server=ntp.example.com",
+    ]
     rules = subprocess.run(
         [*command, "profile", "firewall", "webex-calling", *options],
         capture_output=True,

@@ -31,7 +31,7 @@ class Place:
 
 
 def read(name_or_path: str, folders: Sequence[Path] = ()) -> Profile:
-    """A name, or a path if it contains `/` or ends in `.toml`; `folders` are searched before all others.
+    """A name, `NAME@REVISION`, or a path if it contains `/` or ends in `.toml`; `folders` are searched first.
 
     Raises `UsageError` for an unknown name, `ProfileError` for a file that cannot be used.
     """
@@ -46,7 +46,7 @@ def read_at(place: Place, folders: Sequence[Path] = ()) -> Profile:
 def draft(name_or_path: str, folders: Sequence[Path] = ()) -> Draft:
     """The files of a profile, read and not yet checked. Raises as `read` does, for what cannot even be read."""
     path = Path(name_or_path)
-    first = _at(path) if is_path(name_or_path) else _known(name_or_path, list(places(folders)))
+    first = _at(path) if is_path(name_or_path) else _called(name_or_path, folders)
     return stack(list(_layers(first, folders)))
 
 
@@ -104,6 +104,21 @@ def _in_package(point: EntryPoint) -> list[Traversable]:
 
 def _at(file: Traversable) -> Place:
     return Place(file.name.removesuffix(".toml"), file, str(file), "")
+
+
+def _called(text: str, folders: Sequence[Path]) -> Place:
+    """`NAME`, or `NAME@REVISION`, which may be hidden by another revision."""
+    name, at, revision = text.partition("@")
+    found = list(places(folders))
+    first = _known(name, found)
+    if not at:
+        return first
+    revisions: dict[str, Place] = {}
+    for place in (place for place in found if place.name == name):
+        revisions.setdefault(read_at(place, folders).revision, place)
+    if revision not in revisions:
+        raise UsageError(f"profile '{name}' has no revision '{revision}' (known: {', '.join(revisions)})")
+    return revisions[revision]
 
 
 def _known(name: str, found: Sequence[Place]) -> Place:

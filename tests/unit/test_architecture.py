@@ -47,7 +47,10 @@ ORDER = (
     "readycheck.rejudge",
     "readycheck.pins",
     "readycheck.render",
+    "readycheck.coverage",
     "readycheck.firewall",
+    "readycheck.overview.words",
+    "readycheck.profile_diff",
     "readycheck.overview",
     "readycheck.history",
     "readycheck.alert",
@@ -79,6 +82,8 @@ PURE = (
     "render",
     "firewall",
     "overview",
+    "coverage",
+    "profile_diff",
 )
 """Stages that can be redone from a stored report: they neither wait nor touch the world."""
 IMPURE_LIBRARIES = {"asyncio", "socket", "ssl", "subprocess", "threading", "time", "httpx", "dns"}

@@ -102,6 +102,17 @@ def test_a_given_folder_wins_over_the_users_and_that_over_what_is_installed(
     ]
 
 
+def test_a_revision_may_be_asked_for_that_another_one_hides(installed: Path, own: Path) -> None:
+    write(own, "both", "newest")
+    assert catalog.read("both@two_profiles").revision == "two_profiles"
+    assert catalog.read("both@newest").revision == catalog.read("both").revision == "newest"
+    known = "newest, two_profiles, one_profiles"
+    with pytest.raises(UsageError, match=rf"^profile 'both' has no revision 'old' \(known: {known}\)$"):
+        catalog.read("both@old")
+    with pytest.raises(UsageError, match=r"^profile 'neither' is not known"):
+        catalog.read("neither@old")
+
+
 def test_only_profiles_of_a_folder_count(own: Path) -> None:
     write(own, "mine")
     (own / "notes.txt").write_text("not a profile")

@@ -1,4 +1,4 @@
-"""`profile list`, `show`, `validate` and `schema`."""
+"""`profile list`, `show`, `validate`, `diff` and `schema`."""
 
 import json
 from datetime import date
@@ -24,6 +24,11 @@ class ShowFormat(StrEnum):
     TABLE = "table"
     JSON = "json"
     MARKDOWN = "markdown"
+
+
+class DiffFormat(StrEnum):
+    TEXT = "text"
+    JSON = "json"
 
 
 @app.command("list")
@@ -121,6 +126,40 @@ def validate(profile: o.ProfileName, profile_dir: o.ProfileDirs = None) -> int:
         return 3
     tell_lines(f"{profile}: usable, {len(found.requirements)} requirements")
     return 0
+
+
+@app.command()
+def diff(
+    before: Annotated[
+        str, typer.Argument(metavar="A", help="A name, NAME@REVISION or a path: what was in force.")
+    ],
+    after: Annotated[str, typer.Argument(metavar="B", help="The same: what is to be in force.")],
+    format_: Annotated[
+        DiffFormat,
+        typer.Option("--format", "-f", metavar="FORMAT", help=f"How: {', '.join(DiffFormat)}."),
+    ] = DiffFormat.TEXT,
+    profile_dir: o.ProfileDirs = None,
+) -> None:
+    """Compare two profiles: what to open, what to close.
+
+    Also what changed of importance, limits, roles and pins.
+    """
+    from dataclasses import asdict
+
+    from readycheck.catalog import read
+    from readycheck.overview.changes import render
+    from readycheck.profile_diff import compare
+
+    old, new = (read(name, tuple(profile_dir or ())) for name in (before, after))
+    found = compare(old, new)
+    if format_ is DiffFormat.JSON:
+        ends = {
+            end: {"name": p.name, "revision": p.revision, "hash": p.hash}
+            for end, p in (("before", old), ("after", new))
+        }
+        tell(json.dumps({**ends, **asdict(found)}, indent=2) + "\n")
+    else:
+        tell(render(old, new, found))
 
 
 @app.command()

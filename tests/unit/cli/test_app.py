@@ -43,6 +43,7 @@ def test_the_commands_of_the_interface() -> None:
         ("profile", "list"),
         ("profile", "show"),
         ("profile", "validate"),
+        ("profile", "diff"),
         ("profile", "schema"),
         ("profile", "firewall"),
         ("probe", "list"),

@@ -95,6 +95,32 @@ def test_a_folder_of_ones_own_is_searched(tmp_path: Path, capsys: Captured) -> N
     assert capsys.readouterr().err.startswith("readycheck: profile 'mine' is not known")
 
 
+def test_two_profiles_are_compared(tmp_path: Path, capsys: Captured) -> None:
+    change = '[networks.service]\nnetworks = ["23.0.0.0/8"]\n'
+    (tmp_path / "webex-calling.toml").write_text(f'extends = "webex-calling"\nrevision = "mine"\n{change}')
+    old = f"webex-calling@{read('webex-calling').revision}"
+    command = ["profile", "diff", old, "webex-calling", "--profile-dir", str(tmp_path)]
+    assert main(command) == 0
+    told = capsys.readouterr().out
+    assert "+ outbound TCP 443, 5062, 8934 to 23.0.0.0/8: widened, so far 23.89.0.0/16, which adds " in told
+    assert "- outbound TCP 443, 5062, 8934 to 85.119.56.0/23: gone (required: " in told
+    assert main([*command, "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["before"]["revision"], found["after"]["revision"]) == (
+        read("webex-calling").revision,
+        "mine",
+    )
+    assert {way["place"] for way in found["to_open"]} == {"23.0.0.0/8"}
+    assert found["to_close"] and found["changed"] == []
+
+
+def test_what_cannot_be_compared(capsys: Captured) -> None:
+    assert main(["profile", "diff", "webex-calling", "webex-calling@1999"]) == 3
+    told, complaint = capsys.readouterr()
+    assert (told, complaint.count("\n")) == ("", 1)
+    assert complaint.startswith("readycheck: profile 'webex-calling' has no revision '1999' (known: ")
+
+
 def test_a_usable_profile(capsys: Captured) -> None:
     assert main(["profile", "validate", "webex-calling"]) == 0
     assert capsys.readouterr().out.startswith("webex-calling: usable, ")

@@ -4,7 +4,15 @@ import ipaddress
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
 
 
 class Strict(BaseModel):
@@ -115,9 +123,27 @@ def _pattern(value: str) -> str:
     return value
 
 
-Ports = Annotated[PortRange, BeforeValidator(_port_range)]
-Cidr = Annotated[str, AfterValidator(_network)]
-HostName = Annotated[str, AfterValidator(_host_name)]
-Pattern = Annotated[str, AfterValidator(_pattern)]
+_PORTS_SCHEMA = {
+    "anyOf": [
+        {"type": "integer", "minimum": 1, "maximum": 65535},
+        {"type": "string", "pattern": r"^\s*[0-9]{1,5}\s*(-\s*[0-9]{1,5}\s*)?$"},
+    ],
+    "description": 'A port such as 8934, or a range such as "19560-65535".',
+}
+_CIDR_SCHEMA = {"type": "string", "pattern": "^[0-9A-Fa-f:.]+(/[0-9.]+)?$", "examples": ["192.0.2.0/24"]}
+
+# How they are written; in reports, ports have two ends.
+Ports = Annotated[PortRange, BeforeValidator(_port_range), WithJsonSchema(_PORTS_SCHEMA, mode="validation")]
+Cidr = Annotated[str, AfterValidator(_network), WithJsonSchema(_CIDR_SCHEMA, mode="validation")]
+HostName = Annotated[
+    str,
+    AfterValidator(_host_name),
+    WithJsonSchema({"type": "string", "pattern": f"^{_NAME.pattern}$"}, mode="validation"),
+]
+Pattern = Annotated[
+    str,
+    AfterValidator(_pattern),
+    WithJsonSchema({"type": "string", "pattern": f"^{_PATTERN.pattern}$"}, mode="validation"),
+]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", max_length=80)]
 Dscp = Annotated[int, Field(ge=0, le=63)]

@@ -28,6 +28,8 @@ ORDER = (
     "readycheck.toml_text",
     "readycheck.toml_lines",
     "readycheck.inheritance",
+    "readycheck.profile_schema",
+    "readycheck.profile_template",
     "readycheck.profile_file",
     "readycheck.catalog",
     "readycheck.registry",

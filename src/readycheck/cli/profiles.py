@@ -1,8 +1,10 @@
-"""`profile list`, `show`, `validate`, `diff` and `schema`."""
+"""`profile list`, `show`, `validate`, `diff`, `new` and `schema`."""
 
 import json
+import os
 from datetime import date
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -163,9 +165,50 @@ def diff(
 
 
 @app.command()
+def new(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="What the profile is to be called.")
+    ] = "my-product",
+    extends: Annotated[
+        str,
+        typer.Option(
+            "--extends", metavar="PROFILE", help="Only what differs from this one, by name or path."
+        ),
+    ] = "",
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Write FILE, which must not be there yet."),
+    ] = None,
+    profile_dir: o.ProfileDirs = None,
+) -> None:
+    """Start a profile of your own from a commented template."""
+    from readycheck.catalog import is_path, read
+    from readycheck.profile_template import template
+
+    if extends:
+        read(extends, tuple(profile_dir or ()))
+        if is_path(extends):  # from where the new file is
+            extends = os.path.relpath(extends, output.parent if output else ".")
+    text = template(name, date.today(), extends)
+    if output is None:
+        tell(text)
+        return
+    try:
+        with output.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise UsageError(f"--output {output}: {error.strerror or error}") from None
+    tell_lines(f"{output}: edit it, and check it with 'readycheck profile validate {_as_path(output)}'")
+
+
+def _as_path(path: Path) -> str:
+    """So that it is taken for a path and not for a name."""
+    return str(path) if path.suffix == ".toml" or "/" in str(path) else f"./{path}"
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON Schema of profiles, for editors."""
-    from readycheck.profile import Profile
+    from readycheck import profile_schema
 
-    body = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Profile.model_json_schema()}
-    tell(json.dumps(body, indent=2) + "\n")
+    tell(json.dumps(profile_schema.schema(), indent=2) + "\n")

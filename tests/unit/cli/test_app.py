@@ -44,6 +44,7 @@ def test_the_commands_of_the_interface() -> None:
         ("profile", "show"),
         ("profile", "validate"),
         ("profile", "diff"),
+        ("profile", "new"),
         ("profile", "schema"),
         ("profile", "firewall"),
         ("probe", "list"),

@@ -5,9 +5,9 @@ import re
 from datetime import date
 from pathlib import Path
 
-import jsonschema
 import pytest
 
+from readycheck import profile_schema
 from readycheck.__main__ import main
 from readycheck.catalog import available, read
 from readycheck.overview.document import render
@@ -126,11 +126,47 @@ def test_a_usable_profile(capsys: Captured) -> None:
     assert capsys.readouterr().out.startswith("webex-calling: usable, ")
 
 
-def test_the_schema_of_profiles_is_one(capsys: Captured) -> None:
+def test_a_new_profile_is_usable_as_it_is(tmp_path: Path, capsys: Captured) -> None:
+    path = tmp_path / "mine.toml"
+    assert main(["profile", "new", "mine", "-o", str(path)]) == 0
+    assert capsys.readouterr().out == (
+        f"{path}: edit it, and check it with 'readycheck profile validate {path}'\n"
+    )
+    assert main(["profile", "validate", str(path)]) == 0
+    assert capsys.readouterr().out == f"{path}: usable, 6 requirements\n"
+    assert main(["profile", "new", "mine"]) == 0
+    assert capsys.readouterr().out == path.read_text()
+
+
+def test_a_new_profile_may_extend_another(tmp_path: Path, capsys: Captured) -> None:
+    path = tmp_path / "mine.toml"
+    assert main(["profile", "new", "--extends", "webex-calling", "-o", str(path)]) == 0
+    assert main(["profile", "validate", str(path)]) == 0
+    capsys.readouterr()
+    further = tmp_path / "site" / "other.toml"
+    further.parent.mkdir()
+    assert main(["profile", "new", "--extends", str(path), "-o", str(further)]) == 0
+    assert 'extends = "../mine.toml"\n' in further.read_text()
+    assert main(["profile", "validate", str(further)]) == 0
+    capsys.readouterr()
+    assert main(["profile", "new", "--extends", "nothing"]) == 3
+    assert capsys.readouterr().err.startswith("readycheck: profile 'nothing' is not known")
+
+
+@pytest.mark.parametrize("name", ["there.toml", "folder", "none/there.toml"])
+def test_nothing_is_overwritten(name: str, tmp_path: Path, capsys: Captured) -> None:
+    (tmp_path / "there.toml").write_text("mine")
+    (tmp_path / "folder").mkdir()
+    assert main(["profile", "new", "-o", str(tmp_path / name)]) == 3
+    told, complaint = capsys.readouterr()
+    assert (told, complaint.count("\n")) == ("", 1)
+    assert complaint.startswith(f"readycheck: --output {tmp_path / name}: ")
+    assert (tmp_path / "there.toml").read_text() == "mine"
+
+
+def test_the_schema_of_profiles(capsys: Captured) -> None:
     assert main(["profile", "schema"]) == 0
-    schema = json.loads(capsys.readouterr().out)
-    jsonschema.Draft202012Validator.check_schema(schema)
-    assert {"schema_version", "name", "requirements"} <= set(schema["required"])
+    assert json.loads(capsys.readouterr().out) == profile_schema.schema()
 
 
 def test_a_title_cannot_steer_the_terminal(tmp_path: Path, capsys: Captured) -> None:

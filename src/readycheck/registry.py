@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -103,32 +103,39 @@ def build_params(
     """
     problems, checked = _refused(params_type, values)
     if checked is None:
-        places = (".".join(map(str, loc)) for loc, _ in problems)
         raise ProfileError(
-            *(f"{where}.params.{at}: {text}" for at, (_, text) in zip(places, problems, strict=True))
+            *(f"{'.'.join((where, 'params', *map(str, loc)))}: {text}" for loc, text in problems)
         )
     return _replaced(checked, planned)
 
 
 def _refused(params_type: type[ParamsT], values: Mapping[str, Any]) -> tuple[list[Problem], ParamsT | None]:
     """What cannot be set, or what comes of it."""
-    if not values:
-        return [], params_type()
-    settable = {f.name for f in fields(params_type)} - {"targets"}  # type: ignore[arg-type]
-    known = f"unknown key (known: {', '.join(sorted(settable))})"
-    problems: list[Problem] = [((key,), known) for key in values if key not in settable]
+    settable = {f.name for f in fields(params_type)} - {"targets"} if values else set()  # type: ignore[arg-type]
+    unknown = f"unknown key (known: {', '.join(sorted(settable)) or 'none'})"
+    problems: list[Problem] = []
+    checked: dict[str, Any] = {}
+    for key, value in values.items():
+        if key not in settable:
+            problems.append(((key,), unknown))
+            continue
+        try:
+            checked[key] = _adapter(params_type, key).validate_python(value)  # type: ignore[arg-type]
+        except ValidationError as error:
+            found = error.errors(include_url=False, include_context=False, include_input=False)
+            problems += [((key, *item["loc"]), in_toml(item["msg"])) for item in found]
+    if problems:
+        return problems, None
     try:
-        checked = _adapter(params_type).validate_python({k: v for k, v in values.items() if k in settable})  # type: ignore[arg-type]
-    except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False, include_input=False)
-        problems += [(tuple(item["loc"]), in_toml(item["msg"])) for item in found]
-    return problems, None if problems else checked
+        return [], params_type(**checked)
+    except (TypeError, ValueError) as error:  # such as a parameter that has no default
+        return [((), str(error))], None
 
 
 @cache
-def _adapter(params_type: type[Any]) -> TypeAdapter[Any]:
-    """Built once for each type: building costs more than checking."""
-    return TypeAdapter(params_type)
+def _adapter(params_type: type[Any], key: str) -> TypeAdapter[Any]:
+    """Of one parameter: building that of all of them costs more than reading a profile."""
+    return TypeAdapter(get_type_hints(params_type, include_extras=True)[key])
 
 
 def _replaced(params: ParamsT, planned: Mapping[str, Any]) -> ParamsT:

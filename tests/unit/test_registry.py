@@ -133,3 +133,42 @@ def test_what_cannot_be_used_is_refused_with_file_table_and_key(values: dict[str
     with pytest.raises(ProfileError, match=message) as refused:
         build_params(Params, values, where="p.toml: requirements[r]")
     assert "\n" not in str(refused.value)
+
+
+def test_all_that_cannot_be_used_is_told_at_once() -> None:
+    values = {"names": 5, "nmes": [], "samples": "many"}
+    with pytest.raises(ProfileError) as refused:
+        build_params(Params, values, where="p.toml: requirements[r]")
+    places = [problem.partition(": ")[2].partition(": ")[0] for problem in refused.value.problems]
+    assert places == [f"requirements[r].params.{key}" for key in ("names", "nmes", "samples")]
+    assert str(refused.value).endswith("(and 2 more)")
+
+
+@dataclass(frozen=True, slots=True)
+class Choosy:
+    targets: tuple[Target, ...] = ()
+    low: int = 1
+    high: int = 2
+
+    def __post_init__(self) -> None:
+        if self.low > self.high:
+            raise ValueError("low is above high")
+
+
+def test_what_fits_one_by_one_and_not_together_is_refused_by_the_probe() -> None:
+    assert build_params(Choosy, {"low": 2}, where="x") == Choosy(low=2)
+    with pytest.raises(ProfileError, match=r"^x.params: low is above high$"):
+        build_params(Choosy, {"low": 3}, where="x")
+
+
+@dataclass(frozen=True, slots=True)
+class Needy:
+    name: str
+    targets: tuple[Target, ...] = ()
+
+
+@pytest.mark.parametrize("values", [{}, {"nme": "x"}])
+def test_a_parameter_that_has_to_be_given(values: dict[str, Any]) -> None:
+    with pytest.raises(ProfileError, match=r"^x.params"):
+        build_params(Needy, values, where="x")
+    assert build_params(Needy, {"name": "x"}, where="x") == Needy("x")

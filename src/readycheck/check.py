@@ -18,8 +18,8 @@ from readycheck.registry import Registry, build_params
 from readycheck.sampling import PARTS, PER_RUN, Stratum, addresses, per_network, pick, shares, strata
 
 BUDGET_S = {Effort.QUICK: 4.0, Effort.NORMAL: 8.0, Effort.THOROUGH: 12.0}
-MOST_CHECKS = 10_000
-"""More than a run could send within its deadline; only a profile of thousands of requirements comes near it."""
+MOST_CHECKS = 5_000
+"""Five times what the largest product has, and about what a run can send within its deadline."""
 
 
 class Scope(StrEnum):

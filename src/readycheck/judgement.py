@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 
 from readycheck.engine import Outcome, Status
 from readycheck.evidence import OPEN, Cell, Evidence, Sign
@@ -40,7 +41,7 @@ class CheckVerdict:
     margin: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Bench:
     """What every judgement needs.
 
@@ -54,6 +55,11 @@ class Bench:
     pins: frozenset[str]
     kin: Mapping[str, frozenset[str]]
     hops: bool = True
+
+    @cached_property
+    def all(self) -> frozenset[str]:
+        """Every requirement, of whatever area."""
+        return frozenset(self.kin)
 
 
 def bench(
@@ -176,7 +182,7 @@ def _by_grid(outcome: Outcome, cells: Sequence[Cell], basis: Bench) -> CheckVerd
         because = f"packets leave the site ({parts} of 4 parts of the network), and replies come back"
         return _verdict(outcome, Judgement.PASS, because, Strength.EGRESS)
     kin = basis.kin[check.requirement or ""]
-    if _both_ways(row, evidence, frozenset(basis.kin)) and _both_ways(column, evidence, kin) and not refused:
+    if _both_ways(row, evidence, basis.all) and _both_ways(column, evidence, kin) and not refused:
         because = "covered: its network and its ports are proven by other samples"
         return _verdict(outcome, Judgement.SKIPPED, because)
     return _verdict(

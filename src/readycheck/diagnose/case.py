@@ -59,6 +59,16 @@ class Case:
         """Cells of requirements (those of the survey are in `evidence` with no requirement)."""
         return tuple(c for c in self.evidence.cells if c.requirement)
 
+    def cells_of(self, requirement: str) -> list[Cell]:
+        return self._by_requirement.get(requirement, [])
+
+    @cached_property
+    def _by_requirement(self) -> dict[str | None, list[Cell]]:
+        found: dict[str | None, list[Cell]] = {}
+        for cell in self.sampled:
+            found.setdefault(cell.requirement, []).append(cell)
+        return found
+
     def observations(self, scope: Scope | None = None) -> Iterator[tuple[Outcome, Observation]]:
         for outcome in self.outcomes:
             if scope is None or outcome.check.scope is scope:
@@ -80,7 +90,8 @@ class Case:
 
     def severity(self, affects: Iterable[str]) -> Severity:
         """Blocking when a required requirement failed by it."""
-        hit = [v for v in self.verdicts if v.requirement.id in set(affects)]
+        names = set(affects)
+        hit = [v for v in self.verdicts if v.requirement.id in names]
         worst = {v.requirement.importance for v in hit}
         if any(v.requirement.importance is Importance.REQUIRED and v.status is Judgement.FAIL for v in hit):
             return Severity.BLOCKING

@@ -3,6 +3,7 @@
 import ipaddress
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from readycheck.engine import Outcome
 from readycheck.evidence import Cell, Evidence, Sign
@@ -22,7 +23,7 @@ REFUSED_SAMPLES = 4
 WALLS = 3
 
 
-@dataclass(slots=True)
+@dataclass
 class _Grid:
     """What is known of the networks and ports of one transport.
 
@@ -39,21 +40,27 @@ class _Grid:
         names = dict.fromkeys(c.network for c in self.cells if c.requirement in self.vital)
         return sorted(names, key=lambda n: ipaddress.ip_network(n).prefixlen)
 
+    @cached_property
+    def _by_network(self) -> dict[str, list[Cell]]:
+        found: dict[str, list[Cell]] = {}
+        for cell in self.cells:
+            if cell.requirement in self.vital:
+                found.setdefault(cell.network, []).append(cell)
+        return found
+
+    @cached_property
+    def answering(self) -> frozenset[int | None]:
+        """Ports that answer somewhere."""
+        return frozenset(c.port for c in self.cells if c.sign is Sign.ANSWERED)
+
     def answered(self, network: str) -> list[Cell]:
-        return [
-            c
-            for c in self.cells
-            if c.network == network and c.requirement in self.vital and c.sign is Sign.ANSWERED
-        ]
+        return [c for c in self._by_network.get(network, ()) if c.sign is Sign.ANSWERED]
 
     def quiet(self, network: str, part: int | None = None) -> list[Cell]:
         return [
             c
-            for c in self.cells
-            if c.network == network
-            and c.requirement in self.vital
-            and c.sign in (Sign.SILENT, Sign.REFUSED)
-            and (part is None or c.part == part)
+            for c in self._by_network.get(network, ())
+            if c.sign in (Sign.SILENT, Sign.REFUSED) and (part is None or c.part == part)
         ]
 
 
@@ -70,7 +77,8 @@ def egress_check(
     needed = frozenset(r.id for r in plan.selected if r.importance is Importance.REQUIRED)
     essential, extra = _cells(_grids(vital, [c for c in cells if c.requirement in needed]))
     more = [c for group in _cells(_grids(vital, cells)) for c in group]
-    extra = [c for c in dict.fromkeys((*extra, *more)) if c not in essential]
+    asked = frozenset(essential)
+    extra = [c for c in dict.fromkeys((*extra, *more)) if c not in asked]
     grids = _grids(vital, cells)
     refused = [cell for grid in grids for cell in _refused(grid)]
     walls = list(_walls(outcomes))
@@ -117,7 +125,8 @@ def _cells(grids: Sequence[_Grid]) -> tuple[list[Cell], list[Cell]]:
     lines = [list(line) for grid in grids for line in (_silent_networks(grid), _columns(grid))]
     essential = list(dict.fromkeys(_interleave(lines)))
     parts = dict.fromkeys(cell for grid in grids for cell in _other_parts(grid))
-    return essential, [cell for cell in parts if cell not in essential]
+    asked = frozenset(essential)
+    return essential, [cell for cell in parts if cell not in asked]
 
 
 def _interleave(lists: Sequence[Sequence[Cell]]) -> Iterator[Cell]:
@@ -142,8 +151,7 @@ def _other_parts(grid: _Grid) -> Iterator[Cell]:
 
 def _likely(grid: _Grid, quiet: Sequence[Cell], turn: int) -> Cell:
     """Rotate over the ports, those that answer elsewhere first: only they show that replies return."""
-    answering = {c.port for c in grid.cells if c.sign is Sign.ANSWERED}
-    best = [c for c in quiet if c.port in answering] or list(quiet)
+    best = [c for c in quiet if c.port in grid.answering] or list(quiet)
     return best[turn % len(best)]
 
 

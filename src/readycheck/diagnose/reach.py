@@ -104,7 +104,7 @@ def ports_blocked(case: Case) -> Iterator[Finding]:
 
 def _port_finding(case: Case, requirement: Requirement, declared: PortRange | None) -> Iterator[Finding]:
     """What of `declared` is blocked; None stands for a transport without ports."""
-    mine = [c for c in case.sampled if c.requirement == requirement.id]
+    mine = case.cells_of(requirement.id)
     cells = [c for c in mine if declared is None or c.port in declared]
     blocked = [c for c in cells if (c.transport, case.label(c)) in case.walls.columns]
     if not blocked:
@@ -225,7 +225,7 @@ def service_down(case: Case) -> Iterator[Finding]:
     """A port is refused although packets to it leave the site and nothing on the way refuses them."""
     for verdict in case.verdicts:
         requirement = verdict.requirement
-        cells = [c for c in case.sampled if c.requirement == requirement.id]
+        cells = case.cells_of(requirement.id)
         refused = [c for c in cells if c.sign is Sign.REFUSED]
         if not refused or any(c.sign is Sign.ANSWERED for c in cells) or verdict.status is Judgement.PASS:
             continue

@@ -231,7 +231,9 @@ def placeholders(text: str) -> tuple[str, ...]:
 
 
 def is_network(text: str) -> bool:
-    """Whether it is an address, or a network without host bits."""
+    """Whether it is an address, or a network without host bits; a zone is of one host only, and may hold anything."""
+    if "%" in text:
+        return False
     try:
         ipaddress.ip_network(text)
     except ValueError:

@@ -13,7 +13,7 @@ from readycheck.firewall.rules import Known
 from readycheck.firewall.sheet import Wish, draw_up
 from tests.unit.builders import SOURCE
 
-from .sample import EVERY_KIND, PLACEHOLDERS, product
+from .sample import CALLED, EVERY_KIND, PLACEHOLDERS, product
 
 WISHES = {
     "default": Wish(withdrawn=True),
@@ -114,3 +114,12 @@ def test_hosts_and_placeholders_are_words_too(form: str) -> None:
     text = render(draw_up(product(row, placeholders={name: {"title": "t"}}), Wish()), form)
     assert text.isascii() and "odd" in text
     assert not any("reboot" in line or "odd" in line for line in uncommented(text, MARKS[form]))
+
+
+@pytest.mark.parametrize("form", MARKS)
+def test_hosts_that_are_called_are_words_too(form: str) -> None:
+    """The zone of an IPv6 address may be any text at all."""
+    row = {**CALLED, "targets": {"hosts": ["fe80::1%eth0\nreboot"]}}
+    text = render(draw_up(product(row), Wish()), form)
+    assert text.isascii() and "trunk" in text
+    assert not any("reboot" in line for line in uncommented(text, MARKS[form]))

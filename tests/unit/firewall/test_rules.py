@@ -163,7 +163,7 @@ def test_a_rule_tells_of_its_requirement() -> None:
     assert rules(requirement("old"))[0].needs[0].source == "doc, 1, revision 1"
 
 
-@pytest.mark.parametrize("text", ["not a host", "a\nb", 'x";drop', "{", "}{"])
+@pytest.mark.parametrize("text", ["not a host", "a\nb", 'x";drop', "{", "}{", "fe80::1%eth0", "fe80::1%a\nb"])
 def test_a_host_that_is_none_is_taken_for_words(text: str) -> None:
     (rule,) = rules(requirement("odd", **UDP, targets={"hosts": [text]}))
     assert (rule.peer, rule.is_complete) == (Peer.WORDS, False)

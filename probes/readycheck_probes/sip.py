@@ -33,6 +33,7 @@ from readycheck_probes.tally import COMMON_METRICS, HANDSHAKE_METRICS, successes
 # Vendors may stay silent on OPTIONS: waiting long for it would cost more than it tells.
 _OPTIONS_S = {Effort.QUICK: 0.8, Effort.NORMAL: 1.5, Effort.THOROUGH: 3.0}
 _READ_BYTES = 16 * 1024
+_MAX_RECEIVED_BYTES = 128 * 1024
 _PROOFS = {"tls": Step.TLS_HANDSHAKE, "tcp": Step.CONNECT, "udp": Step.ECHO}
 
 
@@ -126,14 +127,17 @@ async def _send_options(transport: str, target: Target, stream: Stream, net: Net
 
 
 async def _answer(options: Options, stream: Stream, left_s: Callable[[], float]) -> Mapping[str, Any]:
-    """Ask once; what a server sends besides its final response is passed over."""
-    buffer = sip.MessageBuffer()
+    """Ask once; what a server sends besides its final response is passed over, as long as it has an end."""
+    buffer, received = sip.MessageBuffer(), 0
     await stream.write(options.payload(0), timeout=left_s())
     while True:
         while (message := buffer.take()) is None:
             data = await stream.read(_READ_BYTES, timeout=left_s())
             if not data:
                 raise NetError(Failure.CONNECTION_CLOSED, "closed without an answer to OPTIONS")
+            received += len(data)
+            if received > _MAX_RECEIVED_BYTES:
+                raise ValueError(f"more than {_MAX_RECEIVED_BYTES} bytes without an answer to OPTIONS")
             buffer.feed(data)
         facts = options.recognise(message)
         if facts is not None:

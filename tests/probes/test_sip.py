@@ -14,7 +14,7 @@ from readycheck_probes.sip import SipParams, SipProbe
 from .conftest import Bench, Seen
 from .servers.authority import Authority
 from .servers.proxy import Proxy
-from .servers.sip import sip_datagrams, sip_server
+from .servers.sip import sip_datagrams, sip_server, trying
 from .servers.tcp import Serve, TcpServer, hang_up, reset, silent
 from .servers.udp import UdpServer
 
@@ -162,6 +162,7 @@ async def test_options_over_tcp(bench: Bench) -> None:
         (sip_server("garbage"), Failure.PROTOCOL_ERROR),
         (sip_server("oversized"), Failure.PROTOCOL_ERROR),
         (sip_server("mirror"), Failure.PROTOCOL_ERROR),
+        (trying, Failure.PROTOCOL_ERROR),
         (reset, Failure.CONNECTION_RESET),
     ],
 )

@@ -31,6 +31,13 @@ def sip_server(fault: str | None = None, *, status: int = 200, server: str = "te
     return serve
 
 
+def trying(connection: socket.socket) -> None:
+    """Provisional responses without end, faster than they are read."""
+    flood = b"SIP/2.0 100 Trying\r\nContent-Length: 0\r\n\r\n" * 1000
+    while True:
+        connection.sendall(flood)
+
+
 def sip_datagrams(fault: str | None = None, *, status: int = 200, mute_first: int = 0) -> Reply:
     """The same over UDP, after `mute_first` requests that it ignores; it notes where each came from."""
     ignored = iter(range(mute_first))

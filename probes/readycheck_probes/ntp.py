@@ -113,6 +113,8 @@ class _Client:
                 raise NetError(classify_icmp(received.meaning), facts={"offender": received.offender})
             if received.source == self._server:
                 return self._facts(received)
+            if not left_s:  # what strangers send may have no end
+                raise NetError(Failure.TIMED_OUT, "nothing but what others sent")
 
     def _facts(self, received: Received) -> dict[str, Any]:
         try:

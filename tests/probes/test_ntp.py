@@ -1,8 +1,12 @@
 """The ntp probe against loopback servers."""
 
+import asyncio
+
 import pytest
 
+from readycheck.net.interface import Datagrams, Received
 from readycheck.probe import Effort, Failure, Step, Target
+from readycheck.testing import FakeNetwork, run_probe
 from readycheck_probes.ntp import NtpParams, NtpProbe
 
 from .conftest import Bench
@@ -99,3 +103,31 @@ async def test_a_closed_port_sends_the_name_to_its_next_address(bench: Bench) ->
 
     assert seen.failures(Step.ECHO) == [Failure.PORT_UNREACHABLE, None]
     assert (seen.metrics["sent"], seen.metrics["answered"]) == (1, 1)
+
+
+class _Strangers:
+    """A socket on which others' datagrams arrive for ever."""
+
+    local = ("127.0.0.1", 1)
+
+    async def send(self, payload: bytes, to: Endpoint) -> int:
+        return 0
+
+    async def receive(self, *, timeout: float) -> Received:
+        await asyncio.sleep(min(timeout, 0.1))
+        return Received(b"noise", ("192.0.2.9", 123), 0)
+
+    def close(self) -> None: ...
+
+
+class _Flooded(FakeNetwork):
+    async def open_datagram(
+        self, *, family: int = 4, ttl: int | None = None, tos: int = 0, source_port: int = 0
+    ) -> Datagrams:
+        return _Strangers()
+
+
+def test_what_strangers_send_has_an_end() -> None:
+    seen, metrics = run_probe(NtpProbe(), _sampled(("192.0.2.1", 123)), _Flooded())
+    assert [one.failure for one in seen] == [Failure.TIMED_OUT]
+    assert metrics["answered"] == 0

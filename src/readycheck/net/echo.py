@@ -12,6 +12,9 @@ from readycheck.net.pace import Pace
 from readycheck.wire import icmp
 
 _PROTOCOLS = {4: socket.IPPROTO_ICMP, 6: getattr(socket, "IPPROTO_ICMPV6", 58)}
+_MOST_STRANGERS = 1000
+"""Looked through even when the time is up: beyond it, others' messages may come faster than they are read."""
+
 _DENIED = "this user may open no ICMP socket (on Linux: net.ipv4.ping_group_range, or CAP_NET_RAW)"
 
 
@@ -59,12 +62,14 @@ class Echoes:
     async def receive(self, *, timeout: float) -> Received | IcmpReport:
         """The next reply or error; a raw socket hears all that the host does, of which the rest is dropped."""
         clock = asyncio.get_running_loop().time
-        until = clock() + timeout
-        while True:
+        until, strangers = clock() + timeout, 0
+        while strangers < _MOST_STRANGERS or clock() < until:
             item = await self._below.receive(timeout=max(0.0, until - clock()))
             ours = self._report(item) if isinstance(item, IcmpReport) else self._reply(item)
             if ours is not None:
                 return ours
+            strangers += 1
+        raise NetError(Failure.TIMED_OUT, f"nothing of ours within {timeout:g} s")
 
     def close(self) -> None:
         self._below.close()

@@ -290,8 +290,10 @@ class _Asking:
                     await self.datagrams.send(farewell, answer.source)
 
     async def take_arrived(self) -> None:
-        while await self.take(0.0):
-            pass
+        """What is there already; no more of it than could be answers, for a flood has no end."""
+        for _ in range(IN_FLIGHT):
+            if not await self.take(0.0):
+                return
 
     def close(self, ended: Sequence[Ended]) -> None:
         for end in ended:

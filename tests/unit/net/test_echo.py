@@ -95,6 +95,13 @@ async def test_what_a_raw_socket_hears_besides_is_dropped() -> None:
         await echoes.receive(timeout=1)
 
 
+async def test_a_flood_of_strangers_ends() -> None:
+    strangers = [Received(reply(identifier=1), HOST, 1)] * 5000
+    with pytest.raises(NetError) as caught:
+        await Echoes(Below(*strangers, Received(reply(), HOST, 1)), 4, IDENTIFIER).receive(timeout=0)
+    assert (caught.value.failure, caught.value.detail) == (Failure.TIMED_OUT, "nothing of ours within 0 s")
+
+
 async def test_an_error_quotes_the_datagram() -> None:
     report = IcmpReport(("192.0.2.1", 3), "192.0.2.254", "admin_prohibited", 1, request())
     found = await Echoes(Below(report), 4, IDENTIFIER).receive(timeout=1)

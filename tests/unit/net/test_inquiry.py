@@ -480,6 +480,21 @@ async def test_a_socket_that_breaks_ends_all_questions() -> None:
     assert [o.failure for o in trace.observations(0)] == [Failure.CONNECTION_CLOSED, Failure.INTERRUPTED]
 
 
+async def test_a_flood_keeps_no_question_from_its_end() -> None:
+    class Flooded(FakeDatagrams):
+        """Something is always there already, and nothing else comes."""
+
+        async def receive(self, *, timeout: float) -> Received | IcmpReport:
+            if timeout > 0:
+                return await super().receive(timeout=timeout)
+            return Received(b"noise", ("203.0.113.9", 9), 0)
+
+    clock, trace = Clock(), Trace()
+    flooded = Flooded(clock, lambda payload, to: [])
+    await ask(flooded, [question(1), question(2)], SCHEDULE, trace=trace, now_ms=clock.now_ms)
+    assert [o.failure for o in trace.observations(0)] == [Failure.TIMED_OUT] * 2
+
+
 async def test_nothing_to_ask_is_nothing_to_do() -> None:
     seen, datagrams = await asked([], lambda payload, to: [])
     assert (seen, datagrams.sent) == ((), [])

@@ -2,13 +2,13 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
 
 from readycheck.errors import ProfileError
-from readycheck.inheritance import Loc, lay_over, trace
+from readycheck.inheritance import Index, Loc, lay_over, trace
 from readycheck.notation import in_toml
 from readycheck.profile import Profile
 from readycheck.toml_lines import line_of, lines
@@ -49,6 +49,7 @@ class Draft:
     layers: tuple[Layer, ...]
     tables: Mapping[str, Any]
     misplaced: tuple[Problem, ...] = ()
+    _index: Index = field(default_factory=dict, compare=False, repr=False)
 
     def check(self) -> tuple[Profile | None, Sequence[Problem]]:
         """The profile, unless something is wrong."""
@@ -73,7 +74,7 @@ class Draft:
 
     def problem(self, loc: Loc, text: str) -> Problem:
         """Something wrong with the whole, at its place in the file that says it."""
-        layer, own = trace(loc, self.tables, [layer.tables for layer in self.layers])
+        layer, own = trace(loc, self.tables, [layer.tables for layer in self.layers], self._index)
         return Problem(layer, own, text)
 
     def tell(self, problem: Problem) -> str:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from readycheck.inheritance import IDENTITY, Loc, identity, lay_over, trace
+from readycheck.inheritance import IDENTITY, Index, Loc, identity, lay_over, trace
 from readycheck.profile import NameGroup, Profile
 from tests.unit.builders import make_profile
 
@@ -187,6 +187,22 @@ def test_what_is_missing_belongs_to_the_file_that_has_its_row() -> None:
     assert trace(("requirements", 3, "title"), merged, [changes, BASE]) == (0, ("requirements", 0, "title"))
     assert trace(("requirements", 1, "title"), merged, [changes, BASE]) == (1, ("requirements", 1, "title"))
     assert trace(("revision",), merged, [changes, BASE]) == (0, ("revision",))
+
+
+def test_many_places_do_not_each_search_all_rows() -> None:
+    class Counted(list[Any]):
+        looked_at = 0
+
+        def __getitem__(self, number: Any) -> Any:
+            self.looked_at += 1
+            return super().__getitem__(number)
+
+    base = {"requirements": Counted({"id": str(number)} for number in range(1000))}
+    merged, _ = lay_over(base, {"requirements": [{"id": "0", "remove": True}]})
+    index: Index = {}
+    found = [trace(("requirements", n, "title"), merged, [{}, base], index) for n in range(999)]
+    assert found == [(1, ("requirements", n + 1, "title")) for n in range(999)]
+    assert base["requirements"].looked_at < 5000
 
 
 def test_a_profile_laid_over_itself_is_itself() -> None:

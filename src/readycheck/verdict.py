@@ -20,6 +20,7 @@ from readycheck.judgement import (
 )
 from readycheck.plan import Plan, Scope
 from readycheck.profile import Area, Importance, Requirement
+from readycheck.references import placeholders
 
 __all__ = [
     "Bench",
@@ -114,7 +115,9 @@ def judge(requirement: Requirement, outcomes: Sequence[Outcome], basis: Bench) -
     scopes = {outcome.check.scope for outcome in outcomes}
     if Scope.SAMPLED in scopes:
         checks = refused_everywhere(checks, outcomes, basis)
-    status, because = _combine(checks, outcomes, scopes)
+    status, because = _combine(checks, scopes)
+    if status is Judgement.PASS and (ungiven := _ungiven(requirement, outcomes)):
+        because = f"{because}; not asked, as nobody gave them: {', '.join(ungiven)}"
     measured = [c for c in checks if c.status in (Judgement.PASS, Judgement.WARN)]
     weakest = Strength.EGRESS if any(c.strength is Strength.EGRESS for c in measured) else Strength.ANSWERED
     margins = [c.margin for c in measured if c.margin is not None]
@@ -131,9 +134,13 @@ def judge(requirement: Requirement, outcomes: Sequence[Outcome], basis: Bench) -
 # --- the requirement, and the run ---------------------------------------------------------------------
 
 
-def _combine(
-    checks: Sequence[CheckVerdict], outcomes: Sequence[Outcome], scopes: set[Scope]
-) -> tuple[Judgement, str]:
+def _ungiven(requirement: Requirement, outcomes: Sequence[Outcome]) -> list[str]:
+    """The customer's own hosts that no check asked: what a pass does not speak of."""
+    asked = {outcome.check.group for outcome in outcomes}
+    return [host for host in requirement.targets.hosts if placeholders(host) and host not in asked]
+
+
+def _combine(checks: Sequence[CheckVerdict], scopes: set[Scope]) -> tuple[Judgement, str]:
     statuses = [c.status for c in checks]
     if scopes == {Scope.RESOLVERS}:
         return _any_resolver(checks)

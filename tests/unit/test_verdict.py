@@ -69,6 +69,22 @@ def test_what_the_bounds_of_a_run_leave_out_is_no_pass() -> None:
     assert {v.partly for v in part} == {"1 of 9 asked"}
 
 
+def test_a_pass_says_which_of_the_customers_hosts_it_does_not_speak_of() -> None:
+    hosts = ["{one}", "{two}", "fixed.example.com"]
+    wanted = {name: {"title": name} for name in ("one", "two")}
+    asked = make_profile(requirement("own", targets={"hosts": hosts}), placeholders=wanted).requirements[0]
+
+    def because(*groups: str) -> str:
+        checks = [make_check(f"own/{group}", scope=Scope.NAMED, group=group) for group in groups]
+        outcomes = [make_outcome(check, *ANSWERED) for check in checks]
+        found = judge(asked, outcomes, bench([asked], gather(outcomes), {PIN}))
+        assert found.status is P
+        return found.because
+
+    assert because("{one}", "fixed.example.com").endswith("; not asked, as nobody gave them: {two}")
+    assert "not asked" not in because("{one}", "{two}", "fixed.example.com")
+
+
 def need(**changes: Any) -> Requirement:
     row = {"targets": {"hosts": ["api.example.com"]}, "ports": ["443"], "probe": "tls"}
     return make_profile(requirement("web", **{**row, **changes})).requirements[0]

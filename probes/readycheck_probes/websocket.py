@@ -54,6 +54,11 @@ class WebsocketParams:
     path: Annotated[str, Field(pattern=r"^/[!\"$-~]*$")] = "/"
     hold_s: Annotated[float, Field(ge=0, le=60)] = 5.0
 
+    @property
+    def must_stay(self) -> bool:
+        """With no time to hold it, the upgrade is all that is asked for."""
+        return self.hold_s > 0
+
 
 class WebsocketProbe:
     """The upgrade, and on a connection that it opens a ping at the middle and at the end of the time.

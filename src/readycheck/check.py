@@ -50,8 +50,8 @@ class Check:
     """One thing to measure, within `budget_s`.
 
     `proves` is the step whose success shows that the service answered, `may_be_silent` that no answer at all
-    is a healthy one too, `certain` says that the name is known to exist, and `group` is the wildcard that a
-    representative name stands for.
+    is a healthy one too, `must_stay` that the connection has to stay open after the answer, `certain` says that the
+    name is known to exist, and `group` is the wildcard that a representative name stands for.
     """
 
     id: str
@@ -64,6 +64,7 @@ class Check:
     needs: tuple[str, ...] = ()
     proves: Step = Step.RESPONSE
     may_be_silent: bool = False
+    must_stay: bool = False
     certain: bool = True
     group: str = ""
 
@@ -323,8 +324,7 @@ class CheckMaker:
         implementation = self.registry.probe(probe)
         via = self._via(requirement, targets)
         params = self._params(implementation, requirement, [replace(target, via=via) for target in targets])
-        proves = getattr(params, "proves", implementation.proves)
-        may_be_silent = getattr(params, "may_be_silent", getattr(implementation, "may_be_silent", False))
+        proves = _said("proves", params, implementation)
         # The proxy makes the connection; what we see of it is that it says so.
         tunnelled = via is not None and proves is Step.CONNECT
         return Check(
@@ -343,7 +343,8 @@ class CheckMaker:
             params=params,
             budget_s=BUDGET_S[self.selection.effort],
             proves=Step.PROXY_CONNECT if tunnelled else proves,
-            may_be_silent=may_be_silent,
+            may_be_silent=_said("may_be_silent", params, implementation),
+            must_stay=_said("must_stay", params, implementation),
             certain=certain,
             group=group,
         )
@@ -360,6 +361,11 @@ class CheckMaker:
         rules = self.selection.past_proxy
         past = all(is_exempt(target.host or target.address or "", rules) for target in targets)
         return None if past or requirement.transport != "tcp" else self.selection.via
+
+
+def _said(what: str, params: Any, probe: Probe[Any]) -> Any:
+    """What a probe says of itself; its parameters, which may know better, come first."""
+    return getattr(params, what, getattr(probe, what, False))
 
 
 _RANK = {importance: rank for rank, importance in enumerate(Importance)}

@@ -352,6 +352,9 @@ def _within_limits(requirement: Requirement, outcome: Outcome, basis: Bench) -> 
     if requirement.pinned and not _pinned(outcome, basis.pins):
         text = "publicly trusted, but by none of the product's pinned authorities"
         worst = _worse(worst, Judgement.WARN, text)
+    if outcome.check.must_stay and worst.status is Judgement.PASS and not _has_stayed(outcome):
+        text = "the service answered, and whether a connection stays open was not seen"
+        worst = replace(worst, status=Judgement.INCONCLUSIVE, strength=None, because=text)
     return replace(worst, margin=min((m for m in margins if m is not None), default=None))
 
 
@@ -376,6 +379,11 @@ def _staying(outcome: Outcome) -> tuple[Judgement, str]:
     if cut:
         return Judgement.FAIL, f"the service answered, and the connection did not stay open: {words}"
     return Judgement.WARN, f"the service answered, and ended the connection early: {words}"
+
+
+def _has_stayed(outcome: Outcome) -> bool:
+    """A service may turn strangers away before there is anything that could stay, and a run may end before it has."""
+    return any(o.step is Step.ECHO and o.failure is None for o in outcome.observations)
 
 
 _NOT_LOST = (None, Failure.INTERRUPTED)

@@ -106,7 +106,8 @@ class Probe(Protocol[P_contra]):
     `Params` is a frozen dataclass whose field `targets` (a tuple of `Target`) the plan fills; its other
     fields are what a profile may set. `proves` is the step whose success shows that the service answered;
     where that depends on what a profile sets, `Params` has a property `proves` of its own, which counts.
-    A probe of services that healthy hosts may leave unanswered says so by `may_be_silent = True`, likewise.
+    A probe of services that healthy hosts may leave unanswered says so by `may_be_silent = True`, likewise; one
+    whose connections have to stay open after the answer, which its step `echo` shows, by `must_stay = True`.
     """
 
     name: ClassVar[str]

@@ -52,6 +52,7 @@ def outcome_of(check: CheckReport) -> Outcome:
             budget_s=0.0,
             proves=check.proves,
             may_be_silent=check.may_be_silent,
+            must_stay=check.must_stay,
             certain=check.certain,
             group=check.group,
         ),

@@ -104,6 +104,7 @@ class CheckReport:
     group: str
     cut: bool
     may_be_silent: bool = False
+    must_stay: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,6 +202,7 @@ def _check(outcome: Outcome, verdict: CheckVerdict | None, began: datetime) -> C
         measured=outcome.status,
         proves=check.proves,
         may_be_silent=check.may_be_silent,
+        must_stay=check.must_stay,
         certain=check.certain,
         group=check.group,
         cut=outcome.cut,

@@ -18,6 +18,7 @@ from readycheck.profile_file import Draft, Layer
 from readycheck.registry import Registry
 from readycheck.sampling import part_of
 from readycheck_probes.tcp import TcpParams, TcpProbe
+from readycheck_probes.websocket import WebsocketProbe
 from tests.unit.builders import (
     MEDIA,
     NETWORKS,
@@ -178,6 +179,13 @@ def test_what_proves_an_answer_may_depend_on_what_a_profile_sets() -> None:
 
     found = made(make_profile(requirement("r", probe="tcp")), registry=make_registry(Banner))
     assert {check.proves for check in found.checks} == {Step.RESPONSE}
+
+
+@pytest.mark.parametrize(("hold_s", "must_stay"), [(5.0, True), (0.0, False)])
+def test_a_probe_says_whether_its_connections_have_to_stay_open(hold_s: float, must_stay: bool) -> None:
+    row = requirement("r", probe="websocket", params={"hold_s": hold_s}, targets={"hosts": ["a.example.com"]})
+    found = made(make_profile(row), registry=make_registry(WebsocketProbe))
+    assert {check.must_stay for check in found.checks if check.requirement} == {must_stay}
 
 
 def test_a_placeholder_with_choices_takes_one_of_them() -> None:

@@ -168,6 +168,27 @@ def test_a_connection_that_has_to_stay_open(
     assert judged(named(*ANSWERED, seen(Step.ECHO, HOST, failure, **facts), cut=True)).status is P
 
 
+@pytest.mark.parametrize(
+    ("held", "cut", "status"),
+    [
+        ([], False, I),
+        ([None], False, P),
+        ([Failure.INTERRUPTED], False, I),
+        ([Failure.TIMED_OUT], True, I),
+        ([Failure.CONNECTION_RESET], False, F),
+    ],
+)
+def test_an_answer_without_a_connection_that_stayed_is_no_pass(
+    held: list[Failure | None], cut: bool, status: Judgement
+) -> None:
+    """A service may turn a stranger away: that says nothing of whether the way lets a connection live."""
+    plain = named(*ANSWERED, *(seen(Step.ECHO, HOST, failure) for failure in held), cut=cut)
+    outcome = replace(plain, check=replace(plain.check, must_stay=True))
+    found = judged(outcome)
+    assert (found.status, found.strength) == (status, None if status is I else Strength.ANSWERED)
+    assert judged(replace(outcome, metrics={"x": 9.0}), limits={"x": {"fail": 5}}).status is F
+
+
 def test_a_name_that_only_stands_for_a_wildcard_may_not_exist() -> None:
     gone = seen(Step.RESOLVE, NAME, Failure.DNS_NXDOMAIN)
     assert judged(named(gone, certain=False)).status is S

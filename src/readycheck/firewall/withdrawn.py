@@ -3,6 +3,7 @@
 import ipaddress
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from readycheck.firewall.aggregate import Network, networks
 from readycheck.firewall.rules import Known, Peer, Rule, read_rules
@@ -109,11 +110,8 @@ def _names(row: Withdrawn, rules: Iterable[Rule]) -> tuple[list[str], list[str]]
 
 
 def _covers(pattern: str, name: str) -> bool:
-    """A leading star stands for the domain itself and for all under it."""
-    if not pattern.startswith("*."):
-        return pattern == name
-    domain = pattern[2:]
-    return name in (pattern, domain) or name.endswith("." + domain)
+    """A star stands for anything, also within a label, and a leading one for the domain itself, too."""
+    return fnmatchcase(name, pattern) or pattern == f"*.{name}"
 
 
 def _kept_ports(row: Withdrawn, rules: Sequence[Rule]) -> Iterator[str]:

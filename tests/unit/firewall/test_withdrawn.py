@@ -72,6 +72,13 @@ def test_names() -> None:
     assert judged(names=["badexample.net"]).names == ("badexample.net",)
 
 
+def test_a_star_within_a_label_still_needs_what_it_stands_for() -> None:
+    assert judged(names=["eu-cdn.example.org"]).kept == (
+        "eu-cdn.example.org belongs to *-cdn.example.org, which is needed by web",
+    )
+    assert judged(names=["cdn.example.org"]).names == ("cdn.example.org",)
+
+
 def test_optional_and_legacy_needs_of_all_roles_count() -> None:
     rows = [{**OPTIONAL, "roles": ["gateway"]}, LEGACY]
     (reason,) = judged(*rows, networks=["192.0.2.3/32"]).kept

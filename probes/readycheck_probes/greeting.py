@@ -35,5 +35,8 @@ async def greet(net: Net, stream: Stream, settings: TlsSettings, **facts: Any) -
 
 
 def _wants_certificate(error: NetError) -> bool:
+    """Whoever asks without having shown a certificate may be anybody."""
+    if not error.facts.get("tls"):
+        return False
     asked = bool(error.facts.get("client_certificate_requested"))
     return error.failure is Failure.TLS_ALERT_CERTIFICATE_REQUIRED or (asked and error.failure in _REFUSALS)

@@ -111,6 +111,7 @@ async def test_a_suite_that_it_has(bench: Bench, authority: Authority) -> None:
         (saying(b"SIP/2.0 400 Bad Request\r\n\r\n"), {Failure.TLS_NOT_TLS}),
         (hang_up, {Failure.CONNECTION_CLOSED, Failure.CONNECTION_RESET}),
         (reset, {Failure.CONNECTION_RESET}),
+        (saying(b"\x15\3\3\0\2\2\x74"), {Failure.TLS_ALERT_CERTIFICATE_REQUIRED}),
     ],
 )
 async def test_what_is_no_tls_has_not_asked(bench: Bench, serve: Serve, failures: set[Failure]) -> None:

@@ -38,7 +38,8 @@ async def handshake(stream: Stream, settings: TlsSettings, trust: TrustStore, *,
     try:
         await secured.greet(timeout)
     except NetError as error:
-        if error.facts.get("client_certificate_requested"):
+        demanded = error.failure is Failure.TLS_ALERT_CERTIFICATE_REQUIRED
+        if demanded or error.facts.get("client_certificate_requested"):
             error.facts.update(_shown_by(secured.learn(settings, trust), settings))
         raise
     _verify(secured.learn(settings, trust), settings)

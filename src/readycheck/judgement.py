@@ -339,7 +339,8 @@ _GATEWAY_FAILED = 500
 
 def _within_limits(requirement: Requirement, outcome: Outcome, basis: Bench) -> CheckVerdict:
     """The service answered; now whether it stayed, its numbers and its certificate."""
-    worst = _verdict(outcome, Judgement.PASS, "the service answered", Strength.ANSWERED)
+    answered = _ANSWERED.get(outcome.check.proves, "the service answered")
+    worst = _verdict(outcome, Judgement.PASS, answered, Strength.ANSWERED)
     worst = _worse(worst, *_staying(outcome))
     margins = []
     for name, limit in requirement.limits.items():
@@ -357,6 +358,12 @@ def _within_limits(requirement: Requirement, outcome: Outcome, basis: Bench) -> 
         worst = replace(worst, status=Judgement.INCONCLUSIVE, strength=None, because=text)
     return replace(worst, margin=min((m for m in margins if m is not None), default=None))
 
+
+_ANSWERED = {
+    Step.CONNECT: "the port accepts connections",
+    Step.PROXY_CONNECT: "the proxy opens connections to the port",
+}
+"""What is known where nothing was said on the connection."""
 
 RANK = {Judgement.PASS: 0, Judgement.WARN: 1, Judgement.FAIL: 2}
 

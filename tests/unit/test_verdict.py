@@ -143,6 +143,20 @@ def test_a_name(
     assert found.strength is None
 
 
+@pytest.mark.parametrize(
+    ("proves", "because"),
+    [
+        (Step.TLS_HANDSHAKE, "the service answered"),
+        (Step.CONNECT, "the port accepts connections"),
+        (Step.PROXY_CONNECT, "the proxy opens connections to the port"),
+    ],
+)
+def test_a_pass_says_no_more_than_what_was_seen(proves: Step, because: str) -> None:
+    check = make_check("web/a", scope=Scope.NAMED, proves=proves)
+    found = judged(make_outcome(check, seen(proves, HOST)))
+    assert (found.status, found.because) == (P, because)
+
+
 def test_a_note_after_the_proof_is_no_failure() -> None:
     found = judged(named(*ANSWERED, seen(Step.RESPONSE, HOST, Failure.TIMED_OUT)))
     assert (found.status, found.failure) == (P, None)

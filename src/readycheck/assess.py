@@ -10,7 +10,7 @@ from typing import Any
 from readycheck.diagnose.case import Case
 from readycheck.diagnose.follow_up import egress_check
 from readycheck.diagnose.table import diagnose
-from readycheck.engine import Limits, Outcome, Progress, Run, RunState
+from readycheck.engine import Limits, Outcome, Progress, Run, RunState, Status
 from readycheck.evidence import gather
 from readycheck.failure import Failure
 from readycheck.net.address import is_address, is_site_address
@@ -148,7 +148,8 @@ def _unhurried(outcome: Outcome) -> Outcome:
 
     Hop-limited packets are left as they are: each is compared with a control that had to wait as long.
     """
-    if outcome.check.scope is Scope.PATH or not any(map(_is_silence, outcome.observations)):
+    measured = outcome.status is Status.MEASURED and outcome.check.scope is not Scope.PATH
+    if not measured or not any(map(_is_silence, outcome.observations)):
         return outcome
     kept = tuple(
         replace(o, failure=Failure.INTERRUPTED) if _is_silence(o) else o for o in outcome.observations

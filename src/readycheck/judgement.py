@@ -14,6 +14,8 @@ from readycheck.probe import MetricValue
 from readycheck.profile import Area, Limit, Requirement
 from readycheck.walls import Walls, columns_of, sort_walls
 
+NOT_RUN = "not run: "
+
 
 class Judgement(StrEnum):
     PASS = "pass"
@@ -76,7 +78,7 @@ def judge_check(requirement: Requirement, outcome: Outcome, basis: Bench) -> Che
     if outcome.status is Status.CRASHED:
         return _verdict(outcome, Judgement.INCONCLUSIVE, outcome.because)
     if outcome.status is Status.SKIPPED:
-        return _verdict(outcome, Judgement.INCONCLUSIVE, f"not run: {outcome.because}")
+        return _verdict(outcome, Judgement.INCONCLUSIVE, NOT_RUN + outcome.because)
     if outcome.check.target.via:
         return _tunnelled(requirement, outcome, basis)
     by_scope: Mapping[Scope, Callable[[Requirement, Outcome, Bench], CheckVerdict]] = {

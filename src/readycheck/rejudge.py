@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from readycheck.assess import conclude
 from readycheck.engine import Outcome
+from readycheck.judgement import NOT_RUN
 from readycheck.plan import Check, Plan
 from readycheck.probe import Effort
 from readycheck.report import CheckReport, Report, RequirementReport
@@ -59,7 +60,7 @@ def outcome_of(check: CheckReport) -> Outcome:
         status=check.measured,
         observations=check.observations,
         metrics=check.metrics,
-        because=check.because,
+        because=check.because.removeprefix(NOT_RUN),
         started_ms=check.started_ms,
         duration_ms=check.duration_ms,
         cut=check.cut,

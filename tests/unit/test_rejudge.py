@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from readycheck.engine import RunState
+from readycheck.engine import RunState, Status
+from readycheck.failure import Failure
 from readycheck.plan import Scope
 from readycheck.rejudge import outcome_of, plan_of, rejudge
 from readycheck.report import Report, dump, load
@@ -44,6 +45,18 @@ def test_what_was_not_measured_does_not_pass(report: Report) -> None:
     judged = rejudge(blind)
     assert judged.verdict in (Readiness.UNKNOWN, Readiness.NOT_READY)
     assert not [r.id for r in judged.requirements if r.status == "pass"]
+
+
+@pytest.mark.parametrize("status", [Status.SKIPPED, Status.CRASHED])
+@pytest.mark.parametrize("too_busy", [False, True])
+def test_why_a_check_did_not_run_stays(report: Report, status: Status, too_busy: bool) -> None:
+    silent = tuple(replace(o, failure=Failure.TIMED_OUT) for o in report.checks[0].observations)
+    lost = replace(report.checks[0], measured=status, because="the reason", observations=silent)
+    run = replace(report.run, self_limited=too_busy)
+    once = rejudge(replace(report, run=run, checks=(lost, *report.checks[1:])))
+    assert once.checks[0].requirement and silent
+    assert once.checks[0].because == f"{'not run: ' * (status is Status.SKIPPED)}the reason"
+    assert rejudge(once).checks[0].because == once.checks[0].because
 
 
 def test_what_was_asked_in_part_stays_unknown(report: Report) -> None:

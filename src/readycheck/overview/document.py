@@ -12,6 +12,7 @@ _LONGEST = 20_000
 _BREAK = "<br>"
 _LINK = re.compile(r"https?://[A-Za-z0-9._~:/?#@!$&*+,;=%-]+")
 _ODD = re.compile(r"[^a-z0-9]+")
+_MARKS = re.compile(r"[^\w -]")
 Row = Sequence[str]
 
 
@@ -28,9 +29,10 @@ def _head(profile: Profile, titles: Iterable[str]) -> Iterator[str]:
         yield from (md(profile.summary), "")
     base = f", which extends {code(profile.extends)}" if profile.extends else ""
     yield f"Profile {code(profile.name)}{base}, revision {md(profile.revision)}, compared with the vendor's page"
-    yield f"on {profile.checked}. `readycheck run {clean(profile.name)}` tests it, and"
+    yield f"on {profile.checked}. `readycheck run {clean(profile.name)}` tests it,"
+    yield f"`readycheck profile firewall {clean(profile.name)}` prints the rules that it needs, and"
     yield f"`readycheck profile show {clean(profile.name)} --format markdown` prints this page."
-    yield from ("", " · ".join(f"[{title}](#{_slug(title)})" for title in titles))
+    yield from ("", " · ".join(f"[{title}](#{_heading(title)})" for title in titles))
 
 
 def _body(written: Iterable[tuple[str, list[str]]]) -> Iterator[str]:
@@ -361,6 +363,11 @@ def _linked(title: str, url: str) -> str:
 
 def _anchor(kind: str, key: str) -> str:
     return f"{kind}-{_slug(key)}"
+
+
+def _heading(title: str) -> str:
+    """The anchor that GitHub and GitLab give a heading: they drop its marks, and make hyphens of its spaces."""
+    return _MARKS.sub("", title.lower()).replace(" ", "-")
 
 
 def _slug(text: str) -> str:

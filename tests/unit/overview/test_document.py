@@ -81,7 +81,7 @@ def test_there_is_no_page_of_a_profile_that_is_gone() -> None:
 def test_every_link_of_the_page_leads_somewhere(name: str) -> None:
     page = render(built_in(name))
     headings = re.findall(r"^#+ (.*)$", page, re.MULTILINE)
-    anchors = {re.sub(r"[^a-z0-9]+", "-", heading.lower()).strip("-") for heading in headings}
+    anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
     anchors |= set(re.findall(r'<a id="([^"]*)">', page))
     assert set(re.findall(r"\]\(#([^)]*)\)", page)) <= anchors
 

@@ -89,6 +89,32 @@ class Selection:
     resolvers: tuple[tuple[str, int], ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Aim:
+    """Where one check of a requirement, or of a control, leads."""
+
+    id: str
+    scope: Scope
+    targets: Sequence[Target]
+    network: str | None = None
+    ports: str = ""
+    certain: bool = True
+    group: str = ""
+
+    def about(self, via: str | None) -> CheckTarget:
+        """What all of its targets have in common."""
+        first = self.targets[0]
+        single = first if len(self.targets) == 1 else Target()
+        return CheckTarget(
+            host=single.host,
+            network=self.network,
+            address=single.address,
+            ports=self.ports or str(single.port or ""),
+            transport=first.transport,
+            via=via,
+        )
+
+
 def open_placeholders(host: str, values: Mapping[str, str]) -> list[str]:
     return [name for name in placeholders(host) if name not in values]
 
@@ -188,14 +214,9 @@ class CheckMaker:
             probe = _CONTROL_PROBES.get((control.transport, control.port), plain)
             target = Target(host=control.host, port=control.port, transport=control.transport)
             if probe in self.registry.installed:
-                yield self._check(
-                    f"control/{control.host}:{control.port}",
-                    None,
-                    probe,
-                    Scope.CONTROL,
-                    [target],
-                    certain=False,
-                )
+                name = f"control/{control.host}:{control.port}"
+                aim = _Aim(id=name, scope=Scope.CONTROL, targets=[target], certain=False)
+                yield self._check(None, probe, aim)
 
     def _sampled(self, requirement: Requirement, group: str) -> Iterator[Check]:
         slices = self._slices(requirement)
@@ -204,7 +225,9 @@ class CheckMaker:
             for index, stratum in enumerate(slices):
                 if self._is_left_out(len(stratum.ports), turn + index):
                     continue
-                yield self._slice(requirement, network, sample, index, len(slices), stratum)
+                # Single ports get every address; each stratum of a range gets one, and known ones besides.
+                mine = sample if len(stratum.ports) < 2 else self._share(sample, index)
+                yield self._slice(requirement, network, stratum, mine)
 
     def _turned(self, requirement: Requirement, group: str) -> Sequence[str]:
         """Whoever cannot ask all of them starts elsewhere than the one before, so that all are met by somebody."""
@@ -231,38 +254,22 @@ class CheckMaker:
         return self.count if whole else min(self.count, max(2, self.count // 3))
 
     def _slice(
-        self,
-        requirement: Requirement,
-        network: str,
-        sample: Sequence[str],
-        index: int,
-        of: int,
-        stratum: Stratum,
+        self, requirement: Requirement, network: str, stratum: Stratum, sample: Sequence[str]
     ) -> Check:
-        """Single ports get every address; each stratum of a range gets one, and known ones besides."""
-        alone = len(stratum.ports) < 2
-        mine = sample if alone else self._share(sample, index, of)
-        transport = requirement.transport
         targets = [
-            Target(
-                network=network,
-                address=address,
-                port=_port(stratum, i),
-                transport=transport,
-            )
-            for i, address in enumerate(mine)
+            Target(network=network, address=address, port=_port(stratum, i), transport=requirement.transport)
+            for i, address in enumerate(sample)
         ]
-        return self._check(
-            f"{requirement.id}/{network}{_suffix(stratum)}",
-            requirement,
-            requirement.probe or "",
-            Scope.SAMPLED,
-            targets,
+        aim = _Aim(
+            id=f"{requirement.id}/{network}{_suffix(stratum)}",
+            scope=Scope.SAMPLED,
+            targets=targets,
             network=network,
             ports=stratum.name,
         )
+        return self._check(requirement, requirement.probe or "", aim)
 
-    def _share(self, sample: Sequence[str], index: int, of: int) -> Sequence[str]:
+    def _share(self, sample: Sequence[str], index: int) -> Sequence[str]:
         """Rotating, so that the strata meet every part of the network."""
         known = list(islice((address for address in sample if address in self._known), 2))
         return tuple(dict.fromkeys((*known, sample[index % len(sample)])))
@@ -277,16 +284,15 @@ class CheckMaker:
         for stratum in self._slices(requirement):
             place = {"address": host} if is_address(host) else {"host": host}
             target = Target(port=_port(stratum, 0), transport=requirement.transport, **place)
-            yield self._check(
-                f"{requirement.id}/{host}{_suffix(stratum)}",
-                requirement,
-                requirement.probe or "",
-                Scope.NAMED,
-                [target],
+            aim = _Aim(
+                id=f"{requirement.id}/{host}{_suffix(stratum)}",
+                scope=Scope.NAMED,
+                targets=[target],
                 ports=stratum.name,
                 certain=certain,
                 group=group,
             )
+            yield self._check(requirement, requirement.probe or "", aim)
 
     def _slices(self, requirement: Requirement) -> Sequence[Stratum]:
         """The ports to ask for; a range is asked in its strata, and ICMP has no ports."""
@@ -298,55 +304,31 @@ class CheckMaker:
         transport = requirement.transport
         for address, port in self.selection.resolvers:
             target = Target(address=address, port=port, transport=transport)
-            yield self._check(
-                f"{requirement.id}/{address}:{port}/{transport}",
-                requirement,
-                requirement.probe or "",
-                Scope.RESOLVERS,
-                [target],
-            )
+            name = f"{requirement.id}/{address}:{port}/{transport}"
+            aim = _Aim(id=name, scope=Scope.RESOLVERS, targets=[target])
+            yield self._check(requirement, requirement.probe or "", aim)
 
-    def _check(
-        self,
-        identity: str,
-        requirement: Requirement | None,
-        probe: str,
-        scope: Scope,
-        targets: Sequence[Target],
-        *,
-        network: str | None = None,
-        ports: str = "",
-        certain: bool = True,
-        group: str = "",
-    ) -> Check:
-        first = targets[0] if targets else Target()
-        single = first if len(targets) == 1 else Target(transport=first.transport)
+    def _check(self, requirement: Requirement | None, probe: str, aim: _Aim) -> Check:
+        """A control has no requirement."""
         implementation = self.registry.probe(probe)
-        via = self._via(requirement, targets)
-        params = self._params(implementation, requirement, [replace(target, via=via) for target in targets])
+        via = self._via(requirement, aim.targets)
+        params = self._params(implementation, requirement, [replace(t, via=via) for t in aim.targets])
         proves = _said("proves", params, implementation)
         # The proxy makes the connection; what we see of it is that it says so.
         tunnelled = via is not None and proves is Step.CONNECT
         return Check(
-            id=identity,
+            id=aim.id,
             requirement=requirement.id if requirement else None,
             probe=probe,
-            scope=scope,
-            target=CheckTarget(
-                host=single.host,
-                network=network,
-                address=single.address,
-                ports=ports or str(single.port or ""),
-                transport=first.transport,
-                via=via,
-            ),
+            scope=aim.scope,
+            target=aim.about(via),
             params=params,
             budget_s=BUDGET_S[self.selection.effort],
             proves=Step.PROXY_CONNECT if tunnelled else proves,
             may_be_silent=_said("may_be_silent", params, implementation),
             must_stay=_said("must_stay", params, implementation),
-            certain=certain,
-            group=group,
+            certain=aim.certain,
+            group=aim.group,
         )
 
     def _params(self, probe: Probe[Any], requirement: Requirement | None, targets: Sequence[Target]) -> Any:

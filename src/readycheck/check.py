@@ -153,7 +153,7 @@ class CheckMaker:
         self.count = per_network(networks, selection.effort)
         self._samples: dict[tuple[str, int], Sequence[str]] = {}
         self._hosts_of = {name: _number(group) for name, group in profile.names.items()}
-        last = sorted(asked, key=lambda r: _RANK[r.importance], reverse=True)
+        last = sorted(asked, key=lambda r: r.importance.rank, reverse=True)
         self.networks = dict(self._shared_networks(last))
         self._turn = {requirement.id: turn for turn, requirement in enumerate(last)}
         wanted = [self._size(requirement) for requirement in last]
@@ -348,9 +348,6 @@ class CheckMaker:
 def _said(what: str, params: Any, probe: Probe[Any]) -> Any:
     """What a probe says of itself; its parameters, which may know better, come first."""
     return getattr(params, what, getattr(probe, what, False))
-
-
-_RANK = {importance: rank for rank, importance in enumerate(Importance)}
 
 
 def _port(stratum: Stratum, turn: int) -> int | None:

@@ -20,6 +20,11 @@ class Importance(StrEnum):
     LEGACY = "legacy"
     INFORMATIONAL = "informational"
 
+    @property
+    def rank(self) -> int:
+        """The lower, the more it matters."""
+        return list(Importance).index(self)
+
 
 class Area(StrEnum):
     SIGNALLING = "signalling"

@@ -7,7 +7,7 @@ from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network
 from itertools import chain
 
-from readycheck.firewall.rules import DIRECTIONS, RANK, Need, Peer, Rule
+from readycheck.firewall.rules import DIRECTIONS, Need, Peer, Rule
 from readycheck.firewall.spans import inside, merged
 
 Network = IPv4Network | IPv6Network
@@ -113,7 +113,7 @@ def _union(group: Sequence[Rule]) -> Rule:
 def _needs(*rows: Iterable[Need]) -> tuple[Need, ...]:
     """The most important first, otherwise as they come."""
     unique = {need.id: need for need in chain.from_iterable(rows)}
-    return tuple(sorted(unique.values(), key=lambda need: RANK[need.importance]))
+    return tuple(sorted(unique.values(), key=lambda need: need.importance.rank))
 
 
 def _by_ports(rule: Rule) -> Hashable:
@@ -143,6 +143,6 @@ def _place(rule: Rule) -> tuple[object, ...]:
     ports = [(span.low, span.high) for span in rule.ports]
     sources = [(span.low, span.high) for span in rule.source_ports]
     return (
-        *(DIRECTIONS.index(rule.direction), RANK[rule.importance], rule.transport, ports),
+        *(DIRECTIONS.index(rule.direction), rule.importance.rank, rule.transport, ports),
         *(_ORDER.index(rule.peer), sources, rule.hosts, rule.peers),
     )

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Iterator
 from textwrap import wrap
 
 from readycheck.firewall.aggregate import wanting
-from readycheck.firewall.rules import Need, Peer, Rule, placeholders
+from readycheck.firewall.rules import Need, Peer, Rule
 from readycheck.firewall.sheet import Sheet
 from readycheck.firewall.spans import merged
 from readycheck.firewall.withdrawn import Closable
 from readycheck.notation import PortRange
+from readycheck.references import placeholders
 from readycheck.render.clean import clean
 
 WIDTH = 100

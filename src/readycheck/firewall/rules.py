@@ -1,10 +1,10 @@
 """Profile, roles and values -> what a firewall has to let through, a rule for each kind of far end of a requirement."""
 
 import ipaddress
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from operator import attrgetter
 from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
@@ -12,16 +12,15 @@ from pydantic import TypeAdapter, ValidationError
 from readycheck.errors import UsageError
 from readycheck.notation import Pattern, PortRange, Ports
 from readycheck.profile import Importance, Profile, Requirement
+from readycheck.references import PLACEHOLDER, placeholders
 
 Direction = Literal["outbound", "inbound", "internal"]
 DIRECTIONS: tuple[Direction, ...] = ("outbound", "inbound", "internal")
-RANK = {importance: rank for rank, importance in enumerate(Importance)}
 NAME_SERVERS = "name-servers"
 OWN_HOST = "own-host"
 """What hosts are asked for by that are called from outside and belong to several roles."""
 
 _DNS: tuple[Literal["udp", "tcp"], ...] = ("udp", "tcp")
-_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _PATTERN: TypeAdapter[str] = TypeAdapter(Pattern)
 _PORTS: TypeAdapter[PortRange] = TypeAdapter(Ports)
 
@@ -74,7 +73,7 @@ class Rule:
     @property
     def importance(self) -> Importance:
         """That of the most important requirement."""
-        return min((need.importance for need in self.needs), key=RANK.__getitem__)
+        return min((need.importance for need in self.needs), key=attrgetter("rank"))
 
     @property
     def blanks(self) -> tuple[str, ...]:
@@ -161,7 +160,7 @@ def _far_ends(
     networks += [str(ipaddress.ip_network(host)) for host in hosts if is_network(host)]
     names = [d.pattern for group in targets.names for d in profile.names[group].domains]
     names += [host for host in hosts if _is_pattern(host)]
-    given = [host for host in hosts if _PLACEHOLDER.search(host)]
+    given = [host for host in hosts if placeholders(host)]
     words = [host for host in hosts if not (is_network(host) or _is_pattern(host) or host in given)]
     if targets.resolvers and known.resolvers:
         networks += [str(ipaddress.ip_network(address)) for address in known.resolvers]
@@ -223,11 +222,7 @@ def _citation(profile: Profile, requirement: Requirement) -> str:
 
 def fill(host: str, values: Mapping[str, str]) -> str:
     """Placeholders that have no value stay as they are."""
-    return _PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), host)
-
-
-def placeholders(text: str) -> tuple[str, ...]:
-    return tuple(_PLACEHOLDER.findall(text))
+    return PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), host)
 
 
 def is_network(text: str) -> bool:

@@ -13,12 +13,12 @@ from readycheck.firewall.rules import (
     Rule,
     is_network,
     lookups,
-    placeholders,
     ports_of,
     read_rules,
 )
 from readycheck.firewall.withdrawn import Closable, closable
 from readycheck.profile import Importance, Profile, Role
+from readycheck.references import placeholders
 
 SPARE = (Importance.OPTIONAL, Importance.LEGACY)
 

@@ -3,10 +3,11 @@
 import csv
 from collections.abc import Iterator
 from io import StringIO
+from operator import attrgetter
 
 from readycheck.firewall import remarks
 from readycheck.firewall.aggregate import wanting
-from readycheck.firewall.rules import RANK, Peer, Rule
+from readycheck.firewall.rules import Peer, Rule
 from readycheck.firewall.sheet import Sheet
 from readycheck.firewall.withdrawn import Closable
 from readycheck.render.clean import cell
@@ -53,7 +54,7 @@ def _rule(rule: Rule, state: str) -> Iterator[tuple[str, ...]]:
             *(rule.label, state, rule.direction, rule.transport, remarks.listed(rule.ports, " ")),
             remarks.listed(dict.fromkeys(s for need in needs for s in need.source_ports), " "),
             *(rule.peer.value, "any" if rule.peer is Peer.ANY else value, " ".join(rule.hosts)),
-            min((need.importance for need in needs), key=RANK.__getitem__).value,
+            min((need.importance for need in needs), key=attrgetter("rank")).value,
             " ".join(need.id for need in needs),
             "; ".join(need.title for need in needs),
             "; ".join(dict.fromkeys(need.condition for need in needs if need.condition)),

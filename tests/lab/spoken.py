@@ -7,7 +7,7 @@ from pathlib import Path
 from .certificates import Credentials
 from .ports import Kind, Ports
 
-PROGRAMS = ("sshd", "smtpd", "dovecot", "prosody", "slapd", "dnsmasq")
+PROGRAMS = ("ssh-keygen", "sshd", "smtpd", "dovecot", "prosody", "slapd", "dnsmasq")
 
 _SSHD = """\
 {ports}

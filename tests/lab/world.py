@@ -21,11 +21,12 @@ from .forwarder import Wire
 from .machine import LabError, Machine, Process
 from .ports import ports_of
 from .servers import PROGRAMS, Servers, wait_until
+from .spoken import PROGRAMS as SPEAKERS
 
 CLOUD = "cloud"
 CLIENT_ADDRESS = "10.77.1.20"
 _FORWARDER = str(Path(__file__).with_name("forwarder.py"))
-TOOLS = ("ip", "nft", "ss", "conntrack", "unshare", "nsenter", "setpriv", "timeout", *PROGRAMS)
+TOOLS = ("ip", "nft", "ss", "conntrack", "unshare", "nsenter", "setpriv", "timeout", *PROGRAMS, *SPEAKERS)
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,10 @@ def sort_walls(evidence: Evidence) -> Walls:
     for wall in walls:
         if wall not in unproven:
             _place(wall, evidence, rows, parts)
+    blocked = {network for _, network in rows}
+    for wall in unproven:
+        if wall.network in blocked and not _walled_beyond(blocked, wall, evidence):
+            _place(wall, evidence, rows, parts)
     # A port that was only asked behind such a wall shows nothing of its own.
     left = [
         wall
@@ -69,6 +73,11 @@ def sort_walls(evidence: Evidence) -> Walls:
         for transport, label in columns_of(wall, evidence) - columns
     }
     return Walls(frozenset(columns), frozenset(rows), frozenset(parts), tuple(walls), frozenset(lone))
+
+
+def _walled_beyond(networks: set[str], wall: Cell, evidence: Evidence) -> bool:
+    """The same port is walled where the network is not: then it is the port's wall in these networks as well."""
+    return any(c.sign in WALL and c.network not in networks for c in _column(wall, evidence))
 
 
 def _is_the_ports(wall: Cell, evidence: Evidence) -> bool:

@@ -56,6 +56,22 @@ def test_a_refusal_in_several_networks_is_the_ports() -> None:
     assert len(walls.of_column(("udp", "5004"), evidence)) == 2
 
 
+def test_a_port_walled_in_blocked_networks_alone_is_no_ports_wall() -> None:
+    blocked = [cell(network, port, Sign.STOPPED) for network in (WEST, EAST) for port in (5004, 9000)]
+    evidence = seen(*blocked, cell(NORTH, 9000, Sign.ANSWERED), cell(NORTH, 5004, Sign.SILENT))
+    walls = sort_walls(evidence)
+    assert not walls.columns
+    assert walls.rows == {("udp", WEST), ("udp", EAST)}
+
+
+def test_a_port_walled_beyond_a_blocked_network_is_the_ports() -> None:
+    blocked = [cell(WEST, port, Sign.STOPPED) for port in (5004, 9000)]
+    evidence = seen(*blocked, cell(NORTH, 9000, Sign.ANSWERED), cell(NORTH, 5004, Sign.STOPPED))
+    walls = sort_walls(evidence)
+    assert walls.columns == {("udp", "5004")}
+    assert walls.rows == {("udp", WEST)}
+
+
 def test_where_nothing_is_walled_there_are_no_walls() -> None:
     walls = sort_walls(seen(cell(WEST, 5004, Sign.SILENT), cell(EAST, 5004, Sign.ANSWERED)))
     assert not (walls.columns or walls.rows or walls.parts or walls.cells)

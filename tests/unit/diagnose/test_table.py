@@ -128,6 +128,7 @@ def hits(wall: frozenset[object], target: Target) -> bool:
 
 @settings(deadline=None, max_examples=40)
 @example(frozenset([HALVES[0]]), "reject", 0, None, False, 1)
+@example(frozenset(NETWORKS[:2]), "drop", 0, 6, True, 1)
 @given(
     walls(),
     st.sampled_from(["drop", "reject"]),

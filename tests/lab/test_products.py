@@ -1,6 +1,7 @@
 """Each role of each product that can be tested from its place is ready on the open network of real servers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,15 @@ import pytest
 from readycheck.catalog import available, read
 from readycheck.profile import Profile
 
-from .agent import run_agent
+from .agent import Run, run_agent
 from .cloud import NODES, CloudMode
 from .world import RowMode, World
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
 
+AT_ONCE = 3
+PATIENCE_S = 280.0
+Plays = Mapping[tuple[str, str], Future[Run]]
 PEERED = ("webex-calling-dedicated-instance",)
 """Its page forbids address translation, and its networks are reached over a link of their own."""
 
@@ -32,21 +36,51 @@ def _is_testable(profile: Profile, role: str) -> bool:
     return any(r.probe and not r.untestable for r in mine)
 
 
-@pytest.mark.parametrize(("product", "role"), [*_cases()], indirect=["product"])
-def test_a_role_is_ready(product: World, role: str, bytecode: Path) -> None:
-    name = product.profile.name
-    product.arrange(RowMode(nat=name not in PEERED), CloudMode(media_answers=True))
+@pytest.fixture(scope="module")
+def plays(_equipped: None, bytecode: Path, request: pytest.FixtureRequest) -> Iterator[Plays]:
+    """The runs that the chosen tests ask for, a few products at a time: they mostly wait."""
+    wanted: dict[str, dict[str, Future[Run]]] = {}
+    for item in request.session.items:
+        parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        if item.path == request.path:
+            wanted.setdefault(parameters["name"], {})[parameters["role"]] = Future()
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for name, roles in wanted.items():
+            pool.submit(_perform, name, roles, bytecode)
+        yield {(name, role): run for name, roles in wanted.items() for role, run in roles.items()}
+
+
+def _perform(name: str, roles: Mapping[str, Future[Run]], bytecode: Path) -> None:
+    try:
+        with World.build(read(name)) as world:
+            for role, run in roles.items():
+                run.set_result(_play(world, role, bytecode))
+    except Exception as error:
+        for run in roles.values():
+            if not run.done():
+                run.set_exception(error)
+
+
+def _play(world: World, role: str, bytecode: Path) -> Run:
+    name = world.profile.name
+    world.arrange(RowMode(nat=name not in PEERED), CloudMode(media_answers=True))
     given = [
         word
-        for placeholder, row in product.profile.placeholders.items()
+        for placeholder, row in world.profile.placeholders.items()
         if row.example
         for word in ("--set", f"{placeholder}={row.example}")
     ]
     given += [word for node in NODES[:1] if "webex" in name for word in ("--target", node)]
-    roots = str(product.certificates.roots)
+    roots = str(world.certificates.roots)
     arguments = ["run", name, "--role", role, "-f", "json", "--trust-roots", roots, *given]
-    run = run_agent(product.machine, "client", arguments, bytecode)
-    product.servers.require_running()
+    run = run_agent(world.machine, "client", arguments, bytecode)
+    world.servers.require_running()
+    return run
+
+
+@pytest.mark.parametrize(("name", "role"), [*_cases()])
+def test_a_role_is_ready(plays: Plays, name: str, role: str) -> None:
+    run = plays[name, role].result(PATIENCE_S)
     assert run.report is not None, run.stderr
     unmet = [
         (r["id"], r["importance"], r["status"], r["because"])

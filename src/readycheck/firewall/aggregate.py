@@ -64,6 +64,12 @@ def wanting(rule: Rule, value: str) -> tuple[Need, ...]:
 
 def networks(texts: Iterable[str]) -> tuple[Network, ...]:
     """As few as there can be, IPv4 first."""
+    return _fewest(tuple(texts))
+
+
+@lru_cache(maxsize=1 << 10)
+def _fewest(texts: tuple[str, ...]) -> tuple[Network, ...]:
+    """Kept, because most requirements lead to the same few groups."""
     parsed = [_parsed(text) for text in texts]
     four = ipaddress.collapse_addresses(n for n in parsed if isinstance(n, IPv4Network))
     six = ipaddress.collapse_addresses(n for n in parsed if isinstance(n, IPv6Network))

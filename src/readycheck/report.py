@@ -60,7 +60,8 @@ class RunFacts:
 class RequirementReport:
     """One requirement and its verdict.
 
-    `testable` is False when nobody could test it from here; `partly` says what the bounds of a run left out of it.
+    `testable` is False when nobody could test it from here; `partly` says what the bounds of a run left out of it,
+    and `ungiven` are the customer's own hosts that nobody gave, of which a pass does not speak.
     """
 
     id: str
@@ -77,6 +78,7 @@ class RequirementReport:
     source: Source
     checks: tuple[str, ...]
     partly: str = ""
+    ungiven: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +179,7 @@ def _requirement(verdict: Verdict) -> RequirementReport:
         source=requirement.source,
         checks=tuple(c.check for c in verdict.checks),
         partly=verdict.partly,
+        ungiven=verdict.ungiven,
     )
 
 

@@ -50,7 +50,8 @@ class Readiness(StrEnum):
 class Verdict:
     """What is known of one requirement.
 
-    `testable` is False when nobody could test it from here; `partly` says what the bounds of a run left out of it.
+    `testable` is False when nobody could test it from here; `partly` says what the bounds of a run left out of it,
+    and `ungiven` are the customer's own hosts that nobody gave, of which a pass does not speak.
     """
 
     requirement: Requirement
@@ -61,6 +62,7 @@ class Verdict:
     testable: bool = True
     deselected: bool = False
     partly: str = ""
+    ungiven: tuple[str, ...] = ()
     checks: tuple[CheckVerdict, ...] = ()
 
 
@@ -116,7 +118,8 @@ def judge(requirement: Requirement, outcomes: Sequence[Outcome], basis: Bench) -
     if Scope.SAMPLED in scopes:
         checks = refused_everywhere(checks, outcomes, basis)
     status, because = _combine(checks, scopes)
-    if status is Judgement.PASS and (ungiven := _ungiven(requirement, outcomes)):
+    ungiven = _ungiven(requirement, outcomes)
+    if status is Judgement.PASS and ungiven:
         because = f"{because}; not asked, as nobody gave them: {', '.join(ungiven)}"
     measured = [c for c in checks if c.status in (Judgement.PASS, Judgement.WARN)]
     weakest = Strength.EGRESS if any(c.strength is Strength.EGRESS for c in measured) else Strength.ANSWERED
@@ -127,6 +130,7 @@ def judge(requirement: Requirement, outcomes: Sequence[Outcome], basis: Bench) -
         because=because,
         strength=weakest if status in (Judgement.PASS, Judgement.WARN) and measured else None,
         margin=min(margins, default=None),
+        ungiven=ungiven,
         checks=checks,
     )
 
@@ -134,10 +138,10 @@ def judge(requirement: Requirement, outcomes: Sequence[Outcome], basis: Bench) -
 # --- the requirement, and the run ---------------------------------------------------------------------
 
 
-def _ungiven(requirement: Requirement, outcomes: Sequence[Outcome]) -> list[str]:
-    """The customer's own hosts that no check asked: what a pass does not speak of."""
+def _ungiven(requirement: Requirement, outcomes: Sequence[Outcome]) -> tuple[str, ...]:
+    """The customer's own hosts that no check asked."""
     asked = {outcome.check.group for outcome in outcomes}
-    return [host for host in requirement.targets.hosts if placeholders(host) and host not in asked]
+    return tuple(host for host in requirement.targets.hosts if placeholders(host) and host not in asked)
 
 
 def _combine(checks: Sequence[CheckVerdict], scopes: set[Scope]) -> tuple[Judgement, str]:

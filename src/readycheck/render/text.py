@@ -124,9 +124,8 @@ class _Sheet:
         table = self._grid(14, *((None, 1),) * (2 if wide else 1))
         for requirement in requirements:
             title, because, name, source = self._requirement(requirement)
-            brief = (
-                requirement.status is Judgement.PASS and not self.verbose
-            )  # its strength says why it passed
+            # Its strength says why it passed.
+            brief = requirement.status is Judgement.PASS and not self.verbose and not requirement.ungiven
             if wide:
                 cells = (
                     [title, name] if brief else [_joined("\n", title, because), _joined("\n", name, source)]

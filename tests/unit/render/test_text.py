@@ -86,6 +86,13 @@ def test_egress_is_told_from_an_answer() -> None:
     assert "media: required, egress proven" in render(factory.ready())
 
 
+def test_a_pass_that_leaves_out_hosts_says_so() -> None:
+    because = "the service answered; not asked, as nobody gave them: {two}"
+    part = factory.requirement(because=because, ungiven=("{two}",))
+    assert because in " ".join(render(factory.ready(requirements=(part,))).split())
+    assert because not in " ".join(render(factory.ready(requirements=(factory.requirement(),))).split())
+
+
 def test_verbose_adds_checks_and_margins() -> None:
     brief, long = render(factory.not_ready()), render(factory.not_ready(), width=140, verbose=True)
     assert "192.0.2.0/24 udp 5004: timed_out at echo: packets stop" in long

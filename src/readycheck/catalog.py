@@ -193,6 +193,8 @@ def _bytes(path: Path) -> bytes:
         kind = os.fstat(file.fileno())
         if stat.S_ISFIFO(kind.st_mode) or stat.S_ISSOCK(kind.st_mode):
             raise OSError(None, "a pipe, not a file")
+        if file.isatty():
+            raise OSError(None, "a terminal, not a file")
         if kind.st_size > MAX_BYTES:
             raise OSError(None, f"larger than {MAX_BYTES} bytes")
         return file.read(MAX_BYTES + 1)

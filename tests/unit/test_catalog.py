@@ -313,6 +313,18 @@ def test_a_file_that_cannot_be_read_is_a_profile_error(tmp_path: Path, name: str
     assert str(refused.value).startswith(path)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has other terminals")
+def test_nobody_is_waited_for_who_would_type() -> None:
+    ours, theirs = os.openpty()
+    name = os.ttyname(theirs)
+    try:
+        with pytest.raises(ProfileError, match=f"^{name}: a terminal, not a file$"):
+            catalog.read(name)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
 def test_an_endless_file_is_not_read_to_its_end() -> None:
     with pytest.raises(ProfileError, match=r"^/dev/zero: larger than"):
         catalog.read("/dev/zero")

@@ -14,7 +14,7 @@ from readycheck.report import schema
 from readycheck.twin.scenarios import SCENARIOS
 from readycheck.twin.world import available
 
-pytestmark = [pytest.mark.twin, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.twin, pytest.mark.alone, pytest.mark.timeout(120)]
 
 REASON = available()
 TOLD_APART = (

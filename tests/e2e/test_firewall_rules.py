@@ -19,7 +19,7 @@ from readycheck.twin.blueprint import RESOLVER
 from tests.unit.builders import SOURCE
 from tests.unit.firewall.sample import SIGNALLING, product
 
-pytestmark = pytest.mark.twin
+pytestmark = [pytest.mark.twin, pytest.mark.alone]
 
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 PROFILES = sorted(name for name, _ in available())

@@ -18,7 +18,7 @@ import pytest
 
 from readycheck.report import schema
 
-pytestmark = pytest.mark.twin
+pytestmark = [pytest.mark.twin, pytest.mark.alone]
 
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 # A link whose other end is silent: every packet leaves, none is answered.

@@ -11,7 +11,7 @@ import pytest
 
 from readycheck.twin.world import available
 
-pytestmark = [pytest.mark.twin, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.twin, pytest.mark.alone, pytest.mark.timeout(120)]
 
 REASON = available()
 HEAD = """

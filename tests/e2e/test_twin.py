@@ -21,7 +21,7 @@ from readycheck.twin.offer import read_offer
 from readycheck.twin.population import living
 from readycheck.twin.scenarios import SCENARIOS, draw
 
-pytestmark = pytest.mark.twin
+pytestmark = [pytest.mark.twin, pytest.mark.alone]
 
 ROOT = Path(__file__).parents[2]
 PROFILE = ROOT / "profiles" / "readycheck_profiles" / "webex-calling.toml"

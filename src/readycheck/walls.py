@@ -82,7 +82,8 @@ def _walled_beyond(networks: set[str], wall: Cell, evidence: Evidence) -> bool:
 
 def _is_the_ports(wall: Cell, evidence: Evidence) -> bool:
     """The same port is walled in another network too, or this part of the network is open on another port."""
-    networks = {c.network for c in _column(wall, evidence) if c.sign in WALL}
+    alike = (*WALL, Sign.REFUSED) if wall.sign is Sign.REJECTED else WALL
+    networks = {c.network for c in _column(wall, evidence) if c.sign in alike}
     here = [c for c in evidence.row(wall.transport, wall.network) if c.part == wall.part]
     return len(networks) > 1 or _is_open(wall, here, evidence)
 
@@ -116,7 +117,7 @@ def _is_lonely(wall: Cell, evidence: Evidence) -> bool:
 
     Routers limit how often they refuse: a rule for all networks shows in others on each port.
     """
-    if wall.sign is not Sign.REJECTED:
+    if wall.sign is not Sign.REJECTED or _refused_elsewhere(wall, evidence):
         return False
     refused: dict[Column, set[str]] = {}
     for cell in evidence.cells:
@@ -127,6 +128,11 @@ def _is_lonely(wall: Cell, evidence: Evidence) -> bool:
     alike = len({frozenset(networks) for networks in refused.values()}) == 1
     here = set().union(*refused.values())
     return alike and here < everywhere and (len(refused) > 1 or len(here) == 1)
+
+
+def _refused_elsewhere(wall: Cell, evidence: Evidence) -> bool:
+    """The same port is refused in another network, by whom is not known: so it is not this network's alone."""
+    return any(c.sign is Sign.REFUSED and c.network != wall.network for c in _column(wall, evidence))
 
 
 def _union(sets: Iterable[frozenset[Column]]) -> set[Column]:

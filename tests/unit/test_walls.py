@@ -72,6 +72,13 @@ def test_a_port_walled_beyond_a_blocked_network_is_the_ports() -> None:
     assert walls.rows == {("udp", WEST)}
 
 
+def test_a_refusal_whose_author_is_known_in_one_network_only_is_the_ports() -> None:
+    evidence = seen(cell(WEST, 5004, Sign.REJECTED), cell(EAST, 5004, Sign.REFUSED))
+    walls = sort_walls(evidence)
+    assert walls.columns == {("udp", "5004")}
+    assert not walls.rows
+
+
 def test_where_nothing_is_walled_there_are_no_walls() -> None:
     walls = sort_walls(seen(cell(WEST, 5004, Sign.SILENT), cell(EAST, 5004, Sign.ANSWERED)))
     assert not (walls.columns or walls.rows or walls.parts or walls.cells)

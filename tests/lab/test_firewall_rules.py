@@ -11,17 +11,20 @@ import pytest
 
 from .agent import run_agent
 from .cloud import NODES, RESOLVER, CloudMode
+from .products import given, row_of
 from .test_world import ask
 from .world import RowMode, World
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
 
-# The other profiles' rules are checked by nft alone, in tests/e2e.
 CASES = [
     ("webex-calling", ()),
     ("webex-calling", ("local-gateway",)),
     ("webex-calling", ("app", "admin")),
     ("webex", ()),
+    ("cisco-spark", ()),
+    ("starface", ("pbx", "browser", "ucc-client", "phone")),
+    ("webex-calling-dedicated-instance", ("endpoint", "jabber", "browser")),
 ]
 NAMESET = re.compile(r"# nftset=/([^/]+)/(\S+)")
 NODE = NODES[0]
@@ -46,7 +49,7 @@ def learned(rules: str, names: Mapping[str, str]) -> Iterator[str]:
 
 def guard(world: World, rules: str) -> None:
     """Nothing is translated or let through at the edge but by the lab's own rules, and these besides."""
-    world.arrange(RowMode(), CloudMode())
+    world.arrange(row_of(world.profile), CloudMode())
     elements = "\n".join(learned(rules, world.addresses))
     world.machine.run("edge", "nft", "-f", "-", text=f"{rules}\n{elements}\n")
 
@@ -55,6 +58,7 @@ def guard(world: World, rules: str) -> None:
 def test_the_site_is_ready_under_its_rules(product: World, bytecode: Path, roles: tuple[str, ...]) -> None:
     name = product.profile.name
     wanted = [word for role in roles for word in ("--role", role)]
+    wanted += given(product.profile)
     guard(product, printed(name, *wanted))
     arguments = ["run", name, "-f", "json", "--trust-roots", str(product.certificates.roots), "--no-controls"]
     run = run_agent(product.machine, "client", [*arguments, *wanted], bytecode)

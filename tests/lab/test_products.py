@@ -12,15 +12,14 @@ from readycheck.profile import Profile
 
 from .agent import Run, run_agent
 from .cloud import NODES, CloudMode
-from .world import RowMode, World
+from .products import given, row_of
+from .world import World
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
 
 AT_ONCE = 3
 PATIENCE_S = 280.0
 Plays = Mapping[tuple[str, str], Future[Run]]
-PEERED = ("webex-calling-dedicated-instance",)
-"""Its page forbids address translation, and its networks are reached over a link of their own."""
 
 
 def _cases() -> Iterator[Any]:
@@ -63,16 +62,21 @@ def _perform(name: str, roles: Mapping[str, Future[Run]], bytecode: Path) -> Non
 
 def _play(world: World, role: str, bytecode: Path) -> Run:
     name = world.profile.name
-    world.arrange(RowMode(nat=name not in PEERED), CloudMode(media_answers=True))
-    given = [
-        word
-        for placeholder, row in world.profile.placeholders.items()
-        if row.example
-        for word in ("--set", f"{placeholder}={row.example}")
-    ]
-    given += [word for node in NODES[:1] if "webex" in name for word in ("--target", node)]
+    world.arrange(row_of(world.profile), CloudMode(media_answers=True))
+    known = [word for node in NODES[:1] if "webex" in name for word in ("--target", node)]
     roots = str(world.certificates.roots)
-    arguments = ["run", name, "--role", role, "-f", "json", "--trust-roots", roots, *given]
+    arguments = [
+        "run",
+        name,
+        "--role",
+        role,
+        "-f",
+        "json",
+        "--trust-roots",
+        roots,
+        *given(world.profile),
+        *known,
+    ]
     run = run_agent(world.machine, "client", arguments, bytecode)
     world.servers.require_running()
     return run

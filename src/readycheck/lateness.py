@@ -14,7 +14,6 @@ class Lateness:
 
     def __init__(self) -> None:
         self.worst_s = 0.0
-        self._timer: asyncio.TimerHandle | None = None
 
     @property
     def too_late(self) -> bool:
@@ -22,18 +21,21 @@ class Lateness:
 
     @contextmanager
     def felt(self, loop: asyncio.AbstractEventLoop) -> Iterator[None]:
-        """Feel it while the block runs."""
-        self._arm(loop)
+        """Feel it while the block runs; blocks may overlap, each with a timer of its own."""
+        timer: asyncio.TimerHandle | None = None
+
+        def arm() -> None:
+            nonlocal timer
+            due = loop.time() + TICK_S
+            timer = loop.call_at(due, tick, due)
+
+        def tick(due: float) -> None:
+            self.worst_s = max(self.worst_s, loop.time() - due)
+            arm()
+
+        arm()
         try:
             yield
         finally:
-            if self._timer is not None:
-                self._timer.cancel()
-
-    def _arm(self, loop: asyncio.AbstractEventLoop) -> None:
-        due = loop.time() + TICK_S
-        self._timer = loop.call_at(due, self._tick, loop, due)
-
-    def _tick(self, loop: asyncio.AbstractEventLoop, due: float) -> None:
-        self.worst_s = max(self.worst_s, loop.time() - due)
-        self._arm(loop)
+            if timer is not None:
+                timer.cancel()

@@ -1,6 +1,7 @@
 """How late an event loop is, told by a clock that the test moves."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -59,3 +60,14 @@ def test_it_is_added_up_over_several_rounds() -> None:
         with lateness.felt(clock):  # type: ignore[arg-type]
             clock.move(seconds)
     assert lateness.worst_s == pytest.approx(2.0)
+
+
+def test_blocks_that_overlap_leave_no_timer_behind() -> None:
+    clock, lateness = Clock(), Lateness()
+    with ExitStack() as blocks:
+        blocks.enter_context(lateness.felt(clock))  # type: ignore[arg-type]
+        clock.move(TICK_S / 2)
+        blocks.enter_context(lateness.felt(clock))  # type: ignore[arg-type]
+        clock.move(TICK_S / 2)  # the first one's timer, and not the second's
+        assert len(clock.due) == 2
+    assert clock.due == []

@@ -2,23 +2,24 @@
 
 import asyncio
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from readycheck.diagnose.case import Case
-from readycheck.diagnose.follow_up import egress_check
-from readycheck.diagnose.table import diagnose
+from readycheck.diagnose.egress import can_hear_routers
+from readycheck.diagnose.situation import Situation
+from readycheck.diagnose.table import diagnose, follow_ups
 from readycheck.engine import Limits, Outcome, Progress, Run, RunState, Status
-from readycheck.evidence import gather
+from readycheck.evidence import Evidence, gather
 from readycheck.failure import Failure
 from readycheck.net.address import is_address, is_site_address
 from readycheck.net.environment import Environment
-from readycheck.net.interface import Capability, NetError
+from readycheck.net.interface import NetError
 from readycheck.net.traced import SharedNetwork
 from readycheck.observation import Observation
-from readycheck.plan import Check, Plan, Scope, Selection, plan
+from readycheck.plan import Plan, Scope, Selection, plan
 from readycheck.profile import Profile
 from readycheck.registry import Registry
 from readycheck.report import Report, RunFacts, compose, iso
@@ -76,35 +77,45 @@ async def assess(
             made = plan(request.profile, request.registry, request.selection, request.seed, known)
             await run.run([check for check in made.checks if check.scope is not Scope.RESOLVERS])
         for _ in range(FOLLOW_UP_ROUNDS if run.state is RunState.COMPLETE else 0):
-            extra = _follow_up(request, made, run.outcomes, environment, deadline - loop.time())
-            if extra is None or any(o.check.id == extra.id for o in run.outcomes):
+            extra = follow_ups(_situation(request, made, run, environment, deadline - loop.time()))
+            if not extra:
                 break
-            await run.run([extra])
+            await run.run(extra)
     except asyncio.CancelledError:
         run.state = RunState.INTERRUPTED
     facts = _facts(request, made, run, shared.now_ms())
     return conclude(facts, request.profile, made, run.outcomes, environment, known)
 
 
-def _follow_up(
-    request: Request, made: Plan, outcomes: Sequence[Outcome], environment: Environment, left_s: float
-) -> Check | None:
-    evidence = gather(outcomes)
-    if not can_hear_routers(environment):
-        return None
-    return egress_check(made, request.registry, outcomes, evidence, _local_address(environment), left_s)
+def _situation(request: Request, made: Plan, run: Run, environment: Environment, left_s: float) -> Situation:
+    seen = tuple(run.outcomes)
+
+    def judged(evidence: Evidence) -> Case:
+        return judge(request.profile, made, seen, evidence, environment, set(request.trusted_pins))
+
+    return Situation(
+        plan=made,
+        registry=request.registry,
+        outcomes=seen,
+        environment=environment,
+        left_s=left_s,
+        judged=judged,
+    )
 
 
-def can_hear_routers(environment: Environment) -> bool:
-    """The error queue or raw sockets: either shows who answered a hop-limited packet."""
-    return bool({Capability.ICMP_ERRORS.value, Capability.RAW_SOCKETS.value} & set(environment.capabilities))
-
-
-def _local_address(environment: Environment) -> str:
-    """The address of the link that the default route takes."""
-    links = sorted(environment.interfaces, key=lambda i: i.name != environment.default_interface)
-    found = [a for link in links for a in link.addresses if ":" not in a and not a.startswith("127.")]
-    return found[0] if found else "127.0.0.1"
+def judge(
+    profile: Profile,
+    made: Plan,
+    seen: tuple[Outcome, ...],
+    evidence: Evidence,
+    environment: Environment,
+    trusted_pins: Set[str],
+) -> Case:
+    """What was seen, with its verdicts."""
+    pins = {pin.spki_sha256 for pin in profile.pins} | trusted_pins
+    basis = bench(made.selected, evidence, pins, hops=can_hear_routers(environment))
+    verdicts = judge_all(made, seen, basis)
+    return Case(profile, environment, verdicts, tuple(map(_seen_to_its_end, seen)), evidence)
 
 
 def conclude(
@@ -117,11 +128,8 @@ def conclude(
 ) -> Report:
     """Everything after the run; pure, and all that it needs is in the report that it makes."""
     seen = tuple(map(_unhurried, outcomes)) if run.self_limited else tuple(outcomes)
-    evidence = gather(seen)
-    pins = {pin.spki_sha256 for pin in profile.pins} | set(run.trusted_pins)
-    basis = bench(made.selected, evidence, pins, hops=can_hear_routers(environment))
-    verdicts = judge_all(made, seen, basis)
-    case = Case(profile, environment, verdicts, tuple(map(_seen_to_its_end, seen)), evidence)
+    case = judge(profile, made, seen, gather(seen), environment, set(run.trusted_pins))
+    verdicts = case.verdicts
     return compose(
         run=run,
         profile=profile,

@@ -23,13 +23,14 @@ MOST_CHECKS = 5_000
 
 
 class Scope(StrEnum):
-    """How a check finds its targets."""
+    """How a check finds its targets; a follow-up has those that a diagnosis gave it."""
 
     SAMPLED = "sampled"
     NAMED = "named"
     RESOLVERS = "resolvers"
     CONTROL = "control"
     PATH = "path"
+    FOLLOW_UP = "follow-up"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from readycheck.assess import can_hear_routers
 from readycheck.diagnose.case import Case
+from readycheck.diagnose.egress import can_hear_routers, egress_check
 from readycheck.diagnose.finding import Finding
-from readycheck.diagnose.follow_up import egress_check
+from readycheck.diagnose.situation import Situation
 from readycheck.diagnose.table import diagnose
 from readycheck.engine import Outcome, RunState, Status
 from readycheck.evidence import Evidence, gather
@@ -351,6 +351,17 @@ class World:
             yield seen(Step.HOP, target, None, purpose=purpose, ttl=ttl, offender=hop)
 
     # --- a whole run ---
+
+    def situation(self, outcomes: Sequence[Outcome], left_s: float = 10.0) -> Situation:
+        """What follow-ups are asked with, when these checks have been made."""
+        return Situation(
+            plan=self.plan,
+            registry=self.registry,
+            outcomes=tuple(outcomes),
+            environment=self.environment,
+            left_s=left_s,
+            judged=lambda evidence: conclude_from(self, tuple(outcomes)).case,
+        )
 
     def outcomes(self) -> tuple[Outcome, ...]:
         """All checks of the plan, and the follow-up that proves what left the site."""

@@ -100,6 +100,7 @@ NO_TEST_OF_THEIR_OWN = {
     "readycheck.cli": "thin: run by the end-to-end tests",
     "readycheck.diagnose.case": "what rules read: run by every case",
     "readycheck.diagnose.finding": "types",
+    "readycheck.diagnose.situation": "what follow-ups read: run by the tests of each of them",
     "readycheck.errors": "types",
     "readycheck.net.interface": "types",
     "readycheck.notation": "tested by the tests of profile, which is written in it",

@@ -1,13 +1,16 @@
-"""The table of rules, most telling first, and how their findings become one list."""
+"""The tables of rules and follow-ups, most telling first, and how the findings become one list."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from readycheck.diagnose import certificates, names, offline, proxies, reach
+from readycheck.diagnose import certificates, egress, names, offline, proxies, reach
 from readycheck.diagnose.case import Case
 from readycheck.diagnose.finding import Finding, sort_key
+from readycheck.diagnose.situation import Situation
+from readycheck.plan import Check
 
 Rule = Callable[[Case], Iterator[Finding]]
+FollowUp = Callable[[Situation], Iterator[Check]]
 
 RULES: tuple[Rule, ...] = (
     offline.no_network,
@@ -28,6 +31,15 @@ RULES: tuple[Rule, ...] = (
     names.clock_skew,
     certificates.tls_trouble,
 )
+
+FOLLOW_UPS: tuple[FollowUp, ...] = (egress.survey,)
+"""Each yields the checks that would tell its causes apart, and none in a network where nothing is in doubt."""
+
+
+def follow_ups(situation: Situation) -> tuple[Check, ...]:
+    """The checks of the next round: those that were not made yet."""
+    wanted = {check.id: check for follow_up in FOLLOW_UPS for check in follow_up(situation)}
+    return tuple(check for name, check in wanted.items() if name not in situation.done)
 
 
 def diagnose(case: Case) -> tuple[Finding, ...]:

@@ -14,6 +14,7 @@ from readycheck.diagnose import table
 from readycheck.diagnose.case import Case
 from readycheck.diagnose.finding import Confidence, Finding, Owner, Severity, Where, sort_key
 from readycheck.observation import Target
+from readycheck.plan import Scope
 from readycheck.verdict import Judgement, Readiness
 from tests.unit.builders import NETWORKS, World, conclude, conclude_from
 
@@ -196,3 +197,35 @@ def test_the_order_in_which_checks_ended_changes_nothing(rng: random.Random, wal
     after = conclude_from(world, tuple(outcomes))
     assert after.causes == before.causes
     assert after.statuses() == before.statuses()
+
+
+# --- follow-ups ---------------------------------------------------------------------------------------
+
+
+def test_what_was_followed_up_is_not_asked_again() -> None:
+    world = World()
+    first = [world.measure(check) for check in world.plan.checks]
+    (survey,) = table.follow_ups(world.situation(first))
+    assert survey.id == "path/egress"
+    assert table.follow_ups(world.situation([*first, world.measure(survey)])) == ()
+
+
+def test_nothing_is_followed_up_where_everything_answers() -> None:
+    world = World(dense=True)
+    assert table.follow_ups(world.situation([world.measure(check) for check in world.plan.checks])) == ()
+
+
+def test_a_follow_up_without_its_probe_or_time_for_it_is_none() -> None:
+    targets = [Target(host="node.example.com", port=443, transport="tcp")]
+    situation = World().situation((), left_s=2.0)
+    assert situation.check("name/more", "absent", targets) is None
+    assert replace(situation, left_s=0.4).check("name/more", "tls", targets) is None
+    check = situation.check("name/more", "tls", targets)
+    assert check is not None
+    assert (check.target.host, check.target.ports, check.scope) == (
+        "node.example.com",
+        "443",
+        Scope.FOLLOW_UP,
+    )
+    assert check.params.targets == tuple(targets)
+    assert check.budget_s < 2.0

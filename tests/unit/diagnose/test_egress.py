@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from readycheck.diagnose.follow_up import EXTRA_S, LONGEST_S, egress_check
+from readycheck.diagnose.egress import EXTRA_S, LONGEST_S, egress_check
 from readycheck.evidence import gather
 from readycheck.failure import Failure
 from readycheck.observation import Target

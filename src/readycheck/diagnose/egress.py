@@ -5,10 +5,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from readycheck.diagnose.situation import Situation
 from readycheck.engine import Outcome
 from readycheck.evidence import Cell, Evidence, Sign
 from readycheck.failure import Step
 from readycheck.net.address import is_site_address
+from readycheck.net.environment import Environment
+from readycheck.net.interface import Capability
 from readycheck.observation import Target
 from readycheck.plan import Check, CheckTarget, Plan, Scope
 from readycheck.probe import Effort
@@ -62,6 +65,32 @@ class _Grid:
             for c in self._by_network.get(network, ())
             if c.sign in (Sign.SILENT, Sign.REFUSED) and (part is None or c.part == part)
         ]
+
+
+def survey(situation: Situation) -> Iterator[Check]:
+    """The hop-limited packets that this host can send, and hear of."""
+    if can_hear_routers(situation.environment):
+        check = egress_check(
+            situation.plan,
+            situation.registry,
+            situation.outcomes,
+            situation.evidence,
+            _local_address(situation.environment),
+            situation.left_s,
+        )
+        yield from [check] if check else []
+
+
+def can_hear_routers(environment: Environment) -> bool:
+    """The error queue or raw sockets: either shows who answered a hop-limited packet."""
+    return bool({Capability.ICMP_ERRORS.value, Capability.RAW_SOCKETS.value} & set(environment.capabilities))
+
+
+def _local_address(environment: Environment) -> str:
+    """The address of the link that the default route takes."""
+    links = sorted(environment.interfaces, key=lambda i: i.name != environment.default_interface)
+    found = [a for link in links for a in link.addresses if ":" not in a and not a.startswith("127.")]
+    return found[0] if found else "127.0.0.1"
 
 
 def egress_check(

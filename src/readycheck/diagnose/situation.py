@@ -1,0 +1,68 @@
+"""What a follow-up may look at: a round of measuring, and what a run has left. Pure."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from readycheck.diagnose.case import Case
+from readycheck.engine import Outcome
+from readycheck.evidence import Evidence, gather
+from readycheck.net.environment import Environment
+from readycheck.observation import Target
+from readycheck.plan import Check, CheckTarget, Plan, Scope
+from readycheck.registry import Registry, build_params
+
+LONGEST_S = 6.0
+LEAST_S = 0.5
+SPARE_S = 0.3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Situation:
+    """A run between two rounds. `judged` judges it: of use to what hangs on a failure, and not free of cost."""
+
+    plan: Plan
+    registry: Registry
+    outcomes: tuple[Outcome, ...]
+    environment: Environment
+    left_s: float
+    judged: Callable[[Evidence], Case]
+
+    @cached_property
+    def evidence(self) -> Evidence:
+        return gather(self.outcomes)
+
+    @cached_property
+    def case(self) -> Case:
+        return self.judged(self.evidence)
+
+    @cached_property
+    def done(self) -> frozenset[str]:
+        """The checks that were made."""
+        return frozenset(outcome.check.id for outcome in self.outcomes)
+
+    def check(
+        self, name: str, probe: str, targets: Sequence[Target], *, longest_s: float = LONGEST_S, **values: Any
+    ) -> Check | None:
+        """A check that no requirement asks for; None without its probe, or without time for it."""
+        if probe not in self.registry.installed or self.left_s < LEAST_S or not targets:
+            return None
+        found = self.registry.probe(probe)
+        first = targets[0]
+        only = len(targets) == 1
+        return Check(
+            id=name,
+            requirement=None,
+            probe=probe,
+            scope=Scope.FOLLOW_UP,
+            target=CheckTarget(
+                host=first.host if only else None,
+                address=first.address if only else None,
+                ports=str(first.port or "") if len({t.port for t in targets}) == 1 else "",
+                transport=first.transport,
+            ),
+            params=build_params(found.Params, {}, where=name, targets=tuple(targets), **values),
+            budget_s=min(self.left_s - SPARE_S, longest_s),
+            proves=found.proves,
+        )

@@ -5,12 +5,13 @@ import stat
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from readycheck.errors import ProfileError, UsageError
+from readycheck.installation import entry_points
 from readycheck.profile import Profile
 from readycheck.profile_file import Draft, Layer, layer, stack
 from readycheck.toml_text import MAX_BYTES

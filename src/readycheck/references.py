@@ -68,20 +68,20 @@ def _undefined(
 def _sources(profile: Mapping[str, Any]) -> Iterator[tuple[Loc, Mapping[str, Any]]]:
     """Every citation of a row, and of the statements of one, with the place of what has it."""
     for kind, value in profile.items():
-        entries = value.items() if isinstance(value, Mapping) else rows(value)
+        entries = value.items() if isinstance(value, dict) else rows(value)
         for key, row in entries:
-            if isinstance(row, Mapping):
-                if isinstance(source := row.get("source"), Mapping):
+            if isinstance(row, dict):
+                if isinstance(source := row.get("source"), dict):
                     yield (kind, key), source
                 for number, statement in rows(row.get("statements")):
-                    if isinstance(source := statement.get("source"), Mapping):
+                    if isinstance(source := statement.get("source"), dict):
                         yield (kind, key, "statements", number), source
 
 
 def rows(value: Any) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """The tables of an array, with their numbers."""
     if isinstance(value, list | tuple):
-        yield from ((number, row) for number, row in enumerate(value) if isinstance(row, Mapping))
+        yield from ((number, row) for number, row in enumerate(value) if isinstance(row, dict))
 
 
 def _numbered(value: Any) -> Iterable[tuple[int, Any]]:
@@ -89,7 +89,7 @@ def _numbered(value: Any) -> Iterable[tuple[int, Any]]:
 
 
 def _table(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def _short(text: str) -> str:

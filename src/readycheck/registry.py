@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import Any, TypeVar, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
 from readycheck.errors import ProbeLoadError, ProfileError, UsageError
+from readycheck.installation import entry_points
 from readycheck.notation import in_toml
 from readycheck.probe import Probe
 

@@ -7,7 +7,7 @@ index, and a place that is not in it has the line of what is around it.
 import re
 from collections.abc import Mapping
 
-import tomli
+import rtoml
 
 Loc = tuple[int | str, ...]
 
@@ -166,5 +166,5 @@ class _Index:
 
 def _unquoted(part: str) -> str:
     if part.startswith('"') and "\\" in part:
-        return str(tomli.loads(f"part = {part}")["part"])
+        return str(rtoml.loads(f"part = {part}")["part"])
     return part[1:-1] if part[0] in "\"'" else part

@@ -61,6 +61,7 @@ def network(written: str) -> str:
     return changed(('["192.0.2.0/24"]', written))
 
 
+HUGE = ": not TOML: integer number overflowed "
 PORT = ":19: requirements[sip].ports[0]: "
 NETWORK = ":10: networks.service.networks[0]: "
 Lines = tuple[str, ...]
@@ -91,10 +92,10 @@ TEXTS: dict[str, tuple[str | bytes, Lines]] = {
     "brackets without end": ("a = " + "[" * 100_000, (": not TOML: nested too deeply",)),
     "a deep array": ("a = " + "[" * 100_000 + "]" * 100_000, (": not TOML: nested too deeply",)),
     "a deep inline table": ("a = " + "{a = " * 3000 + "1" + "}" * 3000, (": not TOML: nested too deeply",)),
-    "a deep key": ("a" + ".a" * 5000 + " = 1", (": not TOML: a key nested too deeply",)),
-    "a deep header": ("[a" + ".a" * 5000 + "]", (": not TOML: a key nested too deeply",)),
+    "a deep key": ("a" + ".a" * 5000 + " = 1", (": not TOML: nested too deeply",)),
+    "a deep header": ("[a" + ".a" * 5000 + "]", (": not TOML: nested too deeply",)),
     "a million tables": ("[[a]]\n" * 1_000_000, (": more than 50000 tables",)),
-    "a number of many digits": ("a = " + "9" * 100_000, (": not TOML: Exceeds the limit",)),
+    "a number of many digits": ("a = " + "9" * 100_000, (": not TOML: integer number overflowed",)),
     "seventeen megabytes": ("#" * 17_000_000, (": larger than 16000000 bytes",)),
     # types
     "an array for a table": (
@@ -116,7 +117,7 @@ TEXTS: dict[str, tuple[str | bytes, Lines]] = {
     "a date for a text": (changed(('"SIP"', "2026-01-01")), (":14: requirements[sip].title: ",)),
     "a time for a date": (changed(("2026-01-01", "12:00:00")), (":5: checked: ",)),
     "a text for a date": (changed(("2026-01-01", '"soon"')), (":5: checked: ",)),
-    "a huge date": (changed(("2026-01-01", "0x" + "f" * 5000)), (":5: checked: ",)),
+    "a huge date": (changed(("2026-01-01", "0x" + "f" * 5000)), (HUGE + "at line 5",)),
     "an array of arrays": (changed(('["app"]', '[["app"]]')), (":17: requirements[sip].roles[0]: ",)),
     "a number for a row": (
         changed((ROW, "")).replace("[networks", "requirements = [1, 2]\n[networks"),
@@ -128,7 +129,7 @@ TEXTS: dict[str, tuple[str | bytes, Lines]] = {
     "another version": (changed(("schema_version = 1", "schema_version = 9")), (":1: schema_version: ",)),
     "a huge version": (
         changed(("schema_version = 1", "schema_version = 0x" + "f" * 5000)),
-        (":1: schema_version: ",),
+        (HUGE + "at line 1",),
     ),
     # keys
     "no key at all that is known": (
@@ -181,8 +182,8 @@ TEXTS: dict[str, tuple[str | bytes, Lines]] = {
     "port 0": (ports("[0]"), (PORT + "port 0 is outside 1 to 65535",)),
     "port 65536": (ports('["65536"]'), (PORT + "port 65536 is outside 1 to 65535",)),
     "a negative port": (ports("[-1]"), (PORT + "'-1' is not a port",)),
-    "a huge port": (ports("[" + "9" * 4000 + "]"), (PORT + "'0x",)),
-    "a huge hexadecimal port": (ports("[0x" + "f" * 100_000 + "]"), (PORT + "'0xfff",)),
+    "a huge port": (ports("[" + "9" * 4000 + "]"), (HUGE + "at line 19",)),
+    "a huge hexadecimal port": (ports("[0x" + "f" * 100_000 + "]"), (HUGE + "at line 19",)),
     "a port of 100 000 characters": (ports(f'["{"1" * 100_000}"]'), (PORT + "'111",)),
     "a fraction of a port": (ports("[1.5]"), (PORT,)),
     "infinite ports": (ports("[inf]"), (PORT,)),

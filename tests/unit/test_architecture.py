@@ -14,6 +14,7 @@ ROOTS = (ROOT / "src", ROOT / "probes", ROOT / "profiles")
 ORDER = (
     "readycheck",
     "readycheck.errors",
+    "readycheck.installation",
     "readycheck.units",
     "readycheck.failure",
     "readycheck.observation",

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-import tomli
+import rtoml
 
 from readycheck.errors import ProfileError
 from readycheck.toml_text import MAX_BYTES, read, uncollected
@@ -29,9 +29,9 @@ def test_tables_are_read() -> None:
         ("a = " + "9" * 5000, "not TOML"),
         ("a = " + "[" * 100_000, "not TOML"),
         ("a = " + "{b=" * 5000, "not TOML"),
-        ("a" + ".a" * 200 + " = 1", "not TOML: a key nested too deeply"),
-        ("[a" + ".'a'" * 200 + "]", "not TOML: a key nested too deeply"),
-        ('x = { y = 1, "a"' + ' . "a"' * 200 + " = 1 }", "not TOML: a key nested too deeply"),
+        ("a" + ".a" * 200 + " = 1", "not TOML: nested too deeply"),
+        ("[a" + ".'a'" * 200 + "]", "not TOML: nested too deeply"),
+        ('x = { y = 1, "a"' + ' . "a"' * 200 + " = 1 }", "not TOML: nested too deeply"),
         ("[[a]]\n" * 50_002, "more than 50000 tables"),
         ("a = [" + "1," * 500_001 + "]", "more than 500000 values"),
         ("a=1\n" * 500_001, "more than 500000 keys"),
@@ -47,7 +47,7 @@ def test_what_is_refused(text: str | bytes, message: str) -> None:
 @pytest.mark.parametrize(
     "text", ["x" * MAX_BYTES, '"x' * (MAX_BYTES // 2), " " * MAX_BYTES, ",x" * 400_000, "'" * MAX_BYTES]
 )
-def test_a_search_for_deep_keys_is_linear(text: str) -> None:
+def test_a_long_text_takes_no_longer_than_its_length(text: str) -> None:
     began = time.process_time()
     complaint(text)
     assert time.process_time() - began < 5.0
@@ -61,9 +61,9 @@ def test_what_looks_like_a_deep_key_inside_of_a_string_is_text() -> None:
 def test_garbage_is_collected_afterwards_as_it_was_before() -> None:
     import gc
 
-    with pytest.raises(tomli.TOMLDecodeError), uncollected():
+    with pytest.raises(rtoml.TomlParsingError), uncollected():
         assert not gc.isenabled()
-        tomli.loads("=")
+        rtoml.loads("=")
     assert gc.isenabled()
     gc.disable()
     try:

@@ -8,6 +8,9 @@ from dataclasses import replace
 from readycheck.probe import Effort, Endpoint, Net, NetError, Question, Schedule, Step, Target
 from readycheck_probes.dialling import addresses, family_of
 
+_PATIENCE_MS = {Effort.QUICK: 400.0, Effort.NORMAL: 1500.0}
+"""With the last packet to a sampled address: a round trip around the world takes 300 ms."""
+
 Making = Callable[[Target, Endpoint], Question]
 """Makes the question for a target, told which address of ours it is asked from."""
 
@@ -24,7 +27,7 @@ async def ask_all(
 
     `once`: a sample gets one packet each. `echo`: in ICMP echo requests, not over UDP.
     """
-    schedule = schedule_of(net, targets) if once else net.schedule()
+    schedule = schedule_of(net, targets, once)
     located = await _locate(net, targets)
     async with asyncio.TaskGroup() as group:
         for family in (4, 6):
@@ -59,11 +62,13 @@ async def _ask_family(
             await net.ask(datagrams, questions, schedule=schedule)
 
 
-def schedule_of(net: Net, targets: Sequence[Target]) -> Schedule:
-    """Sampled addresses stand for each other: one packet each, so that the sample can be larger."""
+def schedule_of(net: Net, targets: Sequence[Target], once: bool) -> Schedule:
+    """Sampled addresses stand for each other: fewer packets and less patience, so that the sample can be larger."""
     if net.effort is Effort.THOROUGH or not all(target.network for target in targets):
         return net.schedule()
-    return Schedule((), 400.0 if net.effort is Effort.QUICK else 1500.0)
+    if once:
+        return Schedule((), _PATIENCE_MS[net.effort])
+    return Schedule((200,), 200 + _PATIENCE_MS[net.effort]) if net.effort is Effort.QUICK else net.schedule()
 
 
 def _record_all(net: Net, targets: Sequence[Target], error: NetError) -> None:

@@ -68,7 +68,7 @@ async def _visit(samples: int, target: Target, net: Net) -> None:
         with suppress(NetError), net.step(Step.ECHO, replace(target, address=endpoint[0])) as step:
             with closing(await net.plain.open_datagram(family=family_of(endpoint[0]))) as datagrams:
                 client = _Client(net, datagrams, endpoint)
-                step.facts.update(await _best_sample(client, schedule_of(net, [target]), count))
+                step.facts.update(await _best_sample(client, schedule_of(net, [target], once=True), count))
             return
 
 

@@ -69,11 +69,12 @@ async def assess(
     made = request.draft
     try:
         async with asyncio.TaskGroup() as group:
-            # Name servers first: what they cost is to be told apart from what the samples cost this host.
+            # Names first: what they cost is to be told apart from what the samples cost this host.
             first = [check for check in made.checks if check.scope is Scope.RESOLVERS]
             asked = group.create_task(run.run(first))
-            await asyncio.wait({asked}, timeout=HEAD_START_S)
+            head_start = group.create_task(asyncio.wait({asked}, timeout=HEAD_START_S))
             known = await _known_addresses(request, shared)
+            await head_start
             made = plan(request.profile, request.registry, request.selection, request.seed, known)
             await run.run([check for check in made.checks if check.scope is not Scope.RESOLVERS])
         for _ in range(FOLLOW_UP_ROUNDS if run.state is RunState.COMPLETE else 0):

@@ -75,10 +75,11 @@ def plan(
     untested |= {
         name: "no target is known from here" for name in made if not made[name] and name not in unprobed
     }
-    # Names first: a few packets that would otherwise wait behind the samples' many.
+    # Names first: a few packets that would otherwise wait behind the samples' many. Then datagrams: their silence
+    # takes longest to be told from an answer, and the rest can go on meanwhile.
     checks = (*(check for own in made.values() for check in own), *maker.controls())
     return Plan(
-        checks=tuple(sorted(checks, key=lambda check: check.scope is Scope.SAMPLED)),
+        checks=tuple(sorted(checks, key=_turn)),
         selected=selected,
         untested={k: v for k, v in untested.items() if k not in deselected},
         unprobed={k: v for k, v in unprobed.items() if k not in deselected and k not in untested},
@@ -88,6 +89,10 @@ def plan(
         effort=selection.effort,
         partly={name: words for name, words in partly.items() if made[name]},
     )
+
+
+def _turn(check: Check) -> tuple[bool, bool]:
+    return check.scope is Scope.SAMPLED, check.target.transport == "tcp"
 
 
 def _roles(profile: Profile, selection: Selection) -> tuple[str, ...]:

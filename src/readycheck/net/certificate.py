@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TypeVar
 
@@ -18,6 +19,8 @@ from readycheck.net.interface import CertificateFacts
 
 _MAX_TEXT = 200
 _MAX_NAMES = 64
+_USUAL_BYTES = 8192
+_KEPT = 256
 _SERVER_USAGES = {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
 
 Address = IPv4Address | IPv6Address
@@ -47,19 +50,34 @@ class Certificate:
 
     def facts(self) -> CertificateFacts:
         """The part that a report shows."""
-        names = [*self.dns_names[:_MAX_NAMES], *map(str, self.addresses[:_MAX_NAMES])][:_MAX_NAMES]
-        return CertificateFacts(
-            subject=told(self.parsed.subject),
-            issuer=told(self.parsed.issuer),
-            names=tuple(map(cleaned, names)),
-            not_before=self.not_before.isoformat(),
-            not_after=self.not_after.isoformat(),
-            spki_sha256=self.pin,
-        )
+        return _facts(self)
+
+
+@lru_cache(maxsize=_KEPT)
+def _facts(one: Certificate) -> CertificateFacts:
+    names = [*one.dns_names[:_MAX_NAMES], *map(str, one.addresses[:_MAX_NAMES])][:_MAX_NAMES]
+    return CertificateFacts(
+        subject=told(one.parsed.subject),
+        issuer=told(one.parsed.issuer),
+        names=tuple(map(cleaned, names)),
+        not_before=one.not_before.isoformat(),
+        not_after=one.not_after.isoformat(),
+        spki_sha256=one.pin,
+    )
 
 
 def read_certificate(der: bytes) -> Certificate | None:
     """None when it is not a certificate that can be used at all."""
+    return _kept(der) if len(der) <= _USUAL_BYTES else _read(der)
+
+
+@lru_cache(maxsize=_KEPT)
+def _kept(der: bytes) -> Certificate | None:
+    """Every server is greeted more than once, and most show the same authorities."""
+    return _read(der)
+
+
+def _read(der: bytes) -> Certificate | None:
     # The parser meets hostile bytes, and raises more kinds of errors than it documents.
     try:
         with unwarned():

@@ -234,8 +234,12 @@ def _context(settings: TlsSettings) -> ssl.SSLContext:
 
 def _listen(context: ssl.SSLContext) -> _Heard:
     heard = _Heard()
-    with suppress(AttributeError, TypeError, ValueError):  # private: without it these facts are missing
-        context._msg_callback = heard  # type: ignore[attr-defined]
+    # Private: without it these facts are missing. Of the class below, because that of `ssl` turns every number of
+    # every message into an enumeration first, which costs as much as the handshake.
+    with suppress(AttributeError, ImportError, TypeError, ValueError):
+        from _ssl import _SSLContext
+
+        _SSLContext._msg_callback.__set__(context, heard)  # type: ignore[attr-defined]
     return heard
 
 

@@ -1,7 +1,9 @@
 """The trust set of a run: the public bundle, and what `--trust-roots` adds to it."""
 
+import os
 import re
 import ssl
+import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -44,6 +46,7 @@ class TrustStore:
     accepted_pins: frozenset[str] = frozenset()
     fingerprints: tuple[str, ...] = ()
     _by_subject: Mapping[bytes, tuple[x509.Certificate, ...]] = field(init=False, repr=False, compare=False)
+    _examined: dict[bytes, tuple[Certificate, ...]] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         index: dict[bytes, tuple[x509.Certificate, ...]] = {}
@@ -55,7 +58,9 @@ class TrustStore:
 
     def named(self, subject: bytes) -> tuple[Certificate, ...]:
         """The anchors of this subject; only those are looked into further."""
-        return tuple(map(examine, self._by_subject.get(subject, ())))
+        if subject in self._by_subject and subject not in self._examined:
+            self._examined[subject] = tuple(map(examine, self._by_subject[subject]))
+        return self._examined.get(subject, ())
 
 
 def load_trust(roots_files: Sequence[Path] = ()) -> TrustStore:
@@ -154,17 +159,26 @@ def _installed_anchors() -> set[bytes]:
 def _blocks_in_folders() -> Iterator[bytes]:
     paths = ssl.get_default_verify_paths()
     folders = dict.fromkeys(filter(None, (paths.capath, paths.openssl_capath, *_ANCHOR_DIRS)))
-    files = (file for folder in folders for file in _files(Path(folder)))
-    for file in {file.resolve() for file in islice(files, _MAX_LOCAL_FILES)}:
-        with suppress(OSError), file.open("rb") as opened:
+    files = (file for folder in folders for file in _files(folder))
+    for file in _distinct(islice(files, _MAX_LOCAL_FILES)):
+        with suppress(OSError), open(file, "rb") as opened:
             yield from _pem_blocks(opened.read(_MAX_BUNDLE_BYTES))
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    with suppress(OSError):
-        yield from (
-            file for file in folder.rglob("*") if _ANCHOR_FILE.fullmatch(file.name) and file.is_file()
-        )
+def _distinct(files: Iterable[str]) -> Iterator[str]:
+    """Each file once: most of the folders are links to one another."""
+    seen: set[tuple[int, int]] = set()
+    for file in files:
+        with suppress(OSError):
+            found = os.stat(file)
+            if stat.S_ISREG(found.st_mode) and (found.st_dev, found.st_ino) not in seen:
+                seen.add((found.st_dev, found.st_ino))
+                yield file
+
+
+def _files(folder: str) -> Iterator[str]:
+    for place, _, names in os.walk(folder):
+        yield from (os.path.join(place, name) for name in names if _ANCHOR_FILE.fullmatch(name))
 
 
 def _pem_blocks(content: bytes) -> list[bytes]:

@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from readycheck.wire.rtp import RtpPacket, pack_packet, unpack_packet
+from readycheck.wire.rtp import HEADER_SIZE, RtpPacket, pack_packet, unpack_packet
 
 VERSION = 1
 MAGIC = b"RYFE"
@@ -41,7 +41,11 @@ REQUEST_SIZE = 1200
 _HEAD = struct.Struct("!4sBBH")
 _ASK = struct.Struct("!IQ")
 _ANSWER = struct.Struct("!IQIBB")
+_SSRC_AND_NUMBER, _NUMBER, _COUNT = struct.Struct("!II"), struct.Struct("!I"), struct.Struct("!H")
+_PLAIN_RTP = 0x80
+"""Version 2 without padding, extension and contributing sources: what agents send."""
 _MOST = 1400
+_FILL = b"\xff" * 65536
 _U32 = 0xFFFFFFFF
 
 LEAST_PAYLOAD = _ANSWER.size
@@ -177,6 +181,25 @@ def pack_answer(answer: Answer) -> bytes:
         answer.traffic_class & 0xFF,
     )
     return _packet(answer.payload_type, answer.count, answer.timestamp, answer.ssrc, head, answer.size)
+
+
+def peek(data: bytes | bytearray) -> tuple[int, int]:
+    """The stream and the number of a packet from an agent, quickly; -1 twice for what is none."""
+    if len(data) < HEADER_SIZE + LEAST_PAYLOAD or data[0] != _PLAIN_RTP:
+        return -1, -1
+    return _SSRC_AND_NUMBER.unpack_from(data, 8)
+
+
+def answer_in_place(
+    data: bytearray, count: int, received_ns: int, held_ns: int, hop_limit: int, traffic_class: int
+) -> None:
+    """Turn a packet of a stream into its answer: a responder has some ten microseconds for each."""
+    _COUNT.pack_into(data, 2, count & 0xFFFF)
+    number = _NUMBER.unpack_from(data, HEADER_SIZE)[0]
+    held_ns = min(max(0, held_ns), _U32)
+    _ANSWER.pack_into(data, HEADER_SIZE, number, received_ns, held_ns, hop_limit & 0xFF, traffic_class & 0xFF)
+    rest = len(data) - HEADER_SIZE - LEAST_PAYLOAD
+    data[HEADER_SIZE + LEAST_PAYLOAD :] = _FILL[:rest]
 
 
 def unpack_answer(data: bytes) -> Answer:

@@ -10,10 +10,12 @@ from readycheck.wire.far_end import (
     Answer,
     Ask,
     Kind,
+    answer_in_place,
     is_control,
     pack_answer,
     pack_ask,
     pack_message,
+    peek,
     unpack_answer,
     unpack_ask,
     unpack_message,
@@ -85,6 +87,30 @@ def test_packets_there_and_back(ssrc: int, kind: int, number: int, at_ns: int, s
     back = pack_answer(answer)
     assert unpack_answer(back) == answer
     assert len(back) == len(data)
+
+
+@given(
+    st.integers(0, 2**32 - 1),
+    st.integers(0, 2**32 - 1),
+    st.integers(LEAST_PAYLOAD, 400),
+    st.integers(0, 10**6),
+)
+def test_an_answer_in_place_is_the_answer(ssrc: int, number: int, size: int, count: int) -> None:
+    data = bytearray(
+        pack_ask(Ask(ssrc=ssrc, payload_type=8, number=number, sent_ns=9, timestamp=5, size=size))
+    )
+    assert peek(data) == (ssrc, number)
+    answer_in_place(data, count, 123456789, 777, 57, 0xB8)
+    answer = Answer(
+        ssrc=ssrc, payload_type=8, count=count, number=number, received_ns=123456789, held_ns=777,
+        hop_limit=57, traffic_class=0xB8, timestamp=5, size=size,
+    )  # fmt: skip
+    assert bytes(data) == pack_answer(answer)
+
+
+@pytest.mark.parametrize("data", [b"", b"\x80" * 29, b"\x90" + bytes(60), b"\x00" * 60])
+def test_what_is_no_plain_packet_has_no_stream(data: bytes) -> None:
+    assert peek(data) == (-1, -1)
 
 
 def test_a_packet_is_rtp_and_as_long_as_that_of_the_codec() -> None:

@@ -1,0 +1,150 @@
+"""Sessions: what is granted of what was asked, and what each packet of a stream gets. Pure; time is an argument."""
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from readycheck.net.interface import Endpoint
+from readycheck.responder.guard import Bucket, network_of
+
+_GRACE_S = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What the responder grants at most; `idle_s` without a packet ends a session."""
+
+    sessions: int = 500
+    sessions_per_source: int = 64
+    seconds: float = 300.0
+    packets_per_second: float = 500.0
+    payload_bytes: int = 1200
+    idle_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """One stream as it was asked for, or as it was granted."""
+
+    seconds: float
+    packets_per_second: float
+    payload_bytes: int
+
+
+class Refused(Exception):
+    """The reason, in words for whoever asked."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Session:
+    """A stream that was granted to one source, and what came of it."""
+
+    token: str
+    ssrc: int
+    source: Endpoint
+    granted: Wanted
+    began_s: float
+    heard_s: float
+    bucket: Bucket
+    received: int = 0
+    refused: int = 0
+    highest: int = -1
+
+    def admits(self, number: int, payload_bytes: int, now_s: float) -> bool:
+        """Whether a packet is within what was granted; counts it either way."""
+        self.heard_s = now_s
+        over = now_s - self.began_s > self.granted.seconds + _GRACE_S
+        if over or payload_bytes > self.granted.payload_bytes or not self.bucket.takes(now_s):
+            self.refused += 1
+            return False
+        self.received += 1
+        self.highest = max(self.highest, number)
+        return True
+
+    def counted(self) -> Mapping[str, Any]:
+        """What the agent is told at the end: enough to say on which way packets were lost."""
+        return {"received": self.received, "refused": self.refused, "highest": self.highest}
+
+
+def granted(wanted: Mapping[str, Any], limits: Limits) -> Wanted:
+    """What was asked for, cut to the limits. Raises `Refused` for what is no request."""
+    return Wanted(
+        seconds=_within(wanted, "seconds", limits.seconds),
+        packets_per_second=_within(wanted, "packets_per_second", limits.packets_per_second),
+        payload_bytes=int(_within(wanted, "payload_bytes", limits.payload_bytes)),
+    )
+
+
+def _within(wanted: Mapping[str, Any], key: str, most: float) -> float:
+    value = wanted.get(key)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+        raise Refused(f"{key} is to be a number above 0")
+    return min(float(value), most)
+
+
+class Sessions:
+    """All that are open."""
+
+    def __init__(self, limits: Limits, draw: Callable[[], int] = lambda: secrets.randbits(32)) -> None:
+        self.limits = limits
+        self._draw = draw
+        self._open: dict[str, Session] = {}
+        self._by_ssrc: dict[int, Session] = {}
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def __iter__(self) -> Iterator[Session]:
+        return iter(tuple(self._open.values()))
+
+    def open(self, source: Endpoint, wanted: Mapping[str, Any], now_s: float) -> Session:
+        """Raises `Refused` when there is no room, or for what is no request."""
+        grant = granted(wanted, self.limits)
+        if len(self._open) >= self.limits.sessions:
+            raise Refused("all sessions are taken")
+        mine = network_of(source[0])
+        if sum(network_of(s.source[0]) == mine for s in self) >= self.limits.sessions_per_source:
+            raise Refused(f"{self.limits.sessions_per_source} sessions of this source are open")
+        rate = grant.packets_per_second * 1.1
+        session = Session(
+            token=secrets.token_hex(16),
+            ssrc=self._new_ssrc(),
+            source=source,
+            granted=grant,
+            began_s=now_s,
+            heard_s=now_s,
+            bucket=Bucket(rate, max(20.0, rate / 5)),
+        )
+        self._open[session.token] = self._by_ssrc[session.ssrc] = session
+        return session
+
+    def of(self, token: object, source: Endpoint) -> Session | None:
+        """A token is of no use to anybody else: the address has to be that of the session, too."""
+        session = self._open.get(token) if isinstance(token, str) else None
+        return session if session is not None and session.source[0] == source[0] else None
+
+    def carrying(self, ssrc: int, source: Endpoint) -> Session | None:
+        """The session whose packets these are: of its stream, from its very port."""
+        session = self._by_ssrc.get(ssrc)
+        return session if session is not None and session.source == source else None
+
+    def close(self, session: Session) -> None:
+        self._open.pop(session.token, None)
+        self._by_ssrc.pop(session.ssrc, None)
+
+    def expired(self, now_s: float) -> list[Session]:
+        """Those that are over or were left: closed with this."""
+        late = [s for s in self if self._is_over(s, now_s)]
+        for session in late:
+            self.close(session)
+        return late
+
+    def _is_over(self, session: Session, now_s: float) -> bool:
+        ended = now_s - session.began_s > session.granted.seconds + _GRACE_S + self.limits.idle_s
+        return ended or now_s - session.heard_s > self.limits.idle_s
+
+    def _new_ssrc(self) -> int:
+        while (ssrc := self._draw()) in self._by_ssrc:
+            pass
+        return ssrc

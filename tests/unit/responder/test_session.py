@@ -1,0 +1,95 @@
+"""Sessions of the responder: granted within limits, of use to their source alone, over in time."""
+
+from typing import Any
+
+import pytest
+
+from readycheck.responder.session import Limits, Refused, Session, Sessions, granted
+
+SOURCE, THIEF = ("192.0.2.1", 40000), ("198.51.100.9", 40000)
+WANTED = {"seconds": 10, "packets_per_second": 50, "payload_bytes": 160}
+
+
+def opened(**limits: Any) -> tuple[Sessions, Session]:
+    sessions = Sessions(Limits(**limits))
+    return sessions, sessions.open(SOURCE, WANTED, 0.0)
+
+
+def send(session: Session, number: int, now_s: float, size: int = 160) -> bool:
+    return session.admits(number, size, now_s)
+
+
+def test_a_stream_is_counted() -> None:
+    _, session = opened()
+    assert send(session, 3, 0.02) and send(session, 9, 0.04)
+    assert session.counted() == {"received": 2, "refused": 0, "highest": 9}
+
+
+@pytest.mark.parametrize(
+    ("asked", "most"), [("seconds", 300.0), ("packets_per_second", 500.0), ("payload_bytes", 1200)]
+)
+def test_what_is_asked_is_cut_to_the_limits(asked: str, most: float) -> None:
+    assert getattr(granted({**WANTED, asked: 10**9}, Limits()), asked) == most
+
+
+@pytest.mark.parametrize("value", [None, 0, -1, "5", True, float("nan"), float("inf"), [], {}])
+def test_what_is_no_request_is_refused(value: Any) -> None:
+    with pytest.raises(Refused, match="seconds"):
+        granted({**WANTED, "seconds": value}, Limits())
+
+
+def test_more_than_was_granted_is_not_answered() -> None:
+    _, session = opened()
+    assert not send(session, 0, 0.0, size=161)
+    assert not send(session, 1, 13.0)
+
+    assert sum(send(session, n, 0.0) for n in range(1000)) <= 22
+    assert session.refused > 900
+
+
+def test_the_granted_rate_is_answered_whole() -> None:
+    _, session = opened()
+    assert all(send(session, n, n / 50) for n in range(500))
+
+
+def test_a_stolen_token_or_stream_is_of_no_use() -> None:
+    sessions, session = opened()
+    assert sessions.of(session.token, SOURCE) is session
+    assert sessions.carrying(session.ssrc, SOURCE) is session
+    assert sessions.of(session.token, THIEF) is None
+    assert sessions.carrying(session.ssrc, THIEF) is None
+    assert sessions.carrying(session.ssrc, (SOURCE[0], 40001)) is None
+    assert sessions.of(["unhashable"], SOURCE) is None
+
+
+def test_sessions_are_bounded_for_each_source_and_for_all() -> None:
+    sessions = Sessions(Limits(sessions=3, sessions_per_source=2))
+    for _ in range(2):
+        sessions.open(SOURCE, WANTED, 0.0)
+    with pytest.raises(Refused, match="of this source"):
+        sessions.open(SOURCE, WANTED, 0.0)
+    sessions.open(THIEF, WANTED, 0.0)
+    with pytest.raises(Refused, match="all sessions"):
+        sessions.open(("203.0.113.5", 1), WANTED, 0.0)
+
+
+def test_a_session_ends_when_it_is_over_or_left() -> None:
+    sessions, session = opened(idle_s=5.0)
+    assert send(session, 0, 4.0)
+    assert sessions.expired(8.0) == []
+    assert sessions.expired(9.1) == [session]
+    assert len(sessions) == 0
+    assert sessions.carrying(session.ssrc, SOURCE) is None
+
+
+def test_packets_after_the_end_do_not_keep_a_session() -> None:
+    sessions, session = opened(idle_s=5.0)
+    for second in range(30):
+        send(session, second, float(second))
+    assert sessions.expired(30.0) == [session]
+
+
+def test_two_streams_never_share_a_number() -> None:
+    drawn = iter([7, 7, 7, 8])
+    sessions = Sessions(Limits(), draw=lambda: next(drawn))
+    assert [sessions.open(SOURCE, WANTED, 0.0).ssrc for _ in range(2)] == [7, 8]

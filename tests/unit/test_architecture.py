@@ -109,6 +109,7 @@ NO_TEST_OF_THEIR_OWN = {
     "readycheck.profile_file": "tested by the tests of profile, which it reads",
     "readycheck.probe": "types",
     "readycheck.units": "types",
+    "readycheck.responder.filter": "run by the tests of reflector, which hangs it before its port",
     "readycheck_probes.asking": "shared by the probes: run against the servers of their tests",
     "readycheck_probes.binding": "shared by the probes",
     "readycheck_probes.dialling": "shared by the probes",

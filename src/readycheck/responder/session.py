@@ -91,6 +91,7 @@ class Sessions:
         self._draw = draw
         self._open: dict[str, Session] = {}
         self._by_ssrc: dict[int, Session] = {}
+        self._by_source: dict[Endpoint, Session] = {}
 
     def __len__(self) -> int:
         return len(self._open)
@@ -99,8 +100,13 @@ class Sessions:
         return iter(tuple(self._open.values()))
 
     def open(self, source: Endpoint, wanted: Mapping[str, Any], now_s: float) -> Session:
-        """Raises `Refused` when there is no room, or for what is no request."""
+        """One for each source port; asked again, it is the same. Raises `Refused` for want of room or of sense."""
         grant = granted(wanted, self.limits)
+        known = self._by_source.get(source)
+        if known is not None and known.granted == grant and not known.received:
+            return known
+        if known is not None:
+            self.close(known)
         if len(self._open) >= self.limits.sessions:
             raise Refused("all sessions are taken")
         mine = network_of(source[0])
@@ -116,7 +122,7 @@ class Sessions:
             heard_s=now_s,
             bucket=Bucket(rate, max(20.0, rate / 5)),
         )
-        self._open[session.token] = self._by_ssrc[session.ssrc] = session
+        self._open[session.token] = self._by_ssrc[session.ssrc] = self._by_source[source] = session
         return session
 
     def of(self, token: object, source: Endpoint) -> Session | None:
@@ -132,6 +138,7 @@ class Sessions:
     def close(self, session: Session) -> None:
         self._open.pop(session.token, None)
         self._by_ssrc.pop(session.ssrc, None)
+        self._by_source.pop(session.source, None)
 
     def expired(self, now_s: float) -> list[Session]:
         """Those that are over or were left: closed with this."""

@@ -106,7 +106,7 @@ class Answer:
     size: int = LEAST_PAYLOAD
 
 
-def is_control(data: bytes) -> bool:
+def is_control(data: bytes | bytearray) -> bool:
     return data[:4] == MAGIC
 
 

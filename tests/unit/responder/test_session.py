@@ -64,8 +64,8 @@ def test_a_stolen_token_or_stream_is_of_no_use() -> None:
 
 def test_sessions_are_bounded_for_each_source_and_for_all() -> None:
     sessions = Sessions(Limits(sessions=3, sessions_per_source=2))
-    for _ in range(2):
-        sessions.open(SOURCE, WANTED, 0.0)
+    for port in (1, 2):
+        sessions.open((SOURCE[0], port), WANTED, 0.0)
     with pytest.raises(Refused, match="of this source"):
         sessions.open(SOURCE, WANTED, 0.0)
     sessions.open(THIEF, WANTED, 0.0)
@@ -92,4 +92,12 @@ def test_packets_after_the_end_do_not_keep_a_session() -> None:
 def test_two_streams_never_share_a_number() -> None:
     drawn = iter([7, 7, 7, 8])
     sessions = Sessions(Limits(), draw=lambda: next(drawn))
-    assert [sessions.open(SOURCE, WANTED, 0.0).ssrc for _ in range(2)] == [7, 8]
+    assert [sessions.open((SOURCE[0], port), WANTED, 0.0).ssrc for port in (1, 2)] == [7, 8]
+
+
+def test_a_request_that_comes_twice_opens_one_session() -> None:
+    sessions, session = opened()
+    assert sessions.open(SOURCE, WANTED, 1.0) is session
+    send(session, 0, 1.0)
+    assert sessions.open(SOURCE, WANTED, 2.0) is not session
+    assert len(sessions) == 1

@@ -1,0 +1,79 @@
+"""Control messages of the responder: one answer each at most, never longer than itself. Pure; time is an argument."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from readycheck.net.interface import Endpoint
+from readycheck.responder.guard import Cookies, Sources
+from readycheck.responder.session import Refused, Session, Sessions
+from readycheck.wire.far_end import Kind, Message, pack_message, unpack_message
+
+_ANSWERS = {Kind.REPORT: Kind.COUNTED, Kind.CLOSE: Kind.CLOSED}
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """What is known of everybody; with a `key` it is silent to whoever lacks it."""
+
+    sessions: Sessions
+    cookies: Cookies
+    sources: Sources
+    key: bytes = b""
+
+    def answer(self, data: bytes, source: Endpoint, now_s: float) -> bytes | None:
+        """The answer to a datagram; None is silence."""
+        try:
+            message = unpack_message(data, self.key)
+        except ValueError:
+            return None
+        if not self.sources.allows(source[0], now_s):
+            return None
+        kind_and_body = self._kind_and_body(message, source, now_s)
+        if kind_and_body is None:
+            return None
+        answer = pack_message(*kind_and_body, self.key)
+        return answer if len(answer) <= len(data) else None
+
+    def _kind_and_body(
+        self, message: Message, source: Endpoint, now_s: float
+    ) -> tuple[Kind, Mapping[str, Any]] | None:
+        if message.kind is Kind.HELLO:
+            cookie = self.cookies.make(source, now_s)
+            return Kind.COOKIE, {"cookie": cookie, "seen_as": list(source)}
+        if message.kind is Kind.OPEN:
+            return self._opened(message.body, source, now_s)
+        if message.kind in _ANSWERS:
+            session = self.sessions.of(message.body.get("token"), source)
+            if session is None:
+                return None
+            if message.kind is Kind.CLOSE:
+                self.sessions.close(session)
+            return _ANSWERS[message.kind], session.counted()
+        return None
+
+    def _opened(
+        self, body: Mapping[str, Any], source: Endpoint, now_s: float
+    ) -> tuple[Kind, Mapping[str, Any]] | None:
+        cookie = body.get("cookie")
+        if (
+            not isinstance(cookie, str)
+            or not cookie.isascii()
+            or not self.cookies.holds(cookie, source, now_s)
+        ):
+            return None
+        try:
+            return Kind.OPENED, _terms(self.sessions.open(source, body, now_s))
+        except Refused as refused:
+            return Kind.REFUSED, {"because": str(refused)}
+
+
+def _terms(session: Session) -> Mapping[str, Any]:
+    granted = session.granted
+    return {
+        "token": session.token,
+        "ssrc": session.ssrc,
+        "seconds": granted.seconds,
+        "packets_per_second": granted.packets_per_second,
+        "payload_bytes": granted.payload_bytes,
+    }

@@ -1,0 +1,211 @@
+"""The UDP side of the responder: an open socket for whoever comes, a connected one for each stream.
+
+The kernel gives packets to a connected socket first, so that what floods the open port fills no stream's buffer.
+"""
+
+import selectors
+import socket
+import struct
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from readycheck.net.datagram import SO_TIMESTAMPNS
+from readycheck.net.interface import Endpoint
+from readycheck.responder.control import Control
+from readycheck.responder.filter import attach, program
+from readycheck.responder.session import Session
+from readycheck.wire.far_end import answer_in_place, is_control, peek
+from readycheck.wire.rtp import HEADER_SIZE
+
+_BATCH = 64
+_OPEN_BATCH = 16  # before streams get their turn again
+_TICK_S = 0.5
+_BUFFER_BYTES = 2048
+_ANCILLARY_BYTES = 256
+_RECEIVE_BUFFER = 1 << 20
+_TIMESPEC = struct.Struct("@ll")
+_IP_RECVTTL, _IP_TTL = getattr(socket, "IP_RECVTTL", 12), getattr(socket, "IP_TTL", 2)
+_IP_RECVTOS, _IP_TOS = getattr(socket, "IP_RECVTOS", 13), getattr(socket, "IP_TOS", 1)
+_IPV6_RECVHOPLIMIT, _IPV6_HOPLIMIT = 51, 52
+_IPV6_RECVTCLASS, _IPV6_TCLASS = 66, 67
+
+Answering = Callable[[bytes, Endpoint], bytes | None]
+"""What else the open port answers, such as STUN; None is silence."""
+
+
+class Reflector:
+    """Serves one address until `stop`; `run` is for a thread of its own."""
+
+    def __init__(
+        self, listen: Endpoint, control: Control, other: Answering = lambda data, source: None
+    ) -> None:
+        self.control = control
+        self._other = other
+        self._family = socket.AF_INET6 if ":" in listen[0] else socket.AF_INET
+        self._selector = selectors.DefaultSelector()
+        self._open = self._bound(listen)
+        self.local: Endpoint = self._open.getsockname()[:2]
+        self.filtered = attach(self._open, program(streams=not _own_sockets()))
+        self._streams: dict[str, socket.socket] = {}
+        self._buffer = bytearray(_BUFFER_BYTES)
+        self._waker, self._woken = socket.socketpair()
+        self._stopping = False
+        self._selector.register(self._open, selectors.EVENT_READ, None)
+        self._selector.register(self._woken, selectors.EVENT_READ, None)
+
+    def run(self) -> None:
+        """Streams first, then a few datagrams of the open port, then what time brings."""
+        tick_s = time.monotonic() + _TICK_S
+        try:
+            while not self._stopping:
+                ready = self._selector.select(max(0.0, tick_s - time.monotonic()))
+                for key, _ in ready:
+                    if key.data is not None:
+                        self._reflect(key.fileobj, key.data)  # type: ignore[arg-type]
+                self._answer_strangers()
+                if time.monotonic() >= tick_s:
+                    self._expire()
+                    tick_s = time.monotonic() + _TICK_S
+        finally:
+            self._close()
+
+    def stop(self) -> None:
+        self._stopping = True
+        with suppress(OSError):
+            self._waker.send(b"x")
+
+    def _bound(self, to: Endpoint) -> socket.socket:
+        sock = socket.socket(self._family, socket.SOCK_DGRAM)
+        sock.setblocking(False)
+        if _own_sockets():
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+        _show_headers(sock)
+        sock.bind(to)
+        return sock
+
+    # --- streams ---
+
+    def _attach(self, session: Session) -> None:
+        """A socket of its own; what came to it of others before it was connected is theirs."""
+        if session.token in self._streams or not _own_sockets():
+            return
+        try:
+            sock = self._bound(self.local)
+            sock.connect(session.source)
+        except OSError:
+            return  # no file is left: the open port serves it
+        self._streams[session.token] = sock
+        self._selector.register(sock, selectors.EVENT_READ, session)
+
+    def _reflect(self, sock: socket.socket, session: Session) -> None:
+        buffer = self._buffer
+        for _ in range(_BATCH):
+            try:
+                size, ancillary, _, source = sock.recvmsg_into([buffer], _ANCILLARY_BYTES)
+            except OSError:  # nothing more, or an ICMP error that says that the agent has gone
+                return
+            packet = buffer[:size]
+            if is_control(packet):
+                self._converse(bytes(packet), source[:2])
+            elif source[:2] == session.source:
+                self._send_back(sock, session, packet, ancillary)
+
+    def _send_back(
+        self,
+        sock: socket.socket,
+        session: Session,
+        packet: bytearray,
+        ancillary: list[tuple[int, int, bytes]],
+    ) -> None:
+        ssrc, number = peek(packet)
+        if ssrc != session.ssrc or not session.admits(number, len(packet) - HEADER_SIZE, time.monotonic()):
+            return
+        received_ns, hop_limit, traffic_class = _headers(ancillary)
+        now_ns = time.time_ns()
+        received_ns = received_ns or now_ns
+        answer_in_place(
+            packet, session.received - 1, received_ns, now_ns - received_ns, hop_limit, traffic_class
+        )
+        with suppress(OSError):  # a full buffer is a lost packet, as on any link
+            sock.sendto(packet, session.source)
+
+    # --- everybody else ---
+
+    def _answer_strangers(self) -> None:
+        for _ in range(_OPEN_BATCH):
+            try:
+                size, ancillary, _, source = self._open.recvmsg_into([self._buffer], _ANCILLARY_BYTES)
+            except OSError:
+                return
+            packet, source = self._buffer[:size], source[:2]
+            if is_control(packet):
+                self._converse(bytes(packet), source)
+            elif (session := self.control.sessions.carrying(peek(packet)[0], source)) is not None:
+                self._send_back(self._open, session, packet, ancillary)
+            else:
+                self._say(self._other(bytes(packet), source), source)
+
+    def _converse(self, data: bytes, source: Endpoint) -> None:
+        answer = self.control.answer(data, source, time.monotonic())
+        known = {session.token for session in self.control.sessions}
+        for token in self._streams.keys() - known:
+            self._detach(token)
+        for session in self.control.sessions:
+            if session.source == source:
+                self._attach(session)
+        self._say(answer, source)
+
+    def _say(self, answer: bytes | None, to: Endpoint) -> None:
+        if answer is not None:
+            with suppress(OSError):
+                self._open.sendto(answer, to)
+
+    def _expire(self) -> None:
+        for session in self.control.sessions.expired(time.monotonic()):
+            self._detach(session.token)
+
+    def _detach(self, token: str) -> None:
+        sock = self._streams.pop(token, None)
+        if sock is not None:
+            self._selector.unregister(sock)
+            sock.close()
+
+    def _close(self) -> None:
+        for token in list(self._streams):
+            self._detach(token)
+        self._selector.close()
+        for sock in (self._open, self._waker, self._woken):
+            sock.close()
+
+
+def _own_sockets() -> bool:
+    """Whether several sockets of one port can each have a peer of their own."""
+    return hasattr(socket, "SO_REUSEPORT") and sys.platform == "linux"
+
+
+def _show_headers(sock: socket.socket) -> None:
+    options = [(socket.SOL_SOCKET, SO_TIMESTAMPNS)]
+    if sock.family == socket.AF_INET:
+        options += [(socket.IPPROTO_IP, _IP_RECVTTL), (socket.IPPROTO_IP, _IP_RECVTOS)]
+    else:
+        options += [(socket.IPPROTO_IPV6, _IPV6_RECVHOPLIMIT), (socket.IPPROTO_IPV6, _IPV6_RECVTCLASS)]
+    for level, option in options:
+        with suppress(OSError):
+            sock.setsockopt(level, option, 1)
+
+
+def _headers(ancillary: list[tuple[int, int, bytes]]) -> tuple[int, int, int]:
+    """When the kernel had the packet (0 where it does not say), its hop limit and traffic class."""
+    received_ns, hop_limit, traffic_class = 0, 0, 0
+    for level, kind, data in ancillary:
+        if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPNS:
+            seconds, nanoseconds = _TIMESPEC.unpack_from(data)
+            received_ns = seconds * 1_000_000_000 + nanoseconds
+        elif kind in (_IP_TTL, _IPV6_HOPLIMIT):
+            hop_limit = data[0]
+        elif kind in (_IP_TOS, _IPV6_TCLASS):
+            traffic_class = data[0]
+    return received_ns, hop_limit, traffic_class

@@ -1,0 +1,127 @@
+"""The conversation before and after a stream; whoever proves nothing gets nothing."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from readycheck.net.interface import Endpoint
+from readycheck.responder.control import Control
+from readycheck.responder.guard import Cookies, Sources
+from readycheck.responder.session import Limits, Sessions
+from readycheck.wire.far_end import REQUEST_SIZE, Kind, Message, pack_message, unpack_message
+
+HERE, OTHER = ("192.0.2.1", 40000), ("198.51.100.9", 40000)
+WANTED = {"seconds": 10, "packets_per_second": 50, "payload_bytes": 160}
+KEY = b"of this site"
+
+
+def control(key: bytes = b"", rate: float = 1000.0, **limits: Any) -> Control:
+    return Control(Sessions(Limits(**limits)), Cookies(b"secret"), Sources(rate, rate, 10_000.0), key)
+
+
+def ask(
+    to: Control, kind: Kind, body: Mapping[str, Any], source: Endpoint = HERE, now_s: float = 0.0,
+    size: int = REQUEST_SIZE,
+) -> Message | None:  # fmt: skip
+    data = pack_message(kind, body, to.key, size=size)
+    answer = to.answer(data, source, now_s)
+    assert answer is None or len(answer) <= len(data)
+    return unpack_message(answer, to.key) if answer is not None else None
+
+
+def cookie(of: Control, source: Endpoint = HERE) -> str:
+    found = ask(of, Kind.HELLO, {}, source)
+    assert found is not None and found.kind is Kind.COOKIE
+    return str(found.body["cookie"])
+
+
+def opened(by: Control) -> Message:
+    found = ask(by, Kind.OPEN, {"cookie": cookie(by), **WANTED})
+    assert found is not None and found.kind is Kind.OPENED
+    return found
+
+
+def test_from_hello_to_close() -> None:
+    desk = control(KEY)
+    terms = opened(desk).body
+    assert {name: terms[name] for name in WANTED} == WANTED
+    (session,) = desk.sessions
+    assert session.admits(0, 160, 0.1)
+    told = ask(desk, Kind.REPORT, {"token": terms["token"]})
+    assert told is not None and (told.kind, told.body["received"]) == (Kind.COUNTED, 1)
+    closed = ask(desk, Kind.CLOSE, {"token": terms["token"]})
+    assert closed is not None and (closed.kind, closed.body["received"]) == (Kind.CLOSED, 1)
+    assert len(desk.sessions) == 0
+    assert ask(desk, Kind.REPORT, {"token": terms["token"]}) is None
+
+
+def test_a_source_sees_how_it_is_seen() -> None:
+    found = ask(control(), Kind.HELLO, {})
+    assert found is not None and found.body["seen_as"] == list(HERE)
+
+
+@pytest.mark.parametrize("stolen", ["", "0" * 32, "ü", None, 5, ["x"]])
+def test_without_a_cookie_of_its_own_a_source_opens_nothing(stolen: object) -> None:
+    assert ask(control(), Kind.OPEN, {"cookie": stolen, **WANTED}) is None
+
+
+def test_a_spoofed_source_opens_nothing() -> None:
+    """The cookie went to the one who has the address."""
+    desk = control()
+    assert ask(desk, Kind.OPEN, {"cookie": cookie(desk), **WANTED}, OTHER) is None
+    assert len(desk.sessions) == 0
+
+
+def test_an_old_cookie_opens_nothing() -> None:
+    desk = control()
+    assert ask(desk, Kind.OPEN, {"cookie": cookie(desk), **WANTED}, now_s=100.0) is None
+
+
+def test_a_stolen_token_tells_and_closes_nothing() -> None:
+    desk = control()
+    token = opened(desk).body["token"]
+    for kind in (Kind.REPORT, Kind.CLOSE):
+        assert ask(desk, kind, {"token": token}, OTHER) is None
+    assert len(desk.sessions) == 1
+
+
+def test_a_refusal_says_why() -> None:
+    desk = control(sessions=0)
+    found = ask(desk, Kind.OPEN, {"cookie": cookie(desk), **WANTED})
+    assert found is not None and found.kind is Kind.REFUSED
+    assert found.body["because"] == "all sessions are taken"
+
+
+def test_without_the_key_there_is_silence() -> None:
+    assert control(KEY).answer(pack_message(Kind.HELLO, {}, b"", size=REQUEST_SIZE), HERE, 0.0) is None
+
+
+def test_a_short_request_gets_no_longer_answer() -> None:
+    assert ask(control(), Kind.HELLO, {}, size=40) is None
+
+
+def test_a_flood_of_requests_is_answered_at_its_rate() -> None:
+    desk = control(rate=5.0)
+    assert sum(ask(desk, Kind.HELLO, {}) is not None for _ in range(100)) == 5
+    assert ask(desk, Kind.HELLO, {}, OTHER) is not None
+
+
+@pytest.mark.parametrize("kind", [kind for kind in Kind if kind % 2 == 0])
+def test_answers_are_not_answered(kind: Kind) -> None:
+    assert ask(control(), kind, {"cookie": "x"}) is None
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["cookie", "token", *WANTED]), st.none() | st.integers() | st.text(max_size=9)
+    )
+)
+def test_no_body_crashes_it(body: dict[str, Any]) -> None:
+    desk = control()
+    known = cookie(desk)
+    for kind in (Kind.OPEN, Kind.REPORT, Kind.CLOSE, Kind.HELLO):
+        ask(desk, kind, body)
+        ask(desk, kind, {**body, "cookie": known})

@@ -5,7 +5,7 @@ of the clocks cancels in everything but the absolute delay, which is therefore n
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import NormalDist
@@ -63,20 +63,26 @@ class StreamQuality:
     worst_15_s_ratio: float | None
 
 
-def measure(sent: Sequence[Stamp], arrived: Sequence[Stamp]) -> StreamQuality:
-    """`sent` by sequence, `arrived` in the order of arrival; what was never sent is not counted."""
+def measure(
+    sent: Sequence[Stamp], arrived: Sequence[Stamp], *, reached: Set[int] = frozenset()
+) -> StreamQuality:
+    """`sent` by sequence, `arrived` in the order of arrival; what was never sent is not counted.
+
+    `reached` are packets that are known to have arrived although nobody has their stamps.
+    """
     left = {stamp.sequence: stamp.at_ns for stamp in sent}
     known = [stamp for stamp in arrived if stamp.sequence in left]
     first = _firsts(known)
-    lost = [stamp.sequence for stamp in sent if stamp.sequence not in first]
+    there = first.keys() | (reached & left.keys())
+    lost = [stamp.sequence for stamp in sent if stamp.sequence not in there]
     late = _reordered(first.values())
     transits = [(stamp.at_ns - left[stamp.sequence]) / _MS for stamp in first.values()]
     jitters = list(_jitter(transits))
-    runs = tuple(_runs(sent, first.keys()))
+    runs = tuple(_runs(sent, there))
     total = len(sent)
     return StreamQuality(
         sent=total,
-        received=len(first),
+        received=len(there),
         lost=len(lost),
         loss=interval(len(lost), total),
         bursts=runs,
@@ -88,8 +94,8 @@ def measure(sent: Sequence[Stamp], arrived: Sequence[Stamp]) -> StreamQuality:
         jitter_most_ms=max(jitters, default=None),
         variation_ms=_variation(transits, 0.95),
         variation_most_ms=_variation(transits, 0.99),
-        worst_200_ms_ratio=worst_window(sent, first.keys(), SHORT_WINDOW_MS),
-        worst_15_s_ratio=worst_window(sent, first.keys(), LONG_WINDOW_MS),
+        worst_200_ms_ratio=worst_window(sent, there, SHORT_WINDOW_MS),
+        worst_15_s_ratio=worst_window(sent, there, LONG_WINDOW_MS),
     )
 
 

@@ -1,0 +1,78 @@
+"""Losses on each way: exact in number whatever is lost, and in place where only one way lose."""
+
+import random
+from collections.abc import Collection
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from readycheck.media.stream import Stamp
+from readycheck.media.two_way import Returned, TwoWay, split
+
+STEP_NS, THERE_NS, BACK_NS, HELD_NS = 20_000_000, 30_000_000, 25_000_000, 50_000
+OFFSET_NS = 3_600_000_000_000  # the far end's clock is an hour ahead
+
+
+def played(count: int, lost_up: Collection[int], lost_down: Collection[int], told: bool = True) -> TwoWay:
+    """A stream; losses are by the agent's numbers."""
+    sent = [Stamp(n, n * STEP_NS) for n in range(count)]
+    reached = [n for n in range(count) if n not in lost_up]
+    returned = [
+        Returned(
+            number=n,
+            count=c & 0xFFFF,
+            received_ns=n * STEP_NS + THERE_NS + OFFSET_NS,
+            held_ns=HELD_NS,
+            arrived_ns=n * STEP_NS + THERE_NS + HELD_NS + BACK_NS,
+        )
+        for c, n in enumerate(reached)
+        if n not in lost_down
+    ]
+    return split(sent, returned, len(reached) if told else None)
+
+
+def test_a_perfect_stream() -> None:
+    found = played(200, (), ())
+    assert (found.up.lost, found.down.lost) == (0, 0)
+    assert (found.up.jitter_ms, found.down.jitter_ms) == (0, 0)
+    assert set(found.round_trips_ms) == {55.0}
+
+
+def test_each_way_has_its_own_losses() -> None:
+    found = played(200, {10, 11, 12, 150}, {50, 100, 101})
+    assert (found.up.lost, found.up.bursts) == (4, (3, 1))
+    assert (found.down.lost, found.down.bursts, found.down.sent) == (3, (1, 2), 196)
+
+
+def test_the_end_of_a_stream_needs_the_count_of_the_far_end() -> None:
+    told, untold = (played(100, {99}, {97, 98}, told) for told in (True, False))
+    assert (told.up.lost, told.down.lost) == (1, 2)
+    assert (untold.up.lost, untold.down.lost) == (3, 0)
+
+
+def test_nothing_came_back() -> None:
+    found = played(50, (), range(50))
+    assert (found.up.lost, found.down.lost, found.round_trips_ms) == (0, 50, ())
+    found = played(50, range(50), ())
+    assert (found.up.lost, found.down.sent) == (50, 0)
+
+
+@given(st.sets(st.integers(0, 79)), st.sets(st.integers(0, 79)))
+def test_totals_are_exact_whatever_is_lost(up: set[int], down: set[int]) -> None:
+    found = played(80, up, down)
+    assert found.up.lost == len(up)
+    assert found.down.lost == len(down - up)
+
+
+def test_the_count_of_the_far_end_wraps() -> None:
+    rng = random.Random(1)
+    up, down = (set(rng.sample(range(70_000), 300)) for _ in range(2))
+    found = played(70_000, up, down)
+    assert (found.up.lost, found.down.lost) == (len(up), len(down - up))
+
+
+def test_an_answer_twice_is_a_duplicate_on_the_way_back() -> None:
+    sent = [Stamp(n, n * STEP_NS) for n in range(3)]
+    once = [Returned(number=n, count=n, received_ns=n, held_ns=0, arrived_ns=n * STEP_NS) for n in range(3)]
+    found = split(sent, [*once, once[1]], 3)
+    assert (found.down.duplicates, found.down.lost, found.up.lost, found.up.duplicates) == (1, 0, 0, 0)

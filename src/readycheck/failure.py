@@ -55,6 +55,7 @@ class Failure(StrEnum):
     PROXY_UNREACHABLE = "proxy_unreachable"
     PROTOCOL_ERROR = "protocol_error"
     HTTP_STATUS = "http_status"
+    RESPONDER_REFUSED = "responder_refused"
     CLOCK_UNSYNCHRONISED = "clock_unsynchronised"
     UNKNOWN = "unknown"
 

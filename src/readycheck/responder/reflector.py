@@ -5,13 +5,12 @@ The kernel gives packets to a connected socket first, so that what floods the op
 
 import selectors
 import socket
-import struct
 import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from readycheck.net.datagram import SO_TIMESTAMPNS
+from readycheck.net.headers import ANCILLARY_BYTES, Ancillary, read_headers, show_headers
 from readycheck.net.interface import Endpoint
 from readycheck.responder.control import Control
 from readycheck.responder.filter import attach, program
@@ -23,13 +22,7 @@ _BATCH = 64
 _OPEN_BATCH = 16  # before streams get their turn again
 _TICK_S = 0.5
 _BUFFER_BYTES = 2048
-_ANCILLARY_BYTES = 256
 _RECEIVE_BUFFER = 1 << 20
-_TIMESPEC = struct.Struct("@ll")
-_IP_RECVTTL, _IP_TTL = getattr(socket, "IP_RECVTTL", 12), getattr(socket, "IP_TTL", 2)
-_IP_RECVTOS, _IP_TOS = getattr(socket, "IP_RECVTOS", 13), getattr(socket, "IP_TOS", 1)
-_IPV6_RECVHOPLIMIT, _IPV6_HOPLIMIT = 51, 52
-_IPV6_RECVTCLASS, _IPV6_TCLASS = 66, 67
 
 Answering = Callable[[bytes, Endpoint], bytes | None]
 """What else the open port answers, such as STUN; None is silence."""
@@ -82,7 +75,7 @@ class Reflector:
         if _own_sockets():
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
-        _show_headers(sock)
+        show_headers(sock)
         sock.bind(to)
         return sock
 
@@ -104,7 +97,7 @@ class Reflector:
         buffer = self._buffer
         for _ in range(_BATCH):
             try:
-                size, ancillary, _, source = sock.recvmsg_into([buffer], _ANCILLARY_BYTES)
+                size, ancillary, _, source = sock.recvmsg_into([buffer], ANCILLARY_BYTES)
             except OSError:  # nothing more, or an ICMP error that says that the agent has gone
                 return
             packet = buffer[:size]
@@ -118,12 +111,12 @@ class Reflector:
         sock: socket.socket,
         session: Session,
         packet: bytearray,
-        ancillary: list[tuple[int, int, bytes]],
+        ancillary: Ancillary,
     ) -> None:
         ssrc, number = peek(packet)
         if ssrc != session.ssrc or not session.admits(number, len(packet) - HEADER_SIZE, time.monotonic()):
             return
-        received_ns, hop_limit, traffic_class = _headers(ancillary)
+        received_ns, hop_limit, traffic_class = read_headers(ancillary)
         now_ns = time.time_ns()
         received_ns = received_ns or now_ns
         answer_in_place(
@@ -137,7 +130,7 @@ class Reflector:
     def _answer_strangers(self) -> None:
         for _ in range(_OPEN_BATCH):
             try:
-                size, ancillary, _, source = self._open.recvmsg_into([self._buffer], _ANCILLARY_BYTES)
+                size, ancillary, _, source = self._open.recvmsg_into([self._buffer], ANCILLARY_BYTES)
             except OSError:
                 return
             packet, source = self._buffer[:size], source[:2]
@@ -184,28 +177,3 @@ class Reflector:
 def _own_sockets() -> bool:
     """Whether several sockets of one port can each have a peer of their own."""
     return hasattr(socket, "SO_REUSEPORT") and sys.platform == "linux"
-
-
-def _show_headers(sock: socket.socket) -> None:
-    options = [(socket.SOL_SOCKET, SO_TIMESTAMPNS)]
-    if sock.family == socket.AF_INET:
-        options += [(socket.IPPROTO_IP, _IP_RECVTTL), (socket.IPPROTO_IP, _IP_RECVTOS)]
-    else:
-        options += [(socket.IPPROTO_IPV6, _IPV6_RECVHOPLIMIT), (socket.IPPROTO_IPV6, _IPV6_RECVTCLASS)]
-    for level, option in options:
-        with suppress(OSError):
-            sock.setsockopt(level, option, 1)
-
-
-def _headers(ancillary: list[tuple[int, int, bytes]]) -> tuple[int, int, int]:
-    """When the kernel had the packet (0 where it does not say), its hop limit and traffic class."""
-    received_ns, hop_limit, traffic_class = 0, 0, 0
-    for level, kind, data in ancillary:
-        if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPNS:
-            seconds, nanoseconds = _TIMESPEC.unpack_from(data)
-            received_ns = seconds * 1_000_000_000 + nanoseconds
-        elif kind in (_IP_TTL, _IPV6_HOPLIMIT):
-            hop_limit = data[0]
-        elif kind in (_IP_TOS, _IPV6_TCLASS):
-            traffic_class = data[0]
-    return received_ns, hop_limit, traffic_class

@@ -70,6 +70,17 @@ class Kind(IntEnum):
     CALLED = 14
 
 
+ANSWERS = {
+    Kind.HELLO: (Kind.COOKIE,),
+    Kind.OPEN: (Kind.OPENED, Kind.REFUSED),
+    Kind.REPORT: (Kind.COUNTED,),
+    Kind.CLOSE: (Kind.CLOSED,),
+    Kind.MIRROR: (Kind.MIRRORED, Kind.REFUSED),
+    Kind.CALL_BACK: (Kind.CALLED, Kind.REFUSED),
+}
+"""What each request may be answered with."""
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """A control message whose tag was right."""

@@ -1,0 +1,64 @@
+"""What the kernel tells of a datagram beside its payload: when it came, its hop limit, its traffic class."""
+
+import socket
+import struct
+import time
+from contextlib import suppress
+from typing import NamedTuple
+
+SO_TIMESTAMPNS = getattr(socket, "SO_TIMESTAMPNS", 35)
+_IP_RECVTTL, _IP_TTL = getattr(socket, "IP_RECVTTL", 12), getattr(socket, "IP_TTL", 2)
+_IP_RECVTOS, _IP_TOS = getattr(socket, "IP_RECVTOS", 13), getattr(socket, "IP_TOS", 1)
+_IPV6_RECVHOPLIMIT = getattr(socket, "IPV6_RECVHOPLIMIT", 51)
+_IPV6_HOPLIMIT = getattr(socket, "IPV6_HOPLIMIT", 52)
+_IPV6_RECVTCLASS, _IPV6_TCLASS = getattr(socket, "IPV6_RECVTCLASS", 66), getattr(socket, "IPV6_TCLASS", 67)
+_TIMESPEC = struct.Struct("@ll")
+
+ANCILLARY_BYTES = 256
+
+Ancillary = list[tuple[int, int, bytes]]
+
+
+class Headers(NamedTuple):
+    """`received_ns` is nanoseconds since the epoch, 0 where the kernel does not stamp."""
+
+    received_ns: int
+    hop_limit: int
+    traffic_class: int
+
+
+def show_headers(sock: socket.socket) -> None:
+    """Ask for all that this system can tell."""
+    options = [(socket.SOL_SOCKET, SO_TIMESTAMPNS)]
+    if sock.family == socket.AF_INET:
+        options += [(socket.IPPROTO_IP, _IP_RECVTTL), (socket.IPPROTO_IP, _IP_RECVTOS)]
+    else:
+        options += [(socket.IPPROTO_IPV6, _IPV6_RECVHOPLIMIT), (socket.IPPROTO_IPV6, _IPV6_RECVTCLASS)]
+    for level, option in options:
+        with suppress(OSError):
+            sock.setsockopt(level, option, 1)
+
+
+def read_headers(ancillary: Ancillary) -> Headers:
+    received_ns, hop_limit, traffic_class = 0, 0, 0
+    for level, kind, data in ancillary:
+        if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPNS:
+            seconds, nanoseconds = _TIMESPEC.unpack_from(data)
+            received_ns = seconds * 1_000_000_000 + nanoseconds
+        elif kind in (_IP_TTL, _IPV6_HOPLIMIT):
+            hop_limit = data[0]
+        elif kind in (_IP_TOS, _IPV6_TCLASS):
+            traffic_class = data[0]
+    return Headers(received_ns, hop_limit, traffic_class)
+
+
+def receive(sock: socket.socket, buffer: bytearray) -> tuple[int, Headers] | None:
+    """The size of the next datagram, which is in `buffer` then; None when there is none, or an ICMP error was."""
+    try:
+        if not hasattr(sock, "recvmsg_into"):  # Windows
+            return sock.recv_into(buffer), Headers(time.time_ns(), 0, 0)
+        size, ancillary, _, _ = sock.recvmsg_into([buffer], ANCILLARY_BYTES)
+    except OSError:
+        return None
+    found = read_headers(ancillary)
+    return size, found if found.received_ns else found._replace(received_ns=time.time_ns())

@@ -1,0 +1,125 @@
+"""Streams against a real responder on loopback."""
+
+import secrets
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from readycheck.failure import Failure
+from readycheck.media.two_way import split
+from readycheck.net.datagram import SocketOptions
+from readycheck.net.far_end import Leg, play
+from readycheck.net.interface import Endpoint, NetError
+from readycheck.responder.control import Control
+from readycheck.responder.guard import Cookies, Sources
+from readycheck.responder.reflector import Reflector
+from readycheck.responder.session import Limits, Sessions
+
+AUDIO = Leg(payload_type=0, payload_bytes=160, packets_per_second=50, seconds=0.5, tos=0xB8)
+KEY = b"of this site"
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("readycheck.net.far_end._TRIES_S", (0.2, 0.2))
+    monkeypatch.setattr("readycheck.net.far_end._LINGER_S", 0.2)
+
+
+@pytest.fixture
+def responder() -> Iterator[Any]:
+    started: list[tuple[Reflector, threading.Thread]] = []
+
+    def start(address: str = "127.0.0.1", key: bytes = b"", **limits: Any) -> Endpoint:
+        sources = Sources(1000.0, 1000.0, 9999.0)
+        control = Control(Sessions(Limits(**limits)), Cookies(secrets.token_bytes(16)), sources, key)
+        reflector = Reflector((address, 0), control)
+        thread = threading.Thread(target=reflector.run)
+        thread.start()
+        started.append((reflector, thread))
+        return reflector.local
+
+    yield start
+    for reflector, thread in started:
+        reflector.stop()
+        thread.join(5.0)
+
+
+def test_a_stream_there_and_back(responder: Any) -> None:
+    (played,) = play(responder(), [AUDIO], SocketOptions(), b"", threading.Event())
+    assert len(played.sent) == 25
+    assert played.counted == 25
+    assert played.seen_as == played.local
+    assert {one.traffic_class for one in played.returned} == {0xB8}
+    assert {one.hop_limit for one in played.returned} == {64}
+    found = split(played.sent, played.returned, played.counted)
+    assert (found.up.lost, found.down.lost, found.up.duplicates, found.down.duplicates) == (0, 0, 0, 0)
+    assert all(0 < trip < 100 for trip in found.round_trips_ms)
+
+
+def test_several_streams_at_once_and_over_ipv6(responder: Any) -> None:
+    video = Leg(
+        payload_type=96, payload_bytes=1000, packets_per_second=200, seconds=0.3, burst=5, clock_step=3600
+    )
+    way_out = SocketOptions(family=6)
+    found = play(responder("::1"), [AUDIO, video, AUDIO], way_out, b"", threading.Event())
+    assert [one.counted for one in found] == [25, 60, 25]
+
+
+def test_the_far_end_wants_its_key(responder: Any) -> None:
+    to = responder(key=KEY)
+    with pytest.raises(NetError) as silent:
+        play(to, [AUDIO], SocketOptions(), b"", threading.Event())
+    assert silent.value.failure is Failure.TIMED_OUT
+    (played,) = play(to, [AUDIO], SocketOptions(), KEY, threading.Event())
+    assert played.counted == 25
+
+
+def test_a_refusal_is_told_in_the_words_of_the_far_end(responder: Any) -> None:
+    with pytest.raises(NetError, match="all sessions are taken") as refused:
+        play(responder(sessions=0), [AUDIO], SocketOptions(), b"", threading.Event())
+    assert refused.value.failure is Failure.RESPONDER_REFUSED
+
+
+def test_what_is_granted_is_what_is_sent(responder: Any) -> None:
+    (played,) = play(responder(packets_per_second=20.0), [AUDIO], SocketOptions(), b"", threading.Event())
+    assert played.counted == len(played.sent) == 10
+
+
+def test_a_far_end_that_dies_leaves_what_was_heard() -> None:
+    sources = Sources(1000.0, 1000.0, 9999.0)
+    control = Control(Sessions(Limits()), Cookies(b"secret"), sources)
+    reflector = Reflector(("127.0.0.1", 0), control)
+    thread = threading.Thread(target=reflector.run)
+    thread.start()
+    timer = threading.Timer(0.3, reflector.stop)
+    timer.start()
+    (played,) = play(reflector.local, [AUDIO], SocketOptions(), b"", threading.Event())
+    thread.join(5.0)
+    timer.join(5.0)
+    assert played.counted is None
+    assert 0 < len(played.returned) < len(played.sent) == 25
+
+
+def test_it_stops_when_it_is_told_to(responder: Any) -> None:
+    stop = threading.Event()
+    stop.set()
+    (played,) = play(responder(), [AUDIO], SocketOptions(), b"", stop)
+    assert played.sent == ()
+
+
+def test_no_socket_is_left(responder: Any) -> None:
+    """An unclosed one is an error of the test run."""
+    with pytest.raises(NetError):
+        play(responder(sessions=1), [AUDIO, AUDIO], SocketOptions(), b"", threading.Event())
+
+
+def test_nobody_is_there() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        to = sock.getsockname()
+    with pytest.raises(NetError) as silent:
+        play(to, [AUDIO], SocketOptions(), b"", threading.Event())
+    assert silent.value.failure in (Failure.TIMED_OUT, Failure.PORT_UNREACHABLE)

@@ -110,9 +110,7 @@ class _Line:
 
     @property
     def spacing_ns(self) -> int:
-        return round(
-            1e9 * self.leg.burst / min(self.leg.packets_per_second, self.terms["packets_per_second"])
-        )
+        return round(1e9 * self.leg.burst / self.rate)
 
 
 def play(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from readycheck.errors import UsageError
+from readycheck.failure import Failure
 from readycheck.net.interface import Endpoint
 from readycheck.net.proxy import parse_proxy
 
@@ -24,7 +25,7 @@ _LOOPBACK, _ETHERNET = 772, 1  # linux/if_arp.h
 _TUNNELS = {512, 768, 769, 776, 778, 65534}  # ppp, ipip, ip6ip6, sit, gre, none (tun, WireGuard)
 _SIOCGIFCONF = 0x8912
 _GATEWAY = 0x2
-_LEASES = (
+LEASES = (
     "run/systemd/netif/leases/*",
     "var/lib/NetworkManager/*.lease",
     "var/lib/dhcp/dhclient*.leases",
@@ -68,6 +69,38 @@ class FoundProxy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptAnswer:
+    """One answer of a proxy script, and some of the `number` of hosts that got it.
+
+    `via` is the proxy that the run uses for them, None for the direct way; `error` says what is wrong with it.
+    """
+
+    text: str
+    via: str | None = None
+    hosts: tuple[str, ...] = ()
+    number: int = 0
+    error: str = ""
+    line: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundScript:
+    """A proxy script (PAC), who named it, and what it answers.
+
+    `error` says why it is of no use, and `failure` by what the network kept it from being fetched.
+    """
+
+    place: str
+    source: str
+    size: int = 0
+    sha256: str = ""
+    error: str = ""
+    line: int | None = None
+    failure: Failure | None = None
+    answers: tuple[ScriptAnswer, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
     """Where the run was made. `default_interface` is the link of the default route."""
 
@@ -79,6 +112,7 @@ class Environment:
     resolvers: tuple[str, ...] = ()
     dhcp_server: str | None = None
     proxies: tuple[FoundProxy, ...] = ()
+    script: FoundScript | None = None
     capabilities: tuple[str, ...] = ()
     python: str = ""
     notes: tuple[str, ...] = ()
@@ -199,7 +233,7 @@ class _Host:
         return None, None
 
     def dhcp_server(self) -> str | None:
-        files = (file for pattern in _LEASES for file in self._root.glob(pattern))
+        files = (file for pattern in LEASES for file in self._root.glob(pattern))
         newest = sorted(islice(files, _MAX_LEASES), key=lambda file: file.stat().st_mtime, reverse=True)
         for file in newest:
             if told := _LEASE_SERVER.findall(self._text(file)):

@@ -74,7 +74,8 @@ class Check:
 class Selection:
     """What the user asked for.
 
-    With `proxy`, `via` is what checks call it, and `past_proxy` the rules for hosts that are reached without.
+    With `proxy`, `via` is what checks call it, and `past_proxy` the rules for hosts that are reached without. Where a
+    proxy script leads, `ways` says it for each lane (None: directly), by the empty one for those that it lacks.
     """
 
     roles: tuple[str, ...] = ()
@@ -87,6 +88,7 @@ class Selection:
     proxy: bool = False
     via: str = "proxy"
     past_proxy: tuple[str, ...] = ()
+    ways: Mapping[str, str | None] = field(default_factory=dict)
     resolvers: tuple[tuple[str, int], ...] = ()
 
 
@@ -114,6 +116,15 @@ class _Aim:
             transport=first.transport,
             via=via,
         )
+
+
+def lane(target: Target) -> str:
+    """What a proxy script is asked once for: all of a network, or a name, at one port."""
+    return f"{target.network or target.host or target.address}:{target.port}"
+
+
+def may_use_proxy(requirement: Requirement) -> bool:
+    return requirement.proxied and requirement.transport == "tcp"
 
 
 def open_placeholders(host: str, values: Mapping[str, str]) -> list[str]:
@@ -339,11 +350,13 @@ class CheckMaker:
 
     def _via(self, requirement: Requirement | None, targets: Sequence[Target]) -> str | None:
         """The proxy, for TCP that may follow it; a check goes one way as a whole."""
-        if not self.selection.proxy or requirement is None or not requirement.proxied:
+        if not self.selection.proxy or requirement is None or not may_use_proxy(requirement):
             return None
+        if ways := self.selection.ways:
+            return ways.get(lane(targets[0]), ways.get(""))
         rules = self.selection.past_proxy
         past = all(is_exempt(target.host or target.address or "", rules) for target in targets)
-        return None if past or requirement.transport != "tcp" else self.selection.via
+        return None if past else self.selection.via
 
 
 def _said(what: str, params: Any, probe: Probe[Any]) -> Any:

@@ -140,7 +140,7 @@ class FakeNetwork:
             raise NetError(service, "connecting")
         return FakeStream(self, service, self.local_for(to, source_port), to)
 
-    async def tunnel(self, host: str, port: int, *, timeout: float) -> Stream:
+    async def tunnel(self, host: str, port: int, *, timeout: float, via: str | None = None) -> Stream:
         """Connect behind the proxy; in these tables it knows every name."""
         service = self.tunnels.get((host, port), Failure.TIMED_OUT)
         await self._pass(service, timeout)

@@ -10,19 +10,25 @@ from typing import Any, Literal
 
 from readycheck import catalog
 from readycheck.assess import Request
+from readycheck.check import lane, may_use_proxy
 from readycheck.errors import UsageError
 from readycheck.failure import Failure
+from readycheck.net import desktop
 from readycheck.net.address import family_of, is_address
-from readycheck.net.environment import Environment, FoundProxy, gather
+from readycheck.net.discovery import Named, Question, Routing, named, names_script
+from readycheck.net.discovery import route as find_route
+from readycheck.net.environment import Environment, gather
 from readycheck.net.interface import Datagrams, Endpoint, NetError, Network, Stream, TlsSettings
-from readycheck.net.proxy import ProxyChoice, choose, discover
+from readycheck.net.pac_fetch import place_of
+from readycheck.net.proxy import ProxyChoice, discover
 from readycheck.net.resolver import Resolver, system_servers
 from readycheck.net.system import NetworkOptions, SystemNetwork
 from readycheck.net.tls import handshake
 from readycheck.net.traced import SharedNetwork
 from readycheck.net.trust import TrustStore, load_trust
+from readycheck.observation import Target
 from readycheck.pins import load as learned_pins
-from readycheck.plan import DEFAULT_SEED, Selection, plan, usable
+from readycheck.plan import DEFAULT_SEED, Plan, Selection, plan, usable
 from readycheck.probe import Effort
 from readycheck.registry import find
 
@@ -53,9 +59,14 @@ class Setting:
     remap: Path | None = None
 
     @cached_property
+    def named(self) -> Named:
+        """What names the proxy of this run. Raises `UsageError` when what was given cannot be used."""
+        return named(self.proxy, os.environ, _no_settings if self.remap else desktop.read)
+
+    @property
     def route(self) -> ProxyChoice:
-        """The proxy of this run, if any. Raises `UsageError` when the one that was given cannot be used."""
-        return choose(self.proxy, os.environ)
+        """The proxy that is named outright, if any."""
+        return self.named.choice
 
     def shown(self) -> dict[str, Any]:
         """What the report records of them: nothing secret, no paths of this machine."""
@@ -64,7 +75,7 @@ class Setting:
             "skip": list(self.skip),
             "targets": list(self.targets),
             "values": dict(self.values),
-            "proxy": self.proxy if self.proxy in ("auto", "none") else str(self.route.proxy),
+            "proxy": self._shown_proxy(),
             "resolvers": [f"{host}:{port}" for host, port in self.resolvers],
             "interface": self.interface,
             "source": self.source,
@@ -75,18 +86,39 @@ class Setting:
             "controls": self.controls,
         }
 
+    def _shown_proxy(self) -> str:
+        if self.proxy in ("auto", "none"):
+            return self.proxy
+        if self.named.script:
+            place = place_of(self.named.script)
+            return f"pac+{place.shown}" if place.is_url else f"pac:{Path(place.text).name}"
+        return "wpad:" if self.named.detect else str(self.route.proxy)
+
+
+def _no_settings(_: Mapping[str, str]) -> None:
+    """A stand-in world is not set to anything."""
+
 
 def prepare(setting: Setting) -> tuple[Request, Callable[[], SharedNetwork], Environment]:
-    """Read and check everything; no packet is sent. Raises `UsageError` or `ProfileError`."""
+    """Read and check everything; only a proxy script is looked for in the network by now.
+
+    Raises `UsageError` or `ProfileError`.
+    """
     registry = find()
     profile = usable(catalog.draft(setting.profile, setting.profile_dirs), registry)
     _refuse_unusable(setting)
     trust = load_trust(setting.trust_roots)
-    network = _network(setting, trust)
-    selection = _selection(setting, tuple(network.resolvers()))
+    network = _network(setting, trust, Routing(choice=setting.route))
+    selection = _selection(setting, tuple(network.resolvers()), Routing(choice=setting.route))
     seed = DEFAULT_SEED if setting.seed is None else setting.seed
     draft = plan(profile, registry, selection, seed)  # refuses what the profile lacks before anything is sent
     _try_way_out(setting, network)
+    environment = _environment(setting, network)
+    routing = _routing(setting, network, _questions(draft), environment)
+    if routing.ways:
+        network = _network(setting, trust, routing)
+        selection = _selection(setting, tuple(network.resolvers()), routing)
+        draft = plan(profile, registry, selection, seed)
     request = Request(
         profile=profile,
         registry=registry,
@@ -100,12 +132,12 @@ def prepare(setting: Setting) -> tuple[Request, Callable[[], SharedNetwork], Env
         notes=_notes(setting),
     )
     shared = partial(SharedNetwork, network, effort=selection.effort, concurrency=_at_once())
-    return request, shared, _environment(setting, network)
+    return request, shared, _with_routing(environment, routing)
 
 
 def _refuse_unusable(setting: Setting) -> None:
     """What can be told from the options alone."""
-    _ = setting.route
+    _ = setting.named
     if setting.interface is not None and not _is_plain(setting.interface):
         raise UsageError(f"--interface {setting.interface}: not the name of an interface")
     if setting.source is not None:
@@ -142,7 +174,7 @@ def _try_way_out(setting: Setting, network: Network) -> None:
             raise UsageError(f"--interface {setting.interface}: this host has no such interface") from None
 
 
-def _selection(setting: Setting, resolvers: tuple[Endpoint, ...]) -> Selection:
+def _selection(setting: Setting, resolvers: tuple[Endpoint, ...], routing: Routing) -> Selection:
     return Selection(
         roles=setting.roles,
         only=setting.only,
@@ -152,24 +184,56 @@ def _selection(setting: Setting, resolvers: tuple[Endpoint, ...]) -> Selection:
         effort=Effort(setting.effort),
         controls=setting.controls,
         resolvers=resolvers,
-        **_proxying(setting.route),
+        **_proxying(routing),
     )
 
 
-def _proxying(route: ProxyChoice) -> dict[str, Any]:
-    if route.proxy is None:
+def _proxying(routing: Routing) -> dict[str, Any]:
+    if not routing.proxies:
         return {}
-    return {"proxy": True, "via": route.proxy.place, "past_proxy": route.exempt}
+    ways = {lane: proxy.place if proxy else None for lane, proxy in routing.ways.items()}
+    if ways:
+        ways[""] = routing.usual.place if routing.usual else None
+    first = routing.proxies[0]
+    return {"proxy": True, "via": first.place, "past_proxy": routing.choice.exempt, "ways": ways}
 
 
-def _network(setting: Setting, trust: TrustStore) -> Network:
+def _questions(draft: Plan) -> dict[str, Question]:
+    """What a proxy script is to be asked, by lane."""
+    following = {requirement.id for requirement in draft.selected if may_use_proxy(requirement)}
+    found: dict[str, Question] = {}
+    for check in draft.checks:
+        if check.requirement in following:
+            target = check.params.targets[0]
+            found.setdefault(lane(target), _question(target))
+    return found
+
+
+def _question(target: Target) -> Question:
+    host = target.host or target.address or ""
+    scheme = "http" if target.port == 80 else "https"
+    place = f"[{host}]" if ":" in host else host
+    port = "" if target.port in (80, 443, None) else f":{target.port}"
+    return Question(f"{scheme}://{place}{port}/", host)
+
+
+def _routing(
+    setting: Setting, network: Network, lanes: Mapping[str, Question], environment: Environment
+) -> Routing:
+    links = {link.name: link.addresses for link in environment.interfaces}
+    own = (setting.source,) if setting.source else links.get(environment.default_interface or "", ())
+    return asyncio.run(find_route(setting.named, network, lanes, own=own))
+
+
+def _network(setting: Setting, trust: TrustStore, routing: Routing) -> Network:
     options = NetworkOptions(
         source=setting.source,
         interface=setting.interface,
         family=setting.family,
         resolvers=setting.resolvers or tuple(system_servers()),
         rate=setting.rate,
-        proxy=setting.route.proxy,
+        proxy=next(iter(routing.proxies), None),
+        more_proxies=routing.proxies[1:],
     )
 
     async def open_datagram(**wanted: Any) -> Datagrams:
@@ -193,12 +257,19 @@ def _remapped(network: Network, remap: Path) -> Network:
 
 
 def _environment(setting: Setting, network: Network) -> Environment:
-    proxies = discover(os.environ) if setting.proxy == "auto" else {}
-    found = gather(resolvers=network.resolvers(), proxies=proxies, capabilities=network.capabilities())
-    if setting.proxy in ("auto", "none"):
-        return found
-    given = FoundProxy(scheme="https", url=str(setting.route.proxy), source=setting.route.source)
-    return replace(found, proxies=(given,))
+    variables = discover(os.environ) if setting.proxy == "auto" else {}
+    proxies = {scheme: url for scheme, url in variables.items() if not names_script(url)}
+    return gather(resolvers=network.resolvers(), proxies=proxies, capabilities=network.capabilities())
+
+
+def _with_routing(environment: Environment, routing: Routing) -> Environment:
+    known = not routing.ways and routing.choice.source == "environment"
+    return replace(
+        environment,
+        proxies=environment.proxies if known else (*environment.proxies, *routing.found),
+        script=routing.script,
+        notes=(*environment.notes, *routing.notes),
+    )
 
 
 def _at_once() -> int:

@@ -26,9 +26,14 @@ def refuse_outside(inode: str | None = None) -> None:
         raise UsageError(f"may only run in network namespace {wanted}, but this is {found or 'unknown'}")
 
 
+def is_fenced() -> bool:
+    """Whether the tests hold this program to loopback."""
+    return bool(os.environ.get(LOOPBACK_ONLY))
+
+
 def allow(address: str) -> None:
     """Stop the program when the tests fenced it in and `address` is not loopback."""
-    if os.environ.get(LOOPBACK_ONLY) and not _is_loopback(address):
+    if is_fenced() and not is_loopback(address):
         raise OutsideLoopback(f"{LOOPBACK_ONLY} is set: refusing to send to {address}")
 
 
@@ -39,7 +44,7 @@ def _own_namespace() -> int | None:
         return None
 
 
-def _is_loopback(address: str) -> bool:
+def is_loopback(address: str) -> bool:
     try:
         found = ip_address(address.partition("%")[0])
     except ValueError:

@@ -148,8 +148,11 @@ class Network(Protocol):
     ) -> Stream:
         """Open a TCP connection. With `ttl`, `hop_limit_exceeded` carries the fact `offender`."""
 
-    async def tunnel(self, host: str, port: int, *, timeout: float) -> Stream:
-        """Reach a host through the proxy of this run, which resolves the name; the peer is the proxy."""
+    async def tunnel(self, host: str, port: int, *, timeout: float, via: str | None = None) -> Stream:
+        """Reach a host through a proxy of this run, which resolves the name; the peer is the proxy.
+
+        `via` tells which (`host:port`), where there are several.
+        """
 
     async def start_tls(self, stream: Stream, settings: TlsSettings, *, timeout: float) -> Stream:
         """Handshake on a stream. A certificate that does not verify fails, with the `TlsFacts` as facts."""

@@ -47,6 +47,7 @@ class NetworkOptions:
     resolvers: tuple[Endpoint, ...] = ()
     rate: float = 400.0
     proxy: ProxyUrl | None = None
+    more_proxies: tuple[ProxyUrl, ...] = ()
 
 
 class Lookup(Protocol):
@@ -97,11 +98,12 @@ class SystemNetwork:
             interface=self.options.interface,
         )
 
-    async def tunnel(self, host: str, port: int, *, timeout: float) -> Stream:
+    async def tunnel(self, host: str, port: int, *, timeout: float, via: str | None = None) -> Stream:
         """Ask the proxy for a connection; `ValueError` when this run has none."""
-        if self.options.proxy is None:
+        proxy = next((one for one in self.options.more_proxies if one.place == via), self.options.proxy)
+        if proxy is None:
             raise ValueError(f"no proxy leads to {host}")
-        return await open_tunnel(self, self.options.proxy, host, port, timeout=timeout)
+        return await open_tunnel(self, proxy, host, port, timeout=timeout)
 
     async def start_tls(self, stream: Stream, settings: TlsSettings, *, timeout: float) -> Stream:
         """Handshake; the wait for a turn is not part of the timeout."""

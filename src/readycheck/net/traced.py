@@ -213,11 +213,11 @@ class TracedNetwork:
             step.facts["local"] = list(stream.local)
             return stream
 
-    async def tunnel(self, host: str, port: int, *, timeout: float) -> Stream:
+    async def tunnel(self, host: str, port: int, *, timeout: float, via: str | None = None) -> Stream:
         place = {"address" if is_address(host) else "host": host, "port": port}
-        target = self._known("tcp", **place, via=self.proxy() or self._target.via)
-        with self.step(Step.PROXY_CONNECT, target) as step:
-            stream = await self._run.network.tunnel(host, port, timeout=self._within(timeout))
+        via = via or self._target.via or self.proxy()
+        with self.step(Step.PROXY_CONNECT, self._known("tcp", **place, via=via)) as step:
+            stream = await self._run.network.tunnel(host, port, timeout=self._within(timeout), via=via)
             step.facts["proxy_address"] = stream.peer[0]
             return stream
 

@@ -26,6 +26,9 @@ _FOLDERS = (
     "/run/NetworkManager",
     "/run/nscd",
     "/run/dbus",
+    "/var/lib/NetworkManager",
+    "/var/lib/dhcp",
+    "/var/lib/dhclient",
     "/run/avahi-daemon",
     "/var/run/nscd",
     "/var/run/dbus",
@@ -39,8 +42,8 @@ _SOCKETS = (
     "/run/avahi-daemon/socket",
 )
 _VARIABLES = frozenset(
-    "http_proxy https_proxy ftp_proxy all_proxy no_proxy ws_proxy wss_proxy dbus_session_bus_address "
-    "dbus_system_bus_address localdomain res_options hostaliases "
+    "http_proxy https_proxy ftp_proxy all_proxy no_proxy ws_proxy wss_proxy auto_proxy dbus_session_bus_address "
+    "xdg_current_desktop dbus_system_bus_address localdomain res_options hostaliases "
     "readycheck_only_netns readycheck_loopback_only".split()
 )
 

@@ -115,9 +115,9 @@ class RemappedNetwork:
             raise
         return RemappedStream(stream, to)
 
-    async def tunnel(self, host: str, port: int, *, timeout: float) -> Stream:
+    async def tunnel(self, host: str, port: int, *, timeout: float, via: str | None = None) -> Stream:
         """Through a proxy that is no part of this world; what it knows of names is its own."""
-        return await self._network.tunnel(host, port, timeout=timeout)
+        return await self._network.tunnel(host, port, timeout=timeout, via=via)
 
     async def start_tls(self, stream: Stream, settings: TlsSettings, *, timeout: float) -> Stream:
         return await self._network.start_tls(stream, settings, timeout=timeout)

@@ -181,7 +181,7 @@ class FakeNetwork:
     def resolvers(self) -> Sequence[Endpoint]:
         return self._resolvers
 
-    def proxy(self) -> str | None:
+    def proxy(self, via: str | None = None) -> str | None:
         return f"{_PROXY[0]}:{_PROXY[1]}" if self.tunnels else None
 
     def capabilities(self) -> frozenset[Capability]:

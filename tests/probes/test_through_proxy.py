@@ -474,3 +474,59 @@ def test_an_unusable_url_is_a_usage_error_without_its_password(tmp_path: Path) -
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr.count("\n") == 1 and "--proxy" in done.stderr and "s3cret" not in done.stderr
+
+
+# --- runs that follow a proxy script ------------------------------------------------------------------
+
+
+@contextmanager
+def served(text: str) -> Iterator[str]:
+    """The URL of a script."""
+
+    def serve(connection: Any) -> None:
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + text.encode())
+
+    with TcpServer(serve) as server:
+        yield f"http://{_place(server.endpoint)}/proxy.pac"
+
+
+def test_a_script_sends_each_host_its_way(tmp_path: Path, authority: Authority) -> None:
+    with world(tmp_path, authority) as (here, proxy), TcpServer(proxy.serve) as other:
+        first, second = _place(here.proxy.endpoint), _place(other.endpoint)
+        script = f"""
+            function FindProxyForURL(url, host) {{
+              if (isInNet(host, "127.0.0.0", "255.0.0.0")) return "DIRECT";
+              return host == "api.example" ? "PROXY {second}" : "PROXY {first}; DIRECT";
+            }}
+        """
+        with served(script) as url:
+            _, report, _ = here.run(auto_proxy=url)
+
+    assert _vias(report) == {"web": {first, second}, "portal": {None}, "sip": {None}, "names": {None}}
+    assert {name: _statuses(report)[name] for name in ("web", "portal", "sip")} == dict.fromkeys(
+        ("web", "portal", "sip"), "pass"
+    )
+    assert set(proxy.asked()) == {"config.example:443", "api.example:443"}
+    found = report["environment"]["script"]
+    assert (found["place"], found["source"], found["error"]) == (url, "environment", "")
+    assert {(a["via"], *a["hosts"]) for a in found["answers"]} == {
+        (first, "config.example"),
+        (second, "api.example"),
+        (None, "127.0.0.1"),
+    }
+    assert {p["source"] for p in report["environment"]["proxies"]} == {f"proxy script {url}"}
+    assert _causes(report) == {"dns-unreachable": ["names"]}
+
+
+def test_a_broken_script_is_a_finding_and_not_followed(tmp_path: Path, authority: Authority) -> None:
+    with world(tmp_path, authority) as (here, proxy):
+        with served("function FindProxyForURL(url, host) {\n  return 'PROXY ' +;\n}") as url:
+            _, report, _ = here.run("--proxy", f"pac+{url}")
+
+    (finding,) = [f for f in report["findings"] if f["cause"] == "pac-error"]
+    assert (finding["where"], finding["owner"], finding["confidence"]) == ("site", "proxy", "certain")
+    assert "SyntaxError" in finding["summary"] and "(line 2)" in finding["summary"]
+    assert url in finding["summary"] and "(from --proxy)" in finding["summary"]
+    assert report["run"]["options"]["proxy"] == f"pac+{url}"
+    assert proxy.heard == [] and report["environment"]["proxies"] == []

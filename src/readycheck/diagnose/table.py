@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from readycheck.diagnose import certificates, egress, names, offline, proxies, reach
+from readycheck.diagnose import certificates, egress, names, offline, proxies, proxy_scripts, reach
 from readycheck.diagnose.case import Case
 from readycheck.diagnose.finding import Finding, sort_key
 from readycheck.diagnose.situation import Situation
@@ -17,6 +17,7 @@ RULES: tuple[Rule, ...] = (
     offline.host_firewall,
     offline.site_offline,
     names.dns_unreachable,
+    proxy_scripts.pac_error,
     proxies.proxy_trouble,
     names.dns_filter,
     reach.udp_blocked,

@@ -170,8 +170,8 @@ class Network(Protocol):
     def resolvers(self) -> Sequence[Endpoint]:
         """The name servers in use."""
 
-    def proxy(self) -> str | None:
-        """The proxy of this run as `host:port`, without credentials."""
+    def proxy(self, via: str | None = None) -> str | None:
+        """The proxy that `via` names, or this run's only one, as `host:port`, without credentials."""
 
     def capabilities(self) -> frozenset[Capability]: ...
 

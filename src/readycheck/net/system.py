@@ -100,7 +100,7 @@ class SystemNetwork:
 
     async def tunnel(self, host: str, port: int, *, timeout: float, via: str | None = None) -> Stream:
         """Ask the proxy for a connection; `ValueError` when this run has none."""
-        proxy = next((one for one in self.options.more_proxies if one.place == via), self.options.proxy)
+        proxy = self._proxy(via)
         if proxy is None:
             raise ValueError(f"no proxy leads to {host}")
         return await open_tunnel(self, proxy, host, port, timeout=timeout)
@@ -128,8 +128,9 @@ class SystemNetwork:
     def resolvers(self) -> Sequence[Endpoint]:
         return self.options.resolvers
 
-    def proxy(self) -> str | None:
-        return self.options.proxy.place if self.options.proxy else None
+    def proxy(self, via: str | None = None) -> str | None:
+        found = self._proxy(via)
+        return found.place if found else None
 
     def capabilities(self) -> frozenset[Capability]:
         """Found by trying, once."""
@@ -138,6 +139,9 @@ class SystemNetwork:
     @cached_property
     def _capabilities(self) -> frozenset[Capability]:
         return detect_capabilities()
+
+    def _proxy(self, via: str | None) -> ProxyUrl | None:
+        return next((one for one in self.options.more_proxies if one.place == via), self.options.proxy)
 
     def _way_out(self, family: int) -> SocketOptions:
         return SocketOptions(family=family, source=self._source(family), interface=self.options.interface)

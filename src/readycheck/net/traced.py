@@ -215,7 +215,7 @@ class TracedNetwork:
 
     async def tunnel(self, host: str, port: int, *, timeout: float, via: str | None = None) -> Stream:
         place = {"address" if is_address(host) else "host": host, "port": port}
-        via = via or self._target.via or self.proxy()
+        via = self.proxy(via or self._target.via) or self._target.via
         with self.step(Step.PROXY_CONNECT, self._known("tcp", **place, via=via)) as step:
             stream = await self._run.network.tunnel(host, port, timeout=self._within(timeout), via=via)
             step.facts["proxy_address"] = stream.peer[0]
@@ -277,8 +277,8 @@ class TracedNetwork:
     def resolvers(self) -> Sequence[Endpoint]:
         return self._run.network.resolvers()
 
-    def proxy(self) -> str | None:
-        return self._run.network.proxy()
+    def proxy(self, via: str | None = None) -> str | None:
+        return self._run.network.proxy(via)
 
     def capabilities(self) -> frozenset[Capability]:
         return self._run.network.capabilities()

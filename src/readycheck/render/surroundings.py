@@ -8,9 +8,10 @@ from readycheck.net.interface import Capability
 from readycheck.render.clean import clean
 
 if TYPE_CHECKING:
-    from readycheck.net.environment import Environment, Interface
+    from readycheck.net.environment import Environment, FoundScript, Interface
 
 MOST_INTERFACES, MOST_ADDRESSES = 12, 6
+MOST_ANSWERS, MOST_HOSTS = 8, 4
 _KINDS = {Kind.WIRED: "wired", Kind.WIFI: "Wi-Fi", Kind.VPN: "VPN or tunnel", Kind.VIRTUAL: "virtual"}
 _LOSSES = {
     Capability.RAW_SOCKETS: "no raw sockets: routers are asked through ordinary sockets, with less detail",
@@ -32,8 +33,22 @@ def facts(environment: "Environment") -> Iterator[tuple[str, str]]:
         yield "DHCP server", clean(environment.dhcp_server)
     proxies = (f"{clean(p.url)} for {clean(p.scheme)} ({clean(p.source)})" for p in environment.proxies)
     yield "proxies", ", ".join(proxies) or "none found"
+    if environment.script is not None:
+        yield from _script(environment.script)
     yield from _privileges(environment)
     yield from (("note", clean(note)) for note in environment.notes)
+
+
+def _script(script: "FoundScript") -> Iterator[tuple[str, str]]:
+    """Where it is, who named it, and which hosts go where."""
+    trouble = f": {clean(script.error)}" if script.error else ""
+    yield "proxy script", f"{clean(script.place)} ({clean(script.source)}){trouble}"
+    for answer in script.answers[:MOST_ANSWERS]:
+        shown = ", ".join(clean(host, 80) for host in answer.hosts[:MOST_HOSTS])
+        more = answer.number - len(answer.hosts[:MOST_HOSTS])
+        way = clean(answer.via or "direct", 80)
+        said = clean(answer.error or answer.text or "nothing", 120)
+        yield "its answer", f"{said} ({way}) for {shown}{f' and {more} more' if more > 0 else ''}"
 
 
 def _links(environment: "Environment") -> Iterator[tuple[str, str]]:

@@ -144,8 +144,8 @@ class RemappedNetwork:
     def resolvers(self) -> Sequence[Endpoint]:
         return ((RESOLVER, 53),)
 
-    def proxy(self) -> str | None:
-        return self._network.proxy()
+    def proxy(self, via: str | None = None) -> str | None:
+        return self._network.proxy(via)
 
     def capabilities(self) -> frozenset[Capability]:
         return self._network.capabilities() - _UNAVAILABLE

@@ -28,6 +28,8 @@ _PROXY_VARIABLES = (
     "no_proxy",
     "ws_proxy",
     "wss_proxy",
+    "auto_proxy",
+    "xdg_current_desktop",
 )
 _OWN_PREFIX = "READYCHECK_"
 _LAB_PROGRAMS = ("ip", "nft", "turnserver", "kamailio", "chronyd", "nginx", "openssl")

@@ -366,6 +366,24 @@ def test_the_proxy_goes_by_its_name_and_leads_tcp_to_those_that_are_not_exempt()
     assert {c.target.via for c in past.checks} == {None}
 
 
+def test_a_script_has_a_way_for_each_lane() -> None:
+    rows = [
+        requirement(
+            "web", targets={"names": ["web", "wild"]}, ports=["443", "8443"], probe="tcp", proxied=True
+        ),
+        requirement("config", ports=["443"], probe="tcp", proxied=True),
+        requirement("sip"),
+    ]
+    ways = {"api.example.com:443": "a:1", "api.example.com:8443": None, f"{NETWORKS[0]}:443": None, "": "b:2"}
+    found = made(make_profile(*rows), proxy=True, via="a:1", past_proxy=("*",), ways=ways).checks
+    vias = {c.id: c.target.via for c in found}
+    assert vias["web/api.example.com:443"] == "a:1"
+    assert vias["web/api.example.com:8443"] is None
+    assert vias[f"config/{NETWORKS[0]}:443"] is None
+    assert vias[f"config/{NETWORKS[1]}:443"] == "b:2"  # which the script was not asked about
+    assert {c.target.via for c in found if c.requirement in ("sip", None)} == {None}
+
+
 # --- validation ---------------------------------------------------------------------------------------
 
 

@@ -28,7 +28,7 @@ def run(
         typer.Option(
             "--proxy",
             metavar="auto|none|URL",
-            help="Proxy for what may use one.",
+            help="Proxy, or proxy script (pac:PLACE), for what may use one.",
             rich_help_panel=o.WAY_OUT,
         ),
     ] = "auto",

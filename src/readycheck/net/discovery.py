@@ -15,14 +15,23 @@ from readycheck.failure import Failure
 from readycheck.net import desktop, guard, wpad
 from readycheck.net.environment import FoundProxy, FoundScript, ScriptAnswer
 from readycheck.net.interface import NetError, Network
-from readycheck.net.pac import Answer, EngineMissing, PacError, Question, Ways, evaluate, read_answer
+from readycheck.net.pac import (
+    Answer,
+    EngineMissing,
+    NotInTime,
+    PacError,
+    Question,
+    Ways,
+    evaluate,
+    read_answer,
+)
 from readycheck.net.pac_fetch import FetchError, Place, fetch, place_of, text_of
 from readycheck.net.proxy import ProxyChoice, ProxyUrl, choose, discover, parse_proxy
 
 __all__ = ["Named", "Question", "Routing", "named", "names_script", "route"]
 
 FETCH_S, GUESS_S, NAME_S, CONNECT_S = 3.0, 1.5, 1.0, 1.0
-_MOST_HOSTS = 40
+_MOST_HOSTS, _MOST_ANSWERS, _MOST_PROXIES, _MOST_TRIED = 40, 64, 16, 8
 _LOOKUPS_AT_ONCE = 40
 _MOST_SILENCES = 3
 _ENTRY = b"FindProxyForURL"
@@ -71,7 +80,9 @@ class Routing:
     def found(self) -> tuple[FoundProxy, ...]:
         """What the report says of them."""
         source = f"proxy script {self.script.place}" if self.script and self.ways else self.choice.source
-        return tuple(FoundProxy(scheme="https", url=str(one), source=source) for one in self.proxies)
+        return tuple(
+            FoundProxy(scheme="https", url=str(one), source=source) for one in self.proxies[:_MOST_PROXIES]
+        )
 
 
 def names_script(text: str) -> bool:
@@ -271,6 +282,11 @@ async def _followed(
     except EngineMissing:
         notes.append(f"the proxy script {found.place} is not followed: quickjs-ng is not installed")
         return Routing(script=found, notes=tuple(notes))
+    except NotInTime:
+        notes.append(
+            f"the proxy script {found.place} is not followed: this host or its name servers are too slow"
+        )
+        return Routing(script=found, notes=tuple(notes))
     except PacError as error:
         return Routing(script=replace(found, error=error.reason, line=error.line), notes=tuple(notes))
     ways = await _ways(answers, names.network, notes)
@@ -283,7 +299,12 @@ async def _ways(
 ) -> Mapping[Question, ProxyUrl | None]:
     """The first of each answer that works; a program that cannot follow an answer goes directly."""
     read = {answer.text: read_answer(answer.text) for answer in answers if not answer.error}
-    chosen = {text: await _first_that_works(ways, network, notes) for text, ways in read.items()}
+    asked = {hop for ways in read.values() if len(ways.hops) > 1 for hop in ways.hops[:-1] if hop}
+    dead = await _dead(sorted(asked, key=str)[:_MOST_TRIED], network)
+    chosen = {text: _first_alive(ways, dead) for text, ways in read.items()}
+    notes += (
+        f"the proxy {hop} of the script does not answer; the next of its answer is used" for hop in dead
+    )
     for text, ways in read.items():
         if ways.foreign and not ways.hops:
             notes.append(
@@ -292,13 +313,15 @@ async def _ways(
     return {answer.question: chosen.get(answer.text) for answer in answers}
 
 
-async def _first_that_works(ways: Ways, network: Network, notes: list[str]) -> ProxyUrl | None:
-    """With an alternative the first is tried before it is trusted, as browsers do."""
-    for hop in ways.hops:
-        if hop is None or len(ways.hops) == 1 or await _is_there(hop, network):
-            return hop
-        notes.append(f"the proxy {hop} of the script does not answer, and the next of its answer is used")
-    return next(iter(ways.hops), None)
+def _first_alive(ways: Ways, dead: Sequence[ProxyUrl]) -> ProxyUrl | None:
+    return next((hop for hop in ways.hops if hop not in dead), next(iter(ways.hops), None))
+
+
+async def _dead(proxies: Sequence[ProxyUrl], network: Network) -> Sequence[ProxyUrl]:
+    """Those with an alternative are tried before they are trusted, as browsers do."""
+    async with asyncio.TaskGroup() as group:
+        tries = [group.create_task(_is_there(proxy, network)) for proxy in proxies]
+    return [proxy for proxy, tried in zip(proxies, tries, strict=True) if not tried.result()]
 
 
 async def _is_there(proxy: ProxyUrl, network: Network) -> bool:
@@ -311,11 +334,11 @@ async def _is_there(proxy: ProxyUrl, network: Network) -> bool:
 
 
 def _summary(answers: Sequence[Answer], ways: Mapping[Question, ProxyUrl | None]) -> tuple[ScriptAnswer, ...]:
-    """Each distinct answer once, with the hosts that it is for."""
+    """Each distinct answer once, with the hosts that it is for; those with something wrong come first."""
     hosts: dict[tuple[str, str, int | None], list[Question]] = {}
     for answer in answers:
         hosts.setdefault((answer.text, answer.error, answer.line), []).append(answer.question)
-    return tuple(
+    told = tuple(
         ScriptAnswer(
             text=_clean(text),
             via=way.place if (way := ways[questions[0]]) else None,
@@ -326,6 +349,7 @@ def _summary(answers: Sequence[Answer], ways: Mapping[Question, ProxyUrl | None]
         )
         for (text, error, line), questions in hosts.items()
     )
+    return tuple(sorted(told, key=lambda answer: not answer.error)[:_MOST_ANSWERS])
 
 
 def _misnamed(text: str) -> str:

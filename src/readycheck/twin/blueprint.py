@@ -28,11 +28,11 @@ class Chain(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Faults:
-    """What is wrong with the servers.
+    """What is wrong with the servers, or with what the client was told.
 
     `chains` has the TCP ports that do not present the good one; `closed` ports refuse; `misnamed` hosts
     present a certificate of somebody else; `rewritten` is the address given for names that do not exist,
-    and the names in `filtered` are said not to.
+    and the names in `filtered` are said not to. `proxy_script` is the text of one that the client is set to follow.
     """
 
     chains: Mapping[int, Chain] = field(default_factory=dict)
@@ -43,6 +43,7 @@ class Faults:
     clock_skew_s: float = 0.0
     rewritten: str = ""
     filtered: tuple[str, ...] = ()
+    proxy_script: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,7 +118,8 @@ def _live(orders: Orders, control: int) -> int:
     for servers in cloud:
         _await_ready(servers)
     row.enter(topology.CLIENT)
-    with _start_agent(orders, row.inode(topology.CLIENT), folder) as agent:
+    told = isolation.told_to_follow(blueprint.faults.proxy_script, folder)
+    with _start_agent(orders, row.inode(topology.CLIENT), folder, told) as agent:
         return _watch(agent, cloud, control)
 
 
@@ -145,8 +146,10 @@ def _await_ready(servers: subprocess.Popen[bytes]) -> None:
         raise build.BuildError("the stand-in servers did not start")
 
 
-def _start_agent(orders: Orders, inode: int, folder: Path) -> subprocess.Popen[bytes]:
-    environment = isolation.clean_environment() | {"READYCHECK_ONLY_NETNS": str(inode)}
+def _start_agent(
+    orders: Orders, inode: int, folder: Path, told: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
+    environment = {**isolation.clean_environment(), **told, "READYCHECK_ONLY_NETNS": str(inode)}
     command = [*orders.agent, "--trust-roots", str(folder / ROOT_FILE)]
     own = os.getpid()
 

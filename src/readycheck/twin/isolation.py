@@ -57,6 +57,15 @@ def clean_environment() -> dict[str, str]:
     return kept | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
 
 
+def told_to_follow(script: str, folder: Path) -> dict[str, str]:
+    """The variable that names a proxy script in `folder`, which gets it; none without a script."""
+    if not script:
+        return {}
+    file = folder / "proxy.pac"
+    file.write_text(script, encoding="utf-8")
+    return {"auto_proxy": str(file)}
+
+
 def private_folder() -> Path:
     """Mount an empty memory disk that only this world sees."""
     place = next(path for path in PRIVATE if path.is_dir())

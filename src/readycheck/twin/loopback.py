@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,8 @@ def run(
             file = folder / "remap.json"
             file.write_text(remap.to_json(), encoding="utf-8")
             command = [*(agent or (sys.executable, "-m", "readycheck")), *argv]
-            return _run([*command, "--trust-roots", str(folder / ROOT_FILE), "--remap", str(file)])
+            told = isolation.told_to_follow(blueprint.faults.proxy_script, folder)
+            return _run([*command, "--trust-roots", str(folder / ROOT_FILE), "--remap", str(file)], told)
 
 
 @contextmanager
@@ -78,9 +79,9 @@ def _ports(servers: subprocess.Popen[bytes]) -> dict[str, int]:
     return told
 
 
-def _run(command: Sequence[str]) -> int:
+def _run(command: Sequence[str], told: Mapping[str, str]) -> int:
     """In a process group of its own, where there are such, so that each signal reaches the agent once."""
-    environment = isolation.clean_environment() | {"READYCHECK_LOOPBACK_ONLY": "1"}
+    environment = {**isolation.clean_environment(), **told, "READYCHECK_LOOPBACK_ONLY": "1"}
     options: dict[str, Any] = {} if sys.platform == "win32" else {"process_group": 0}
     with writing_from_background():
         agent = subprocess.Popen(command, env=environment, **options)

@@ -115,6 +115,16 @@ def _upper_ports(offer: Offer) -> tuple[Range, ...]:
     return (((low + high) // 2 + 1, high),)
 
 
+_WRONG_SCRIPT = """\
+function FindProxyForURL(url, host) {
+  if (isPlainHostName(host) || dnsDomainIs(host, ".corp.example")) return "DIRECT";
+  if (shExpMatch(host, "*.example.net") return "DIRECT";
+  return "PROXY proxy.corp.example:3128";
+}
+"""
+"""A parenthesis is missing in its third line."""
+
+
 def _drop(transport: Transport, port: int) -> tuple[Rule, ...]:
     return (Rule(transport=transport, ports=((port, port),)),)
 
@@ -259,6 +269,12 @@ _ALL = (
         causes=("tls-version",),
         exit_status=2,
         faults=lambda _: Faults(old_tls=True),
+    ),
+    Scenario(
+        name="pac-error",
+        summary="the proxy script that this machine is set to follow has an error; the way out is open",
+        causes=("pac-error",),
+        faults=lambda _: Faults(proxy_script=_WRONG_SCRIPT),
     ),
     Scenario(
         name="service-down",

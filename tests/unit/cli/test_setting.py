@@ -60,6 +60,7 @@ def test_what_was_learned_is_in_force() -> None:
         ("--interface a/b: not the name of an interface", {"interface": "a/b"}),
         ("--interface \udcff: not the name of an interface", {"interface": "\udcff"}),
         ("--proxy: a: only http and https proxies", {"proxy": "ftp://user:secret@a"}),
+        ("--proxy: the proxy script that it names is no URL", {"proxy": "pac+ftp://user:secret@a/p.pac"}),
         ("--trust-roots .*nosuch.pem: cannot be read: No such file", {"trust_roots": (Path("nosuch.pem"),)}),
         ("--remap .*nosuch: ", {"remap": Path("nosuch")}),
     ],
@@ -81,6 +82,45 @@ def test_pins_that_cannot_be_read_end_the_run(own_home: Path) -> None:
     pins.save("webex-calling", {PIN: "CN=issuer"}).write_text("{")
     with pytest.raises(UsageError, match=r"webex-calling\.json: not a JSON file of learned pins"):
         prepare(Setting(profile="webex-calling"))
+
+
+SCRIPT = """function FindProxyForURL(url, host) {
+  if (host == "example.com") return "DIRECT";
+  return url.indexOf(":6970/") > 0 ? "PROXY a.corp:1" : "PROXY b.corp:2";
+}"""
+
+
+def test_a_script_makes_the_plan(tmp_path: Path) -> None:
+    file = tmp_path / "proxy.pac"
+    file.write_text(SCRIPT)
+    request, _, environment = prepare(Setting(profile="webex-calling", proxy=f"pac:{file}"))
+    vias = {(c.target.via, c.target.ports) for c in request.draft.checks if c.target.via}
+    assert {via for via, _ in vias} == {"a.corp:1", "b.corp:2"}
+    assert {ports for via, ports in vias if via == "a.corp:1"} == {"6970"}
+    assert {proxy.url for proxy in environment.proxies} == {"http://a.corp:1", "http://b.corp:2"}
+    assert environment.script is not None
+    assert environment.script.place == "~/proxy.pac"  # HOME is here
+    assert request.options["proxy"] == "pac:proxy.pac"
+
+
+def test_a_broken_script_leads_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "proxy.pac").write_text("function FindProxyForURL(")
+    request, _, environment = prepare(Setting(profile="webex-calling", proxy=f"{tmp_path}/proxy.pac"))
+    assert {check.target.via for check in request.draft.checks} == {None}
+    assert environment.script is not None and environment.script.error.startswith("SyntaxError")
+
+
+@pytest.mark.parametrize(
+    ("proxy", "shown"),
+    [
+        ("pac+http://u:secret@a/p?q", "pac+http://a/p?q"),
+        ("pac:/home/jo/p.pac", "pac:p.pac"),
+        ("wpad:", "wpad:"),
+        ("http://u:secret@a:1", "http://a:1"),
+    ],
+)
+def test_the_report_shows_neither_passwords_nor_paths(proxy: str, shown: str) -> None:
+    assert Setting(profile="p", proxy=proxy).shown()["proxy"] == shown
 
 
 def test_the_options_that_the_report_shows_are_json() -> None:

@@ -38,7 +38,10 @@ def met(found: FoundScript | None, **world: Any) -> Result:
 RIGHT = ScriptAnswer(text="DIRECT", hosts=("config.example.com",), number=1)
 THROWS = ScriptAnswer(text="", hosts=("a.example", "b.example"), number=9, error="ReferenceError: x", line=3)
 MISNAMED = ScriptAnswer(
-    text="PROXY http://p", hosts=("c.example",), number=1, error="it names 'PROXY http://p', which is no proxy"
+    text="PROXY http://p",
+    hosts=("c.example",),
+    number=1,
+    error="it names 'PROXY http://p', which is no proxy",
 )
 
 
@@ -81,6 +84,23 @@ def test_what_the_network_kept_away_is_less_certain() -> None:
     (finding,) = met(script(error="it cannot be fetched (timed_out)", failure=Failure.TIMED_OUT)).findings
     assert finding.confidence is Confidence.LIKELY
     assert "where it is named" in finding.remedy
+
+
+def test_it_explains_what_fails_only_where_nothing_passes_without_it() -> None:
+    broken = script(sha256="a" * 64, error="SyntaxError: x", line=1)
+    (finding,) = met(broken, wall=lambda t: "drop" if t.port == 443 else None).findings
+    assert (finding.cause, finding.affects, finding.severity) == ("pac-error", ("web",), Severity.BLOCKING)
+    assert set(finding.evidence) == {"web/api.example.com:443", "web/maybe.example.net:443"}
+    elsewhere = met(broken, wall=lambda t: "drop" if t.port == 8934 else None)
+    assert set(elsewhere.causes) == {"pac-error", "port-blocked"}
+
+
+def test_name_servers_that_are_away_are_not_the_fault_of_a_script() -> None:
+    found = met(
+        script(error="it cannot be fetched (timed_out)", failure=Failure.TIMED_OUT),
+        resolver=lambda _: Failure.TIMED_OUT,
+    )
+    assert found.causes == ["dns-unreachable"]
 
 
 def test_a_dead_network_is_not_the_fault_of_a_script() -> None:

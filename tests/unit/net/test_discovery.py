@@ -193,8 +193,34 @@ async def test_the_first_proxy_that_is_there(written: Written) -> None:
     found = await route(what, network, LANES)
     assert set(found.ways.values()) == {A}
     assert found.notes == (
-        "the proxy http://dead.corp:1 of the script does not answer, and the next of its answer is used",
+        "the proxy http://dead.corp:1 of the script does not answer; the next of its answer is used",
     )
+
+
+async def test_many_proxies_cost_no_more_time(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(discovery, "CONNECT_S", 0.1)
+    what = written("var n = 0; function FindProxyForURL() { n++; return `PROXY 192.0.2.9:${n}; DIRECT`; }")
+    lanes = {f"h{n}:443": Question(f"https://h{n}/", f"h{n}") for n in range(300)}
+    found = await route(what, FakeNetwork(), lanes)
+    assert (len(found.notes), len(found.found)) == (8, 16)
+    assert found.script is not None
+    assert len(found.script.answers) == 64
+
+
+async def test_a_host_that_is_too_slow_blames_no_script(
+    written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pac, "TOTAL_S", 0.5)
+
+    class Slow(FakeNetwork):
+        async def resolve(self, host: str, *, timeout: float) -> Any:
+            await self.sleep(0.6 if host == "slow" else 0)
+            return await super().resolve(host, timeout=timeout)
+
+    what = written("function FindProxyForURL() { dnsResolve('slow'); return 'DIRECT'; }")
+    found = await route(what, Slow(), LANES)
+    assert (found.ways, found.script and found.script.error) == ({}, "")
+    assert "too slow" in found.notes[0]
 
 
 async def test_socks_is_said_to_be_unsupported(written: Written) -> None:

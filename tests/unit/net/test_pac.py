@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from readycheck.net import pac
-from readycheck.net.pac import Answer, EngineMissing, PacError, Question, evaluate, read_answer
+from readycheck.net.pac import Answer, EngineMissing, NotInTime, PacError, Question, evaluate, read_answer
 from readycheck.net.proxy import ProxyUrl
 
 NAMES = {"inside.corp": ("10.1.2.3",), "phones.example": ("192.0.2.5",)}
@@ -173,12 +173,27 @@ async def test_a_script_that_would_run_for_ever_is_ended(name: str, monkeypatch:
     monkeypatch.setattr(pac, "SCRIPT_S", 0.3)
     monkeypatch.setattr(pac, "_START_S", 1.0)
     monkeypatch.setattr(pac, "TOTAL_S", 2.0)
+    monkeypatch.setattr(pac, "_processor_s", iter((0.0, 9.0)).__next__)  # on a busy host, too
     text, reason = HOSTILE[name]
     began = time.monotonic()
     with pytest.raises(PacError) as caught:
         await ask(text, *[Question(f"https://h{i}/", f"h{i}") for i in range(100)])
     assert caught.value.reason == reason
     assert time.monotonic() - began < 6
+
+
+async def test_without_work_of_its_own_a_script_is_not_blamed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pac, "SCRIPT_S", 0.2)
+    monkeypatch.setattr(pac, "_processor_s", iter((5.0, 5.04)).__next__)
+    with pytest.raises(NotInTime):
+        await ask(script("while (true) {}"), PHONES)
+
+
+async def test_work_is_what_the_child_has_used() -> None:
+    before_s = pac._processor_s()
+    with pytest.raises((PacError, NotInTime)):
+        await ask(script("while (true) {}"), PHONES)
+    assert pac._processor_s() - before_s > 0.05 or before_s < 0
 
 
 async def test_fifty_megabytes_are_no_harm() -> None:

@@ -1,6 +1,6 @@
 """The environment as sentences."""
 
-from readycheck.net.environment import Environment, Interface
+from readycheck.net.environment import Environment, FoundScript, Interface, ScriptAnswer
 from readycheck.net.interface import Capability
 from readycheck.render.surroundings import facts
 
@@ -14,6 +14,24 @@ def test_what_is_known_is_told() -> None:
     assert told["resolvers"] == "10.1.2.1, 9.9.9.9"
     assert told["proxies"] == "http://proxy.corp:3128 for https (environment)"
     assert told["may use"] == "hop limit, icmp errors"
+
+
+def test_a_proxy_script_is_told_with_its_answers() -> None:
+    hosts = tuple(f"h{n}.example" for n in range(9))
+    script = FoundScript(
+        place="http://wpad.corp/wpad.dat",
+        source="DHCP option 252",
+        answers=(
+            ScriptAnswer(text="PROXY p:1; DIRECT", via="p:1", hosts=hosts, number=12),
+            ScriptAnswer(text="", hosts=("x",), number=1, error="ReferenceError: \x1b[31m"),
+        ),
+    )
+    told = list(facts(factory.environment(script=script)))
+    assert ("proxy script", "http://wpad.corp/wpad.dat (DHCP option 252)") in told
+    assert [text for label, text in told if label == "its answer"] == [
+        "PROXY p:1; DIRECT (p:1) for h0.example, h1.example, h2.example, h3.example and 8 more",
+        "ReferenceError: ?[31m (direct) for x",
+    ]
 
 
 def test_each_lost_capability_is_a_sentence() -> None:

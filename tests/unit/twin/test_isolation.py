@@ -14,6 +14,8 @@ def test_the_environment_names_no_proxy_bus_or_fence(monkeypatch: pytest.MonkeyP
     for name in (
         "HTTPS_PROXY",
         "no_proxy",
+        "auto_proxy",
+        "XDG_CURRENT_DESKTOP",
         "DBUS_SESSION_BUS_ADDRESS",
         "RES_OPTIONS",
         "READYCHECK_LOOPBACK_ONLY",
@@ -23,6 +25,12 @@ def test_the_environment_names_no_proxy_bus_or_fence(monkeypatch: pytest.MonkeyP
     environment = isolation.clean_environment()
     assert "KEPT" in environment
     assert not {name.lower() for name in environment} & isolation._VARIABLES
+
+
+def test_a_proxy_script_is_a_file_of_this_world(tmp_path: Path) -> None:
+    assert isolation.told_to_follow("", tmp_path) == {}
+    told = isolation.told_to_follow("function f() {}", tmp_path)
+    assert Path(told["auto_proxy"]).read_text() == "function f() {}"
 
 
 def test_children_find_what_this_process_finds() -> None:

@@ -41,6 +41,13 @@ def settings(**values: Any) -> Any:
     return lambda environ: Desktop(source="GNOME settings", **values)
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host that runs many tests at once may take long to start a process."""
+    for name, limit_s in (("_START_S", 20.0), ("SCRIPT_S", 10.0), ("TOTAL_S", 30.0)):
+        monkeypatch.setattr(pac, name, limit_s)
+
+
 @pytest.mark.parametrize(
     ("wanted", "environ", "desktop", "expected"),
     [

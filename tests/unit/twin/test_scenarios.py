@@ -16,6 +16,10 @@ REQUIRED = (
 )
 
 
+HARMLESS = {"pac-error"}
+"""Causes that may stand beside a verdict of ready: programs differ in what they make of it."""
+
+
 def world(offer: Offer, name: str) -> Blueprint:
     return draw(offer, SCENARIOS[name], seed=1, ratio=0.02)
 
@@ -29,7 +33,7 @@ def test_a_scenario_says_what_to_expect(name: str) -> None:
     scenario = SCENARIOS[name]
     assert scenario.name == name and scenario.summary
     assert scenario.exit_status in (0, 1, 2, 3)
-    assert not (scenario.exit_status == 0 and scenario.causes)
+    assert scenario.exit_status or set(scenario.causes) <= HARMLESS
 
 
 @pytest.mark.parametrize("name", SCENARIOS)

@@ -106,9 +106,11 @@ def named(
     first = variables.get("https") or variables.get("all") or environ.get("auto_proxy", "")
     if told := _told(first, "environment", script=first == environ.get("auto_proxy")):
         return told
+    choice = choose("auto", environ)
     if first:  # whatever it is, and be it of no use here: the user has decided
-        return Named(choice=choose("auto", environ), source="environment")
-    return _set(settings(environ))
+        return Named(choice=choice, source="environment")
+    found = _set(settings(environ))
+    return found if found.choice.proxy else replace(found, choice=choice)
 
 
 async def route(

@@ -15,11 +15,13 @@ from readycheck.errors import UsageError
 from readycheck.failure import Failure
 from readycheck.net import desktop
 from readycheck.net.address import family_of, is_address
-from readycheck.net.discovery import Named, Question, Routing, named, names_script
+from readycheck.net.discovery import Routing
 from readycheck.net.discovery import route as find_route
 from readycheck.net.environment import Environment, gather
 from readycheck.net.interface import Datagrams, Endpoint, NetError, Network, Stream, TlsSettings
+from readycheck.net.pac import Question
 from readycheck.net.pac_fetch import place_of
+from readycheck.net.precedence import Named, named, names_script
 from readycheck.net.proxy import ProxyChoice, discover
 from readycheck.net.resolver import Resolver, system_servers
 from readycheck.net.system import NetworkOptions, SystemNetwork

@@ -1,18 +1,18 @@
 """Discovery of proxies: who is asked first, what a script leads to, and what is only a note."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from readycheck.errors import UsageError
 from readycheck.failure import Failure
 from readycheck.net import discovery, pac
-from readycheck.net.desktop import Desktop
-from readycheck.net.discovery import Named, Question, Routing, named, names_script, route
+from readycheck.net.discovery import Routing, route
 from readycheck.net.environment import FoundProxy
 from readycheck.net.guard import LOOPBACK_ONLY
+from readycheck.net.pac import Question
+from readycheck.net.precedence import Named
 from readycheck.net.proxy import ProxyChoice, ProxyUrl
 from readycheck.testing import FakeNetwork, FakeService
 
@@ -33,87 +33,11 @@ LANES = {
 }
 
 
-def nothing(environ: Mapping[str, str]) -> None:
-    return None
-
-
-def settings(**values: Any) -> Any:
-    return lambda environ: Desktop(source="GNOME settings", **values)
-
-
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """A host that runs many tests at once may take long to start a process."""
     for name, limit_s in (("_START_S", 20.0), ("SCRIPT_S", 10.0), ("TOTAL_S", 30.0)):
         monkeypatch.setattr(pac, name, limit_s)
-
-
-@pytest.mark.parametrize(
-    ("wanted", "environ", "desktop", "expected"),
-    [
-        ("none", {"https_proxy": "a.corp:3128"}, nothing, Named(source="--proxy")),
-        (
-            "http://a.corp:3128",
-            {"https_proxy": "b"},
-            nothing,
-            Named(choice=ProxyChoice(A, "--proxy"), source="--proxy"),
-        ),
-        ("pac+http://x/y", {}, nothing, Named(script="http://x/y", source="--proxy")),
-        ("pac:./here.js", {}, nothing, Named(script="./here.js", source="--proxy")),
-        ("http://x/proxy.pac", {}, nothing, Named(script="http://x/proxy.pac", source="--proxy")),
-        ("http://x/a/wpad.dat?b", {}, nothing, Named(script="http://x/a/wpad.dat?b", source="--proxy")),
-        ("file:///etc/proxy.pac", {}, nothing, Named(script="file:///etc/proxy.pac", source="--proxy")),
-        ("/etc/proxy.pac", {}, nothing, Named(script="/etc/proxy.pac", source="--proxy")),
-        ("proxy.pac", {}, nothing, Named(script="proxy.pac", source="--proxy")),
-        ("wpad:", {}, nothing, Named(detect=True, source="--proxy")),
-        (
-            "auto",
-            {"https_proxy": "a.corp:3128", "auto_proxy": "http://x/y"},
-            settings(script="http://z"),
-            Named(choice=ProxyChoice(A, "environment"), source="environment"),
-        ),
-        ("auto", {"auto_proxy": "http://x/y"}, nothing, Named(script="http://x/y", source="environment")),
-        (
-            "auto",
-            {"HTTPS_PROXY": "pac+http://x/y"},
-            nothing,
-            Named(script="http://x/y", source="environment"),
-        ),
-        ("auto", {"all_proxy": "wpad://"}, nothing, Named(detect=True, source="environment")),
-        ("auto", {"no_proxy": "*"}, settings(script="http://x/y"), Named(source="environment")),
-        (
-            "auto",
-            {},
-            settings(script="http://x/y"),
-            Named(script="http://x/y", source="GNOME settings"),
-        ),
-        ("auto", {}, settings(detect=True), Named(detect=True, source="GNOME settings")),
-        (
-            "auto",
-            {},
-            settings(proxy="a.corp:3128", exempt=(".corp",)),
-            Named(choice=ProxyChoice(A, "GNOME settings", (".corp",)), source="GNOME settings"),
-        ),
-        ("auto", {}, settings(), Named(source="GNOME settings")),
-        ("auto", {}, settings(proxy="socks://x"), Named(source="GNOME settings")),
-        ("auto", {}, nothing, Named(detect=True)),
-        ("auto", {"https_proxy": "socks5://x:1080"}, nothing, Named(source="environment")),
-    ],
-)
-def test_who_is_asked_first(wanted: str, environ: dict[str, str], desktop: Any, expected: Named) -> None:
-    assert named(wanted, environ, desktop) == expected
-
-
-@pytest.mark.parametrize("wanted", ["pac:ftp://x/y", "pac+http://", "pac:\x1b[m", "ftp://u:secret@x/y"])
-def test_an_option_that_names_nothing_is_refused(wanted: str) -> None:
-    with pytest.raises(UsageError, match=r"^--proxy: ") as caught:
-        named(wanted, {}, nothing)
-    assert "secret" not in str(caught.value)
-    assert str(caught.value).isprintable()
-
-
-def test_a_proxy_is_not_taken_for_a_script() -> None:
-    assert not any(map(names_script, ("", "a:80", "http://a:80", "https://u:p@a.pac:80/", "http://pac.corp")))
 
 
 @pytest.fixture

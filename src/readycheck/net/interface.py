@@ -6,7 +6,7 @@ Every verb raises `NetError` and nothing else; a timeout is an argument in secon
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from readycheck.failure import Failure
 from readycheck.observation import Target
@@ -104,6 +104,14 @@ class Stream(Protocol):
 
     async def write(self, data: bytes, *, timeout: float) -> None: ...
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class HopLimited(Protocol):
+    """A stream that can be told how far its packets go, as those over this host's own sockets can."""
+
+    def limit_hops(self, ttl: int) -> None:
+        """What is written from now on goes no further than that; a router's word of it ends the stream."""
 
 
 @dataclass(frozen=True, slots=True)

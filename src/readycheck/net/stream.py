@@ -16,6 +16,7 @@ from readycheck.net.interface import Endpoint, IcmpReport, NetError, TlsFacts
 # Linux numbers.
 _TCP_INFO = getattr(socket, "TCP_INFO", 11)
 _RTT_US = struct.Struct("=68xI")  # tcpi_rtt of linux/tcp.h
+_LINGER_NOT = struct.pack("ii", 1, 0)
 
 
 class SystemStream:
@@ -28,6 +29,7 @@ class SystemStream:
         self._loop = asyncio.get_running_loop()
         self._local = _endpoint(sock.getsockname())
         self._peer = _endpoint(sock.getpeername())
+        self._usual_hops: int | None = None
 
     @property
     def local(self) -> Endpoint:
@@ -69,7 +71,24 @@ class SystemStream:
         microseconds = _RTT_US.unpack(info)[0] if len(info) == _RTT_US.size else 0
         return microseconds / 1000 or None
 
+    def limit_hops(self, ttl: int) -> None:
+        """What is written from now on goes no further than that; a router's word of it ends the stream."""
+        sock = self._open_socket()
+        level, option = _hop_limit(sock)
+        try:
+            report_errors(sock)
+            if self._usual_hops is None:
+                self._usual_hops = sock.getsockopt(level, option)
+            sock.setsockopt(level, option, ttl)
+        except OSError as error:
+            raise NetError(classify(error), f"limiting hops: {error.strerror or error}") from error
+
     def close(self) -> None:
+        if self._usual_hops is not None and self._socket.fileno() >= 0:
+            # The kernel would go on to repeat what cannot arrive: a reset tells the other side instead.
+            with suppress(OSError):
+                self._socket.setsockopt(*_hop_limit(self._socket), self._usual_hops)
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
         _close(self._loop, self._socket)
 
     def _open_socket(self) -> socket.socket:
@@ -145,6 +164,12 @@ async def _until_readable(loop: asyncio.AbstractEventLoop, sock: socket.socket) 
     finally:
         if sock.fileno() == number:  # else it was closed meanwhile, and the number may be another's
             loop.remove_reader(number)
+
+
+def _hop_limit(sock: socket.socket) -> tuple[int, int]:
+    if sock.family == socket.AF_INET6:
+        return socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS
+    return socket.IPPROTO_IP, socket.IP_TTL
 
 
 def icmp_failure(report: IcmpReport) -> NetError:

@@ -216,3 +216,20 @@ async def test_the_source_is_ours_to_choose(listener: socket.socket, family: int
 async def test_nothing_leaves_the_machine_in_tests() -> None:
     with pytest.raises(OutsideLoopback):
         await open_stream(("192.0.2.1", 443), timeout=1)
+
+
+async def test_hops_are_limited_from_then_on_and_the_end_is_told_all_the_same(
+    listener: socket.socket,
+) -> None:
+    stream, peer = await connected(listener)
+    with peer:
+        stream.limit_hops(1)
+        await stream.write(b"near", timeout=1)
+        assert peer.recv(10) == b"near"
+        stream.limit_hops(2)
+        stream.close()
+        with pytest.raises(ConnectionResetError):
+            peer.recv(10)
+        stream.close()  # once more does no harm
+        with pytest.raises(NetError):
+            stream.limit_hops(1)

@@ -1,0 +1,264 @@
+"""`sni`: what becomes of TLS greetings that differ in nothing but the server name, or in how it is sent.
+
+A server hears the same in each shape of a greeting; a box that looks for names in packets does not.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import ClassVar
+
+from readycheck.probe import (
+    Capability,
+    Effort,
+    Failure,
+    HopLimited,
+    Metric,
+    MetricValue,
+    Net,
+    NetError,
+    Observation,
+    Step,
+    Stream,
+    Target,
+    TlsSettings,
+    Unit,
+)
+from readycheck.wire.client_hello import as_records, as_segments, is_greeting
+
+SPACING_S = 0.08
+"""Between two greetings, because some boxes count them."""
+HOPS = 12
+LOCATED = 2
+_WAIT_S = {Effort.QUICK: 1.0, Effort.NORMAL: 1.5, Effort.THOROUGH: 3.0}
+_HOP_WAIT_S = 0.9  # TCP has sent it again by then
+_NOBODY = "readycheck-{}.invalid"
+
+
+class Variant(StrEnum):
+    """How a greeting differs from the one in question, which is `asked`."""
+
+    ASKED = "asked"
+    DECOY = "decoy"
+    NAMELESS = "nameless"
+    MIXED_CASE = "mixed-case"
+    LONGER = "longer"
+    SEGMENTS = "segments"
+    RECORDS = "records"
+    ELSEWHERE = "elsewhere"
+    STRANGE = "strange"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SniParams:
+    """`targets` are the names in question, each at its address; one without a host is about greetings without.
+
+    `decoy` is a name that nobody minds, and `controls` the address at which it answers. There the `witnesses`,
+    further names in question, are asked for as well. At most `hops` are looked at.
+    """
+
+    targets: tuple[Target, ...] = ()
+    witnesses: tuple[Target, ...] = ()
+    controls: tuple[Target, ...] = ()
+    decoy: str = ""
+    seed: int = 0
+    hops: int = HOPS
+
+
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """One greeting: of `target` (whose host is the name in question) with a server name, at an endpoint."""
+
+    target: Target
+    variant: Variant
+    server_name: str | None
+    at: Target
+
+
+@dataclass(slots=True)
+class _Results:
+    """The failure of each greeting, None where one was answered."""
+
+    found: dict[tuple[Target, Variant], list[Failure | None]] = field(default_factory=dict)
+
+    def add(self, greeting: Greeting, failure: Failure | None) -> None:
+        self.found.setdefault((greeting.target, greeting.variant), []).append(failure)
+
+    def is_killed(self, target: Target) -> bool:
+        """Whether the greeting in question always fails, and another does not."""
+        asked = self.found.get((target, Variant.ASKED), [])
+        others = [
+            f for (t, v), found in self.found.items() if t == target for f in found if v in _ABOUT_NAMES
+        ]
+        return bool(asked) and None not in asked and None in others
+
+
+_ABOUT_NAMES = (Variant.DECOY, Variant.NAMELESS, Variant.LONGER, Variant.SEGMENTS, Variant.RECORDS)
+
+
+class SniProbe:
+    """Name by address, in every shape, then with every hop limit where one name is killed."""
+
+    name: ClassVar[str] = "sni"
+    title: ClassVar[str] = "Server names in TLS greetings"
+    Params: ClassVar[type[SniParams]] = SniParams
+    metrics: ClassVar[tuple[Metric, ...]] = (
+        Metric("sent", Unit.COUNT, title="greetings sent with the usual hop limit"),
+        Metric("answered", Unit.COUNT, title="greetings that a server answered with its certificate"),
+        Metric("hops_asked", Unit.COUNT, title="greetings sent with a small hop limit"),
+    )
+    proves: ClassVar[Step] = Step.TLS_HANDSHAKE
+
+    async def measure(self, params: SniParams, net: Net) -> None:
+        results = _Results()
+        # 1. every name at every address, in an order that is no pattern
+        async with asyncio.TaskGroup() as group:
+            for turn, greeting in enumerate(shuffled(params)):
+                group.create_task(_after(turn * SPACING_S, greeting, net, results))
+        # 2. how far the killed ones come, beside those that pass
+        killed = [target for target in params.targets if results.is_killed(target)][:LOCATED]
+        if params.decoy and Capability.HOP_LIMIT in net.capabilities():
+            await _locate(killed, params, net)
+
+    def summarize(self, observations: Sequence[Observation]) -> Mapping[str, MetricValue]:
+        greetings = [o for o in observations if o.step is Step.TLS_HANDSHAKE]
+        return {
+            "sent": len(greetings),
+            "answered": sum(o.failure is None for o in greetings),
+            "hops_asked": sum(o.step is Step.HOP for o in observations),
+        }
+
+
+def shuffled(params: SniParams) -> list[Greeting]:
+    """All greetings in the order of the seed; what nobody minds is said first where a box may bear a grudge."""
+    found = [g for target in params.targets for g in _of_target(target, params)]
+    found += [
+        Greeting(witness, Variant.ELSEWHERE, witness.host, at)
+        for witness in params.witnesses
+        for at in params.controls[:1]
+    ]
+    random.Random(params.seed).shuffle(found)
+    return sorted(found, key=lambda greeting: greeting.variant is Variant.ELSEWHERE)
+
+
+def _of_target(target: Target, params: SniParams) -> Iterator[Greeting]:
+    """At most ten."""
+    name = target.host
+    said: list[tuple[Variant, str | None]] = [(Variant.ASKED, name), (Variant.ASKED, name)]
+    if params.decoy:
+        said += [(Variant.DECOY, params.decoy)] * (1 if name else 2)
+    if name:
+        said += [
+            (Variant.NAMELESS, None),
+            (Variant.MIXED_CASE, mixed_case(name)),
+            (Variant.LONGER, f"{name}.invalid"),
+            (Variant.SEGMENTS, name),
+            (Variant.RECORDS, name),
+        ]
+    for variant, server_name in said:
+        yield Greeting(target, variant, server_name, target)
+    for at in params.controls[:1]:
+        yield Greeting(target, Variant.ELSEWHERE, name, at)
+        if name:
+            yield Greeting(target, Variant.STRANGE, _NOBODY.format(params.seed % 1000), at)
+
+
+def mixed_case(name: str) -> str:
+    return "".join(letter.upper() if index % 2 else letter for index, letter in enumerate(name.lower()))
+
+
+async def _after(delay_s: float, greeting: Greeting, net: Net, results: _Results) -> None:
+    await net.sleep(delay_s)
+    at = greeting.at
+    target = Target(host=greeting.target.host, address=at.address, port=at.port, sni=greeting.server_name)
+    traced = net.towards(
+        target, variant=greeting.variant.value, asked=greeting.target.host, about=_at(greeting)
+    )
+    wait_s = _WAIT_S[net.effort]
+    with suppress(NetError):
+        stream = await traced.connect((at.address or "", at.port or 0), timeout=wait_s)
+        with closing(stream):
+            failure: Failure | None = None
+            try:
+                shaped = _Shaped(stream, _SHAPES.get(greeting.variant))
+                await traced.start_tls(shaped, _settings(greeting.server_name), timeout=wait_s)
+            except NetError as error:
+                failure = error.failure
+            results.add(greeting, failure)
+
+
+def _at(greeting: Greeting) -> str:
+    """The endpoint of the name in question, wherever the greeting goes."""
+    return f"{greeting.target.address}:{greeting.target.port}"
+
+
+def _settings(server_name: str | None) -> TlsSettings:
+    """Nothing is verified here: whoever answers, answers."""
+    return TlsSettings(server_name=server_name, verify=False)
+
+
+class _Shaped:
+    """A stream whose greeting is sent in another shape."""
+
+    tls = None
+
+    def __init__(self, below: Stream, shape: Callable[[bytes], Sequence[bytes]] | None) -> None:
+        self._below, self._shape = below, shape
+        self.local, self.peer = below.local, below.peer
+
+    async def read(self, limit: int, *, timeout: float) -> bytes:
+        return await self._below.read(limit, timeout=timeout)
+
+    async def write(self, data: bytes, *, timeout: float) -> None:
+        shape, self._shape = self._shape, None
+        for part in shape(data) if shape and is_greeting(data) else (data,):
+            await self._below.write(part, timeout=timeout)
+
+    def close(self) -> None:
+        self._below.close()
+
+
+_SHAPES: Mapping[Variant, Callable[[bytes], Sequence[bytes]]] = {
+    Variant.SEGMENTS: as_segments,
+    Variant.RECORDS: lambda data: (as_records(data),),
+}
+
+
+async def _locate(killed: Sequence[Target], params: SniParams, net: Net) -> None:
+    """Connect as usual, then greet with every hop limit at once, with the name in question and with the decoy."""
+    names = [(t, v, n) for t in killed for v, n in ((Variant.ASKED, t.host), (Variant.DECOY, params.decoy))]
+    async with asyncio.TaskGroup() as group:
+        for ttl in range(1, params.hops + 1):
+            for target, variant, name in names:
+                group.create_task(_climb(target, variant, name, ttl, net))
+
+
+async def _climb(target: Target, variant: Variant, name: str | None, ttl: int, net: Net) -> None:
+    try:
+        stream = await net.plain.connect((target.address or "", target.port or 0), timeout=_HOP_WAIT_S)
+    except NetError:
+        return  # nothing was asked
+    began_ms, failure = net.now_ms(), None
+    with closing(stream):
+        if not isinstance(stream, HopLimited):
+            return
+        try:
+            stream.limit_hops(ttl)
+            await net.plain.start_tls(stream, _settings(name), timeout=_HOP_WAIT_S)
+        except NetError as error:
+            failure = error.failure
+    net.record(
+        Observation(
+            step=Step.HOP,
+            target=Target(
+                host=target.host, address=target.address, port=target.port, transport="tls", sni=name
+            ),
+            started_ms=round(began_ms, 3),
+            elapsed_ms=round(net.now_ms() - began_ms, 3),
+            failure=failure,
+            facts={"purpose": "greeting", "ttl": ttl, "variant": variant.value, "asked": target.host},
+        )
+    )

@@ -184,7 +184,7 @@ async def _after(delay_s: float, greeting: Greeting, net: Net, results: _Results
             failure: Failure | None = None
             try:
                 shaped = _Shaped(stream, _SHAPES.get(greeting.variant))
-                await traced.start_tls(shaped, _settings(greeting.server_name), timeout=wait_s)
+                await traced.start_tls(shaped, _settings(greeting), timeout=wait_s)
             except NetError as error:
                 failure = error.failure
             results.add(greeting, failure)
@@ -195,9 +195,14 @@ def _at(greeting: Greeting) -> str:
     return f"{greeting.target.address}:{greeting.target.port}"
 
 
-def _settings(server_name: str | None) -> TlsSettings:
-    """Nothing is verified here: whoever answers, answers."""
-    return TlsSettings(server_name=server_name, verify=False)
+_OF_THE_SERVER = (Variant.ASKED, Variant.MIXED_CASE, Variant.SEGMENTS, Variant.RECORDS)
+"""Greetings that ask a server for a name that is its own, so that its certificate should have it."""
+
+
+def _settings(greeting: Greeting) -> TlsSettings:
+    """Nothing is fatal here: whoever answers, answers."""
+    expected = greeting.target.host if greeting.variant in _OF_THE_SERVER else None
+    return TlsSettings(server_name=greeting.server_name, verify_name=expected, verify=False)
 
 
 class _Shaped:
@@ -247,7 +252,8 @@ async def _climb(target: Target, variant: Variant, name: str | None, ttl: int, n
             return
         try:
             stream.limit_hops(ttl)
-            await net.plain.start_tls(stream, _settings(name), timeout=_HOP_WAIT_S)
+            settings = TlsSettings(server_name=name, verify=False)
+            await net.plain.start_tls(stream, settings, timeout=_HOP_WAIT_S)
         except NetError as error:
             failure = error.failure
     net.record(

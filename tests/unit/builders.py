@@ -24,6 +24,7 @@ from readycheck_probes.ntp import NtpProbe
 from readycheck_probes.path import PathProbe
 from readycheck_probes.rtp import RtpProbe
 from readycheck_probes.sip import SipProbe
+from readycheck_probes.sni import SniProbe
 from readycheck_probes.stun import StunProbe
 from readycheck_probes.tcp import TcpProbe
 from readycheck_probes.tls import TlsProbe
@@ -45,6 +46,7 @@ PROBES: tuple[Any, ...] = (
     PathProbe,
     RtpProbe,
     SipProbe,
+    SniProbe,
     StunProbe,
     TcpProbe,
     TlsProbe,
@@ -309,7 +311,7 @@ class World:
         if failure is None and check.probe in ("sip", "tls"):
             wrong = self.greet(target)
             facts = {"tls": self.handshake(target)} if wrong is None or _certified(wrong) else {}
-            yield seen(Step.TLS_HANDSHAKE, target, wrong, **facts)
+            yield seen(Step.TLS_HANDSHAKE, replace(target, sni=target.host), wrong, **facts)
 
     # --- what hop-limited packets see ---
 

@@ -3,7 +3,16 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from readycheck.diagnose import certificates, egress, names, offline, proxies, proxy_scripts, reach
+from readycheck.diagnose import (
+    certificates,
+    egress,
+    names,
+    offline,
+    proxies,
+    proxy_scripts,
+    reach,
+    server_names,
+)
 from readycheck.diagnose.case import Case
 from readycheck.diagnose.finding import Finding, sort_key
 from readycheck.diagnose.situation import Situation
@@ -30,10 +39,16 @@ RULES: tuple[Rule, ...] = (
     names.ntp_blocked,
     names.dns_tcp_blocked,
     names.clock_skew,
+    server_names.sni_filter,
+    server_names.sni_required,
     certificates.tls_trouble,
 )
 
-FOLLOW_UPS: tuple[FollowUp, ...] = (egress.survey,)
+FOLLOW_UPS: tuple[FollowUp, ...] = (
+    egress.survey,
+    server_names.names_in_question,
+    server_names.nameless_in_question,
+)
 """Each yields the checks that would tell its causes apart, and none in a network where nothing is in doubt."""
 
 

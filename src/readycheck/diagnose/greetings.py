@@ -1,0 +1,218 @@
+"""What the probe `sni` saw of one name: how its greetings end, and what that says of who ends them. Pure."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+
+from readycheck.diagnose.case import Case, Place
+from readycheck.diagnose.finding import Where
+from readycheck.failure import Failure, Step
+from readycheck.observation import Observation
+from readycheck.plan import Scope
+
+PROBE = "sni"
+
+
+class Fate(StrEnum):
+    """How a greeting ends. A certificate is `foreign` when it is untrusted, or not for the name that was asked."""
+
+    ANSWER = "answer"
+    FOREIGN = "foreign"
+    ALERT = "alert"
+    CUT = "cut"
+    SILENCE = "silence"
+    PAGE = "page"
+    EXPIRED = "expired"
+    OTHER = "other"
+
+
+_FATES = {
+    Failure.CONNECTION_RESET: Fate.CUT,
+    Failure.CONNECTION_CLOSED: Fate.CUT,
+    Failure.TIMED_OUT: Fate.SILENCE,
+    Failure.TLS_NOT_TLS: Fate.PAGE,
+    Failure.HOST_UNREACHABLE: Fate.EXPIRED,
+    Failure.CERTIFICATE_UNTRUSTED: Fate.FOREIGN,
+    Failure.CERTIFICATE_CHAIN_INCOMPLETE: Fate.FOREIGN,
+    Failure.CERTIFICATE_NAME_MISMATCH: Fate.FOREIGN,
+    **{failure: Fate.ALERT for failure in Failure if failure.value.startswith("tls_alert")},
+}
+KILLS = (Fate.CUT, Fate.SILENCE, Fate.PAGE, Fate.ALERT, Fate.FOREIGN)
+_AS_IT_IS = ("asked", "elsewhere")
+SHAPES = ("segments", "records")
+"""Shapes in which a greeting says the same to a server, and not to a box that reads packets.
+
+Mixed case is none: servers, too, may compare names letter by letter.
+"""
+
+
+def fate(observation: Observation) -> Fate:
+    """How a handshake ended."""
+    if observation.failure is not None:
+        return _FATES.get(observation.failure, Fate.OTHER)
+    shown = observation.facts.get("tls") or {}
+    wrong = shown.get("trust_failure") or shown.get("name_matches") is False
+    return Fate.FOREIGN if wrong else Fate.ANSWER
+
+
+def lives(found: Fate, kill: Fate) -> bool:
+    """Whether a server has answered where another greeting ends by `kill`."""
+    if kill is Fate.FOREIGN:
+        return found is Fate.ANSWER
+    return found in (Fate.ANSWER, Fate.ALERT, Fate.FOREIGN) and found is not kill
+
+
+@dataclass(frozen=True)
+class Trial:
+    """All greetings about one name (`asked`; None: no name) of one address, in one check.
+
+    `harmless` are the fates of a name that exists nowhere, at the same control as this name's.
+    """
+
+    asked: str | None
+    about: str
+    check: str
+    greetings: tuple[Observation, ...]
+    rungs: tuple[Observation, ...]
+    harmless: tuple[Fate, ...]
+
+    def fates(self, variant: str) -> list[Fate]:
+        return [fate(o) for o in self.greetings if o.facts.get("variant") == variant]
+
+    @cached_property
+    def kill(self) -> Fate | None:
+        """How the greeting in question ends, each time and wherever it was sent as it is; None if it lives."""
+        found = self.fates("asked") or self.fates("elsewhere")
+        kinds = {each for each in found if each is not Fate.OTHER}
+        return Counter(found).most_common(1)[0][0] if kinds and kinds <= set(KILLS) else None
+
+    def alive(self, variant: str) -> bool:
+        """Whether all greetings of this variant were answered by a server."""
+        found = self.fates(variant)
+        return self.kill is not None and bool(found) and all(lives(each, self.kill) for each in found)
+
+    @property
+    def others_live(self) -> bool:
+        """The address answers other names, or none."""
+        return any(self.alive(variant) for variant in ("decoy", "nameless", "longer"))
+
+    @property
+    def evaded(self) -> tuple[str, ...]:
+        """The shapes in which the very same name passes: then it is not the server that minds it."""
+        if not (self.others_live or self.kill is Fate.FOREIGN):
+            return ()
+        return tuple(shape for shape in SHAPES if self.alive(shape))
+
+    @property
+    def elsewhere(self) -> bool:
+        """The greeting dies alike at a host to which its name means nothing, and which answers others."""
+        found = self.fates("elsewhere")
+        alike = bool(found) and all(each is self.kill for each in found)
+        kill = self.kill or Fate.OTHER
+        known = self.asked is None or any(lives(each, kill) for each in self.harmless)
+        return alike and known
+
+    @property
+    def _acquitted(self) -> bool:
+        """The name lives at another host: what minds it may be the vendor's own, before its servers."""
+        return self.alive("elsewhere")
+
+    @property
+    def guilty(self) -> bool:
+        """Whether something shows that it is not the server who ends this greeting."""
+        by_shape = bool(self.evaded) and not self._acquitted
+        return self.kill is not None and (by_shape or self.elsewhere or self.on_the_way)
+
+    @property
+    def resigned(self) -> bool:
+        """What answers in the server's place shows a certificate that nobody vouches for."""
+        shown = [o.facts.get("tls") or {} for o in self.greetings if o.facts.get("variant") in _AS_IT_IS]
+        return self.kill is Fate.FOREIGN and any(each.get("trust_failure") for each in shown)
+
+    # --- by hop limit ---
+
+    def _rungs(self, variant: str) -> dict[int, Fate]:
+        return {int(o.facts["ttl"]): fate(o) for o in self.rungs if o.facts.get("variant") == variant}
+
+    @cached_property
+    def reached(self) -> int:
+        """The farthest hop from which a router reported this greeting; 0 without any."""
+        return max((ttl for ttl, end in self._rungs("asked").items() if end is Fate.EXPIRED), default=0)
+
+    @cached_property
+    def _killed_at(self) -> list[int]:
+        """Hop limits with which an end came back that somebody must have sent."""
+        if self.kill in (None, Fate.SILENCE):
+            return []
+        return sorted(ttl for ttl, end in self._rungs("asked").items() if end is self.kill)
+
+    @cached_property
+    def _parted(self) -> list[int]:
+        """Hop limits with which the decoy went on, or was lost for good, and this greeting met its end."""
+        decoy = self._rungs("decoy")
+        if self.kill is Fate.SILENCE:
+            mine = self._rungs("asked")
+            return [
+                ttl
+                for ttl, end in decoy.items()
+                if end is Fate.EXPIRED and ttl > self.reached and mine.get(ttl) is Fate.SILENCE
+            ]
+        return [ttl for ttl in self._killed_at if decoy.get(ttl) in (Fate.EXPIRED, Fate.SILENCE)]
+
+    @property
+    def on_the_way(self) -> bool:
+        """It ends before it can have reached the server, with more than one hop limit."""
+        return len(self._parted) > 1
+
+    def place(self, edge_ttl: int | None) -> Place:
+        """Where the box sits, as far as hop limits tell."""
+        if self.kill is Fate.SILENCE:
+            return self._place_of_silence(edge_ttl)
+        if not self._killed_at:
+            return Place(Where.UNKNOWN, "")
+        least = self._killed_at[0]
+        near = edge_ttl is not None and least <= edge_ttl + 1
+        if not (near or self.on_the_way):  # it may have come as far as the server
+            return Place(Where.UNKNOWN, "")
+        words = f"The end comes back although the greeting can go no further than hop {least}"
+        if least == 1:
+            return Place(Where.UNKNOWN, f"{words}, so that this host or its first router is to blame")
+        return Place(_side(near, edge_ttl), words)
+
+    def _place_of_silence(self, edge_ttl: int | None) -> Place:
+        if not self.on_the_way or not self.reached:
+            return Place(Where.UNKNOWN, "")
+        near = edge_ttl is not None and self.reached <= edge_ttl
+        words = f"The greeting reaches hop {self.reached} and no further, where one with another name goes on"
+        return Place(_side(near, edge_ttl), words)
+
+
+def _side(near: bool, edge_ttl: int | None) -> Where:
+    return Where.UNKNOWN if edge_ttl is None else Where.SITE if near else Where.ISP
+
+
+def trials(case: Case) -> Iterator[Trial]:
+    """What every check of the probe saw, name by name."""
+    for outcome in case.outcomes:
+        if outcome.check.scope is not Scope.FOLLOW_UP or outcome.check.probe != PROBE:
+            continue
+        greetings = [o for o in outcome.observations if o.step is Step.TLS_HANDSHAKE and "about" in o.facts]
+        harmless = tuple(fate(o) for o in greetings if o.facts.get("variant") == "strange")
+        for asked, about in dict.fromkeys((o.facts.get("asked"), str(o.facts["about"])) for o in greetings):
+            yield Trial(
+                asked=asked,
+                about=about,
+                check=outcome.check.id,
+                greetings=tuple(
+                    o for o in greetings if (o.facts["asked"], o.facts["about"]) == (asked, about)
+                ),
+                rungs=tuple(
+                    o
+                    for o in outcome.observations
+                    if o.facts.get("purpose") == "greeting"
+                    and (o.facts["asked"], f"{o.target.address}:{o.target.port}") == (asked, about)
+                ),
+                harmless=harmless,
+            )

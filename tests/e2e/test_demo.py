@@ -28,6 +28,8 @@ TOLD_APART = (
     "certificate-untrusted",
     "tls-version",
     "tls-inspection",
+    "sni-filter",
+    "sni-required",
     "dns-unreachable",
     "dns-filter",
     "ntp-blocked",
@@ -45,6 +47,8 @@ PLACES = {
     "rtp-range-partial": "site",
     "ntp-blocked": "site",
     "all-dropped": "site",
+    "sni-filter": "site",
+    "sni-required": "site",
     "service-down": "vendor",
 }
 

@@ -1,7 +1,7 @@
 """What the probe `sni` saw of one name: how its greetings end, and what that says of who ends them. Pure."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -154,11 +154,8 @@ class Trial:
         decoy = self._rungs("decoy")
         if self.kill is Fate.SILENCE:
             mine = self._rungs("asked")
-            return [
-                ttl
-                for ttl, end in decoy.items()
-                if end is Fate.EXPIRED and ttl > self.reached and mine.get(ttl) is Fate.SILENCE
-            ]
+            lost = [ttl for ttl in sorted(decoy) if ttl > self.reached and mine.get(ttl) is Fate.SILENCE]
+            return [ttl for ttl in lost if decoy[ttl] is Fate.EXPIRED]
         return [ttl for ttl in self._killed_at if decoy.get(ttl) in (Fate.EXPIRED, Fate.SILENCE)]
 
     @property
@@ -166,27 +163,27 @@ class Trial:
         """It ends before it can have reached the server, with more than one hop limit."""
         return len(self._parted) > 1
 
-    def place(self, edge_ttl: int | None) -> Place:
-        """Where the box sits, as far as hop limits tell."""
+    def place(self, edge_ttl: int | None, hop: Callable[[int], str] = "hop {}".format) -> Place:
+        """Where the box sits, as far as hop limits tell; `hop` names a router by its distance."""
         if self.kill is Fate.SILENCE:
-            return self._place_of_silence(edge_ttl)
+            return self._place_of_silence(edge_ttl, hop)
         if not self._killed_at:
             return Place(Where.UNKNOWN, "")
         least = self._killed_at[0]
         near = edge_ttl is not None and least <= edge_ttl + 1
         if not (near or self.on_the_way):  # it may have come as far as the server
             return Place(Where.UNKNOWN, "")
-        words = f"The end comes back although the greeting can go no further than hop {least}"
+        words = f"It ends so although it can go no further than {hop(least)}"
         if least == 1:
-            return Place(Where.UNKNOWN, f"{words}, so that this host or its first router is to blame")
-        return Place(_side(near, edge_ttl), words)
+            return Place(Where.UNKNOWN, f"{words}: this host or its first router ends it")
+        return Place(_side(near, edge_ttl), f"{words}; {hop(least - 1)} still let it pass")
 
-    def _place_of_silence(self, edge_ttl: int | None) -> Place:
+    def _place_of_silence(self, edge_ttl: int | None, hop: Callable[[int], str]) -> Place:
         if not self.on_the_way or not self.reached:
             return Place(Where.UNKNOWN, "")
         near = edge_ttl is not None and self.reached <= edge_ttl
-        words = f"The greeting reaches hop {self.reached} and no further, where one with another name goes on"
-        return Place(_side(near, edge_ttl), words)
+        words = f"It reaches {hop(self.reached)} and no further; with another name it goes on to"
+        return Place(_side(near, edge_ttl), f"{words} {hop(self._parted[0])}")
 
 
 def _side(near: bool, edge_ttl: int | None) -> Where:

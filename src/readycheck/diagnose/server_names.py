@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from readycheck.diagnose.case import Case
+from readycheck.diagnose.case import Case, Place
 from readycheck.diagnose.finding import Confidence, Finding, Owner, Where
 from readycheck.diagnose.greetings import PROBE, Fate, Trial, fate, trials
 from readycheck.diagnose.situation import Situation
@@ -35,11 +35,11 @@ _KILLING = frozenset(
 _CUTTING = _KILLING - {Failure.CERTIFICATE_UNTRUSTED, Failure.CERTIFICATE_NAME_MISMATCH}
 
 _WORDS = {
-    Fate.CUT: "The connection is cut off as soon as a TLS greeting {what}",
-    Fate.SILENCE: "Nothing comes back once a TLS greeting {what}",
-    Fate.PAGE: "Something that is not TLS answers as soon as a TLS greeting {what}",
-    Fate.ALERT: "An alert ends the connection as soon as a TLS greeting {what}",
-    Fate.FOREIGN: "A certificate of somebody else answers as soon as a TLS greeting {what}",
+    Fate.CUT: "A TLS greeting {what} is answered by the end of the connection",
+    Fate.SILENCE: "A TLS greeting {what} gets no answer",
+    Fate.PAGE: "A TLS greeting {what} is answered by something that is not TLS, such as a block page",
+    Fate.ALERT: "A TLS greeting {what} is answered by an alert",
+    Fate.FOREIGN: "A TLS greeting {what} is answered with a certificate for another name",
 }
 
 
@@ -198,8 +198,8 @@ def _filter_finding(
     case: Case, kill: Fate, guilty: Sequence[Trial], names: Sequence[str], checks: Sequence[str]
 ) -> Finding:
     first = guilty[0]
-    place = first.place(case.evidence.edge_ttl)
-    told = [_WORDS[kill].format(what=f"names {_listed(names)}"), *_reasons(first), place.words]
+    place = _place_in(case, first)
+    told = [_WORDS[kill].format(what=f"that names {_listed(names)}"), *_reasons(first), place.words]
     patterns = [case.by_check[check].check.group for check in checks]
     allowed = ", ".join(dict.fromkeys(p for p in patterns if p)) or _listed(names)
     return case.finding(
@@ -211,6 +211,13 @@ def _filter_finding(
         confidence=_sure(first),
         remedy=f"Allow {allowed} in the web or application filter, by name and by category, or exempt the "
         "product's traffic from it.",
+    )
+
+
+def _place_in(case: Case, trial: Trial) -> Place:
+    routers = {rung.ttl: rung.address for rung in case.evidence.rungs if rung.purpose == "ladder"}
+    return trial.place(
+        case.evidence.edge_ttl, lambda ttl: f"{routers[ttl]} (hop {ttl})" if ttl in routers else f"hop {ttl}"
     )
 
 
@@ -242,12 +249,12 @@ def sni_required(case: Case) -> Iterator[Finding]:
     if not proven:
         return
     first = min(proven, key=lambda t: not t.on_the_way)
-    place = first.place(case.evidence.edge_ttl)
+    place = _place_in(case, first)
     ports = sorted({t.about.rsplit(":", 1)[-1] for t in proven}, key=int)
     checks = _nameless_checks(case, {int(port) for port in ports})
     told = [
-        _WORDS[first.kill or Fate.CUT].format(what=f"to port {', '.join(ports)} has no server name"),
-        "The same addresses answer greetings with a name",
+        _WORDS[first.kill or Fate.CUT].format(what=f"to TCP {' or '.join(ports)} that names no server"),
+        "The same addresses answer greetings that name one",
         "A host outside the product meets the same end without one" if first.elsewhere else "",
         place.words,
     ]

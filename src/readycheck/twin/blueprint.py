@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 from readycheck.twin.population import alive, living
-from readycheck.twin.rules import Range, Rule
+from readycheck.twin.rules import GreetingRule, Range, Rule
 
 RESOLVER = "203.0.113.53"
 """The ISP's name server, beyond the site's edge."""
@@ -51,7 +51,8 @@ class Blueprint:
     """`ratio` of the addresses of `networks` are alive by `seed`, and so is every named address.
 
     `echo` are the UDP ports that send back what they get; `spoken` has the protocol of TCP ports whose servers
-    must be told it; with `ping` hosts answer ICMP echo requests; `name_servers` answer DNS.
+    must be told it; with `ping` hosts answer ICMP echo requests; `name_servers` answer DNS; `greetings` are those
+    that a box on the uplink minds.
     """
 
     networks: tuple[str, ...]
@@ -71,6 +72,7 @@ class Blueprint:
     carrier_nat: bool = False
     delay_ms: float = 0.0
     ping: bool = False
+    greetings: GreetingRule | None = None
 
     def population(self) -> Iterator[str]:
         """Every address that answers, the resolver included."""
@@ -97,7 +99,9 @@ class Blueprint:
         faults = fields.pop("faults")
         fields["spoken"] = {int(port): protocol for port, protocol in fields["spoken"].items()}
         chains = {int(port): Chain(chain) for port, chain in faults.pop("chains").items()}
+        greetings = fields.pop("greetings")
         return cls(
+            greetings=GreetingRule(**greetings) if greetings else None,
             rules=tuple(Rule(**rule) for rule in fields.pop("rules")),
             faults=Faults(chains=chains, **faults),
             **fields,

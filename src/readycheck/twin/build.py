@@ -49,8 +49,13 @@ def make_namespaces() -> Row:
     return Row(home, namespaces)
 
 
-def connect(row: Row, blueprint: Blueprint, *, edge_rules: str | None, nftables: bool) -> tuple[int, ...]:
-    """Wire the namespaces up; returns the two ends of the slow wire where there is one.
+Ends = tuple[int, int]
+
+
+def connect(
+    row: Row, blueprint: Blueprint, *, edge_rules: str | None, nftables: bool
+) -> dict[tuple[str, str], Ends]:
+    """Wire the namespaces up; returns the two ends of each wire that is to be carried.
 
     Raises `BuildError`.
     """
@@ -58,14 +63,14 @@ def connect(row: Row, blueprint: Blueprint, *, edge_rules: str | None, nftables:
     if edge_rules and not translated:
         raise BuildError("--edge-rules needs nftables (the program nft and its kernel part)", usage=True)
     links = topology.links(blueprint.carrier_nat and translated)
-    slow = blueprint.delay_ms > 0
-    wired = [link for link in links if not (slow and (link.low, link.high) == topology.SLOW_LINK)]
-    _ip("".join(_veth(row, link) for link in wired), row.namespaces.values())
-    ends = _slow_ends(row, links) if slow else ()
+    carried = topology.carried(blueprint)
+    loose = [link for link in links if (link.low, link.high) in carried]
+    _ip("".join(_veth(row, link) for link in links if link not in loose), row.namespaces.values())
+    ends = {(link.low, link.high): _loose_ends(row, link) for link in loose}
     for name in topology.ROW:
         row.enter(name)
         _settings(forward=name not in (topology.CLIENT, topology.CLOUD))
-        _ip(topology.interfaces(links, name, slow=slow, translated=translated))
+        _ip(topology.interfaces(links, name, carried=carried, translated=translated))
     row.enter(topology.CLIENT)
     _let_ping()
     _cloud(row, blueprint, translated)
@@ -81,16 +86,18 @@ def _veth(row: Row, link: topology.Link) -> str:
     )
 
 
-def _slow_ends(row: Row, links: Iterable[topology.Link]) -> tuple[int, ...]:
-    link = next(link for link in links if (link.low, link.high) == topology.SLOW_LINK)
-    ends = []
-    for name, interface in ((link.low, link.low_name), (link.high, link.high_name)):
-        row.enter(name)
-        try:
-            ends.append(kernel.open_tun(interface))
-        except OSError as error:
-            raise BuildError(f"a slow wire needs /dev/net/tun: {error}") from None
-    return tuple(ends)
+def _loose_ends(row: Row, link: topology.Link) -> Ends:
+    row.enter(link.low)
+    low = _tun(link.low_name)
+    row.enter(link.high)
+    return low, _tun(link.high_name)
+
+
+def _tun(interface: str) -> int:
+    try:
+        return kernel.open_tun(interface)
+    except OSError as error:
+        raise BuildError(f"a wire that meddles with packets needs /dev/net/tun: {error}") from None
 
 
 def _settings(*, forward: bool) -> None:

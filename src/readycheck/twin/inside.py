@@ -113,8 +113,8 @@ def _live(orders: Orders, control: int) -> int:
     # Early: they read their libraries while the network is being built.
     cloud = [_start_servers(blueprint, folder, service) for service in SERVICES]
     ends = build.connect(row, blueprint, edge_rules=orders.edge_rules, nftables=orders.nftables)
-    if ends:
-        _start_wire(ends, blueprint.delay_ms)
+    for wire, (low, high) in ends.items():
+        _start_wire(low, high, _carrier(wire, blueprint))
     for servers in cloud:
         _await_ready(servers)
     row.enter(topology.CLIENT)
@@ -132,10 +132,19 @@ def _start_servers(blueprint: Blueprint, folder: Path, service: str) -> subproce
     return servers
 
 
-def _start_wire(ends: tuple[int, ...], delay_ms: float) -> None:
-    command = [sys.executable, "-m", "readycheck.twin.slow", *map(str, ends), str(delay_ms / 2)]
-    subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=ends)
-    for end in ends:
+def _carrier(wire: tuple[str, str], blueprint: Blueprint) -> tuple[str, str]:
+    """The program that carries a wire, and what it is told."""
+    if wire == topology.SLOW_LINK:
+        return "slow", str(blueprint.delay_ms / 2)
+    assert blueprint.greetings is not None
+    return "uplink", json.dumps(dataclasses.asdict(blueprint.greetings))
+
+
+def _start_wire(low: int, high: int, carrier: tuple[str, str]) -> None:
+    program, told = carrier
+    command = [sys.executable, "-m", f"readycheck.twin.{program}", str(low), str(high), told]
+    subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=(low, high))
+    for end in (low, high):
         os.close(end)
 
 

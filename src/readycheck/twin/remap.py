@@ -25,7 +25,7 @@ from readycheck.net.interface import (
 )
 from readycheck.twin.blueprint import RESOLVER, Blueprint
 from readycheck.twin.envelope import SIZE, pack_endpoint, unpack_endpoint
-from readycheck.twin.rules import fate
+from readycheck.twin.rules import GreetingRule, fate
 from readycheck.twin.zone import Zone, make_zone
 
 LOOPBACK = "127.0.0.1"
@@ -113,7 +113,7 @@ class RemappedNetwork:
         except BaseException:
             stream.close()
             raise
-        return RemappedStream(stream, to)
+        return RemappedStream(stream, to, self._network, self._remap.blueprint.greetings)
 
     async def tunnel(self, host: str, port: int, *, timeout: float, via: str | None = None) -> Stream:
         """Through a proxy that is no part of this world; what it knows of names is its own."""
@@ -152,10 +152,13 @@ class RemappedNetwork:
 
 
 class RemappedStream:
-    """A stream that says whom it was meant for."""
+    """A stream that says whom it was meant for, and that ends as a box on the way would have it."""
 
-    def __init__(self, stream: Stream, peer: Endpoint) -> None:
-        self._stream, self._peer = stream, peer
+    def __init__(
+        self, stream: Stream, peer: Endpoint, network: Network, greetings: GreetingRule | None = None
+    ) -> None:
+        self._stream, self._peer, self._network, self._greetings = stream, peer, network, greetings
+        self._killed = False
 
     @property
     def local(self) -> Endpoint:
@@ -170,10 +173,17 @@ class RemappedStream:
         return self._stream.tls
 
     async def read(self, limit: int, *, timeout: float) -> bytes:
-        return await self._stream.read(limit, timeout=timeout)
+        if not self._killed or self._greetings is None:
+            return await self._stream.read(limit, timeout=timeout)
+        if self._greetings.action == "reject":
+            raise NetError(Failure.CONNECTION_RESET, "reading: reset by a box on the way")
+        await self._network.sleep(timeout)
+        raise NetError(Failure.TIMED_OUT, f"reading: nothing within {timeout:g} s")
 
     async def write(self, data: bytes, *, timeout: float) -> None:
-        await self._stream.write(data, timeout=timeout)
+        self._killed = self._killed or (self._greetings is not None and self._greetings.matches(data))
+        if not self._killed:
+            await self._stream.write(data, timeout=timeout)
 
     def close(self) -> None:
         self._stream.close()

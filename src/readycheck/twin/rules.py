@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from readycheck.wire.client_hello import unpack_server_name
+
 LAN = "lan0"
 WAN = "wan0"
 
@@ -38,6 +40,25 @@ class Rule:
             and (not self.networks or inside)
             and (not self.ports or any(low <= port <= high for low, high in self.ports))
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GreetingRule:
+    """Greetings of TLS that a box on the site's uplink ends: that name a host of `zones`, or, `nameless`, none."""
+
+    action: Literal["drop", "reject"] = "reject"
+    zones: tuple[str, ...] = ()
+    nameless: bool = False
+
+    def matches(self, segment: bytes) -> bool:
+        """Whether a TCP segment is such a greeting; the box looks at one segment, and at the first record in it."""
+        try:
+            name = unpack_server_name(segment)
+        except ValueError:
+            return False
+        if name is None:
+            return self.nameless
+        return any(f".{name}".lower().endswith(f".{zone}") for zone in self.zones)
 
 
 def nft_rules(rules: Iterable[Rule]) -> Iterator[str]:

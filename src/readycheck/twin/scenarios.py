@@ -9,7 +9,7 @@ from readycheck.errors import UsageError
 from readycheck.twin.blueprint import RESOLVER, Blueprint, Chain, Faults
 from readycheck.twin.offer import Offer
 from readycheck.twin.population import place
-from readycheck.twin.rules import Range, Rule, Transport
+from readycheck.twin.rules import GreetingRule, Range, Rule, Transport
 from readycheck.twin.topology import is_long
 
 T = TypeVar("T")
@@ -25,6 +25,10 @@ def _no_faults(_: Offer) -> Faults:
     return Faults()
 
 
+def _no_greetings(_: Offer) -> GreetingRule | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """One way to break the world: the causes and the exit status to expect, and what it does."""
@@ -35,6 +39,7 @@ class Scenario:
     exit_status: int = 0
     rules: Callable[[Offer], tuple[Rule, ...]] = _no_rules
     faults: Callable[[Offer], Faults] = _no_faults
+    greetings: Callable[[Offer], GreetingRule | None] = _no_greetings
     carrier_nat: bool = False
     delay_ms: float = 0.0
 
@@ -56,6 +61,7 @@ def draw(offer: Offer, scenario: Scenario, *, seed: int, ratio: float) -> Bluepr
         ratio=ratio,
         rules=scenario.rules(offer),
         faults=scenario.faults(offer),
+        greetings=scenario.greetings(offer),
         carrier_nat=scenario.carrier_nat,
         delay_ms=scenario.delay_ms,
         ping=offer.ping,
@@ -123,6 +129,12 @@ function FindProxyForURL(url, host) {
 }
 """
 """A parenthesis is missing in its third line."""
+
+
+def _zones(offer: Offer) -> tuple[str, ...]:
+    """The zones of the names that matter most."""
+    names = _some(offer.https, "names of servers that speak TLS")
+    return tuple(dict.fromkeys(".".join(name.split(".")[-2:]) for name in names))
 
 
 def _drop(transport: Transport, port: int) -> tuple[Rule, ...]:
@@ -262,6 +274,27 @@ _ALL = (
         causes=("tls-inspection",),
         exit_status=2,
         faults=_inspected,
+    ),
+    Scenario(
+        name="sni-filter",
+        summary="a web filter on the uplink resets TLS connections that name the vendor's most important servers",
+        causes=("sni-filter",),
+        exit_status=2,
+        greetings=lambda offer: GreetingRule(zones=_zones(offer)),
+    ),
+    Scenario(
+        name="sni-filter-silent",
+        summary="the same web filter drops such greetings without a word",
+        causes=("sni-filter",),
+        exit_status=2,
+        greetings=lambda offer: GreetingRule(zones=_zones(offer), action="drop"),
+    ),
+    Scenario(
+        name="sni-required",
+        summary="a web filter on the uplink resets TLS connections that name no server",
+        causes=("sni-required",),
+        exit_status=2,
+        greetings=lambda _: GreetingRule(nameless=True),
     ),
     Scenario(
         name="tls-version",

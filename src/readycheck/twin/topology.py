@@ -1,7 +1,7 @@
 """The namespaces of the twin, their links, addresses, routes and firewall rules, as text for `ip` and `nft`."""
 
 import ipaddress
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from readycheck.twin.blueprint import RESOLVER, Blueprint
@@ -23,6 +23,8 @@ ECHO_PORT = 7
 LONG = 64
 """Ranges of more ports than this are served by one socket instead of one each."""
 SLOW_LINK = (CORE, EXCHANGE)
+UPLINK = (EDGE, ACCESS)
+"""Wires that a program of ours carries, where it is to do something to the packets."""
 
 _LOCAL_TABLE = 200
 _PRIVATE = ("192.168.", "10.")
@@ -56,14 +58,22 @@ def links(carrier_nat: bool) -> tuple[Link, ...]:
     )
 
 
-def interfaces(row: Sequence[Link], name: str, *, slow: bool, translated: bool) -> str:
+def carried(blueprint: Blueprint) -> frozenset[tuple[str, str]]:
+    """The wires of a world that a program of ours carries."""
+    wanted = {SLOW_LINK: blueprint.delay_ms > 0, UPLINK: blueprint.greetings is not None}
+    return frozenset(ends for ends, is_wanted in wanted.items() if is_wanted)
+
+
+def interfaces(
+    row: Sequence[Link], name: str, *, carried: Collection[tuple[str, str]] = (), translated: bool
+) -> str:
     """The `ip -batch` text that brings one namespace up, once its interfaces are there.
 
     Without address translation every router knows the way back to the site.
     """
     lines = ["link set lo up"]
     for link in row:
-        point_to_point = slow and (link.low, link.high) == SLOW_LINK
+        point_to_point = (link.low, link.high) in carried
         if link.low == name:
             lines += _up(link.low_name, link.low_address, link, link.high_address if point_to_point else "")
             lines.append(f"route add default via {link.high_address}")

@@ -113,11 +113,11 @@ def test_a_name_that_worked_on_another_try_is_in_no_question() -> None:
 @pytest.mark.parametrize(
     ("kill", "words"),
     [
-        (Failure.CONNECTION_RESET, "cut off"),
-        (Failure.CONNECTION_CLOSED, "cut off"),
-        (Failure.TIMED_OUT, "Nothing comes back"),
-        (Failure.TLS_NOT_TLS, "not TLS answers"),
-        (Failure.TLS_ALERT, "An alert ends"),
+        (Failure.CONNECTION_RESET, "by the end of the connection"),
+        (Failure.CONNECTION_CLOSED, "by the end of the connection"),
+        (Failure.TIMED_OUT, "gets no answer"),
+        (Failure.TLS_NOT_TLS, "such as a block page"),
+        (Failure.TLS_ALERT, "answered by an alert"),
     ],
 )
 def test_a_box_that_reads_names(kill: Failure, words: str) -> None:
@@ -164,12 +164,22 @@ def test_without_a_server_to_compare_with_it_is_likely() -> None:
 @pytest.mark.parametrize(
     ("hop", "kill", "where", "words"),
     [
-        (3, Failure.CONNECTION_RESET, Where.SITE, "no further than hop 3"),
-        (2, Failure.CONNECTION_RESET, Where.SITE, "no further than hop 2"),
+        (
+            3,
+            Failure.CONNECTION_RESET,
+            Where.SITE,
+            "no further than 100.64.0.1 (hop 3); 192.168.2.1 (hop 2) still let it pass",
+        ),
+        (2, Failure.CONNECTION_RESET, Where.SITE, "no further than 192.168.2.1 (hop 2)"),
         (5, Failure.CONNECTION_RESET, Where.ISP, "no further than hop 5"),
         (1, Failure.CONNECTION_RESET, Where.UNKNOWN, "this host or its first router"),
         (9, Failure.CONNECTION_RESET, Where.UNKNOWN, ""),
-        (3, Failure.TIMED_OUT, Where.SITE, "reaches hop 2 and no further"),
+        (
+            3,
+            Failure.TIMED_OUT,
+            Where.SITE,
+            "reaches 192.168.2.1 (hop 2) and no further; with another name it goes on to 100.64.0.1 (hop 3)",
+        ),
         (6, Failure.TIMED_OUT, Where.ISP, "reaches hop 5 and no further"),
         (1, Failure.TIMED_OUT, Where.UNKNOWN, ""),
         (9, Failure.TIMED_OUT, Where.UNKNOWN, ""),
@@ -240,7 +250,7 @@ def test_a_dead_service_beside_filtered_names_is_not_named_with_them() -> None:
     stuck = world(Failure.TIMED_OUT, *FILTERED, names={FILTERED[0]: "192.88.99.8"})
     found = behind(stuck, Box(minds=minds(*FILTERED[1:]), kill=Failure.TIMED_OUT, server=server))
     assert found.only.cause == "sni-filter"
-    assert "cdn.example.com, login.example.net. " in found.only.summary
+    assert "names cdn.example.com, login.example.net gets" in found.only.summary
     assert FILTERED[0] not in found.only.summary
 
 
@@ -264,7 +274,7 @@ def test_a_box_that_wants_a_name(kill: Failure) -> None:
     only = found.only
     assert (only.cause, only.where, only.owner) == ("sni-required", Where.SITE, Owner.PROXY)
     assert only.confidence is Confidence.CERTAIN
-    assert "to port 8934 has no server name" in only.summary
+    assert "to TCP 8934 that names no server" in only.summary
     assert only.affects == ("sip",)
 
 

@@ -12,8 +12,9 @@ from readycheck.testing import FakeNetwork, FakeService
 from readycheck.twin.blueprint import RESOLVER
 from readycheck.twin.envelope import pack_endpoint, unpack_endpoint
 from readycheck.twin.offer import Offer
-from readycheck.twin.remap import Remap, RemappedDatagrams, RemappedNetwork
+from readycheck.twin.remap import LOOPBACK, Remap, RemappedDatagrams, RemappedNetwork
 from readycheck.twin.scenarios import SCENARIOS, draw
+from tests.unit.wire.test_client_hello import hello
 
 SIP = ("23.89.1.2", 8934)
 STUN = ("23.89.1.2", 5004)
@@ -106,6 +107,26 @@ async def test_a_blocked_connection_fails_as_on_a_wire(offer: Offer, scenario: s
     with pytest.raises(NetError) as caught:
         await net.connect(SIP, timeout=0.01)
     assert caught.value.failure is failure
+
+
+@pytest.mark.parametrize(
+    ("scenario", "failure"),
+    [("sni-filter", Failure.CONNECTION_RESET), ("sni-filter-silent", Failure.TIMED_OUT), ("none", None)],
+)
+async def test_a_box_on_the_way_minds_greetings(offer: Offer, scenario: str, failure: Failure | None) -> None:
+    world, below = network(offer, scenario)
+    below.tcp[LOOPBACK, 4001] = FakeService(answer=lambda data: b"heard")
+    stream = await world.connect(SIP, timeout=1)
+    await stream.read(100, timeout=1)
+    await stream.write(hello("other.example"), timeout=1)
+    assert await stream.read(100, timeout=1) == b"heard"
+    await stream.write(hello(offer.https[0]), timeout=1)
+    if failure is None:
+        assert await stream.read(100, timeout=1) == b"heard"
+    else:
+        with pytest.raises(NetError) as caught:
+            await stream.read(100, timeout=0.01)
+        assert caught.value.failure is failure
 
 
 async def test_hops_icmp_and_ipv6_are_refused(offer: Offer) -> None:

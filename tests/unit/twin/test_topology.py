@@ -9,10 +9,18 @@ from readycheck.twin import topology
 from readycheck.twin.offer import Offer
 from readycheck.twin.scenarios import SCENARIOS, draw
 
+SLOW = frozenset({topology.SLOW_LINK})
 
-def batch(name: str, *, carrier: bool = False, slow: bool = False, translated: bool = True) -> list[str]:
+
+def batch(
+    name: str,
+    *,
+    carrier: bool = False,
+    carried: frozenset[tuple[str, str]] = frozenset(),
+    translated: bool = True,
+) -> list[str]:
     row = topology.links(carrier)
-    return topology.interfaces(row, name, slow=slow, translated=translated).splitlines()
+    return topology.interfaces(row, name, carried=carried, translated=translated).splitlines()
 
 
 @pytest.mark.parametrize("carrier", [False, True])
@@ -51,9 +59,18 @@ def test_a_carrier_hides_its_customers_from_the_rest() -> None:
 
 
 def test_the_slow_link_is_point_to_point() -> None:
-    assert "addr add 203.0.113.2 peer 203.0.113.1 dev up0" in batch(topology.CORE, slow=True)
-    assert "addr add 203.0.113.1 peer 203.0.113.2 dev down0" in batch(topology.EXCHANGE, slow=True)
+    assert "addr add 203.0.113.2 peer 203.0.113.1 dev up0" in batch(topology.CORE, carried=SLOW)
+    assert "addr add 203.0.113.1 peer 203.0.113.2 dev down0" in batch(topology.EXCHANGE, carried=SLOW)
     assert "addr add 203.0.113.2/30 dev up0" in batch(topology.CORE)
+
+
+def test_only_wires_that_do_something_to_packets_are_carried(offer: Offer) -> None:
+    def carried(name: str) -> frozenset[tuple[str, str]]:
+        return topology.carried(draw(offer, SCENARIOS[name], seed=1, ratio=0.02))
+
+    assert carried("none") == frozenset()
+    assert carried("slow") == {topology.SLOW_LINK}
+    assert carried("sni-filter") == {topology.UPLINK}
 
 
 def test_long_ranges_lead_to_one_socket_and_other_ports_are_silent(offer: Offer) -> None:

@@ -202,6 +202,7 @@ class World:
     offsets: Callable[[Target], float] = lambda target: 3.0
     greet: Callable[[Target], Failure | None] = lambda target: None
     handshake: Callable[[Target], Any] = lambda target: tls()
+    took_ms: Callable[[Target], float] = lambda target: 20.0
     resolver: Callable[[str], Failure | None] = lambda transport: None
     names: Mapping[str, Failure | str] = field(default_factory=dict)
     unrouted: Failure | None = None
@@ -311,7 +312,8 @@ class World:
         if failure is None and check.probe in ("sip", "tls"):
             wrong = self.greet(target)
             facts = {"tls": self.handshake(target)} if wrong is None or _certified(wrong) else {}
-            yield seen(Step.TLS_HANDSHAKE, replace(target, sni=target.host), wrong, **facts)
+            greeted = replace(target, sni=target.host)
+            yield seen(Step.TLS_HANDSHAKE, greeted, wrong, took_ms=self.took_ms(target), **facts)
 
     # --- what hop-limited packets see ---
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from readycheck.diagnose.case import Case
-from readycheck.diagnose.finding import Confidence, Finding, Owner, Where
+from readycheck.diagnose.finding import Confidence, Finding
+from readycheck.diagnose.inspection import issuer_of
 from readycheck.failure import Failure, Step
 from readycheck.observation import Observation
 from readycheck.plan import Scope
@@ -53,6 +54,7 @@ def tls_trouble(case: Case) -> Iterator[Finding]:
             (outcome.check.id, o)
             for outcome, o in case.observations()
             if o.step is Step.TLS_HANDSHAKE and o.failure in failures
+            if outcome.check.scope is not Scope.FOLLOW_UP
         ]
         bad = {c.check for _, c in case.failing if c.status in (Judgement.FAIL, Judgement.WARN)}
         checks = [check for check, _ in met if check in bad]
@@ -64,18 +66,7 @@ def _finding(case: Case, cause: str, checks: Sequence[str], seen: Sequence[Obser
     what, remedy = _WORDS[cause]
     places = sorted({str(o.target) for o in seen})
     where = places[0] + (f" (and {len(places) - 1} more)" if len(places) > 1 else "")
-    issuer = _issuer(seen)
-    inspected = cause == "certificate-untrusted" and issuer and issuer in _control_issuers(case)
-    if inspected:
-        return case.finding(
-            "tls-inspection",
-            checks,
-            f"{issuer} re-signs TLS here: it also signs for hosts that have nothing to do with the product.",
-            where=Where.SITE,
-            owner=Owner.PROXY,
-            confidence=Confidence.CERTAIN,
-            remedy="Exempt the product's names and networks from TLS inspection.",
-        )
+    issuer = next(filter(None, map(issuer_of, seen)), "")
     return case.finding(
         cause,
         checks,
@@ -83,19 +74,3 @@ def _finding(case: Case, cause: str, checks: Sequence[str], seen: Sequence[Obser
         confidence=Confidence.CERTAIN if len(set(checks)) > 1 else Confidence.LIKELY,
         remedy=remedy,
     )
-
-
-def _issuer(seen: Sequence[Observation]) -> str:
-    for observation in seen:
-        chain = (observation.facts.get("tls") or {}).get("chain") or ()
-        if chain:
-            return str(chain[-1]["issuer"])
-    return ""
-
-
-def _control_issuers(case: Case) -> set[str]:
-    return {
-        _issuer([o])
-        for _, o in case.observations(Scope.CONTROL)
-        if o.step is Step.TLS_HANDSHAKE and o.failure is Failure.CERTIFICATE_UNTRUSTED
-    } - {""}

@@ -54,6 +54,8 @@ def names_in_question(situation: Situation) -> Iterator[Check]:
     decoy = _decoy(situation, killed)
     patterns: dict[tuple[Fate, int | None], list[Target]] = {}
     for one in killed:
+        if fate(one) is Fate.FOREIGN and not decoy.at:
+            continue  # everything is re-signed: no name makes a difference
         patterns.setdefault((fate(one), one.target.port), []).append(_place(one))
     for targets in list(patterns.values())[:PATTERNS]:
         chosen = targets[:1] if decoy.at else _apart(targets)

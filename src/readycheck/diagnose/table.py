@@ -6,6 +6,7 @@ from dataclasses import replace
 from readycheck.diagnose import (
     certificates,
     egress,
+    inspection,
     names,
     offline,
     proxies,
@@ -41,6 +42,7 @@ RULES: tuple[Rule, ...] = (
     names.clock_skew,
     server_names.sni_filter,
     server_names.sni_required,
+    inspection.tls_inspection,
     certificates.tls_trouble,
 )
 

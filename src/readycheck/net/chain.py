@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from readycheck.failure import Failure
 from readycheck.net.certificate import Certificate, matches_name, read_certificate, told
@@ -31,6 +31,7 @@ class ChainVerdict:
     trust_failure: Failure | None
     name_matches: bool | None
     expires_days: float
+    age_days: float | None
 
 
 def assess_chain(
@@ -51,6 +52,7 @@ def assess_chain(
         trust_failure=None if valid else _failure(leaf, search, expired=bool(paths)),
         name_matches=None if verify_name is None else leaf is not None and matches_name(leaf, verify_name),
         expires_days=_days_left(leaf, valid or paths, now),
+        age_days=_days(now - leaf.not_before) if leaf else None,
     )
 
 
@@ -64,7 +66,11 @@ def _failure(leaf: Certificate | None, search: "_Search", *, expired: bool) -> F
 
 def _days_left(leaf: Certificate | None, paths: Sequence[Path], now: datetime) -> float:
     ends = [min(one.not_after for one in path) for path in paths] or ([leaf.not_after] if leaf else [now])
-    return round((max(ends) - now).total_seconds() / _DAY_SECONDS, 3)
+    return _days(max(ends) - now)
+
+
+def _days(span: timedelta) -> float:
+    return round(span.total_seconds() / _DAY_SECONDS, 3)
 
 
 @dataclass(slots=True)

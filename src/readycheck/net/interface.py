@@ -76,6 +76,8 @@ class TlsFacts:
 
     `pins` are the key hashes of every certificate in every valid path from the leaf to an anchor of the
     trust set; `trust_failure` is set when there is no such path, `name_matches` None when no name was asked.
+    `host_anchor` names the authority of this host's own that vouches for a chain that the trust set does not,
+    and `age_days` is how long ago the leaf began to be valid.
     """
 
     version: str
@@ -88,6 +90,8 @@ class TlsFacts:
     name_matches: bool | None
     expires_days: float
     client_certificate_requested: bool
+    host_anchor: str | None = None
+    age_days: float | None = None
 
 
 class Stream(Protocol):

@@ -5,9 +5,11 @@ import ssl
 import warnings
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
+
+from cryptography import x509
 
 from readycheck.failure import Failure
 from readycheck.net.certificate import cleaned
@@ -20,6 +22,7 @@ _CHUNK = 16384
 _MAX_HANDSHAKE_BYTES = 256 << 10
 _ALERT, _HANDSHAKE, _CERTIFICATE_REQUEST = 21, 22, 13
 _FATAL = b"\2"
+_UNVOUCHED = (Failure.CERTIFICATE_UNTRUSTED, Failure.CERTIFICATE_CHAIN_INCOMPLETE)
 _Result = TypeVar("_Result")
 _VERSIONS = {
     "1.0": ssl.TLSVersion.TLSv1,
@@ -42,7 +45,10 @@ async def handshake(stream: Stream, settings: TlsSettings, trust: TrustStore, *,
         if demanded or error.facts.get("client_certificate_requested"):
             error.facts.update(_shown_by(secured.learn(settings, trust), settings))
         raise
-    _verify(secured.learn(settings, trust), settings)
+    if secured.learn(settings, trust).trust_failure in _UNVOUCHED:
+        secured.learn_of_host(await asyncio.to_thread(trust.of_host))
+    assert secured.tls is not None
+    _verify(secured.tls, settings)
     return secured
 
 
@@ -133,8 +139,17 @@ class TlsStream:
             name_matches=found.name_matches,
             expires_days=found.expires_days,
             client_certificate_requested=self._heard.certificate_requested,
+            age_days=found.age_days,
         )
         return self.tls
+
+    def learn_of_host(self, anchors: tuple[x509.Certificate, ...]) -> None:
+        """Add who of this host's own authorities vouches for the chain."""
+        if anchors and self.tls is not None:
+            shown, now = _presented(self._session), datetime.now(UTC)
+            found = assess_chain(shown, TrustStore(anchors), verify_name=None, now=now)
+            if found.trust_failure is None:
+                self.tls = replace(self.tls, host_anchor=found.anchor)
 
     async def read(self, limit: int, *, timeout: float) -> bytes:
         """Up to `limit` bytes; empty at the end of the stream."""

@@ -4,11 +4,12 @@ import os
 import re
 import ssl
 import stat
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from threading import Lock
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -40,11 +41,15 @@ _ANCHOR_FILE = re.compile(r".*\.(pem|crt|cer|\d+)", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class TrustStore:
-    """Anchors. `accepted_pins` and `fingerprints` (SHA-256) are those of the `--trust-roots` alone."""
+    """Anchors. `accepted_pins` and `fingerprints` (SHA-256) are those of the `--trust-roots` alone.
+
+    `of_host` reads, once, what this host trusts besides: no part of the trust set, but worth knowing of a stranger.
+    """
 
     anchors: tuple[x509.Certificate, ...]
     accepted_pins: frozenset[str] = frozenset()
     fingerprints: tuple[str, ...] = ()
+    of_host: Callable[[], tuple[x509.Certificate, ...]] = field(default=tuple, repr=False, compare=False)
     _by_subject: Mapping[bytes, tuple[x509.Certificate, ...]] = field(init=False, repr=False, compare=False)
     _examined: dict[bytes, tuple[Certificate, ...]] = field(default_factory=dict, repr=False, compare=False)
 
@@ -73,7 +78,23 @@ def load_trust(roots_files: Sequence[Path] = ()) -> TrustStore:
         anchors=(*public, *(root.parsed for _, root in given)),
         accepted_pins=frozenset(root.pin for _, root in given),
         fingerprints=tuple(dict.fromkeys(root.fingerprint.hex() for _, root in given)),
+        of_host=_read_once(lambda: tuple(_installed_besides(public))),
     )
+
+
+def _read_once(
+    read: Callable[[], tuple[x509.Certificate, ...]],
+) -> Callable[[], tuple[x509.Certificate, ...]]:
+    """Handshakes that fail together wait for one reading."""
+    lock, kept = Lock(), list[tuple[x509.Certificate, ...]]()
+
+    def get() -> tuple[x509.Certificate, ...]:
+        with lock:
+            if not kept:
+                kept.append(read())
+            return kept[0]
+
+    return get
 
 
 def public_anchors() -> tuple[x509.Certificate, ...]:
@@ -85,9 +106,14 @@ def public_anchors() -> tuple[x509.Certificate, ...]:
 
 def installed_pins(public: Iterable[x509.Certificate]) -> frozenset[str]:
     """The keys of trust anchors that this host has and the public bundle lacks."""
-    shipped = {anchor.public_bytes(Encoding.DER): anchor for anchor in public}
-    found = _pins(_parse_der(_installed_anchors() - shipped.keys()))
-    return found - _pins(shipped.values()) if found else found
+    public = tuple(public)
+    found = _pins(_installed_besides(public))
+    return found - _pins(public) if found else found
+
+
+def _installed_besides(public: Iterable[x509.Certificate]) -> Iterator[x509.Certificate]:
+    shipped = {anchor.public_bytes(Encoding.DER) for anchor in public}
+    return _parse_der(_installed_anchors() - shipped)
 
 
 def _pins(anchors: Iterable[x509.Certificate]) -> frozenset[str]:

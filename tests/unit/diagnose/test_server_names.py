@@ -92,6 +92,10 @@ def test_without_any_name_that_works_two_of_different_zones_are_tried() -> None:
     assert check.params.decoy
 
 
+def test_where_every_certificate_is_foreign_names_are_in_no_question() -> None:
+    assert asked(World(profile=product(), greet=lambda target: Failure.CERTIFICATE_UNTRUSTED)) == []
+
+
 def test_a_name_that_worked_on_another_try_is_in_no_question() -> None:
     rows = [
         requirement(name, targets={"names": ["web"]}, ports=["443"], probe="tls") for name in ("web", "more")

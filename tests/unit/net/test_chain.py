@@ -51,6 +51,7 @@ def test_a_good_chain_without_its_root() -> None:
     assert found.name_matches is True
     assert [one.subject for one in found.chain] == ["CN=leaf", "CN=issuing"]
     assert found.expires_days == pytest.approx(60)
+    assert found.age_days == pytest.approx((NOW - CURRENT[0]) / DAY)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -34,6 +35,8 @@ ROOT = mint("root", ca=True)
 ISSUING = mint("issuing", ROOT, ca=True)
 LEAF = mint("leaf", ISSUING, names=["host.example"])
 TRUST = TrustStore((ROOT.certificate,))
+INSPECTOR = mint("inspector", ca=True)
+INSPECTED = mint("leaf", INSPECTOR, names=["host.example"])
 HOST = TlsSettings(server_name="host.example", verify_name="host.example")
 ANY = replace(HOST, verify=False)
 
@@ -324,6 +327,40 @@ async def test_certificates_are_judged(
     wrong_name = failure is Failure.CERTIFICATE_NAME_MISMATCH
     assert facts.trust_failure == (None if wrong_name else failure)
     assert facts.name_matches is not wrong_name
+
+
+@pytest.mark.parametrize("sent", [(INSPECTED, INSPECTOR), (INSPECTED,)])
+async def test_an_authority_of_this_host_alone_is_told_and_does_not_count(
+    serving: Serving, context: Any, sent: tuple[Party, ...]
+) -> None:
+    to = serving(echo(context(*sent)))
+    read: list[int] = []
+
+    def of_host() -> tuple[x509.Certificate, ...]:
+        read.append(1)
+        return (INSPECTOR.certificate,)
+
+    for asked in (HOST, ANY):
+        with closing(await open_stream(to, timeout=5)) as below:
+            try:
+                facts: Any = (await handshake(below, asked, replace(TRUST, of_host=of_host), timeout=5)).tls
+            except NetError as error:
+                facts = TlsFacts(**error.facts["tls"])
+                assert error.failure is facts.trust_failure
+        assert facts.host_anchor == "CN=inspector"
+        assert (facts.anchor, facts.pins) == (None, ())
+        assert facts.trust_failure in (Failure.CERTIFICATE_UNTRUSTED, Failure.CERTIFICATE_CHAIN_INCOMPLETE)
+    assert len(read) == 2
+
+
+async def test_who_is_publicly_trusted_costs_no_look_at_this_host(serving: Serving, context: Any) -> None:
+    def of_host() -> tuple[x509.Certificate, ...]:
+        raise AssertionError("nobody asked")
+
+    to = serving(echo(context(LEAF, ISSUING)))
+    with closing(await open_stream(to, timeout=5)) as below:
+        stream = await handshake(below, HOST, replace(TRUST, of_host=of_host), timeout=5)
+    assert stream.tls is not None and stream.tls.host_anchor is None
 
 
 async def test_no_common_suite_is_an_alert(serving: Serving, context: Any) -> None:

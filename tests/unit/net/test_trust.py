@@ -136,3 +136,14 @@ def test_a_loop_of_links_is_survived(bare_host: Path, tmp_path: Path) -> None:
     (bare_host / "loop.pem").symlink_to(bare_host / "loop.pem")
     (bare_host / "again").symlink_to(bare_host)
     assert load_trust([file_of(tmp_path, ROOT.pem)]).fingerprints
+
+
+def test_what_this_host_trusts_besides_is_read_once_and_when_asked(
+    bare_host: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = load_trust()
+    (bare_host / "inspector.pem").write_bytes(INSPECTOR.pem)
+    assert store.of_host() == (INSPECTOR.certificate,)
+    (bare_host / "inspector.pem").unlink()
+    assert store.of_host() == (INSPECTOR.certificate,)
+    assert INSPECTOR.certificate not in store.anchors

@@ -16,6 +16,7 @@ PATTERNS = 3
 WITNESSES = 8
 LONGEST_S = 5.5
 _NAMELESS_TARGETS = 2
+_ALONE = 2
 _SHOWN = 3
 _INNOCENT = "www.example.com"
 
@@ -81,7 +82,8 @@ def nameless_in_question(situation: Situation) -> Iterator[Check]:
     dead = [o for o in sent if o.failure in _CUTTING]
     alive = {o.target.port for o in sent if o.failure is None}
     decoy = _decoy(situation, dead) if dead else _Decoy(_INNOCENT)
-    for port in dict.fromkeys(o.target.port for o in dead if o.target.port not in alive):
+    ports = dict.fromkeys(o.target.port for o in dead if o.target.port not in alive)
+    for port in list(ports)[:PATTERNS]:
         by_network = {o.target.network or o.target.address: o for o in dead if o.target.port == port}
         targets = [Target(address=o.target.address, port=port, transport="tcp") for o in by_network.values()][
             :_NAMELESS_TARGETS
@@ -170,6 +172,8 @@ def sni_filter(case: Case) -> Iterator[Finding]:
     guilty = [t for t in tried if t.guilty and not t.resigned]
     for kill in dict.fromkeys(t.kill for t in guilty):
         alike = sorted((t for t in guilty if t.kill is kill), key=lambda t: not t.fates("asked"))
+        if not any(t.fates("asked") for t in alike) and len(alike) < _ALONE:
+            continue  # one greeting that was lost shows nothing
         names = _names(case, alike, {t.asked for t in tried} - {t.asked for t in guilty})
         checks = _checks_of(case, names)
         if checks and kill is not None:

@@ -12,7 +12,7 @@ def test_every_probe_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
     told = capsys.readouterr().out
     names = re.findall(r"^(\w+)  \(readycheck [\d.]+\)  \w", told, re.MULTILINE)
     assert names == sorted(names)
-    assert set("dns http icmp mtls ntp path rtp sip stun tcp tftp tls websocket".split()) <= set(names)
+    assert set("dns http icmp mtls ntp path rtp sip sni stun tcp tftp tls websocket".split()) <= set(names)
     for part in ("parameters: ", "metrics: ", "needs: "):
         assert told.count(part) == len(names)
     assert re.search(

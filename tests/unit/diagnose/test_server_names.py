@@ -258,6 +258,15 @@ def test_a_dead_service_beside_filtered_names_is_not_named_with_them() -> None:
     assert FILTERED[0] not in found.only.summary
 
 
+def test_one_lost_greeting_to_the_control_is_no_filter() -> None:
+    def server(target: Target, name: str | None) -> Failure | None:
+        lost = target.address == "192.88.99.77" and name == FILTERED[1]
+        return Failure.TIMED_OUT if lost or target.address == "192.88.99.8" else None
+
+    stuck = world(Failure.TIMED_OUT, names={FILTERED[0]: "192.88.99.8", CONTROL: "192.88.99.77"})
+    assert "sni-filter" not in behind(stuck, Box(server=server)).causes
+
+
 def test_a_name_that_lives_when_it_is_asked_again_is_no_filter() -> None:
     assert "sni-filter" not in behind(world(), Box()).causes
 

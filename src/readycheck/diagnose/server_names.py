@@ -115,7 +115,7 @@ def _killed(outcomes: Iterable[Outcome]) -> list[Observation]:
     found: dict[tuple[str, int | None], Observation] = {}
     sound: set[tuple[str, int | None]] = set()
     for outcome in outcomes:
-        if outcome.check.scope is Scope.FOLLOW_UP:
+        if outcome.check.scope in (Scope.FOLLOW_UP, Scope.CONTROL):
             continue
         for o in outcome.observations:
             target = o.target

@@ -92,6 +92,10 @@ def test_without_any_name_that_works_two_of_different_zones_are_tried() -> None:
     assert check.params.decoy
 
 
+def test_a_control_is_in_no_question() -> None:
+    assert asked(world(Failure.CONNECTION_RESET, CONTROL)) == []
+
+
 def test_where_every_certificate_is_foreign_names_are_in_no_question() -> None:
     assert asked(World(profile=product(), greet=lambda target: Failure.CERTIFICATE_UNTRUSTED)) == []
 

@@ -94,11 +94,21 @@ def _controls(case: Case, signer: Signer) -> Iterator[str]:
     """What separates a box on the way from a server that is set up badly."""
     if any(o.failure is Failure.CERTIFICATE_UNTRUSTED for o in signer.controls):
         yield _ELSEWHERE
+    if any(_is_made_up(o, signer) for _, o in case.observations(Scope.FOLLOW_UP)):
+        yield "it makes certificates for names that exist nowhere"
     for trial in trials(case):
         shown = [o for o in trial.greetings if o.failure is None and issuer_of(o) == signer.name]
         if trial.guilty and trial.resigned and shown:
             yield "the servers show certificates of their own when a greeting hides the name that it asks for"
             return
+
+
+def _is_made_up(observation: Observation, signer: Signer) -> bool:
+    """A certificate that was made for the greeting: for a name that nobody can own (RFC 6761 section 6.4)."""
+    name = (observation.target.sni or "").lower()
+    if not name.endswith(".invalid") or issuer_of(observation) != signer.name:
+        return False
+    return name in [str(each).lower() for each in _chain(observation)[0].get("names") or ()]
 
 
 def _signs(case: Case, signer: Signer) -> Iterator[str]:

@@ -20,6 +20,13 @@ _ALONE = 2
 _SHOWN = 3
 _INNOCENT = "www.example.com"
 
+_FOREIGN = frozenset(
+    {
+        Failure.CERTIFICATE_UNTRUSTED,
+        Failure.CERTIFICATE_CHAIN_INCOMPLETE,
+        Failure.CERTIFICATE_NAME_MISMATCH,
+    }
+)
 _KILLING = frozenset(
     {
         Failure.CONNECTION_RESET,
@@ -27,13 +34,12 @@ _KILLING = frozenset(
         Failure.TIMED_OUT,
         Failure.TLS_NOT_TLS,
         Failure.TLS_ALERT,
-        Failure.CERTIFICATE_UNTRUSTED,
-        Failure.CERTIFICATE_NAME_MISMATCH,
+        *_FOREIGN,
     }
 )
 """How a box ends a greeting that it does not like. A server that says that it has no such name is believed."""
 
-_CUTTING = _KILLING - {Failure.CERTIFICATE_UNTRUSTED, Failure.CERTIFICATE_NAME_MISMATCH}
+_CUTTING = _KILLING - _FOREIGN
 
 _WORDS = {
     Fate.CUT: "A TLS greeting {what} is answered by the end of the connection",
@@ -55,8 +61,6 @@ def names_in_question(situation: Situation) -> Iterator[Check]:
     decoy = _decoy(situation, killed)
     patterns: dict[tuple[Fate, int | None], list[Target]] = {}
     for one in killed:
-        if fate(one) is Fate.FOREIGN and not decoy.at:
-            continue  # everything is re-signed: no name makes a difference
         patterns.setdefault((fate(one), one.target.port), []).append(_place(one))
     for targets in list(patterns.values())[:PATTERNS]:
         chosen = targets[:1] if decoy.at else _apart(targets)

@@ -26,7 +26,8 @@ class Box:
 
     `reassembles`: cutting a greeting up does not help. `folds`: nor does mixed case. `grudge`: an address that it
     was seen to be greeted at is dead to the client from then on. `signs`: it answers, with a certificate that is
-    untrusted. `server(target, name)` is how a real server ends a greeting; `hops` is how far it is looked.
+    untrusted, or that is made for the target. `server(target, name)` is how a real server ends a greeting;
+    `looks` is how far hop limits go.
     """
 
     minds: Minds = lambda name: False
@@ -73,7 +74,8 @@ class Box:
         yield seen(Step.CONNECT, target, None, **facts)
         killed = self.stands_against(greeting)
         failure = self.kill if killed else self.server(at, greeting.server_name)
-        shown = {"tls": self.signs if killed else {"chain": [], "trust_failure": None}} if not failure else {}
+        signed = self.signs(target) if callable(self.signs) else self.signs
+        shown = {"tls": signed if killed else {"chain": [], "trust_failure": None}} if not failure else {}
         yield seen(Step.TLS_HANDSHAKE, replace(target, transport="tls"), failure, **facts, **shown)
 
     def _climb(self, target: Target, params: SniParams) -> Iterator[Observation]:

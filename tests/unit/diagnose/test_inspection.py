@@ -190,6 +190,25 @@ def test_some_names_alone_may_be_re_signed() -> None:
     assert "a greeting hides the name" in found.only.summary
 
 
+@pytest.mark.parametrize("failure", [UNTRUSTED, INCOMPLETE])
+def test_certificates_for_names_that_exist_nowhere_are_made_on_the_way(failure: Failure) -> None:
+    """No control answers, and one host is all that there is."""
+
+    def shows(target: Target) -> Any:
+        return leaf(Target(host=target.sni or target.host), trust_failure=failure.value)
+
+    world = World(profile=product(HOSTS[0]), selection=LONE, greet=lambda t: failure, handshake=shows)
+    found = behind(world, Box(kill=None, signs=shows, minds=lambda name: True, reassembles=True))
+    assert (found.only.cause, found.only.confidence) == ("tls-inspection", Confidence.CERTAIN)
+    assert "names that exist nowhere" in found.only.summary
+
+    def the_same(target: Target) -> Any:
+        return leaf(Target(host=HOSTS[0]), trust_failure=failure.value)
+
+    own = behind(world, Box(kill=None, signs=the_same, minds=lambda name: True, reassembles=True))
+    assert own.only.cause != "tls-inspection"
+
+
 def test_a_server_with_an_unknown_authority_shows_it_in_every_shape() -> None:
     stranger = leaf(Target(host=HOSTS[0]))
     world = World(

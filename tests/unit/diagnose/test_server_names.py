@@ -96,10 +96,6 @@ def test_a_control_is_in_no_question() -> None:
     assert asked(world(Failure.CONNECTION_RESET, CONTROL)) == []
 
 
-def test_where_every_certificate_is_foreign_names_are_in_no_question() -> None:
-    assert asked(World(profile=product(), greet=lambda target: Failure.CERTIFICATE_UNTRUSTED)) == []
-
-
 def test_a_name_that_worked_on_another_try_is_in_no_question() -> None:
     rows = [
         requirement(name, targets={"names": ["web"]}, ports=["443"], probe="tls") for name in ("web", "more")

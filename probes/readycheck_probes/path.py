@@ -1,14 +1,13 @@
 """`path`: which hops a packet reaches, and so whether it leaves the site although nobody answers it."""
 
 import asyncio
-import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 from readycheck.failure import classify_icmp
-from readycheck.net.interface import IcmpReport, Received
+from readycheck.net.interface import IcmpReport
 from readycheck.net.raw import send_raw
 from readycheck.probe import (
     Better,
@@ -24,16 +23,11 @@ from readycheck.probe import (
     Target,
     Unit,
 )
-from readycheck.wire import ntp, stun
-from readycheck.wire.rtp import RtpPacket, pack_packet
-from readycheck_probes.options import NOWHERE, Options
+from readycheck_probes.hops import Sender, endpoint_of, family_of, patience_s
 from readycheck_probes.survey import Cell, Edge, Fate, Hop, Survey, find_edge
 
 LADDER = 16
-LONGEST_WAIT_S, SHORTEST_WAIT_S = 0.5, 0.2
 SPARE_S, RAW_START_S = 0.15, 2.0
-_RTP = pack_packet(RtpPacket(payload_type=0, sequence=1, timestamp=160, ssrc=0x5EAD, payload=bytes(24)))
-_SIP_PORT = 5060
 _ENDS = (Failure.CONNECTION_REFUSED, Failure.ICMP_ADMIN_PROHIBITED, Failure.PORT_UNREACHABLE)
 
 
@@ -78,7 +72,7 @@ class PathProbe:
 
     async def measure(self, params: PathParams, net: Net) -> None:
         end_ms = net.now_ms() + params.seconds * 1000
-        sender = _Sender(net, dict(params.kinds), _wait_s(params.rtt_ms))
+        sender = Sender(net, dict(params.kinds), patience_s(params.rtt_ms))
         # 1. the ladder of hops towards a control, or towards the cells when nothing answers
         reference = params.controls or (*params.refused, *params.targets, *params.walls)[:2]
         ladder = await _ladder(reference, sender, "ladder")
@@ -147,7 +141,7 @@ class _Ladder:
             self.arrived = min(ttl, self.arrived or ttl)
 
 
-async def _ladder(targets: Sequence[Target], sender: "_Sender", purpose: str, upto: int = LADDER) -> _Ladder:
+async def _ladder(targets: Sequence[Target], sender: Sender, purpose: str, upto: int = LADDER) -> _Ladder:
     """Send to each target with every hop limit at once; record who answers."""
     net = sender.net
     rungs = [(target, ttl) for target in targets for ttl in range(1, upto + 1)]
@@ -168,7 +162,7 @@ async def _ladder(targets: Sequence[Target], sender: "_Sender", purpose: str, up
     return ladder
 
 
-async def _raw_ladder(rungs: Sequence[tuple[Target, int]], sender: "_Sender", purpose: str) -> _Ladder:
+async def _raw_ladder(rungs: Sequence[tuple[Target, int]], sender: Sender, purpose: str) -> _Ladder:
     """The same by raw sockets, which also show the hop count of replies and the header as it was quoted."""
     ladder, net = _Ladder(), sender.net
     if not rungs:
@@ -201,59 +195,6 @@ def _rung(
     return Hop(ttl, offender, elapsed) if exceeded and isinstance(offender, str) else None
 
 
-def _wait_s(rtt_ms: float | None) -> float:
-    """Routers answer more slowly than services: four round trips, within bounds."""
-    if rtt_ms is None:
-        return LONGEST_WAIT_S
-    return min(LONGEST_WAIT_S, max(SHORTEST_WAIT_S, 4 * rtt_ms / 1000))
-
-
-class _Sender:
-    """Sends hop-limited packets of the kind that the port's service expects."""
-
-    def __init__(self, net: Net, kinds: Mapping[int, str], wait_s: float) -> None:
-        self.net, self.wait_s = net, wait_s
-        self._kinds = kinds
-
-    def payload(self, target: Target) -> bytes:
-        kind = self._kinds.get(target.port or 0)
-        if kind == "stun":
-            return stun.pack_binding_request(secrets.token_bytes(12))
-        if kind == "sip":
-            return Options(target, "udp", (NOWHERE, _SIP_PORT)).payload(0)
-        return ntp.pack_request(self.net.now_ns() / 1e9) if kind == "ntp" else _RTP
-
-    async def once(self, target: Target, ttl: int) -> tuple[Failure | None, dict[str, object]]:
-        """The failure that one hop-limited packet meets; None when the destination answered."""
-        try:
-            if target.transport != "tcp":
-                return await self._datagram(target, ttl)
-            stream = await self.net.plain.connect(_endpoint(target), timeout=self.wait_s, ttl=ttl)
-            stream.close()
-            return None, {"arrived": True}
-        except NetError as error:
-            return error.failure, {k: v for k, v in error.facts.items() if k in ("offender", "meaning")}
-
-    async def _datagram(self, target: Target, ttl: int) -> tuple[Failure | None, dict[str, object]]:
-        datagrams = await self.net.plain.open_datagram(family=_family(target), ttl=ttl)
-        try:
-            await datagrams.send(self.payload(target), _endpoint(target))
-            reply = await datagrams.receive(timeout=self.wait_s)
-        finally:
-            datagrams.close()
-        if isinstance(reply, Received):
-            return None, {"arrived": True}
-        return classify_icmp(reply.meaning), {"offender": reply.offender, "meaning": reply.meaning}
-
-
-def _endpoint(target: Target) -> tuple[str, int]:
-    return target.address or "", target.port or 0
-
-
-def _family(target: Target) -> int:
-    return 6 if ":" in (target.address or "") else 4
-
-
 class _Driver:
     """Carries the packets of a survey: one unconnected socket per hop limit, a connection per SYN."""
 
@@ -263,7 +204,7 @@ class _Driver:
         targets: Sequence[Target],
         cells: Sequence[Cell],
         hops: Sequence[Hop],
-        sender: _Sender,
+        sender: Sender,
     ) -> None:
         self._params, self._targets, self._sender, self._net = params, targets, sender, sender.net
         slowest = max(hop.rtt_ms for hop in hops)
@@ -307,7 +248,7 @@ class _Driver:
         return enough and not self._survey.suspects()
 
     async def _open(self) -> list[tuple[int, int]]:
-        families = {_family(t) for t in (*self._targets, *self._params.controls) if t.transport != "tcp"}
+        families = {family_of(t) for t in (*self._targets, *self._params.controls) if t.transport != "tcp"}
         for family in families:
             for hop in self._hops:
                 self._sockets[family, hop.ttl] = await self._net.plain.open_datagram(
@@ -331,9 +272,11 @@ class _Driver:
         if target.transport == "tcp":
             await self._connect(index, target, ttl)
             return
-        self._sent[ttl, _endpoint(target)] = index
+        self._sent[ttl, endpoint_of(target)] = index
         try:
-            await self._sockets[_family(target), ttl].send(self._sender.payload(target), _endpoint(target))
+            await self._sockets[family_of(target), ttl].send(
+                self._sender.payload(target), endpoint_of(target)
+            )
         except NetError:
             return  # a local refusal is no evidence; the survey sees silence and the control decides
 

@@ -1,0 +1,258 @@
+"""`flow`: how far packets that nobody answers come, hop by hop beside those to a port that answers."""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from readycheck.probe import (
+    Better,
+    Failure,
+    Metric,
+    MetricValue,
+    Net,
+    Observation,
+    Step,
+    Target,
+    Unit,
+)
+from readycheck_probes.hops import Sender, patience_s
+from readycheck_probes.survey import Edge, Hop, find_edge
+
+LONGEST_WAY = 16
+REFILL_S = 1.1
+TURNS = 2
+_REFUSALS = (Failure.CONNECTION_REFUSED, Failure.ICMP_ADMIN_PROHIBITED, Failure.PORT_UNREACHABLE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowParams:
+    """`targets` failed, and `controls` are as many that answered, at best other ports of the same addresses.
+
+    `kinds` names the probe whose packet a UDP port is sent; `local` and `mapped` are this host's address as it
+    sees it itself and as STUN servers saw it.
+    """
+
+    targets: tuple[Target, ...] = ()
+    controls: tuple[Target, ...] = ()
+    kinds: tuple[tuple[int, str], ...] = ()
+    rtt_ms: float | None = None
+    local: str = "127.0.0.1"
+    mapped: str | None = None
+    turns: int = 3
+
+
+class FlowProbe:
+    """Send packets to a silent port and to its control with every hop limit, at the same moments.
+
+    A router that answers seldom, or that two addresses do not share, must not look like a wall: only an answer to
+    the control that the target's packet beside it did not get counts, in two turns, and one answer from beyond
+    undoes it (design section 3.3).
+    """
+
+    name: ClassVar[str] = "flow"
+    title: ClassVar[str] = "How far silent packets come, beside a control"
+    Params: ClassVar[type[FlowParams]] = FlowParams
+    metrics: ClassVar[tuple[Metric, ...]] = (
+        Metric("sent", Unit.COUNT, title="flows compared"),
+        Metric("passed", Unit.COUNT, Better.HIGHER, "flows that come as far as their control"),
+        Metric("stopped", Unit.COUNT, Better.LOWER, "flows that stop, or are refused, on the way"),
+    )
+    proves: ClassVar[Step] = Step.HOP
+    privileges: ClassVar[str] = "none on Linux (error queue)"
+
+    async def measure(self, params: FlowParams, net: Net) -> None:
+        sender = Sender(net, dict(params.kinds), patience_s(params.rtt_ms))
+        flows = [_Flow(*pair) for pair in zip(params.targets, params.controls, strict=True)]
+        for turn in range(params.turns):
+            waiting = [flow for flow in flows if not flow.is_settled(turn)]
+            if not waiting or net.left_s() < sender.wait_s + (REFILL_S if turn else 0):
+                break
+            if turn:
+                await net.sleep(REFILL_S)
+            await _climb(waiting, turn, sender)
+        for flow in flows:
+            _record(
+                net, flow, find_edge(flow.control_hops, params.local, params.mapped, flow.control_arrived)
+            )
+
+    def summarize(self, observations: Sequence[Observation]) -> Mapping[str, MetricValue]:
+        fates = [o.facts["fate"] for o in observations if o.facts.get("purpose") == "survey"]
+        return {
+            "sent": len(fates),
+            "passed": fates.count("left"),
+            "stopped": fates.count("stopped") + fates.count("rejected"),
+        }
+
+
+@dataclass(slots=True)
+class _Flow:
+    """Two ladders: `seen` are the routers that answered, by hop limit, and `missed` what the control outlived."""
+
+    target: Target
+    control: Target
+    seen: dict[int, str] = field(default_factory=dict)
+    beside: dict[int, Hop] = field(default_factory=dict)
+    missed: set[tuple[int, int]] = field(default_factory=set)
+    refused: dict[int, str | None] = field(default_factory=dict)
+    answered: bool = False
+    control_arrived: int | None = None
+    asked: int = 0
+
+    @property
+    def control_hops(self) -> list[Hop]:
+        return [self.beside[ttl] for ttl in sorted(self.beside)]
+
+    @property
+    def reached(self) -> int:
+        return max(self.seen, default=0)
+
+    @property
+    def own(self) -> bool:
+        """The control is another port of the same address: both go the same way."""
+        return self.target.address == self.control.address
+
+    @property
+    def outlived(self) -> set[tuple[int, int]]:
+        """Turns and hop limits beyond the last answer at which the control was answered alone."""
+        return {(turn, ttl) for turn, ttl in self.missed if ttl > self.reached}
+
+    def hop_limits(self, turn: int) -> Iterator[int]:
+        """All of them at first; then those that would tell a wall from a lost answer."""
+        yield from range(1, LONGEST_WAY + 1) if turn == 0 else (t for t in self.beside if t > self.reached)
+
+    def is_settled(self, turn: int) -> bool:
+        if turn == 0:
+            return False
+        passed = self.answered or bool(self.refused) or self.reached >= max(self.beside, default=0)
+        return passed or self.is_stopped()
+
+    def is_stopped(self) -> bool:
+        return len({turn for turn, _ in self.outlived}) >= TURNS and len(self.outlived) > TURNS
+
+
+async def _climb(flows: Sequence[_Flow], turn: int, sender: Sender) -> None:
+    """One packet to the target and one to the control behind it, with each hop limit, all at once."""
+    async with asyncio.TaskGroup() as group:
+        for flow in flows:
+            for ttl in list(flow.hop_limits(turn)):
+                group.create_task(_step(flow, turn, ttl, sender))
+
+
+async def _step(flow: _Flow, turn: int, ttl: int, sender: Sender) -> None:
+    began = sender.net.now_ms()
+    async with asyncio.TaskGroup() as group:
+        mine = group.create_task(sender.once(flow.target, ttl))
+        other = group.create_task(sender.once(flow.control, ttl))
+    ended = sender.net.now_ms()
+    flow.asked += 1
+    vouched = _note_control(flow, ttl, ended - began, *other.result())
+    _note(flow, (turn, ttl), vouched, *mine.result())
+    for target, purpose, result in (
+        (flow.target, "stopped", mine.result()),
+        (flow.control, "ladder", other.result()),
+    ):
+        failure, facts = result
+        shown = None if failure is Failure.HOP_LIMIT_EXCEEDED else failure
+        _add(sender.net, target, began, ended, shown, {"purpose": purpose, "ttl": ttl, "turn": turn, **facts})
+
+
+def _note_control(
+    flow: _Flow, ttl: int, took_ms: float, failure: Failure | None, facts: Mapping[str, object]
+) -> bool:
+    """Whether a router answered the control's packet."""
+    offender = facts.get("offender")
+    if failure is Failure.HOP_LIMIT_EXCEEDED and isinstance(offender, str):
+        flow.beside.setdefault(ttl, Hop(ttl, offender, took_ms))
+        return True
+    if failure is None:
+        flow.control_arrived = min(ttl, flow.control_arrived or ttl)
+    return False
+
+
+def _note(
+    flow: _Flow,
+    at: tuple[int, int],
+    vouched: bool,
+    failure: Failure | None,
+    facts: Mapping[str, object],
+) -> None:
+    offender = facts.get("offender")
+    by = offender if isinstance(offender, str) else None
+    if failure is None:
+        flow.answered = True
+    elif failure is Failure.HOP_LIMIT_EXCEEDED and by:
+        flow.seen[at[1]] = by
+    elif failure in _REFUSALS:
+        flow.refused.setdefault(at[1], by)
+    elif failure is Failure.TIMED_OUT and vouched:
+        flow.missed.add(at)
+
+
+def _fate(flow: _Flow, edge: Edge) -> tuple[str, int]:
+    """What became of the packets, and the hop limit that it takes to see it."""
+    if flow.answered:
+        return "answered", flow.control_arrived or 0
+    if flow.refused:
+        least = min(flow.refused)
+        by = flow.refused[least]
+        early = flow.own and flow.control_arrived is not None and least < flow.control_arrived
+        near = edge.proven and least <= edge.ttl + 1
+        elsewhere = by in {hop.address for hop in flow.control_hops}
+        return ("rejected" if early or near or elsewhere else "refused"), least
+    if flow.is_stopped():
+        return "stopped", flow.reached + 1
+    if flow.own and flow.control_arrived and flow.reached >= max(flow.beside, default=99):
+        return "left", flow.reached
+    left = edge.proven and flow.reached > edge.ttl
+    return ("left" if left else "unknown"), flow.reached
+
+
+_FAILURES: Mapping[str, Failure | None] = {
+    "answered": None,
+    "left": None,
+    "rejected": Failure.CONNECTION_REFUSED,
+    "refused": Failure.CONNECTION_REFUSED,
+}
+
+
+def _record(net: Net, flow: _Flow, edge: Edge) -> None:
+    """The comparison in one observation."""
+    fate, ttl = _fate(flow, edge)
+    now = net.now_ms()
+    facts = {
+        "purpose": "survey",
+        "fate": fate,
+        "ttl": ttl,
+        "offender": flow.refused.get(ttl) if flow.refused else None,
+        "asked": flow.asked,
+        "missed_beside_control": len(flow.outlived),
+        "reached": flow.reached,
+        "control": str(flow.control),
+        "control_own": flow.own,
+        "control_reached": max(flow.beside, default=0),
+        "control_arrived": flow.control_arrived,
+        "edge_ttl": edge.ttl,
+        "edge_proven": edge.proven,
+    }
+    _add(net, flow.target, now, now, _FAILURES.get(fate, Failure.TIMED_OUT), facts)
+
+
+def _add(
+    net: Net,
+    target: Target,
+    began_ms: float,
+    ended_ms: float,
+    failure: Failure | None,
+    facts: Mapping[str, object],
+) -> None:
+    net.record(
+        Observation(
+            step=Step.HOP,
+            target=target,
+            started_ms=round(began_ms, 3),
+            elapsed_ms=round(ended_ms - began_ms, 3),
+            failure=failure,
+            facts=facts,
+        )
+    )

@@ -1,0 +1,68 @@
+"""Packets with a hop limit, of the kind that the port's service expects: what each of them meets."""
+
+import secrets
+from collections.abc import Mapping
+
+from readycheck.failure import classify_icmp
+from readycheck.net.interface import Received
+from readycheck.probe import Failure, Net, NetError, Target
+from readycheck.wire import ntp, stun
+from readycheck.wire.rtp import RtpPacket, pack_packet
+from readycheck_probes.options import NOWHERE, Options
+
+LONGEST_WAIT_S, SHORTEST_WAIT_S = 0.5, 0.2
+_RTP = pack_packet(RtpPacket(payload_type=0, sequence=1, timestamp=160, ssrc=0x5EAD, payload=bytes(24)))
+_SIP_PORT = 5060
+
+
+def patience_s(rtt_ms: float | None) -> float:
+    """Routers answer more slowly than services: four round trips, within bounds."""
+    if rtt_ms is None:
+        return LONGEST_WAIT_S
+    return min(LONGEST_WAIT_S, max(SHORTEST_WAIT_S, 4 * rtt_ms / 1000))
+
+
+class Sender:
+    """Sends hop-limited packets of the kind that the port's service expects."""
+
+    def __init__(self, net: Net, kinds: Mapping[int, str], wait_s: float) -> None:
+        self.net, self.wait_s = net, wait_s
+        self._kinds = kinds
+
+    def payload(self, target: Target) -> bytes:
+        kind = self._kinds.get(target.port or 0)
+        if kind == "stun":
+            return stun.pack_binding_request(secrets.token_bytes(12))
+        if kind == "sip":
+            return Options(target, "udp", (NOWHERE, _SIP_PORT)).payload(0)
+        return ntp.pack_request(self.net.now_ns() / 1e9) if kind == "ntp" else _RTP
+
+    async def once(self, target: Target, ttl: int | None) -> tuple[Failure | None, dict[str, object]]:
+        """The failure that one hop-limited packet meets; None when the destination answered."""
+        try:
+            if target.transport != "tcp":
+                return await self._datagram(target, ttl)
+            stream = await self.net.plain.connect(endpoint_of(target), timeout=self.wait_s, ttl=ttl)
+            stream.close()
+            return None, {"arrived": True}
+        except NetError as error:
+            return error.failure, {k: v for k, v in error.facts.items() if k in ("offender", "meaning")}
+
+    async def _datagram(self, target: Target, ttl: int | None) -> tuple[Failure | None, dict[str, object]]:
+        datagrams = await self.net.plain.open_datagram(family=family_of(target), ttl=ttl)
+        try:
+            await datagrams.send(self.payload(target), endpoint_of(target))
+            reply = await datagrams.receive(timeout=self.wait_s)
+        finally:
+            datagrams.close()
+        if isinstance(reply, Received):
+            return None, {"arrived": True}
+        return classify_icmp(reply.meaning), {"offender": reply.offender, "meaning": reply.meaning}
+
+
+def endpoint_of(target: Target) -> tuple[str, int]:
+    return target.address or "", target.port or 0
+
+
+def family_of(target: Target) -> int:
+    return 6 if ":" in (target.address or "") else 4

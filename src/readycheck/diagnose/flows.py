@@ -1,0 +1,141 @@
+"""Which silent ports are asked once more, and how far their packets come beside those of a control. Pure."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from readycheck.diagnose.doors import Door, find_doors
+from readycheck.diagnose.egress import survey
+from readycheck.diagnose.situation import Situation, can_hear_routers, local_address, round_trip
+from readycheck.engine import Outcome
+from readycheck.evidence import Cell, Evidence, Sign
+from readycheck.failure import Step
+from readycheck.observation import Target
+from readycheck.plan import Check, Scope
+from readycheck.profile import Area, Importance
+
+FLOW, REPEAT = "flow", "repeat"
+PAIRS = 3
+"""Six packets to each router in a turn, which is what Linux answers at once (`icmp_ratelimit`)."""
+
+ASKED_AGAIN = 6
+LONGEST_FLOW_S, LONGEST_REPEAT_S = 4.5, 4.0
+
+Pair = tuple[Target, Target]
+
+
+def compare(situation: Situation) -> Iterator[Check]:
+    """Hop-limited packets to silent ports, each beside a port that answers; after the survey of the networks."""
+    pairs = find_pairs(situation) if can_hear_routers(situation.environment) else []
+    if not pairs or _is_survey_due(situation):
+        return
+    check = situation.check(
+        "path/flows",
+        FLOW,
+        [target for target, _ in pairs],
+        longest_s=LONGEST_FLOW_S,
+        controls=tuple(control for _, control in pairs),
+        kinds=tuple(sorted(kinds(situation.outcomes).items())),
+        rtt_ms=round_trip(situation.outcomes),
+        local=local_address(situation.environment),
+        mapped=situation.evidence.mapped,
+    )
+    if check:
+        yield replace(check, scope=Scope.PATH)
+
+
+def _is_survey_due(situation: Situation) -> bool:
+    """Routers answer seldom: two checks that listen to them would take each other's answers."""
+    return any(check.id not in situation.done for check in survey(situation))
+
+
+def ask_again(situation: Situation) -> Iterator[Check]:
+    """Silent ports of hosts that live, several times: a lost packet or two is no block."""
+    silent = [door.target for door in _chosen(_lost_doors(situation.outcomes)) if door.sign is Sign.SILENT]
+    cells = [_target(cell) for cell, _ in _silent_columns(situation)]
+    check = situation.check(
+        "repeat/silent",
+        REPEAT,
+        [*silent, *cells][:ASKED_AGAIN],
+        longest_s=LONGEST_REPEAT_S,
+        kinds=tuple(sorted(kinds(situation.outcomes).items())),
+    )
+    if check:
+        yield check
+
+
+def find_pairs(situation: Situation) -> list[Pair]:
+    """A silent port and its control: of named hosts one for each pattern of failure, and of the networks' ports."""
+    outcomes = situation.outcomes
+    lost = _lost_doors(outcomes)
+    named = [pair for door in _chosen(lost) for pair in _beside(door, outcomes, situation.evidence)]
+    grid = [(_target(c), _target(beside)) for c, beside in _silent_columns(situation)]
+    return list(dict.fromkeys([*named[: PAIRS - bool(grid)], *grid, *named]))[:PAIRS]
+
+
+def _lost_doors(outcomes: Sequence[Outcome]) -> list[Door]:
+    """Doors that a requirement needs and that nothing answered at; silence that is allowed counts for nothing."""
+    quiet = {o.check.id for o in outcomes if o.check.may_be_silent}
+    return [d for d in find_doors(outcomes) if d.is_lost and set(d.checks) - quiet and not d.again[1]]
+
+
+def _chosen(doors: Sequence[Door]) -> list[Door]:
+    """One of each port first, then a second address for each."""
+    seen: dict[object, int] = {}
+    turns: list[tuple[int, Door]] = []
+    for door in doors:
+        turns.append((seen.get(door.service, 0), door))
+        seen[door.service] = seen.get(door.service, 0) + 1
+    return [door for _, door in sorted(turns, key=lambda each: each[0])]
+
+
+def _beside(door: Door, outcomes: Sequence[Outcome], evidence: Evidence) -> Iterator[Pair]:
+    """The best control there is: the same address, the same port elsewhere, or any of the product's that answers."""
+    answered = [d for d in find_doors(outcomes) if d.sign is Sign.ANSWERED and d.answered == d.tried]
+    cells = [c for c in evidence.cells if c.sign is Sign.ANSWERED and c.transport in ("tcp", "udp")]
+    own: list[Target] = [d.target for d in answered if d.address == door.address]
+    own += [_target(c) for c in cells if c.address == door.address]
+    product = [d for d in answered if not d.outside]
+    same = [d.target for d in product if d.service == door.service]
+    rest = [d.target for d in (*product, *answered)] + [_target(c) for c in cells]
+    control = next(iter(_tcp_first(own) or same or rest), None)
+    if control:
+        yield door.target, control
+
+
+def _tcp_first(targets: Iterable[Target]) -> list[Target]:
+    return sorted(targets, key=lambda target: target.transport != "tcp")
+
+
+def _silent_columns(situation: Situation) -> list[tuple[Cell, Cell]]:
+    """Single ports that a required service answers on nowhere, at addresses that answer on another port."""
+    evidence = situation.evidence
+    vital = {
+        r.id
+        for r in situation.plan.selected
+        if r.importance is Importance.REQUIRED and r.area in (Area.SIGNALLING, Area.MEDIA_REACHABILITY)
+    }
+    open_ports = {(c.transport, c.port) for c in evidence.cells if c.sign is Sign.ANSWERED}
+    alive = {c.address: c for c in evidence.cells if c.sign is Sign.ANSWERED and c.requirement}
+    labels = {o.check.id: o.check.target.ports for o in situation.outcomes}
+    found: dict[object, list[tuple[Cell, Cell]]] = {}
+    for cell in evidence.cells:
+        single = cell.requirement in vital and labels[cell.check].isdigit()
+        dark = cell.sign is Sign.SILENT and (cell.transport, cell.port) not in open_ports
+        if single and dark and cell.address in alive:
+            found.setdefault((cell.transport, cell.port), []).append((cell, alive[cell.address]))
+    return [pairs[turn] for turn in range(2) for pairs in found.values() if turn < len(pairs)]
+
+
+def _target(cell: Cell) -> Target:
+    return Target(network=cell.network, address=cell.address, port=cell.port, transport=cell.transport)
+
+
+def kinds(outcomes: Sequence[Outcome]) -> dict[int, str]:
+    """The probe of each UDP port of hosts and networks: its packets must be of the kind that the port expects."""
+    return {
+        o.target.port: outcome.check.probe
+        for outcome in outcomes
+        if outcome.check.scope is not Scope.PATH and outcome.check.target.transport == "udp"
+        for o in outcome.observations
+        if o.target.port and o.step in (Step.ECHO, Step.RESPONSE)
+    }

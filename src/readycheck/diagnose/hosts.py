@@ -1,0 +1,250 @@
+"""Rules for named hosts: a port that stops for all of them, a host that stops on all ports, a service that is down."""
+
+from collections.abc import Iterator, Sequence
+from ipaddress import ip_address, ip_network
+
+from readycheck.diagnose.case import Case, Place, provider_owns
+from readycheck.diagnose.doors import Door, find_doors
+from readycheck.diagnose.finding import Confidence, Finding, Where
+from readycheck.evidence import Sign
+from readycheck.net.address import is_site_address
+
+STOPPED = ("stopped", "rejected")
+TIME = ("udp", 123)
+"""Time has a cause of its own."""
+
+
+def ports_of_hosts(case: Case) -> Iterator[Finding]:
+    """A port that no named host answers on, though the hosts answer on others, or its packets stop on the way."""
+    doors = find_doors(case.outcomes)
+    for service in dict.fromkeys(d.service for d in doors if d.is_lost and d.checks):
+        here = [d for d in doors if d.service == service]
+        lost = [d for d in here if d.is_lost and not _is_explained(case, d)]
+        answered = [d for d in here if not d.is_lost and d.sign is not Sign.LOCAL]
+        product = [d for d in answered if not d.outside] or _sampled(case, service)
+        failed = _failed(case, lost)
+        if service != TIME and failed and not product:
+            yield from _port(case, lost, _alive(doors), failed, passes=bool(answered))
+
+
+def _port(
+    case: Case, lost: Sequence[Door], alive: set[str], failed: Sequence[str], *, passes: bool
+) -> Iterator[Finding]:
+    """`passes`: a host outside the product answers on this port."""
+    stopped = [d for d in lost if d.flow and d.flow.fate in STOPPED]
+    passed = [d for d in lost if d.flow and d.flow.fate in ("left", "answered", "refused")]
+    if stopped and not passed:
+        yield _stopped_port(case, stopped, lost, failed)
+    elif passed:
+        yield from _dead_service(case, passed, lost, failed)
+    elif not passes:
+        yield from _silent_port(case, lost, alive, failed)
+
+
+def _stopped_port(
+    case: Case, stopped: Sequence[Door], lost: Sequence[Door], failed: Sequence[str]
+) -> Finding:
+    """Hop-limited packets end before those of a control do."""
+    rejected = any(d.flow and d.flow.fate == "rejected" for d in stopped)
+    place = place_of_flows(case, stopped)
+    what = _service(stopped[0])
+    own = [d for d in stopped if d.flow and d.flow.own]
+    many = len({d.address for d in stopped}) > 1
+    return case.finding(
+        "port-rejected" if rejected else "port-blocked",
+        failed,
+        f"{what} is {'refused' if rejected else 'dropped'} on the way to {_hosts(lost)}"
+        f"{', which answer on other ports' if own and len(own) == len(stopped) else ''}: {place.words}.",
+        where=place.where,
+        confidence=Confidence.CERTAIN
+        if own and many
+        else Confidence.LIKELY
+        if own or many
+        else Confidence.POSSIBLE,
+        remedy=f"Allow outbound {what} to {_hosts(lost)}.",
+    )
+
+
+def _dead_service(
+    case: Case, passed: Sequence[Door], lost: Sequence[Door], failed: Sequence[str]
+) -> Iterator[Finding]:
+    """All packets come as far as those of other ports of the same hosts: it is the hosts that are silent.
+
+    A host outside the product that is silent on the same port speaks against that: then replies are lost.
+    """
+    through = [d for d in passed if d.flow and (d.flow.comes_through or _refused_by_itself(d))]
+    if through and len(through) == len([d for d in lost if d.flow]) and not any(d.outside for d in lost):
+        yield _down(case, through, failed, Confidence.POSSIBLE)
+
+
+def _silent_port(
+    case: Case, lost: Sequence[Door], alive: set[str], failed: Sequence[str]
+) -> Iterator[Finding]:
+    """No router can be heard: many hosts that live and do not answer on one port, in the product and outside."""
+    there = [d for d in lost if d.address in alive and d.checks]
+    rejecting = [d for d in lost if d.sign is Sign.REJECTED]
+    refusing = [d for d in lost if d.sign is Sign.REFUSED]
+    outside = [d for d in lost if d.outside and d.address in alive]
+    if rejecting:
+        yield _rejected(case, rejecting, failed)
+    elif len({d.address for d in there}) > 1:
+        refused = len(refusing) == len(lost)
+        if refusing and not refused:
+            return
+        yield case.finding(
+            "port-rejected" if refused else "port-blocked",
+            failed,
+            f"{_service(lost[0])} is {'refused' if refused else 'silent'} at {_hosts(lost)}, all of which answer on "
+            f"other ports{', and outside the product as well' if outside else ''}.",
+            confidence=Confidence.LIKELY if outside else Confidence.POSSIBLE,
+            remedy=f"Check that outbound {_service(lost[0])} is allowed to {_hosts(lost)}.",
+        )
+
+
+def _rejected(case: Case, doors: Sequence[Door], failed: Sequence[str]) -> Finding:
+    """A router on the way says so itself."""
+    by = str(doors[0].offender)
+    return case.finding(
+        "port-rejected",
+        failed,
+        f"{_service(doors[0])} is refused on the way to {_hosts(doors)}: {by} refuses it.",
+        where=Where.SITE if is_site_address(by) else Where.UNKNOWN,
+        confidence=Confidence.CERTAIN if len({d.address for d in doors}) > 1 else Confidence.LIKELY,
+        remedy=f"Allow outbound {_service(doors[0])} to {_hosts(doors)} at {by}.",
+    )
+
+
+def hosts_alone(case: Case) -> Iterator[Finding]:
+    """A host that fails where others answer on the same port: by its hop-limited packets, whose fault that is."""
+    doors = find_doors(case.outcomes)
+    open_services = {d.service for d in doors if not d.is_lost and d.sign is Sign.ANSWERED and not d.outside}
+    for address in dict.fromkeys(d.address for d in doors if d.is_lost and d.checks):
+        here = [d for d in doors if d.address == address]
+        lost = [
+            d
+            for d in here
+            if d.is_lost and d.service != TIME and (d.service in open_services or _sampled(case, d.service))
+        ]
+        failed = _failed(case, lost)
+        flows = [d for d in lost if d.flow]
+        if failed and flows and not _is_explained(case, lost[0]):
+            yield from _alone(case, here, lost, flows, failed)
+
+
+def _alone(
+    case: Case, here: Sequence[Door], lost: Sequence[Door], flows: Sequence[Door], failed: Sequence[str]
+) -> Iterator[Finding]:
+    stopped = [d for d in flows if d.flow and d.flow.fate in STOPPED]
+    alive = any(d.sign is Sign.ANSWERED for d in here)
+    if len(stopped) == len(flows):
+        yield _stopped_host(case, stopped, alive, failed)
+    elif all(d.flow and (d.flow.comes_through or _refused_by_itself(d)) for d in flows):
+        yield _down(case, lost, failed, Confidence.LIKELY)
+    elif not alive and all(d.flow and d.flow.fate in ("left", "refused") for d in flows):
+        yield _down(case, lost, failed, Confidence.POSSIBLE, Where.UNKNOWN)
+
+
+def _refused_by_itself(door: Door) -> bool:
+    flow = door.flow
+    return flow is not None and flow.fate == "refused" and flow.own and flow.arrived is not None
+
+
+def _stopped_host(case: Case, stopped: Sequence[Door], alive: bool, failed: Sequence[str]) -> Finding:
+    place = place_of_flows(case, stopped)
+    first = stopped[0]
+    what = (
+        f"{_service(first)} to {_hosts(stopped)}"
+        if alive
+        else f"Packets to {_hosts(stopped)} ({first.address})"
+    )
+    verb = "are" if not alive else "is"
+    refused = any(d.flow and d.flow.fate == "rejected" for d in stopped)
+    return case.finding(
+        ("port-rejected" if refused else "port-blocked") if alive else "address-blocked",
+        failed,
+        f"{what} {verb} {'refused' if refused else 'dropped'} on the way while other hosts are reached: {place.words}.",
+        where=place.where,
+        confidence=Confidence.LIKELY,
+        remedy=f"Allow {first.address} ({_hosts(stopped)}) outbound; look for it on block lists and in single routes.",
+    )
+
+
+def _down(
+    case: Case,
+    doors: Sequence[Door],
+    failed: Sequence[str],
+    confidence: Confidence,
+    where: Where = Where.VENDOR,
+) -> Finding:
+    refuses = all(d.sign is Sign.REFUSED for d in doors)
+    return case.finding(
+        "service-down",
+        failed,
+        f"{_hosts(doors)} {'refuses' if refuses else 'does not answer on'} {_service(doors[0])}, "
+        f"although packets to it {_extent(doors)}.",
+        where=where,
+        confidence=confidence,
+        remedy="Check the vendor's status page and open a case; nothing was found on this site that stops the packets.",
+    )
+
+
+def _extent(doors: Sequence[Door]) -> str:
+    through = any(d.flow and (d.flow.comes_through or d.flow.own) for d in doors)
+    return "come as far as those to its other ports" if through else "leave the site"
+
+
+def place_of_flows(case: Case, doors: Sequence[Door]) -> Place:
+    """Where the packets of these doors end; the farthest that any of them came."""
+    flows = [d.flow for d in doors if d.flow]
+    rejected = [f for f in flows if f.fate == "rejected"]
+    if rejected:
+        flow = min(rejected, key=lambda f: f.ttl)
+        by = flow.offender or "a device"
+        words = f"{by} refuses packets that can go no further than hop {flow.ttl}"
+        if flow.edge is None:
+            return Place(Where.UNKNOWN, words)
+        near = flow.ttl <= flow.edge + 1 or bool(flow.offender and is_site_address(flow.offender))
+        return Place(Where.UNKNOWN if flow.ttl == 1 else Where.SITE if near else Where.UNKNOWN, words)
+    flow = max(flows, key=lambda f: f.reached)
+    if not flow.reached:
+        return Place(Where.UNKNOWN, "packets do not even reach the first router, or this host keeps them")
+    words = f"packets reach {flow.router} (hop {flow.reached}) and no further, and a control's go on"
+    if flow.edge is None:
+        return Place(Where.UNKNOWN, words)
+    if flow.reached <= flow.edge:
+        return Place(Where.SITE, words)
+    return Place(
+        Where.ISP if provider_owns(flow.router, flow.next, case.evidence.mapped) else Where.UNKNOWN, words
+    )
+
+
+def _sampled(case: Case, service: tuple[str, int]) -> list[Sign]:
+    """Answers on this port in the product's networks."""
+    cells = case.evidence.cells
+    return [c.sign for c in cells if c.sign is Sign.ANSWERED and (c.transport, c.port) == service]
+
+
+def _alive(doors: Sequence[Door]) -> set[str]:
+    return {d.address for d in doors if d.sign is Sign.ANSWERED}
+
+
+def _is_explained(case: Case, door: Door) -> bool:
+    """Its address lies in a network that is known to be blocked."""
+    walls = case.walls
+    blocked = {n for _, n in walls.rows} | {n for _, n, _ in walls.parts}
+    return any(ip_address(door.address) in network for network in map(ip_network, blocked))
+
+
+def _failed(case: Case, doors: Sequence[Door]) -> list[str]:
+    mine = {check for door in doors for check in door.checks}
+    return [c.check for _, c in case.failing if c.check in mine]
+
+
+def _service(door: Door) -> str:
+    return f"{door.transport.upper()} {door.port}"
+
+
+def _hosts(doors: Sequence[Door]) -> str:
+    names = list(dict.fromkeys(name for d in doors if d.checks for name in d.hosts or (d.address,)))
+    more = f" and {len(names) - 3} more" if len(names) > 4 else ""
+    return ", ".join(names[: 3 if more else 4]) + more

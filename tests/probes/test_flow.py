@@ -1,0 +1,140 @@
+"""The flow probe on a network of fakes: a wall is one only beside a control that goes on, and again."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from readycheck.failure import Failure
+from readycheck.net.interface import Capability, Endpoint, NetError, Stream
+from readycheck.observation import Observation, Target
+from readycheck.testing import FakeNetwork, FakeService, run_probe
+from readycheck_probes.flow import FlowParams, FlowProbe
+
+HOPS = ("192.168.1.1", "192.168.2.1", "100.64.0.1", "100.64.0.2", "203.0.113.1", "203.0.113.2")
+HOST = "192.88.99.10"
+SILENT = Target(address=HOST, port=443, transport="tcp")
+MEDIA = Target(address=HOST, port=3478, transport="udp")
+CONTROL = Target(address=HOST, port=80, transport="tcp")
+PERMITTED = frozenset(Capability) - {Capability.RAW_SOCKETS}
+ANSWERS = {(HOST, 80): FakeService()}
+
+
+class Lossy(FakeNetwork):
+    """Every packet with a hop limit is lost as often as `lost` says, by its turn."""
+
+    def __init__(self, lost: Sequence[bool], **given: Any) -> None:
+        super().__init__(**given)
+        self._lost, self._turn = lost, 0
+
+    def expires_at(self, to: Endpoint, transport: str, ttl: int | None) -> str | None:
+        self._turn += 1
+        lost = ttl is not None and self._lost[self._turn % len(self._lost)]
+        return None if lost else super().expires_at(to, transport, ttl)
+
+
+def measured(network: FakeNetwork, *targets: Target, control: Target = CONTROL) -> tuple[Observation, ...]:
+    asked = targets or (SILENT,)
+    params = FlowParams(
+        targets=asked,
+        controls=(control,) * len(asked),
+        local="192.168.1.20",
+        mapped="100.127.0.9",
+    )
+    observations, _ = run_probe(FlowProbe(), params, network)
+    return observations
+
+
+def told(network: FakeNetwork, *targets: Target, control: Target = CONTROL) -> Any:
+    found = [o.facts for o in measured(network, *targets, control=control) if "control_own" in o.facts]
+    return found[0]
+
+
+def fake(**given: Any) -> FakeNetwork:
+    return FakeNetwork(**{"tcp": ANSWERS, "hops": HOPS, "capabilities": PERMITTED, **given})
+
+
+@pytest.mark.parametrize("target", [SILENT, MEDIA])
+def test_a_silent_port_whose_packets_come_all_the_way(target: Target) -> None:
+    found = told(fake(), target)
+    assert (found["fate"], found["reached"], found["control_reached"]) == ("left", 6, 6)
+    assert (found["control_arrived"], found["control_own"], found["edge_ttl"]) == (7, True, 2)
+
+
+@pytest.mark.parametrize("target", [SILENT, MEDIA])
+@pytest.mark.parametrize("wall", [0.5, 1, 2, 3, 4, 5])
+def test_a_wall_is_found_behind_the_last_router_that_answers(target: Target, wall: float) -> None:
+    """Beyond the provider's first routers too; at half a hop nothing answers at all."""
+    network = fake(blocked=lambda to, _: (wall if wall >= 1 else 0.5) if to[1] == target.port else None)
+    found = told(network, target)
+    assert (found["fate"], found["reached"], found["ttl"]) == ("stopped", int(wall), int(wall) + 1)
+
+
+def test_it_is_seen_by_the_routers_too() -> None:
+    observations = measured(fake(blocked=lambda to, _: 4 if to[1] == 443 else None))
+    ladders: dict[str, set[int]] = {"stopped": set(), "ladder": set()}
+    for o in observations:
+        if o.facts["purpose"] in ladders and o.failure is None and "offender" in o.facts:
+            ladders[o.facts["purpose"]].add(o.facts["ttl"])
+    assert ladders == {"stopped": {1, 2, 3, 4}, "ladder": {1, 2, 3, 4, 5, 6}}
+
+
+def test_where_no_router_answers_nothing_is_claimed() -> None:
+    assert told(fake(hops=()))["fate"] == "unknown"
+    assert told(fake(hops=(), blocked=lambda to, _: 2 if to[1] == 443 else None))["fate"] == "unknown"
+
+
+def test_a_control_that_is_silent_vouches_for_nothing() -> None:
+    found = told(fake(blocked=lambda to, _: 2))
+    assert (found["fate"], found["missed_beside_control"]) == ("unknown", 0)
+
+
+def test_a_far_host_of_another_way_is_not_said_to_come_through() -> None:
+    """Beside the port of another address only the site's edge is shared."""
+    other = Target(address="192.88.99.11", port=443, transport="tcp")
+    found = told(fake(tcp={("192.88.99.11", 443): FakeService()}), control=other)
+    assert (found["fate"], found["control_own"]) == ("left", False)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_random_loss_is_no_wall(seed: int) -> None:
+    pattern = [(n * 7 + seed) % 11 < 3 for n in range(101)]
+    network = Lossy(pattern, tcp=ANSWERS, hops=HOPS, capabilities=PERMITTED)
+    assert told(network)["fate"] in ("left", "unknown", "answered")
+
+
+class Resetting(FakeNetwork):
+    """A device at one hop answers TCP 443 with a reset of its own."""
+
+    def __init__(self, hop: int, **given: Any) -> None:
+        super().__init__(**given)
+        self._hop = hop
+
+    async def connect(self, to: Endpoint, *, ttl: int | None = None, **options: Any) -> Stream:
+        if to[1] == 443 and (ttl is None or ttl > self._hop):
+            raise NetError(Failure.CONNECTION_REFUSED)
+        return await super().connect(to, ttl=ttl, **options)
+
+
+@pytest.mark.parametrize(
+    ("hop", "fate"), [(1, "rejected"), (2, "rejected"), (4, "rejected"), (6, "refused"), (0, "rejected")]
+)
+def test_who_refuses_is_told_by_the_least_hop_limit(hop: int, fate: str) -> None:
+    network = Resetting(hop, tcp=ANSWERS, hops=HOPS, capabilities=PERMITTED)
+    found = told(network)
+    assert (found["fate"], found["ttl"]) == (fate, hop + 1)
+
+
+def test_a_port_that_answers_after_all_is_no_wall() -> None:
+    assert told(fake(tcp={**ANSWERS, (HOST, 443): FakeService()}))["fate"] == "answered"
+
+
+def test_routers_are_asked_six_times_in_a_turn_at_most() -> None:
+    network = fake(blocked=lambda to, _: 2 if to[1] != 80 else None)
+    targets = [Target(address=HOST, port=port, transport="udp") for port in (3478, 5004, 9000)]
+    observations = measured(network, *targets)
+    for turn in range(3):
+        for ttl in range(1, 7):
+            asked = [o for o in observations if (o.facts.get("turn"), o.facts["ttl"]) == (turn, ttl)]
+            assert len(asked) <= 6
+    assert max(o.started_ms + o.elapsed_ms for o in observations) < 4_500

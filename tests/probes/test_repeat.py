@@ -1,0 +1,45 @@
+"""The repeat probe on a network of fakes: each try is one packet, and all take little more than one timeout."""
+
+from readycheck.failure import Failure, Step
+from readycheck.net.interface import Endpoint
+from readycheck.observation import Target
+from readycheck.testing import FakeNetwork, FakeService, run_probe
+from readycheck.wire import stun
+from readycheck_probes.repeat import RepeatParams, RepeatProbe
+
+HOST = "192.88.99.10"
+WEB = Target(address=HOST, port=443, transport="tcp")
+STUN = Target(address=HOST, port=3478, transport="udp")
+
+
+class ByTurns(FakeNetwork):
+    """Of every four connections one comes about."""
+
+    _turn = 0
+
+    def reaches(self, to: Endpoint, transport: str, ttl: int | None) -> bool:
+        self._turn += 1
+        return self._turn % 4 == 0
+
+
+def test_what_answers_by_turns_is_counted() -> None:
+    network = ByTurns(tcp={(HOST, 443): FakeService()})
+    observations, metrics = run_probe(RepeatProbe(), RepeatParams(targets=(WEB,)), network)
+    assert metrics == {"sent": 8, "answered": 2}
+    assert {o.step for o in observations} == {Step.CONNECT}
+    assert {o.failure for o in observations} == {None, Failure.TIMED_OUT}
+    assert sorted(o.facts["turn"] for o in observations) == list(range(8))
+
+
+def test_a_udp_port_is_asked_what_it_expects() -> None:
+    network = FakeNetwork()
+    params = RepeatParams(targets=(STUN,), kinds=((3478, "stun"),), tries=2)
+    observations, _ = run_probe(RepeatProbe(), params, network)
+    assert {o.step for o in observations} == {Step.ECHO}
+    assert [stun.unpack_message(payload).method for _, payload in network.sent] == [stun.BINDING] * 2
+
+
+def test_the_tries_overlap() -> None:
+    observations, _ = run_probe(RepeatProbe(), RepeatParams(targets=(WEB, STUN)), FakeNetwork())
+    assert len(observations) == 16
+    assert max(o.started_ms + o.elapsed_ms for o in observations) < 3_000

@@ -1,0 +1,98 @@
+"""Which silent ports are asked once more, and beside which controls."""
+
+from collections.abc import Callable
+
+from readycheck.diagnose.flows import ask_again, compare
+from readycheck.failure import Failure
+from readycheck.observation import Target
+from readycheck.plan import Check, Scope
+from readycheck_probes.flow import FlowProbe
+from readycheck_probes.repeat import RepeatProbe
+from tests.unit.builders import (
+    DEAF,
+    NODES,
+    PROBES,
+    World,
+    make_environment,
+    make_profile,
+    make_registry,
+    requirement,
+)
+from tests.unit.diagnose.test_hosts import BOTH, CONTROLS, NAMES, dropping, host, port
+
+
+def product(wall: Callable[[Target], str | None], **world: object) -> World:
+    rows = world.pop("rows", BOTH)
+    profile = make_profile(*rows, controls=CONTROLS)  # type: ignore[misc]
+    return World(profile=profile, names=NAMES, wall=wall, **world)  # type: ignore[arg-type]
+
+
+def asked(world: World, left_s: float = 10.0) -> dict[str, Check]:
+    made = [world.measure(check) for check in world.plan.checks]
+    situation = world.situation(made, left_s)
+    return {check.id: check for check in (*compare(situation), *ask_again(situation))}
+
+
+def test_a_healthy_product_is_asked_nothing_more() -> None:
+    assert asked(product(lambda target: None)) == {}
+
+
+def test_three_hosts_stand_for_a_port_beside_their_own_other_ports() -> None:
+    checks = asked(product(dropping(port(443))))
+    flow = checks["path/flows"]
+    assert (flow.scope, flow.requirement) == (Scope.PATH, None)
+    assert [t.port for t in flow.params.targets] == [443] * 3
+    for target, control in zip(flow.params.targets, flow.params.controls, strict=True):
+        assert (control.address, control.port) == (target.address, 80)
+    again = checks["repeat/silent"]
+    assert (again.scope, len(again.params.targets)) == (Scope.FOLLOW_UP, 4)
+
+
+def test_each_port_is_met_before_a_second_host_of_one() -> None:
+    rows = (
+        *BOTH,
+        requirement("update", **{"targets": {"hosts": list(NAMES)[:4]}, "ports": ["8443"], "probe": "tcp"}),
+    )
+    flow = asked(product(dropping(lambda t: t.port in (443, 8443)), rows=rows))
+    assert [t.port for t in flow["path/flows"].params.targets] == [443, 8443, 443]
+
+
+def test_a_host_without_another_port_is_compared_with_a_neighbour_on_the_same() -> None:
+    flow = asked(product(dropping(host("h1.example.com"))))["path/flows"]
+    assert {t.address for t in flow.params.targets} == {NAMES["h1.example.com"]}
+    assert {(c.port, c.address == NAMES["h1.example.com"]) for c in flow.params.controls} == {
+        (443, False),
+        (80, False),
+    }
+
+
+def test_what_is_refused_is_compared_and_not_repeated() -> None:
+    checks = asked(product(dropping(port(443), "reject")))
+    assert list(checks) == ["path/flows"]
+
+
+def test_without_an_answer_anywhere_there_is_no_control() -> None:
+    assert "path/flows" not in asked(product(lambda target: "drop"))
+
+
+def test_without_privilege_probe_or_time_there_is_none() -> None:
+    wall = dropping(port(443))
+    assert "path/flows" not in asked(product(wall, environment=make_environment(**DEAF)))
+    few = make_registry(*(p for p in PROBES if p not in (FlowProbe, RepeatProbe)))
+    assert asked(product(wall, registry=few)) == {}
+    assert asked(product(wall), 0.3) == {}
+
+
+def test_what_may_be_silent_is_no_reason_to_ask() -> None:
+    row = requirement("ring", transport="udp", targets={"hosts": ["h1.example.com"]}, ports=["5060"])
+    assert asked(product(dropping(port(5060)), rows=(*BOTH, row))) == {}
+
+
+def test_ports_of_networks_are_compared_where_an_address_answers_another() -> None:
+    """Once the survey has had its turn: routers answer seldom."""
+    world = World(wall=dropping(lambda t: t.port == 8934), names={"api.example.com": Failure.DNS_NXDOMAIN})
+    made = [world.measure(check) for check in world.plan.checks]
+    assert list(compare(world.situation(made))) == []
+    made += [world.measure(check) for check in ask_again(world.situation(made))]
+    again = made[-1].check.params.targets
+    assert {(t.port, t.address) for t in again} == {(8934, node) for node in NODES[:2]}

@@ -1,0 +1,182 @@
+"""Named hosts: whose fault it is that a port or a host does not answer, and when nobody can tell."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from readycheck.diagnose.finding import Confidence, Owner, Where
+from readycheck.observation import Target
+from readycheck.verdict import Readiness
+from tests.unit.builders import (
+    DEAF,
+    ISP,
+    Result,
+    World,
+    conclude,
+    make_environment,
+    make_profile,
+    make_selection,
+    requirement,
+)
+
+HOSTS = tuple(f"h{n}.example.com" for n in range(4))
+NAMES = {host: f"192.88.99.{n + 1}" for n, host in enumerate(HOSTS)} | {"control.example.org": "192.88.100.1"}
+CONTROLS = [
+    {"host": "control.example.org", "port": port, "purpose": "a host outside the product"}
+    for port in (80, 443)
+]
+WEB = {"targets": {"hosts": list(HOSTS)}, "ports": ["443"], "probe": "tls"}
+PLAIN = {"targets": {"hosts": list(HOSTS)}, "ports": ["80"], "probe": "tcp"}
+BOTH = (requirement("web", **WEB), requirement("plain", **PLAIN))
+
+
+def of_hosts(*rows: dict[str, Any], **world: Any) -> Result:
+    profile = make_profile(*(rows or BOTH), controls=CONTROLS)
+    return conclude(World(profile=profile, names=NAMES, selection=make_selection(resolvers=()), **world))
+
+
+def port(number: int) -> Callable[[Target], bool]:
+    return lambda target: target.port == number
+
+
+def host(name: str, *ports: int) -> Callable[[Target], bool]:
+    return lambda t: NAMES[name] in (t.address, NAMES.get(t.host or "")) and (not ports or t.port in ports)
+
+
+def dropping(hit: Callable[[Target], bool], how: str = "drop") -> Callable[[Target], str | None]:
+    return lambda target: how if hit(target) else None
+
+
+def test_a_healthy_product_of_names_has_no_finding() -> None:
+    found = of_hosts()
+    assert (found.findings, found.readiness) == ((), Readiness.READY)
+    assert len(found.outcomes) == len(found.plan.checks)
+
+
+# --- a port -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("how", "cause"), [("drop", "port-blocked"), ("reject", "port-rejected")])
+def test_a_port_that_stops_for_all_hosts(how: str, cause: str) -> None:
+    only = of_hosts(wall=dropping(port(443), how)).only
+    assert (only.cause, only.where, only.owner) == (cause, Where.SITE, Owner.NETWORK)
+    assert only.confidence is Confidence.CERTAIN
+    assert "TCP 443" in only.summary
+    assert HOSTS[0] in only.remedy
+    assert "(hop 2)" in only.summary or "hop 3" in only.summary
+    assert only.affects == ("web",)
+
+
+def test_the_only_port_of_a_product_stops() -> None:
+    """No host answers anything else: the control is outside of the product."""
+    only = of_hosts(BOTH[0], wall=dropping(lambda t: t.port == 443)).only
+    assert (only.cause, only.where) == ("port-blocked", Where.SITE)
+    assert only.confidence is Confidence.LIKELY
+
+
+@pytest.mark.parametrize(
+    ("mapped", "hops", "where"),
+    [
+        ("carrier", ("192.168.1.1", "192.168.2.1", ISP, "100.64.0.2", "203.0.113.1"), Where.ISP),
+        ("public", ("192.168.1.1", "192.168.2.1", "203.0.113.1", "198.18.0.1", "198.18.9.1"), Where.UNKNOWN),
+    ],
+)
+def test_a_wall_beyond_the_edge(mapped: str, hops: tuple[str, ...], where: Where) -> None:
+    only = of_hosts(wall=dropping(port(443)), hops=hops, wall_ttl=3).only
+    assert (only.cause, only.where) == ("port-blocked", where)
+    assert f"{hops[2]} (hop 3)" in only.summary
+
+
+def test_a_port_that_is_silent_where_no_router_is_heard() -> None:
+    deaf = {"environment": make_environment(**DEAF)}
+    everywhere = of_hosts(wall=dropping(port(443)), **deaf).only
+    assert (everywhere.cause, everywhere.where) == ("port-blocked", Where.UNKNOWN)
+    assert everywhere.confidence is Confidence.LIKELY
+    assert "outside the product" in everywhere.summary
+    product = lambda t: t.port == 443 and t.host in HOSTS  # noqa: E731
+    assert of_hosts(wall=dropping(product), icmp=False).findings == ()
+    without = make_profile(*BOTH, controls=[])
+    alone = conclude(World(profile=without, names=NAMES, wall=dropping(port(443)), icmp=False)).only
+    assert (alone.cause, alone.where) == ("port-blocked", Where.UNKNOWN)
+    assert alone.confidence is Confidence.POSSIBLE
+
+
+def test_a_port_that_stops_for_the_products_hosts_alone() -> None:
+    product = lambda t: t.port == 443 and t.address != NAMES["control.example.org"]  # noqa: E731
+    only = of_hosts(wall=dropping(product)).only
+    assert (only.cause, only.where, only.affects) == ("port-blocked", Where.SITE, ("web",))
+    assert all(name in only.summary for name in HOSTS)
+
+
+def test_a_single_host_shows_nothing_where_no_router_is_heard() -> None:
+    rows = (requirement("web", **{**WEB, "targets": {"hosts": [HOSTS[0]]}}), BOTH[1])
+    found = of_hosts(*rows, wall=dropping(host(HOSTS[0], 443)), icmp=False)
+    assert found.findings == ()
+    assert found.readiness is Readiness.NOT_READY
+
+
+# --- a host -------------------------------------------------------------------------------------------
+
+
+def test_a_host_whose_packets_stop() -> None:
+    only = of_hosts(wall=dropping(host(HOSTS[1]))).only
+    assert (only.cause, only.where, only.confidence) == ("address-blocked", Where.SITE, Confidence.LIKELY)
+    assert NAMES[HOSTS[1]] in only.summary
+    assert HOSTS[0] not in only.summary
+
+
+def test_one_port_of_one_host_stops() -> None:
+    only = of_hosts(wall=dropping(host(HOSTS[1], 443))).only
+    assert (only.cause, only.where, only.confidence) == ("port-blocked", Where.SITE, Confidence.LIKELY)
+    assert HOSTS[1] in only.summary
+
+
+def test_a_host_that_is_gone_is_not_blocked() -> None:
+    """Its packets leave: whether they arrive, nobody can tell."""
+    only = of_hosts(dead=host(HOSTS[1])).only
+    assert (only.cause, only.where, only.confidence) == ("service-down", Where.UNKNOWN, Confidence.POSSIBLE)
+
+
+def test_a_silent_host_is_nothing_where_no_router_is_heard() -> None:
+    assert of_hosts(dead=host(HOSTS[1]), icmp=False).findings == ()
+    assert of_hosts(wall=dropping(host(HOSTS[1])), icmp=False).findings == ()
+
+
+# --- a service ----------------------------------------------------------------------------------------
+
+
+def test_a_silent_service_of_a_host_that_lives() -> None:
+    only = of_hosts(dead=host(HOSTS[1], 443)).only
+    assert (only.cause, only.where, only.owner) == ("service-down", Where.VENDOR, Owner.VENDOR)
+    assert only.confidence is Confidence.LIKELY
+
+
+def test_a_service_that_refuses() -> None:
+    only = of_hosts(closed=host(HOSTS[1], 443)).only
+    assert (only.cause, only.where) == ("service-down", Where.VENDOR)
+    assert "refuses TCP 443" in only.summary
+
+
+def test_a_port_that_all_of_the_products_hosts_refuse_by_themselves() -> None:
+    product = lambda t: t.port == 443 and t.address != NAMES["control.example.org"]  # noqa: E731
+    only = of_hosts(closed=product).only
+    assert (only.cause, only.where) == ("service-down", Where.VENDOR)
+
+
+def test_replies_that_are_lost_on_the_way_back_are_nobodys_silence() -> None:
+    """The world outside is silent on the port as well: that is not the vendor's service."""
+    assert "service-down" not in of_hosts(dead=port(443)).causes
+
+
+def test_time_has_a_cause_of_its_own() -> None:
+    row = requirement(
+        "ntp",
+        area="names and time",
+        transport="udp",
+        targets={"hosts": ["h0.example.com"]},
+        ports=["123"],
+        probe="ntp",
+    )
+    found = of_hosts(*BOTH, row, wall=dropping(port(123)))
+    assert found.causes == ["ntp-blocked"]

@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from readycheck.diagnose.case import Case
-from readycheck.diagnose.egress import can_hear_routers
-from readycheck.diagnose.situation import Situation
+from readycheck.diagnose.situation import Situation, can_hear_routers
 from readycheck.diagnose.table import diagnose, follow_ups
 from readycheck.engine import Limits, Outcome, Progress, Run, RunState, Status
 from readycheck.evidence import Evidence, gather

@@ -131,7 +131,7 @@ def gather(outcomes: Sequence[Outcome]) -> Evidence:
     survey = [o for o in observations if o.facts.get("purpose") == "survey"]
     proven = [o.facts["edge_ttl"] for o in survey if o.facts.get("edge_proven")]
     mapped = [o.facts["mapped_address"] for o in observations if o.facts.get("mapped_address")]
-    rungs = tuple(_rungs(observations))
+    rungs = tuple(rungs_of(observations))
     routers = frozenset(rung.address for rung in rungs if rung.purpose == "ladder")
     cells = tuple(cell for outcome in outcomes for cell in _cells(outcome, routers))
     return Evidence(
@@ -195,7 +195,7 @@ def _sign(outcome: Outcome, observation: Observation, routers: frozenset[str]) -
         return Sign.ANSWERED
     if failure is Failure.TIMED_OUT:
         return Sign.SILENT
-    return _refusal(observation, routers) if failure in REFUSALS else Sign.UNKNOWN
+    return refusal(observation, routers) if failure in REFUSALS else Sign.UNKNOWN
 
 
 def _has_spoken(observation: Observation) -> bool:
@@ -208,7 +208,7 @@ _UNROUTED = (Failure.NETWORK_UNREACHABLE, Failure.HOST_UNREACHABLE)
 """Without a sender, these are what this host says of its own routes and neighbours."""
 
 
-def _refusal(observation: Observation, routers: frozenset[str]) -> Sign:
+def refusal(observation: Observation, routers: frozenset[str]) -> Sign:
     """By whom: the destination's own *port unreachable* shows that the way is open, a router's that it is not."""
     offender = observation.facts.get("offender")
     if not isinstance(offender, str):
@@ -254,7 +254,8 @@ def _cell(outcome: Outcome, observation: Observation, sign: Sign) -> Cell:
     )
 
 
-def _rungs(observations: Iterable[Observation]) -> Iterator[Rung]:
+def rungs_of(observations: Iterable[Observation]) -> Iterator[Rung]:
+    """The routers that answered hop-limited packets."""
     for o in observations:
         purpose, offender = o.facts.get("purpose"), o.facts.get("offender")
         if purpose in ("ladder", "stopped") and isinstance(offender, str):

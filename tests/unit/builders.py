@@ -5,10 +5,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from readycheck.diagnose.case import Case
-from readycheck.diagnose.egress import can_hear_routers, egress_check
 from readycheck.diagnose.finding import Finding
-from readycheck.diagnose.situation import Situation
-from readycheck.diagnose.table import diagnose
+from readycheck.diagnose.situation import Situation, can_hear_routers
+from readycheck.diagnose.table import diagnose, follow_ups
 from readycheck.engine import Outcome, RunState, Status
 from readycheck.evidence import Evidence, gather
 from readycheck.failure import Failure, Step
@@ -19,9 +18,11 @@ from readycheck.profile import Profile
 from readycheck.registry import Installed, Registry
 from readycheck.verdict import Judgement, Readiness, Verdict, bench, judge_all, overall
 from readycheck_probes.dns import DnsProbe
+from readycheck_probes.flow import FlowProbe
 from readycheck_probes.icmp import IcmpProbe
 from readycheck_probes.ntp import NtpProbe
 from readycheck_probes.path import PathProbe
+from readycheck_probes.repeat import RepeatProbe
 from readycheck_probes.rtp import RtpProbe
 from readycheck_probes.sip import SipProbe
 from readycheck_probes.sni import SniProbe
@@ -41,9 +42,11 @@ ISSUERS = ("CN=Example Issuing CA", "CN=Example Root")
 
 PROBES: tuple[Any, ...] = (
     DnsProbe,
+    FlowProbe,
     IcmpProbe,
     NtpProbe,
     PathProbe,
+    RepeatProbe,
     RtpProbe,
     SipProbe,
     SniProbe,
@@ -190,7 +193,8 @@ class World:
     `wall`: None lets them pass, "drop" or "reject" does as it says. `closed`: ports whose live servers
     refuse. `mute`: targets whose replies are lost on the way back. `greet`: how a handshake fails.
     `icmp`: routers' messages arrive; `proofs`: the survey has time for as many cells; `echo`: media nodes
-    answer on the media range too.
+    answer on the media range too; `dead`: hosts that are gone, with packets to them passing; `flaky`: how often
+    of eight an asked again target answers.
     """
 
     profile: Profile = field(default_factory=make_profile)
@@ -207,11 +211,14 @@ class World:
     names: Mapping[str, Failure | str] = field(default_factory=dict)
     unrouted: Failure | None = None
     denied: Callable[[Target], bool] = lambda target: False
+    dead: Callable[[Target], bool] = lambda target: False
+    flaky: Callable[[Target], int] = lambda target: 0
     icmp: bool = True
     echo: bool = True
     proofs: int | None = None
     hops: tuple[str, ...] = (GATEWAY, FIREWALL, ISP)
     edge_ttl: int = 2
+    edge_proven: bool = True
     wall_ttl: int = 2
     lively: int = 2
     dense: bool = False
@@ -228,6 +235,10 @@ class World:
     def measure(self, check: Check) -> Outcome:
         if check.probe == "path":
             observations = tuple(self._path(check))
+        elif check.probe == "flow":
+            observations = tuple(self._flows(check))
+        elif check.probe == "repeat":
+            observations = tuple(self._repeated(check))
         else:
             targets = check.params.targets
             observations = tuple(o for t in targets for o in self._visit(check, t))
@@ -278,11 +289,11 @@ class World:
         if wall == "reject":
             tcp = target.transport == "tcp"
             return Failure.CONNECTION_REFUSED if tcp else Failure.ICMP_ADMIN_PROHIBITED
-        return Failure.TIMED_OUT if wall or self.mute(target) else None
+        return Failure.TIMED_OUT if wall or self.mute(target) or self.dead(target) else None
 
     def _refuses(self, target: Target) -> bool:
         """A live server that refuses; of a dead address nothing comes back."""
-        return self.closed(target) and target.network is not None and self._lives(target)
+        return self.closed(target) and self._lives(target)
 
     def _lives(self, target: Target) -> bool:
         return self.dense or target.network is None or target.address in self.alive
@@ -338,7 +349,7 @@ class World:
                 offender=FIREWALL if fate == "rejected" and target.transport == "udp" else None,
                 asked=2,
                 edge_ttl=self.edge_ttl,
-                edge_proven=True,
+                edge_proven=self.edge_proven,
             )
         for target in (*params.walls, *list(stopped.values())[:3]):
             yield from self._ladder(target, "stopped")
@@ -354,6 +365,49 @@ class World:
         for ttl, hop in enumerate(self.hops[:last], start=1):
             yield seen(Step.HOP, target, None, purpose=purpose, ttl=ttl, offender=hop)
 
+    def _named(self, target: Target) -> Target:
+        """With the host that has its address."""
+        hosts = [host for host, address in self.names.items() if address == target.address]
+        return replace(target, host=hosts[0]) if hosts else target
+
+    def _flows(self, check: Check) -> Iterator[Observation]:
+        for target, control in zip(check.params.targets, check.params.controls, strict=True):
+            named, own = self._named(target), target.address == control.address
+            heard = self.icmp and not self.unrouted
+            way = self.hops if heard else ()
+            wall = self.wall(named)
+            fate = {"drop": "stopped", "reject": "rejected"}.get(wall or "", "left") if heard else "unknown"
+            if fate == "left" and self._refuses(named):
+                fate = "refused"
+            reached = min(self.wall_ttl, len(way)) if wall else len(way)
+            for ttl, hop in enumerate(way[:reached], start=1):
+                yield seen(Step.HOP, target, None, purpose="stopped", ttl=ttl, offender=hop)
+            for ttl, hop in enumerate(way, start=1):
+                yield seen(Step.HOP, control, None, purpose="ladder", ttl=ttl, offender=hop)
+            yield seen(
+                Step.HOP,
+                target,
+                None if fate == "left" else Failure.TIMED_OUT,
+                purpose="survey",
+                fate=fate,
+                ttl=reached + (fate in ("stopped", "rejected")),
+                asked=32,
+                reached=reached,
+                control=str(control),
+                control_own=own,
+                control_reached=len(way),
+                control_arrived=len(way) + 1 if heard else None,
+                edge_ttl=self.edge_ttl,
+                edge_proven=heard and self.edge_proven,
+            )
+
+    def _repeated(self, check: Check) -> Iterator[Observation]:
+        for target in check.params.targets:
+            for turn in range(check.params.tries):
+                failure = None if turn < self.flaky(self._named(target)) else Failure.TIMED_OUT
+                step = Step.CONNECT if target.transport == "tcp" else Step.ECHO
+                yield seen(step, target, failure, purpose="repeat", turn=turn)
+
     # --- a whole run ---
 
     def situation(self, outcomes: Sequence[Outcome], left_s: float = 10.0) -> Situation:
@@ -368,12 +422,11 @@ class World:
         )
 
     def outcomes(self) -> tuple[Outcome, ...]:
-        """All checks of the plan, and the follow-up that proves what left the site."""
-        first = [self.measure(check) for check in self.plan.checks]
-        if not can_hear_routers(self.environment):
-            return tuple(first)
-        follow_up = egress_check(self.plan, self.registry, first, gather(first), LOCAL, 30.0)
-        return (*first, *([self.measure(follow_up)] if follow_up else ()))
+        """All checks of the plan, and two rounds of what is asked about those that failed."""
+        made = [self.measure(check) for check in self.plan.checks]
+        for _ in range(2):
+            made += [self.measure(check) for check in follow_ups(self.situation(made, left_s=30.0))]
+        return tuple(made)
 
 
 def _certified(failure: Failure) -> bool:

@@ -8,7 +8,7 @@ from readycheck.diagnose.finding import Confidence, Finding, Owner, Severity, Wh
 from readycheck.engine import Outcome, Status
 from readycheck.evidence import REFUSALS, Cell, Evidence, Rung, Sign
 from readycheck.failure import Failure, Step
-from readycheck.net.address import is_site_address
+from readycheck.net.address import is_carrier_address, is_site_address
 from readycheck.net.environment import Environment
 from readycheck.observation import Observation
 from readycheck.plan import Scope
@@ -168,7 +168,33 @@ def place_of(case: Case, transport: str, ports: Iterable[int], cells: Iterable[C
     if last is None:
         return Place(Where.UNKNOWN, "packets do not even reach the first router, or this host keeps them")
     words = f"packets reach {last.address} (hop {last.ttl}) and no further"
-    return Place(Where.SITE if reached <= evidence.edge_ttl else Where.ISP, words)
+    if reached <= evidence.edge_ttl:
+        return Place(Where.SITE, words)
+    following = next((rung.address for rung in control if rung.ttl == reached + 1), None)
+    providers = provider_owns(last.address, following, evidence.mapped)
+    return Place(Where.ISP if providers else Where.UNKNOWN, words)
+
+
+def provider_owns(router: str | None, following: str | None, mapped: str | None) -> bool:
+    """Whether both routers around a wall beyond the site's edge are the provider's.
+
+    Private and carrier addresses there are, and neighbours of this site's public address. Of any other router
+    nothing tells whose it is: the vendor's network may begin right behind the provider's first.
+    """
+    return all(r is not None and _is_providers(r, mapped) for r in (router, following))
+
+
+def _is_providers(router: str, mapped: str | None) -> bool:
+    return is_site_address(router) or is_carrier_address(router) or _beside(router, mapped)
+
+
+def _beside(router: str, mapped: str | None) -> bool:
+    return mapped is not None and ":" not in router + mapped and _block(router) == _block(mapped)
+
+
+def _block(address: str) -> str:
+    """Its /24."""
+    return address.rpartition(".")[0]
 
 
 def _is_refused_at_once(case: Case, cell: Cell) -> bool:

@@ -5,13 +5,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from readycheck.diagnose.situation import Situation
+from readycheck.diagnose.doors import find_doors
+from readycheck.diagnose.situation import Situation, can_hear_routers, local_address, round_trip
 from readycheck.engine import Outcome
 from readycheck.evidence import Cell, Evidence, Sign
 from readycheck.failure import Step
 from readycheck.net.address import is_site_address
-from readycheck.net.environment import Environment
-from readycheck.net.interface import Capability
 from readycheck.observation import Target
 from readycheck.plan import Check, CheckTarget, Plan, Scope
 from readycheck.probe import Effort
@@ -24,6 +23,7 @@ LONGEST_S = {Effort.QUICK: 0.5, Effort.NORMAL: 12.0, Effort.THOROUGH: 60.0}
 PART_ORDER = (0, 2, 1, 3)
 REFUSED_SAMPLES = 4
 WALLS = 3
+FLOWS_S = 3.5
 
 
 @dataclass
@@ -75,22 +75,15 @@ def survey(situation: Situation) -> Iterator[Check]:
             situation.registry,
             situation.outcomes,
             situation.evidence,
-            _local_address(situation.environment),
-            situation.left_s,
+            local_address(situation.environment),
+            situation.left_s - _kept_s(situation),
         )
         yield from [check] if check else []
 
 
-def can_hear_routers(environment: Environment) -> bool:
-    """The error queue or raw sockets: either shows who answered a hop-limited packet."""
-    return bool({Capability.ICMP_ERRORS.value, Capability.RAW_SOCKETS.value} & set(environment.capabilities))
-
-
-def _local_address(environment: Environment) -> str:
-    """The address of the link that the default route takes."""
-    links = sorted(environment.interfaces, key=lambda i: i.name != environment.default_interface)
-    found = [a for link in links for a in link.addresses if ":" not in a and not a.startswith("127.")]
-    return found[0] if found else "127.0.0.1"
+def _kept_s(situation: Situation) -> float:
+    """The time that the comparison of named hosts' silent ports will want."""
+    return FLOWS_S if any(door.is_lost and door.checks for door in find_doors(situation.outcomes)) else 0.0
 
 
 def egress_check(
@@ -121,7 +114,7 @@ def egress_check(
         "controls": tuple(_controls(outcomes)),
         "answered": tuple(_target(c) for c in evidence.cells if c.sign is Sign.ANSWERED),
         "kinds": tuple(sorted(_kinds(evidence, outcomes).items())),
-        "rtt_ms": _round_trip(outcomes),
+        "rtt_ms": round_trip(outcomes),
         "local": local,
         "mapped": evidence.mapped,
         "essential": len(essential) + len(refused),
@@ -237,9 +230,9 @@ def _controls(outcomes: Sequence[Outcome]) -> Iterator[Target]:
 
 
 def _walls(outcomes: Sequence[Outcome]) -> Iterator[Target]:
-    """Name servers, and named hosts where a port failed."""
+    """Name servers that do not answer."""
     for outcome in outcomes:
-        if outcome.check.scope not in (Scope.RESOLVERS, Scope.NAMED):
+        if outcome.check.scope is not Scope.RESOLVERS:
             continue
         for observation in outcome.observations:
             target = observation.target
@@ -254,12 +247,6 @@ def _kinds(evidence: Evidence, outcomes: Sequence[Outcome]) -> dict[int, str]:
     """The probe of each UDP port: a packet with a small hop limit is else the same as without."""
     probes = {o.check.id: o.check.probe for o in outcomes}
     return {c.port: probes[c.check] for c in evidence.cells if c.transport == "udp" and c.requirement}
-
-
-def _round_trip(outcomes: Sequence[Outcome]) -> float | None:
-    """The longest usual round trip to what answered."""
-    times = [float(o.metrics["rtt_ms"] or 0.0) for o in outcomes if o.metrics.get("rtt_ms")]
-    return max(times, default=None)
 
 
 def _target(cell: Cell) -> Target:

@@ -9,6 +9,7 @@ from readycheck.diagnose.case import Case
 from readycheck.engine import Outcome
 from readycheck.evidence import Evidence, gather
 from readycheck.net.environment import Environment
+from readycheck.net.interface import Capability
 from readycheck.observation import Target
 from readycheck.plan import Check, CheckTarget, Plan, Scope
 from readycheck.registry import Registry, build_params
@@ -66,3 +67,21 @@ class Situation:
             budget_s=min(self.left_s - SPARE_S, longest_s),
             proves=found.proves,
         )
+
+
+def can_hear_routers(environment: Environment) -> bool:
+    """The error queue or raw sockets: either shows who answered a hop-limited packet."""
+    return bool({Capability.ICMP_ERRORS.value, Capability.RAW_SOCKETS.value} & set(environment.capabilities))
+
+
+def local_address(environment: Environment) -> str:
+    """The address of the link that the default route takes."""
+    links = sorted(environment.interfaces, key=lambda i: i.name != environment.default_interface)
+    found = [a for link in links for a in link.addresses if ":" not in a and not a.startswith("127.")]
+    return found[0] if found else "127.0.0.1"
+
+
+def round_trip(outcomes: Sequence[Outcome]) -> float | None:
+    """The longest usual round trip to what answered."""
+    times = [float(o.metrics["rtt_ms"] or 0.0) for o in outcomes if o.metrics.get("rtt_ms")]
+    return max(times, default=None)

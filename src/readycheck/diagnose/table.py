@@ -6,6 +6,8 @@ from dataclasses import replace
 from readycheck.diagnose import (
     certificates,
     egress,
+    flows,
+    hosts,
     inspection,
     names,
     offline,
@@ -37,6 +39,8 @@ RULES: tuple[Rule, ...] = (
     reach.lone_walls,
     reach.service_down,
     reach.service_failing,
+    hosts.ports_of_hosts,
+    hosts.hosts_alone,
     names.ntp_blocked,
     names.dns_tcp_blocked,
     names.clock_skew,
@@ -50,6 +54,8 @@ FOLLOW_UPS: tuple[FollowUp, ...] = (
     egress.survey,
     server_names.names_in_question,
     server_names.nameless_in_question,
+    flows.compare,
+    flows.ask_again,
 )
 """Each yields the checks that would tell its causes apart, and none in a network where nothing is in doubt."""
 

@@ -187,9 +187,26 @@ def test_a_silent_wall_lies_behind_the_last_hop_that_was_reached(
     assert place([wall(Sign.STOPPED)], *stopped) is where
 
 
-def test_a_silent_wall_beyond_the_edge_is_the_providers() -> None:
-    longer = (*LADDER, Rung(4, "100.64.0.2", "udp", "ladder", "c:1"))
-    assert place([wall(Sign.STOPPED)], stop(3), ladder=longer) is Where.ISP
+@pytest.mark.parametrize(
+    ("following", "where"),
+    [
+        ("100.64.0.2", Where.ISP),
+        ("10.9.0.1", Where.ISP),
+        ("203.0.113.7", Where.UNKNOWN),
+        (None, Where.UNKNOWN),
+    ],
+)
+def test_a_silent_wall_beyond_the_edge_is_the_providers_if_both_routers_are(
+    following: str | None, where: Where
+) -> None:
+    """Right behind the provider's first router the vendor's network may begin."""
+    far = (Rung(5, "203.0.113.9", "udp", "ladder", "c:1"),)
+    longer = (
+        *LADDER,
+        *(Rung(4, address, "udp", "ladder", "c:1") for address in [following] if address),
+        *far,
+    )
+    assert place([wall(Sign.STOPPED)], stop(3), ladder=longer) is where
 
 
 @pytest.mark.parametrize(("ttl", "where"), [(3, Where.SITE), (4, Where.UNKNOWN), (None, Where.UNKNOWN)])

@@ -116,7 +116,7 @@ def test_controls_are_answered_targets_beyond_the_site_one_of_each_transport() -
     assert all(t.address and t.port for t in asked.controls)
 
 
-def test_failed_name_servers_and_hosts_are_walls_to_be_located() -> None:
+def test_failed_name_servers_are_walls_to_be_located() -> None:
     world = World(
         selection=make_selection(resolvers=(("192.88.99.53", 53),)),
         resolver=lambda transport: Failure.TIMED_OUT,
@@ -125,14 +125,6 @@ def test_failed_name_servers_and_hosts_are_walls_to_be_located() -> None:
         ("192.88.99.53", 53, "udp"),
         ("192.88.99.53", 53, "tcp"),
     }
-
-
-def test_at_most_three_walls() -> None:
-    hosts = [f"h{n}.example.com" for n in range(9)]
-    row = requirement("web", targets={"hosts": hosts}, ports=["443"], probe="tls")
-    names = {host: f"192.88.99.{n + 1}" for n, host in enumerate(hosts)}
-    world = World(profile=make_profile(row), names=names, wall=lambda t: "drop" if t.host in hosts else None)
-    assert len(params(world).walls) == 3
 
 
 def test_the_mapped_address_is_passed_on_without_its_port() -> None:

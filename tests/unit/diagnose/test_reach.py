@@ -312,29 +312,11 @@ def test_a_wall_beyond_the_edge_is_the_providers() -> None:
     assert "100.64.0.2 (hop 4)" in found.only.summary
 
 
-def test_a_wall_at_an_edge_that_is_not_known_is_nobodys() -> None:
-    world = World(wall=dropping(on_port(8934)))
-    found = conclude(world)
-    assert found.only.where is Where.SITE
-
-    class Unproven(World):
-        def _path(self, check: Any) -> Any:
-            for seen in super()._path(check):
-                yield type(seen)(
-                    step=seen.step,
-                    target=seen.target,
-                    started_ms=0.0,
-                    elapsed_ms=0.0,
-                    failure=seen.failure,
-                    facts={**seen.facts, "edge_proven": False},
-                )
-
-    found = conclude(Unproven(wall=dropping(on_port(8934))))
-    assert (found.only.cause, found.only.where, found.only.owner) == (
-        "port-blocked",
-        Where.UNKNOWN,
-        Owner.UNKNOWN,
-    )
+@pytest.mark.parametrize("proven", [True, False])
+def test_a_wall_at_an_edge_that_is_not_known_is_nobodys(proven: bool) -> None:
+    found = conclude(World(wall=dropping(on_port(8934)), edge_proven=proven)).only
+    where, owner = (Where.SITE, Owner.NETWORK) if proven else (Where.UNKNOWN, Owner.UNKNOWN)
+    assert (found.cause, found.where, found.owner) == ("port-blocked", where, owner)
 
 
 @pytest.mark.parametrize(

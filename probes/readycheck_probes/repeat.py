@@ -1,6 +1,7 @@
 """`repeat`: asks what failed once more, several times and slowly: does it fail always, or by turns?"""
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -23,7 +24,10 @@ class RepeatParams:
 
 
 class RepeatProbe:
-    """One packet at a time, spaced; the tries overlap, so that all take hardly longer than one timeout."""
+    """One packet at a time, spaced; the tries overlap, so that all take hardly longer than one timeout.
+
+    UDP that answers then, at two addresses or more, is sent the same number of packets at once.
+    """
 
     name: ClassVar[str] = "repeat"
     title: ClassVar[str] = "Failed ports asked again"
@@ -36,21 +40,41 @@ class RepeatProbe:
 
     async def measure(self, params: RepeatParams, net: Net) -> None:
         sender = Sender(net, dict(params.kinds), WAIT_S)
+        answered: Counter[Target] = Counter()
+        asked = 0
         async with asyncio.TaskGroup() as group:
             for turn in range(params.tries):
                 for target in params.targets:
-                    group.create_task(_ask(target, turn, sender))
+                    group.create_task(_ask(target, {"purpose": "repeat", "turn": turn}, sender, answered))
+                asked += 1
                 if net.left_s() < WAIT_S + GAP_S or turn + 1 == params.tries:
                     break
                 await net.sleep(GAP_S)
+        whole = [t for t in params.targets if t.transport == "udp" and answered[t] >= asked - 1]
+        if len({t.address for t in whole}) > 1 and net.left_s() >= WAIT_S + GAP_S:
+            await _burst(whole, params.tries, sender)
 
     def summarize(self, observations: Sequence[Observation]) -> Mapping[str, MetricValue]:
-        return {"sent": len(observations), "answered": sum(o.failure is None for o in observations)}
+        slow = [o for o in observations if o.facts.get("purpose") == "repeat"]
+        return {"sent": len(slow), "answered": sum(o.failure is None for o in slow)}
 
 
-async def _ask(target: Target, turn: int, sender: Sender) -> None:
+async def _burst(targets: Sequence[Target], tries: int, sender: Sender) -> None:
+    """As many packets as before, at once: what is whole when slow and broken now meets a limit of the rate."""
+    answered: Counter[Target] = Counter()
+    await sender.net.sleep(GAP_S)
+    async with asyncio.TaskGroup() as group:
+        for turn in range(tries):
+            for target in targets:
+                group.create_task(_ask(target, {"purpose": "burst", "turn": turn}, sender, answered))
+
+
+async def _ask(
+    target: Target, facts: Mapping[str, object], sender: Sender, answered: Counter[Target]
+) -> None:
     began = sender.net.now_ms()
-    failure, facts = await sender.once(target, None)
+    failure, more = await sender.once(target, None)
+    answered[target] += failure is None
     sender.net.record(
         Observation(
             step=Step.CONNECT if target.transport == "tcp" else Step.ECHO,
@@ -58,6 +82,6 @@ async def _ask(target: Target, turn: int, sender: Sender) -> None:
             started_ms=round(began, 3),
             elapsed_ms=round(sender.net.now_ms() - began, 3),
             failure=failure,
-            facts={"purpose": "repeat", "turn": turn, **facts},
+            facts={**facts, **more},
         )
     )

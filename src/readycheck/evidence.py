@@ -76,7 +76,8 @@ class Rung:
 class Evidence:
     """All cells, the hops, and where the site's edge is (`edge_ttl` None: not known).
 
-    `labels` names, for each transport and port, the port strata that it stands for.
+    `labels` names, for each transport and port, the port strata that it stands for, and `fickle` are ports that
+    were silent and answered when they were asked again.
     """
 
     cells: tuple[Cell, ...]
@@ -84,6 +85,7 @@ class Evidence:
     edge_ttl: int | None
     mapped: str | None
     labels: Mapping[tuple[str, int], frozenset[str]] = field(default_factory=dict)
+    fickle: frozenset[tuple[str, int]] = frozenset()
 
     def of_check(self, check: str) -> Sequence[Cell]:
         return self._by_check.get(check, ())
@@ -140,6 +142,7 @@ def gather(outcomes: Sequence[Outcome]) -> Evidence:
         edge_ttl=min(proven) if proven else None,
         mapped=_host(str(mapped[0])) if mapped else None,
         labels=_labels(outcomes, cells),
+        fickle=frozenset(_fickle(observations)),
     )
 
 
@@ -165,6 +168,13 @@ def _cells(outcome: Outcome, routers: frozenset[str]) -> Iterator[Cell]:
     elif outcome.check.scope is Scope.SAMPLED:
         for observation in _last_by_target(outcome):
             yield _cell(outcome, observation, _sign(outcome, observation, routers))
+
+
+def _fickle(observations: Iterable[Observation]) -> Iterator[tuple[str, int]]:
+    """Ports that answer when they are asked again: no wall stands before them, whatever was lost."""
+    for o in observations:
+        if o.facts.get("purpose") == "repeat" and o.failure is None and o.target.network:
+            yield o.target.transport or "", o.target.port or 0
 
 
 def _last_by_target(outcome: Outcome) -> Iterable[Observation]:

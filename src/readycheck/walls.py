@@ -45,7 +45,8 @@ def columns_of(cell: Cell, evidence: Evidence) -> frozenset[Column]:
 
 def sort_walls(evidence: Evidence) -> Walls:
     """A wall is its port's unless the port is open elsewhere; then its network's; then a part's."""
-    walls = [c for c in evidence.cells if c.sign in WALL]
+    fickle = evidence.fickle
+    walls = [c for c in evidence.cells if c.sign in WALL and (c.transport, c.port) not in fickle]
     rows: set[Row] = set()
     parts: set[tuple[str, str, int]] = set()
     unproven = [

@@ -43,3 +43,35 @@ def test_the_tries_overlap() -> None:
     observations, _ = run_probe(RepeatProbe(), RepeatParams(targets=(WEB, STUN)), FakeNetwork())
     assert len(observations) == 16
     assert max(o.started_ms + o.elapsed_ms for o in observations) < 3_000
+
+
+class Policed(FakeNetwork):
+    """Lets four packets pass in a tenth of a second."""
+
+    _passed: list[int] = []
+
+    def reaches(self, to: Endpoint, transport: str, ttl: int | None) -> bool:
+        recent = [at for at in self._passed if self.now_ns() - at < 100_000_000]
+        self._passed = [*recent, self.now_ns()] if len(recent) < 4 else recent
+        return len(recent) < 4
+
+
+def echo(payload: bytes) -> bytes:
+    return payload
+
+
+def test_what_is_whole_when_slow_is_asked_at_once() -> None:
+    targets = tuple(Target(address=f"192.88.99.{n}", port=9000, transport="udp") for n in (1, 2))
+    network = Policed(udp={(str(t.address), 9000): echo for t in targets})
+    observations, metrics = run_probe(RepeatProbe(), RepeatParams(targets=targets), network)
+    assert metrics == {"sent": 16, "answered": 16}
+    burst = [o for o in observations if o.facts["purpose"] == "burst"]
+    assert (len(burst), sum(o.failure is None for o in burst)) == (16, 4)
+
+
+def test_one_address_or_tcp_is_not_asked_at_once() -> None:
+    """The limit could be the server's own; and connections at once look like an attack."""
+    targets = (Target(address=HOST, port=9000, transport="udp"), WEB)
+    network = FakeNetwork(udp={(HOST, 9000): echo}, tcp={(HOST, 443): FakeService()})
+    observations, _ = run_probe(RepeatProbe(), RepeatParams(targets=targets), network)
+    assert {o.facts["purpose"] for o in observations} == {"repeat"}

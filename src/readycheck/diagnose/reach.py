@@ -37,7 +37,7 @@ def udp_blocked(case: Case) -> Iterator[Finding]:
     """No media port of any network lets a packet out."""
     cells = _media_cells(case)
     walls = [c for c in cells if c.sign in WALL]
-    if not cells or any(c.sign in OPEN for c in cells):
+    if not cells or any(_is_open(case, c, walls) for c in cells):
         return
     everything = not any(c.transport == "udp" and c.sign in OPEN for c in case.evidence.cells)
     failed = _failed(case, [c for c in case.sampled if c.transport == "udp"] if everything else cells)
@@ -59,6 +59,14 @@ def udp_blocked(case: Case) -> Iterator[Finding]:
             confidence=Confidence.POSSIBLE,
             remedy=f"Check that outbound UDP is allowed to {_scope(case)}, and that replies may come back.",
         )
+
+
+def _is_open(case: Case, cell: Cell, walls: Sequence[Cell]) -> bool:
+    """It answered, or came farther than where the walls are: a packet last seen before them shows nothing."""
+    place = min((w.ttl for w in walls if w.sign is Sign.STOPPED and w.ttl), default=0)
+    if cell.sign is Sign.LEFT:
+        return (cell.ttl or place) >= place
+    return cell.sign is Sign.ANSWERED or (cell.transport, cell.port) in case.evidence.fickle
 
 
 def _half_dead(case: Case, media: Sequence[Cell]) -> set[str]:

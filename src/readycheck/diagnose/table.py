@@ -15,6 +15,7 @@ from readycheck.diagnose import (
     proxy_scripts,
     reach,
     server_names,
+    turns,
 )
 from readycheck.diagnose.case import Case
 from readycheck.diagnose.finding import Finding, sort_key
@@ -32,6 +33,8 @@ RULES: tuple[Rule, ...] = (
     proxy_scripts.pac_error,
     proxies.proxy_trouble,
     names.dns_filter,
+    turns.rate_limited,
+    turns.intermittent,
     reach.udp_blocked,
     reach.udp_return_blocked,
     reach.ports_blocked,

@@ -269,7 +269,11 @@ def _named(requirement: Requirement, outcome: Outcome, basis: Bench) -> CheckVer
         return _verdict(outcome, Judgement.INCONCLUSIVE, words)
     if outcome.cut and failures == {Failure.TIMED_OUT}:
         return _verdict(outcome, Judgement.INCONCLUSIVE, "the deadline of the run came first")
-    if outcome.check.may_be_silent and any(map(_is_withheld, deciding)):
+    if (
+        outcome.check.may_be_silent
+        and any(map(_is_withheld, deciding))
+        and not any(map(_is_forbidden, deciding))
+    ):
         because = "no answer, which healthy hosts may withhold here: no proof either way"
         return _verdict(outcome, Judgement.INCONCLUSIVE, because)
     return _verdict(outcome, Judgement.FAIL, words)
@@ -280,6 +284,13 @@ def _is_withheld(observation: Observation) -> bool:
     if observation.failure is Failure.PORT_UNREACHABLE:
         return observation.facts.get("offender") == observation.target.address
     return observation.failure is Failure.TIMED_OUT
+
+
+def _is_forbidden(observation: Observation) -> bool:
+    """Somebody on the way says that policy refuses it: the silence of another address excuses nothing."""
+    offender = observation.facts.get("offender")
+    prohibited = observation.failure is Failure.ICMP_ADMIN_PROHIBITED
+    return prohibited and isinstance(offender, str) and offender != observation.target.address
 
 
 def _resolver(requirement: Requirement, outcome: Outcome, basis: Bench) -> CheckVerdict:

@@ -263,6 +263,25 @@ def test_a_media_port_of_a_host_without_a_call(
     assert judged(make_outcome(check, echo)).status is status
 
 
+@pytest.mark.parametrize(
+    ("failure", "offender", "status"),
+    [
+        (Failure.ICMP_ADMIN_PROHIBITED, "198.51.100.1", F),  # policy says so
+        (Failure.ICMP_ADMIN_PROHIBITED, "192.0.2.2", I),  # the host's own
+        (Failure.HOST_UNREACHABLE, "198.51.100.1", I),  # one address is gone
+        (Failure.PORT_UNREACHABLE, "192.0.2.2", I),
+    ],
+)
+def test_the_silence_of_one_address_excuses_no_prohibition_of_another(
+    failure: Failure, offender: str, status: Judgement
+) -> None:
+    target = CheckTarget(transport="udp", ports="16384")
+    check = make_check("m/a", scope=Scope.NAMED, proves=Step.ECHO, target=target, may_be_silent=True)
+    silent, other = (Target(address=f"192.0.2.{n}", port=16384, transport="udp") for n in (1, 2))
+    echoes = seen(Step.ECHO, silent, Failure.TIMED_OUT), seen(Step.ECHO, other, failure, offender=offender)
+    assert judged(make_outcome(check, *echoes)).status is status
+
+
 @pytest.mark.parametrize("status", [Status.SKIPPED, Status.CRASHED])
 def test_what_did_not_run_is_inconclusive_and_says_why(status: Status) -> None:
     found = judged(replace(named(*ANSWERED), status=status, because="the reason"))

@@ -1,11 +1,11 @@
 """Rules for a host or a site that reaches nothing: they explain all the rest."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from readycheck.diagnose.case import Case
 from readycheck.diagnose.finding import Confidence, Finding, Severity, Where
-from readycheck.evidence import Sign
+from readycheck.evidence import REFUSALS, Sign
 from readycheck.failure import LOCAL_FAILURES, Failure, Step
 from readycheck.net.address import is_address, is_site_address
 from readycheck.observation import Observation
@@ -49,19 +49,17 @@ def _end(observation: Observation) -> Failure | None:
 
 
 def host_firewall(case: Case) -> Iterator[Finding]:
-    """The operating system refused to send (EPERM): nothing of it ever reached the network.
+    """The operating system refused to send (EPERM), or this host's own address sent the refusal.
 
     A socket that takes a privilege which this user lacks is no firewall's doing.
     """
+    own = {address for link in case.environment.interfaces for address in link.addresses}
     denied = [
         outcome.check.id
         for outcome in case.outcomes
         if outcome.check.requirement
         and outcome.observations
-        and all(
-            o.failure is Failure.PERMISSION_DENIED and not o.facts.get("privilege")
-            for o in outcome.observations
-        )
+        and all(_is_denied(o, own) for o in _sent(outcome.observations))
     ]
     if denied:
         yield case.finding(
@@ -72,6 +70,18 @@ def host_firewall(case: Case) -> Iterator[Finding]:
             confidence=Confidence.CERTAIN,
             remedy="Allow the listed ports outbound in the host's firewall or security software.",
         )
+
+
+def _sent(observations: Sequence[Observation]) -> Sequence[Observation]:
+    """Without the look-ups of names that went well before: their packets went elsewhere."""
+    return [o for o in observations if o.step is not Step.RESOLVE or o.failure] or observations
+
+
+def _is_denied(observation: Observation, own: set[str]) -> bool:
+    if observation.failure is Failure.PERMISSION_DENIED:
+        return not observation.facts.get("privilege")
+    offender = observation.facts.get("offender")
+    return observation.failure in REFUSALS and offender in own and offender != observation.target.address
 
 
 def site_offline(case: Case) -> Iterator[Finding]:

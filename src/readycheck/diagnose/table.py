@@ -8,13 +8,6 @@ from readycheck.diagnose import (
     egress,
     flows,
     hosts,
-    inspection,
-    names,
-    offline,
-    proxies,
-    proxy_scripts,
-    reach,
-    server_names,
     turns,
 )
 from readycheck.diagnose.case import Case
@@ -51,6 +44,11 @@ RULES: tuple[Rule, ...] = (
     server_names.sni_required,
     inspection.tls_inspection,
     certificates.tls_trouble,
+    link.slow_connect,
+    link.vpn_in_path,
+    link.wifi_weak,
+    link.egress_unstable,
+    link.nat_symmetric,
 )
 
 FOLLOW_UPS: tuple[FollowUp, ...] = (

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from readycheck.diagnose.finding import Confidence, Owner, Severity, Where
+from readycheck.evidence import REFUSALS
 from readycheck.failure import Failure
+from readycheck.net.environment import Interface
 from readycheck.observation import Target
 from readycheck.verdict import Judgement, Readiness
 from tests.unit.builders import (
@@ -90,6 +92,29 @@ def test_what_the_host_forbids_in_part_is_not_the_networks() -> None:
     found = conclude(World(denied=lambda t: t.port == 8934))
     assert found.causes == ["host-firewall"]
     assert found.only.affects == ("sip",)
+
+
+@pytest.mark.parametrize(("offender", "own"), [("192.168.1.20", True), ("192.168.1.1", False)])
+def test_a_refusal_that_comes_from_this_hosts_own_address(offender: str, own: bool) -> None:
+    link = Interface(name="eth0", addresses=("192.168.1.20",))
+    world = World(
+        environment=make_environment(interfaces=(link,)),
+        wall=lambda t: "reject" if t.port == 5004 or t.host else None,
+        icmp=False,
+    )
+    outcomes = tuple(
+        replace(
+            outcome,
+            observations=tuple(
+                replace(o, facts={**o.facts, "offender": offender}) if o.failure in REFUSALS else o
+                for o in outcome.observations
+            ),
+        )
+        for outcome in world.outcomes()
+    )
+    found = conclude_from(world, outcomes)
+    assert ("host-firewall" in found.causes) is own
+    assert not own or found.only.affects == ("stun", "web")
 
 
 def test_a_privilege_that_this_user_lacks_is_no_firewall() -> None:

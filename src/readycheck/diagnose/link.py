@@ -1,0 +1,165 @@
+"""Rules for the link, the NAT and the pace of connections: what the run shows by the way."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from statistics import median
+
+from readycheck.diagnose.case import Case
+from readycheck.diagnose.finding import Confidence, Finding, Owner, Severity, Where
+from readycheck.failure import Step
+from readycheck.net.address import family_of, is_carrier_address, is_site_address
+from readycheck.net.environment import Interface, Kind
+from readycheck.observation import Observation
+from readycheck.plan import Scope
+
+WEAK_DBM = -67.0
+"""The edge of a cell that is planned for voice (Cisco, Voice over Wireless LAN Design Guide)."""
+
+SLOW_MS = 900.0
+"""A lost SYN is sent again after a second (RFC 6298 section 2); the kernel's clock may be a tick early."""
+
+SLOW_RTTS = 10
+SLOW_SHARE = 0.5
+LEAST_CONNECTS = 4
+
+
+def vpn_in_path(case: Case) -> Iterator[Finding]:
+    """The connections of this run left from a tunnel's address, or the default route leads into one."""
+    tunnels = [link for link in case.environment.interfaces if link.kind is Kind.VPN]
+    carried = [link for link in tunnels if set(link.addresses) & _locals(case)]
+    routed = [link for link in tunnels if link.name == case.environment.default_interface]
+    for link in (carried or routed)[:1]:
+        yield _note(
+            case,
+            "vpn-in-path",
+            f"The traffic goes through a tunnel ({link.name}): delay, packet size and place are the tunnel's.",
+            Where.HOST,
+            Confidence.CERTAIN if carried else Confidence.LIKELY,
+            "Exclude the product's networks from the tunnel (split tunnelling), media first.",
+        )
+
+
+def _locals(case: Case) -> set[str]:
+    """This host's addresses from which connections beyond the site stood."""
+    return {
+        str(o.facts["local"][0])
+        for _, o in case.observations()
+        if o.step is Step.CONNECT and o.failure is None and o.facts.get("local") and not o.target.via
+    }
+
+
+def wifi_weak(case: Case) -> Iterator[Finding]:
+    """The radio link of the default route is weaker than voice needs."""
+    link = _used(case)
+    if link and link.kind is Kind.WIFI and link.signal_dbm is not None and link.signal_dbm < WEAK_DBM:
+        yield _note(
+            case,
+            "wifi-weak",
+            f"The Wi-Fi signal at {link.name} is {link.signal_dbm:g} dBm; voice needs {WEAK_DBM:g} dBm or more.",
+            Where.HOST,
+            Confidence.CERTAIN,
+            "Move closer to an access point, or run again over a cable before the line is blamed.",
+        )
+
+
+def _used(case: Case) -> Interface | None:
+    name = case.environment.default_interface
+    return next((link for link in case.environment.interfaces if link.name == name), None)
+
+
+def egress_unstable(case: Case) -> Iterator[Finding]:
+    """Servers beyond the site saw several public addresses of one family."""
+    seen: dict[int, dict[str, str]] = {}
+    for _, o in case.observations():
+        mapped = _mapped(o)
+        if mapped and not (is_site_address(mapped[0]) or is_carrier_address(mapped[0])):
+            seen.setdefault(family_of(mapped[0]), {})[mapped[0]] = str(o.target)
+    for addresses in seen.values():
+        if len(addresses) > 1:
+            told = " and ".join(f"{a} (to {server})" for a, server in sorted(addresses.items())[:3])
+            yield _note(
+                case,
+                "egress-unstable",
+                f"Within the run the public address was {told}.",
+                Where.UNKNOWN,
+                Confidence.LIKELY,
+                "Bind each host to one uplink or one address of the pool; with two uplinks, balance by host.",
+            )
+
+
+def nat_symmetric(case: Case) -> Iterator[Finding]:
+    """From one socket, servers saw a different port of the same public address each.
+
+    Every check of STUN servers has one socket. Two servers may differ by chance; where two that were asked from
+    one socket saw the same port, the NAT does not map by destination.
+    """
+    groups = [group for outcome in case.outcomes if len(group := _ports(outcome.observations)) > 1]
+    by_destination = [g for g in groups if len({port for _, port in g.values()}) == len(g)]
+    one_address = all(len({address for address, _ in g.values()}) == 1 for g in groups)
+    if groups and len(by_destination) == len(groups) and one_address:
+        servers = {server for group in groups for server in group}
+        yield _note(
+            case,
+            "nat-symmetric",
+            f"The NAT maps by destination: {len(servers)} servers, asked from one port of this host, saw "
+            "different ports.",
+            Where.UNKNOWN,
+            Confidence.CERTAIN if len(servers) > 2 else Confidence.LIKELY,
+            "Nothing, if calls go through the vendor's cloud; else switch the NAT to endpoint-independent mapping.",
+        )
+
+
+def _ports(observations: tuple[Observation, ...]) -> dict[str, tuple[str, str]]:
+    """By server address, the mapped address and port that it saw."""
+    return {
+        str(o.target.address): mapped
+        for o in observations
+        if o.target.address and o.target.transport == "udp" and (mapped := _mapped(o))
+    }
+
+
+def _mapped(observation: Observation) -> tuple[str, str] | None:
+    """Address and port as the server saw them, in an answer to an ordinary question."""
+    text = observation.facts.get("mapped_address")
+    if observation.step is not Step.ECHO or observation.failure or not isinstance(text, str):
+        return None
+    address, _, port = text.rpartition(":")
+    return address.strip("[]"), port
+
+
+def slow_connect(case: Case) -> Iterator[Finding]:
+    """Most connections stand, after a second or more, although the way takes a fraction of that."""
+    stood = [
+        (outcome.check.id, o)
+        for outcome, o in case.observations()
+        if o.step is Step.CONNECT
+        and o.failure is None
+        and not o.target.via
+        and o.facts.get("rtt_ms")
+        and outcome.check.scope is not Scope.FOLLOW_UP
+        and not is_site_address(o.target.address or "127.0.0.1")
+    ]
+    slow = [(check, o) for check, o in stood if _is_slow(o)]
+    checks = list(dict.fromkeys(c for c, _ in slow if case.by_check[c].check.requirement))
+    many = len({o.target.address for _, o in slow}) > 1 and len(stood) >= LEAST_CONNECTS
+    if many and len(slow) >= SLOW_SHARE * len(stood) and checks:
+        yield case.finding(
+            "slow-connect",
+            checks,
+            f"{len(slow)} of {len(stood)} TCP connections took {median(o.elapsed_ms for _, o in slow) / 1000:.1f} s "
+            f"to open, on a way of {median(float(o.facts['rtt_ms']) for _, o in slow):.0f} ms.",
+            confidence=Confidence.LIKELY,
+            remedy="Look for a firewall or proxy that holds or drops the first packet of a connection while it "
+            "classifies it, and for loss of first packets.",
+        )
+
+
+def _is_slow(observation: Observation) -> bool:
+    rtt_ms = float(observation.facts["rtt_ms"])
+    return observation.elapsed_ms >= max(SLOW_MS, SLOW_RTTS * rtt_ms)
+
+
+def _note(case: Case, cause: str, summary: str, where: Where, confidence: Confidence, remedy: str) -> Finding:
+    """What is no fault of any check: it stands beside the others."""
+    found = case.finding(cause, [], summary, where=where, confidence=confidence, remedy=remedy)
+    return replace(found, severity=Severity.NOTE, owner=Owner.NETWORK)

@@ -5,11 +5,12 @@ from dataclasses import replace
 
 from readycheck.diagnose.doors import Door, find_doors
 from readycheck.diagnose.egress import survey
+from readycheck.diagnose.link import is_slow
 from readycheck.diagnose.situation import Situation, can_hear_routers, local_address, round_trip
 from readycheck.engine import Outcome
 from readycheck.evidence import Cell, Evidence, Sign
-from readycheck.failure import Step
-from readycheck.observation import Target
+from readycheck.failure import Failure, Step
+from readycheck.observation import Observation, Target
 from readycheck.plan import Check, Scope
 from readycheck.profile import Area, Importance
 
@@ -18,6 +19,7 @@ PAIRS = 3
 """Six packets to each router in a turn, which is what Linux answers at once (`icmp_ratelimit`)."""
 
 ASKED_AGAIN = 6
+LOSSY_SHARE = 0.15
 LONGEST_FLOW_S, LONGEST_REPEAT_S = 4.5, 4.0
 
 Pair = tuple[Target, Target]
@@ -55,12 +57,44 @@ def ask_again(situation: Situation) -> Iterator[Check]:
     check = situation.check(
         "repeat/silent",
         REPEAT,
-        [*silent, *cells][:ASKED_AGAIN],
+        list(dict.fromkeys([*silent, *cells, *_doubtful(situation.outcomes)]))[:ASKED_AGAIN],
         longest_s=LONGEST_REPEAT_S,
         kinds=tuple(sorted(kinds(situation.outcomes).items())),
     )
     if check:
         yield check
+
+
+def _doubtful(outcomes: Sequence[Outcome]) -> list[Target]:
+    """Ports that answered as they do where packets are lost: late, at the second try, or not to the end.
+
+    One of them is chance; a good part of all is not.
+    """
+    found: dict[Target, bool] = {}
+    for o in (o for outcome in outcomes if _is_direct(outcome) for o in outcome.observations):
+        place = _place(o.target)
+        contact = o.step in (Step.CONNECT, Step.ECHO)
+        if (contact and o.failure is None) or place in found:
+            found[place] = found.get(place, False) or _shows_loss(o)
+    lossy = [place for place, loss in found.items() if loss]
+    return lossy if len(lossy) >= max(2, LOSSY_SHARE * len(found)) else []
+
+
+def _is_direct(outcome: Outcome) -> bool:
+    asked = outcome.check.scope in (Scope.NAMED, Scope.SAMPLED) and outcome.check.target.transport != "icmp"
+    return asked and not outcome.check.target.via
+
+
+def _place(target: Target) -> Target:
+    transport = "udp" if target.transport == "udp" else "tcp"
+    return Target(network=target.network, address=target.address, port=target.port, transport=transport)
+
+
+def _shows_loss(observation: Observation) -> bool:
+    if observation.step is Step.CONNECT:
+        return is_slow(observation)
+    attempt = observation.facts.get("attempt")
+    return observation.failure is Failure.TIMED_OUT or (isinstance(attempt, int) and attempt > 0)
 
 
 def find_pairs(situation: Situation) -> list[Pair]:

@@ -6,11 +6,13 @@ from statistics import median
 
 from readycheck.diagnose.case import Case
 from readycheck.diagnose.finding import Confidence, Finding, Owner, Severity, Where
+from readycheck.diagnose.situation import Situation
+from readycheck.engine import Outcome
 from readycheck.failure import Step
 from readycheck.net.address import family_of, is_carrier_address, is_site_address
 from readycheck.net.environment import Interface, Kind
-from readycheck.observation import Observation
-from readycheck.plan import Scope
+from readycheck.observation import Observation, Target
+from readycheck.plan import Check, Scope
 
 WEAK_DBM = -67.0
 """The edge of a cell that is planned for voice (Cisco, Voice over Wireless LAN Design Guide)."""
@@ -19,8 +21,8 @@ SLOW_MS = 900.0
 """A lost SYN is sent again after a second (RFC 6298 section 2); the kernel's clock may be a tick early."""
 
 SLOW_RTTS = 10
-SLOW_SHARE = 0.5
-LEAST_CONNECTS = 4
+SLOW_SHARE, SLOW_AGAIN = 0.3, 0.75
+LEAST_ADDRESSES, AGAIN = 2, 4
 
 
 def vpn_in_path(case: Case) -> Iterator[Finding]:
@@ -127,35 +129,58 @@ def _mapped(observation: Observation) -> tuple[str, str] | None:
     return address.strip("[]"), port
 
 
+def connect_again(situation: Situation) -> Iterator[Check]:
+    """Connections that took seconds, once more when this host has nothing else to do: it may have been the host."""
+    stood = [o for outcome in situation.outcomes for o in _connections(outcome)]
+    slow = {o.target.address: o.target for o in stood if is_slow(o)}
+    if len(slow) < LEAST_ADDRESSES or sum(map(is_slow, stood)) < SLOW_SHARE * len(stood):
+        return
+    targets = [Target(address=t.address, port=t.port, transport="tcp") for t in list(slow.values())[:AGAIN]]
+    check = situation.check("tcp/slow", "tcp", targets * 2)
+    if check:
+        yield check
+
+
 def slow_connect(case: Case) -> Iterator[Finding]:
-    """Most connections stand, after a second or more, although the way takes a fraction of that."""
-    stood = [
-        (outcome.check.id, o)
-        for outcome, o in case.observations()
-        if o.step is Step.CONNECT
-        and o.failure is None
-        and not o.target.via
-        and o.facts.get("rtt_ms")
-        and outcome.check.scope is not Scope.FOLLOW_UP
-        and not is_site_address(o.target.address or "127.0.0.1")
+    """Connections take a second or more, again and again, although the way takes a fraction of that."""
+    again = [o for _, o in case.observations(Scope.FOLLOW_UP) if o.step is Step.CONNECT and _has_stood(o)]
+    again = [o for o in again if "purpose" not in o.facts]
+    slow = [o for o in again if is_slow(o)]
+    addresses = {o.target.address for o in slow}
+    if len(addresses) < LEAST_ADDRESSES or len(slow) < SLOW_AGAIN * len(again):
+        return
+    checks = [
+        outcome.check.id
+        for outcome in case.outcomes
+        if outcome.check.requirement and any(is_slow(o) for o in _connections(outcome))
     ]
-    slow = [(check, o) for check, o in stood if _is_slow(o)]
-    checks = list(dict.fromkeys(c for c, _ in slow if case.by_check[c].check.requirement))
-    many = len({o.target.address for _, o in slow}) > 1 and len(stood) >= LEAST_CONNECTS
-    if many and len(slow) >= SLOW_SHARE * len(stood) and checks:
+    if checks:
         yield case.finding(
             "slow-connect",
             checks,
-            f"{len(slow)} of {len(stood)} TCP connections took {median(o.elapsed_ms for _, o in slow) / 1000:.1f} s "
-            f"to open, on a way of {median(float(o.facts['rtt_ms']) for _, o in slow):.0f} ms.",
+            f"{len(slow)} of {len(again)} TCP connections took {median(o.elapsed_ms for o in slow) / 1000:.1f} s to "
+            f"open, on a way of {median(float(o.facts['rtt_ms']) for o in slow):.0f} ms.",
             confidence=Confidence.LIKELY,
             remedy="Look for a firewall or proxy that holds or drops the first packet of a connection while it "
             "classifies it, and for loss of first packets.",
         )
 
 
-def _is_slow(observation: Observation) -> bool:
-    rtt_ms = float(observation.facts["rtt_ms"])
+def _connections(outcome: Outcome) -> Iterator[Observation]:
+    """Those of a run that stood, to hosts beyond the site."""
+    if outcome.check.scope in (Scope.NAMED, Scope.CONTROL, Scope.SAMPLED):
+        yield from (o for o in outcome.observations if o.step is Step.CONNECT and _has_stood(o))
+
+
+def _has_stood(observation: Observation) -> bool:
+    target = observation.target
+    direct = not target.via and target.address is not None and not is_site_address(target.address)
+    return direct and observation.failure is None and bool(observation.facts.get("rtt_ms"))
+
+
+def is_slow(observation: Observation) -> bool:
+    """A second for a connection whose round trip is a fraction of it."""
+    rtt_ms = float(observation.facts.get("rtt_ms") or observation.elapsed_ms)
     return observation.elapsed_ms >= max(SLOW_MS, SLOW_RTTS * rtt_ms)
 
 

@@ -57,6 +57,7 @@ FOLLOW_UPS: tuple[FollowUp, ...] = (
     server_names.nameless_in_question,
     flows.compare,
     flows.ask_again,
+    link.connect_again,
 )
 """Each yields the checks that would tell its causes apart, and none in a network where nothing is in doubt."""
 

@@ -43,7 +43,7 @@ def intermittent(case: Case) -> Iterator[Finding]:
     """The same ports at the same addresses answered and failed within the run."""
     found = [tally for tally in tallies(case) if tally.alternates]
     failed = _failed(case, found)
-    if not failed or _is_policed(found):
+    if not failed or _is_policed(found) or not _is_measured(found):
         return
     answered = sum(t.run[0] + t.slow[0] for t in found)
     tried = sum(t.run[1] + t.slow[1] for t in found)
@@ -59,6 +59,12 @@ def intermittent(case: Case) -> Iterator[Finding]:
         remedy="Look for an overloaded or damaged link, and for what alternates: two uplinks or firewalls of which "
         "one has other rules, a load balancer with a dead member.",
     )
+
+
+def _is_measured(found: Sequence[Tally]) -> bool:
+    """One packet that was lost is nothing; a port that failed in the run has lost several, or was asked for it."""
+    lost = sum(t.run[1] - t.run[0] + t.slow[1] - t.slow[0] for t in found)
+    return lost > 1 or any(t.transport == "tcp" and t.run[0] < t.run[1] for t in found)
 
 
 def rate_limited(case: Case) -> Iterator[Finding]:
@@ -146,8 +152,7 @@ def _names(found: Sequence[Tally]) -> str:
 
 
 def _failed(case: Case, found: Sequence[Tally]) -> list[str]:
-    """The checks that met the failures; those of networks may pass by the answers of others."""
-    asked = dict.fromkeys(check for tally in found for check in tally.checks)
+    """The checks that met the failures; those that passed may have been lucky, or have passed by others' answers."""
+    asked = list(dict.fromkeys(check for tally in found for check in tally.checks))
     failing = {c.check for _, c in case.failing}
-    sampled = {c.check for c in case.sampled}
-    return [check for check in asked if check in failing or check in sampled]
+    return [check for check in asked if check in failing] or asked

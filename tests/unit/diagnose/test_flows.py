@@ -1,9 +1,12 @@
 """Which silent ports are asked once more, and beside which controls."""
 
 from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
 
 from readycheck.diagnose.flows import ask_again, compare
-from readycheck.failure import Failure
+from readycheck.failure import Failure, Step
 from readycheck.observation import Target
 from readycheck.plan import Check, Scope
 from readycheck_probes.flow import FlowProbe
@@ -96,3 +99,17 @@ def test_ports_of_networks_are_compared_where_an_address_answers_another() -> No
     made += [world.measure(check) for check in ask_again(world.situation(made))]
     again = made[-1].check.params.targets
     assert {(t.port, t.address) for t in again} == {(8934, node) for node in NODES[:2]}
+
+
+@pytest.mark.parametrize(("late", "again"), [(0, 0), (1, 0), (2, 2), (4, 4)])
+def test_ports_that_answered_late_are_asked_again_if_they_are_many(late: int, again: int) -> None:
+    """A lost packet or two is chance."""
+    world = product(lambda target: None)
+    made = [world.measure(check) for check in world.plan.checks]
+    for n, outcome in enumerate(made[:late]):
+        slow = tuple(
+            replace(o, elapsed_ms=1_030.0) if o.step is Step.CONNECT else o for o in outcome.observations
+        )
+        made[n] = replace(outcome, observations=slow)
+    checks = list(ask_again(world.situation(made)))
+    assert sum(len(check.params.targets) for check in checks) == again

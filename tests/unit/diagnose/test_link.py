@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 
 from readycheck.diagnose.finding import Confidence, Severity, Where
+from readycheck.diagnose.link import connect_again
 from readycheck.engine import Outcome
 from readycheck.failure import Step
 from readycheck.net.environment import Interface, Kind
 from readycheck.observation import Observation
+from readycheck.plan import Check
 from tests.unit.builders import (
     MEDIA,
     Result,
@@ -119,18 +121,24 @@ def test_private_addresses_seen_inside_are_no_change(other: str) -> None:
 # --- the pace of connections --------------------------------------------------------------------------
 
 
-def paced(took_ms: float, share: int, rtt_ms: float = 20.0) -> Result:
-    """Of every four connections `share` take so long."""
+def paced(took_ms: float, share: int, rtt_ms: float = 20.0, again_ms: float | None = None) -> Result:
+    """Of every four connections `share` take so long, and later, when they are made again, `again_ms`."""
     world = World(dense=True)
     turn = iter(range(10_000))
 
-    def change(_: int, o: Observation) -> Observation:
+    def timed(o: Observation, slow_ms: float) -> Observation:
         if o.step is not Step.CONNECT:
             return o
         slow = next(turn) % 4 < share
-        return replace(o, elapsed_ms=took_ms if slow else 25.0, facts={**o.facts, "rtt_ms": rtt_ms})
+        return replace(o, elapsed_ms=slow_ms if slow else 25.0, facts={**o.facts, "rtt_ms": rtt_ms})
 
-    return altered(world, change)
+    def measured(check: Check, slow_ms: float) -> Outcome:
+        outcome = world.measure(check)
+        return replace(outcome, observations=tuple(timed(o, slow_ms) for o in outcome.observations))
+
+    first = [measured(check, took_ms) for check in world.plan.checks]
+    later = connect_again(world.situation(first))
+    return conclude_from(world, (*first, *(measured(check, again_ms or took_ms) for check in later)))
 
 
 @pytest.mark.parametrize("took_ms", [1_020.0, 3_050.0])
@@ -146,6 +154,10 @@ def test_connections_that_take_seconds(took_ms: float) -> None:
 )
 def test_a_few_lost_packets_or_a_long_way_are_not_slow(took_ms: float, share: int, rtt_ms: float) -> None:
     assert paced(took_ms, share, rtt_ms).findings == ()
+
+
+def test_a_host_that_was_busy_itself_is_no_slow_network() -> None:
+    assert paced(1_500.0, 4, again_ms=30.0).findings == ()
 
 
 def test_outcomes_without_facts_are_no_evidence() -> None:

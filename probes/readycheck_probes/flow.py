@@ -22,6 +22,8 @@ from readycheck_probes.survey import Edge, Hop, find_edge
 LONGEST_WAY = 16
 REFILL_S = 1.1
 TURNS = 2
+STARVED = 7
+"""One in a hundred, if each answer falls to the target or its control like a coin."""
 _REFUSALS = (Failure.CONNECTION_REFUSED, Failure.ICMP_ADMIN_PROHIBITED, Failure.PORT_UNREACHABLE)
 
 
@@ -30,7 +32,7 @@ class FlowParams:
     """`targets` failed, and `controls` are as many that answered, at best other ports of the same addresses.
 
     `kinds` names the probe whose packet a UDP port is sent; `local` and `mapped` are this host's address as it
-    sees it itself and as STUN servers saw it.
+    sees it itself and as STUN servers saw it, and `edge` is the site's last hop where that is known already.
     """
 
     targets: tuple[Target, ...] = ()
@@ -39,6 +41,7 @@ class FlowParams:
     rtt_ms: float | None = None
     local: str = "127.0.0.1"
     mapped: str | None = None
+    edge: int | None = None
     turns: int = 3
 
 
@@ -72,9 +75,7 @@ class FlowProbe:
                 await net.sleep(REFILL_S)
             await _climb(waiting, turn, sender)
         for flow in flows:
-            _record(
-                net, flow, find_edge(flow.control_hops, params.local, params.mapped, flow.control_arrived)
-            )
+            _record(net, flow, _edge(flow, params))
 
     def summarize(self, observations: Sequence[Observation]) -> Mapping[str, MetricValue]:
         fates = [o.facts["fate"] for o in observations if o.facts.get("purpose") == "survey"]
@@ -95,6 +96,7 @@ class _Flow:
     beside: dict[int, Hop] = field(default_factory=dict)
     missed: set[tuple[int, int]] = field(default_factory=set)
     refused: dict[int, str | None] = field(default_factory=dict)
+    unheard: set[int] = field(default_factory=set)
     answered: bool = False
     control_arrived: int | None = None
     asked: int = 0
@@ -128,7 +130,14 @@ class _Flow:
         return passed or self.is_stopped()
 
     def is_stopped(self) -> bool:
-        return len({turn for turn, _ in self.outlived}) >= TURNS and len(self.outlived) > TURNS
+        """Where routers keep controls waiting too, an answer falls to the one or the other by chance."""
+        enough = STARVED if self.starved else TURNS + 1
+        return len({turn for turn, _ in self.outlived}) >= TURNS and len(self.outlived) >= enough
+
+    @property
+    def starved(self) -> bool:
+        """Some router answered the control once, and another time not."""
+        return bool(self.unheard & set(self.beside))
 
 
 async def _climb(flows: Sequence[_Flow], turn: int, sender: Sender) -> None:
@@ -167,6 +176,8 @@ def _note_control(
         return True
     if failure is None:
         flow.control_arrived = min(ttl, flow.control_arrived or ttl)
+    else:
+        flow.unheard.add(ttl)
     return False
 
 
@@ -187,6 +198,15 @@ def _note(
         flow.refused.setdefault(at[1], by)
     elif failure is Failure.TIMED_OUT and vouched:
         flow.missed.add(at)
+
+
+def _edge(flow: _Flow, params: FlowParams) -> Edge:
+    """Proven by the routers on both of its sides, or by the survey: a router that was too busy would move it."""
+    if params.edge is not None:
+        return Edge(params.edge, True)
+    found = find_edge(flow.control_hops, params.local, params.mapped, flow.control_arrived)
+    whole = all(ttl in flow.beside for ttl in range(1, found.ttl + 1))
+    return Edge(found.ttl, found.proven and whole)
 
 
 def _fate(flow: _Flow, edge: Edge) -> tuple[str, int]:

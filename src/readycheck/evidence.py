@@ -46,7 +46,10 @@ REFUSALS = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """One address and port of a vendor network, and the sign it gave. `ttl` is set by hop-limited packets."""
+    """One address and port of a vendor network, and the sign it gave.
+
+    `ttl` is set by hop-limited packets; `own` says that their control was another port of the same address.
+    """
 
     sign: Sign
     check: str
@@ -59,6 +62,7 @@ class Cell:
     failure: Failure | None = None
     offender: str | None = None
     ttl: int | None = None
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +265,7 @@ def _cell(outcome: Outcome, observation: Observation, sign: Sign) -> Cell:
         failure=None if observation.facts.get("answered_by_server") else observation.failure,
         offender=str(offender) if offender else None,
         ttl=ttl if isinstance(ttl, int) else None,
+        own=bool(observation.facts.get("control_own")),
     )
 
 

@@ -49,8 +49,11 @@ def sort_walls(evidence: Evidence) -> Walls:
     walls = [c for c in evidence.cells if c.sign in WALL and (c.transport, c.port) not in fickle]
     rows: set[Row] = set()
     parts: set[tuple[str, str, int]] = set()
+    # Where another port of the same address passes, it is the port whatever it does elsewhere.
     unproven = [
-        w for w in walls if not _is_open(w, _column(w, evidence), evidence) and not _is_lonely(w, evidence)
+        w
+        for w in walls
+        if w.own or (not _is_open(w, _column(w, evidence), evidence) and not _is_lonely(w, evidence))
     ]
     for wall in walls:
         if wall not in unproven:
@@ -66,7 +69,12 @@ def sort_walls(evidence: Evidence) -> Walls:
         if (wall.transport, wall.network) not in rows
         and (wall.transport, wall.network, wall.part) not in parts
     ]
-    sure = [wall for wall in left if _is_the_ports(wall, evidence)]
+    sure = [
+        wall
+        for wall in left
+        if _is_the_ports(wall, evidence)
+        and not (wall.own and _is_open(wall, _column(wall, evidence), evidence))
+    ]
     columns = _union(columns_of(wall, evidence) for wall in sure)
     lone = {
         (transport, label, wall.network)

@@ -138,3 +138,33 @@ def test_routers_are_asked_six_times_in_a_turn_at_most() -> None:
             asked = [o for o in observations if (o.facts.get("turn"), o.facts["ttl"]) == (turn, ttl)]
             assert len(asked) <= 6
     assert max(o.started_ms + o.elapsed_ms for o in observations) < 4_500
+
+
+class Starved(FakeNetwork):
+    """Routers answer one packet in two, whosever it is."""
+
+    _turn = 0
+
+    def expires_at(self, to: Endpoint, transport: str, ttl: int | None) -> str | None:
+        found = super().expires_at(to, transport, ttl)
+        self._turn += ttl is not None
+        return found if self._turn * 7 % 13 < 6 else None
+
+
+def test_routers_that_answer_seldom_make_no_wall() -> None:
+    assert told(Starved(tcp=ANSWERS, hops=HOPS, capabilities=PERMITTED))["fate"] in ("left", "unknown")
+
+
+@pytest.mark.parametrize(("edge", "proven"), [(None, False), (2, True)])
+def test_a_router_that_was_not_heard_does_not_move_the_edge(edge: int | None, proven: bool) -> None:
+    class Quiet(FakeNetwork):
+        def expires_at(self, to: Endpoint, transport: str, ttl: int | None) -> str | None:
+            return None if ttl in (2, 3) else super().expires_at(to, transport, ttl)
+
+    params = FlowParams(
+        targets=(SILENT,), controls=(CONTROL,), local="192.168.1.20", mapped="100.127.0.9", edge=edge
+    )
+    network = Quiet(tcp=ANSWERS, hops=HOPS, capabilities=PERMITTED)
+    observations, _ = run_probe(FlowProbe(), params, network)
+    (facts,) = [o.facts for o in observations if "control_own" in o.facts]
+    assert facts["edge_proven"] is proven

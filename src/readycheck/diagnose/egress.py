@@ -82,8 +82,29 @@ def survey(situation: Situation) -> Iterator[Check]:
 
 
 def _kept_s(situation: Situation) -> float:
-    """The time that the comparison of named hosts' silent ports will want."""
-    return FLOWS_S if any(door.is_lost and door.checks for door in find_doors(situation.outcomes)) else 0.0
+    """The time that the comparison of silent ports with their controls will want."""
+    named = any(door.is_lost and door.checks for door in find_doors(situation.outcomes))
+    return FLOWS_S if named or silent_columns(situation) else 0.0
+
+
+def silent_columns(situation: Situation) -> list[tuple[Cell, Cell]]:
+    """Single ports that a required service answers on nowhere, at addresses that answer on another port."""
+    evidence = situation.evidence
+    vital = {
+        r.id
+        for r in situation.plan.selected
+        if r.importance is Importance.REQUIRED and r.area in (Area.SIGNALLING, Area.MEDIA_REACHABILITY)
+    }
+    open_ports = {(c.transport, c.port) for c in evidence.cells if c.sign is Sign.ANSWERED}
+    alive = {c.address: c for c in evidence.cells if c.sign is Sign.ANSWERED and c.requirement}
+    labels = {o.check.id: o.check.target.ports for o in situation.outcomes}
+    found: dict[object, list[tuple[Cell, Cell]]] = {}
+    for cell in evidence.cells:
+        single = cell.requirement in vital and labels[cell.check].isdigit()
+        dark = cell.sign is Sign.SILENT and (cell.transport, cell.port) not in open_ports
+        if single and dark and cell.address in alive:
+            found.setdefault((cell.transport, cell.port), []).append((cell, alive[cell.address]))
+    return [pairs[turn] for turn in range(2) for pairs in found.values() if turn < len(pairs)]
 
 
 def egress_check(

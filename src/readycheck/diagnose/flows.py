@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from readycheck.diagnose.doors import Door, find_doors
-from readycheck.diagnose.egress import survey
+from readycheck.diagnose.egress import silent_columns, survey
 from readycheck.diagnose.link import is_slow
 from readycheck.diagnose.situation import Situation, can_hear_routers, local_address, round_trip
 from readycheck.engine import Outcome
@@ -12,7 +12,6 @@ from readycheck.evidence import Cell, Evidence, Sign
 from readycheck.failure import Failure, Step
 from readycheck.observation import Observation, Target
 from readycheck.plan import Check, Scope
-from readycheck.profile import Area, Importance
 
 FLOW, REPEAT = "flow", "repeat"
 PAIRS = 3
@@ -40,6 +39,7 @@ def compare(situation: Situation) -> Iterator[Check]:
         rtt_ms=round_trip(situation.outcomes),
         local=local_address(situation.environment),
         mapped=situation.evidence.mapped,
+        edge=situation.evidence.edge_ttl,
     )
     if check:
         yield replace(check, scope=Scope.PATH)
@@ -53,7 +53,7 @@ def _is_survey_due(situation: Situation) -> bool:
 def ask_again(situation: Situation) -> Iterator[Check]:
     """Silent ports of hosts that live, several times: a lost packet or two is no block."""
     silent = [door.target for door in _chosen(_lost_doors(situation.outcomes)) if door.sign is Sign.SILENT]
-    cells = [_target(cell) for cell, _ in _silent_columns(situation)]
+    cells = [_target(cell) for cell, _ in silent_columns(situation)]
     check = situation.check(
         "repeat/silent",
         REPEAT,
@@ -102,7 +102,7 @@ def find_pairs(situation: Situation) -> list[Pair]:
     outcomes = situation.outcomes
     lost = _lost_doors(outcomes)
     named = [pair for door in _chosen(lost) for pair in _beside(door, outcomes, situation.evidence)]
-    grid = [(_target(c), _target(beside)) for c, beside in _silent_columns(situation)]
+    grid = [(_target(c), _target(beside)) for c, beside in silent_columns(situation)]
     return list(dict.fromkeys([*named[: PAIRS - bool(grid)], *grid, *named]))[:PAIRS]
 
 
@@ -138,26 +138,6 @@ def _beside(door: Door, outcomes: Sequence[Outcome], evidence: Evidence) -> Iter
 
 def _tcp_first(targets: Iterable[Target]) -> list[Target]:
     return sorted(targets, key=lambda target: target.transport != "tcp")
-
-
-def _silent_columns(situation: Situation) -> list[tuple[Cell, Cell]]:
-    """Single ports that a required service answers on nowhere, at addresses that answer on another port."""
-    evidence = situation.evidence
-    vital = {
-        r.id
-        for r in situation.plan.selected
-        if r.importance is Importance.REQUIRED and r.area in (Area.SIGNALLING, Area.MEDIA_REACHABILITY)
-    }
-    open_ports = {(c.transport, c.port) for c in evidence.cells if c.sign is Sign.ANSWERED}
-    alive = {c.address: c for c in evidence.cells if c.sign is Sign.ANSWERED and c.requirement}
-    labels = {o.check.id: o.check.target.ports for o in situation.outcomes}
-    found: dict[object, list[tuple[Cell, Cell]]] = {}
-    for cell in evidence.cells:
-        single = cell.requirement in vital and labels[cell.check].isdigit()
-        dark = cell.sign is Sign.SILENT and (cell.transport, cell.port) not in open_ports
-        if single and dark and cell.address in alive:
-            found.setdefault((cell.transport, cell.port), []).append((cell, alive[cell.address]))
-    return [pairs[turn] for turn in range(2) for pairs in found.values() if turn < len(pairs)]
 
 
 def _target(cell: Cell) -> Target:

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from readycheck.diagnose.finding import Confidence, Owner, Where
 from readycheck.observation import Target
@@ -180,3 +182,52 @@ def test_time_has_a_cause_of_its_own() -> None:
     )
     found = of_hosts(*BOTH, row, wall=dropping(port(123)))
     assert found.causes == ["ntp-blocked"]
+
+
+# --- soundness over many worlds -----------------------------------------------------------------------
+
+SERVICES = [(host, port) for host in HOSTS for port in (80, 443)]
+BLAME = {"port-blocked", "port-rejected", "address-blocked"}
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.sets(st.sampled_from(SERVICES), max_size=8),
+    st.sampled_from(["drop", "reject", "dead", "closed", "flaky"]),
+    st.booleans(),
+    st.booleans(),
+)
+def test_nobody_is_blamed_for_what_another_did(
+    broken: set[tuple[str, int]], how: str, icmp: bool, proven: bool
+) -> None:
+    def hit(target: Target) -> bool:
+        return any(
+            target.port == n and NAMES[h] in (target.address, NAMES.get(target.host or "")) for h, n in broken
+        )
+
+    walled = how in ("drop", "reject")
+    found = of_hosts(
+        wall=(lambda t: how if hit(t) else None) if walled else (lambda t: None),
+        dead=hit if how in ("dead", "flaky") else (lambda t: False),
+        closed=hit if how == "closed" else (lambda t: False),
+        flaky=lambda t: 5 if how == "flaky" else 0,
+        icmp=icmp,
+        edge_proven=proven,
+    )
+    places = {(f.cause, f.where) for f in found.findings}
+    causes = set(found.causes)
+    if not broken:
+        assert not causes
+    if walled:
+        assert causes <= BLAME
+        assert {where for _, where in places} <= (
+            {Where.SITE} if icmp and proven else {Where.UNKNOWN, Where.SITE}
+        )
+    if how in ("dead", "closed") and icmp:
+        assert causes <= {"service-down"}
+        assert not {where for _, where in places} & {Where.SITE, Where.HOST, Where.ISP}
+    if how in ("dead", "closed") and not icmp:
+        sure = [f for f in found.findings if f.confidence is not Confidence.POSSIBLE]
+        assert not sure
+    if how == "flaky":
+        assert causes <= {"intermittent"}

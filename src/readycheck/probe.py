@@ -19,6 +19,7 @@ from readycheck.net.interface import (
     Network,
     Question,
     Schedule,
+    Shown,
     Stream,
     TlsSettings,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "Probe",
     "Question",
     "Schedule",
+    "Shown",
     "Step",
     "Stream",
     "Target",

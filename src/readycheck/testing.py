@@ -22,6 +22,7 @@ from readycheck.net.interface import (
     NetError,
     Received,
     Resolution,
+    Shown,
     Stream,
     TlsFacts,
     TlsSettings,
@@ -39,6 +40,7 @@ Blocked = Callable[[Endpoint, str], int | None]
 _EPOCH_NS = 1_767_225_600_000_000_000  # 2026-01-01, so that runs of a test are alike
 _LOCAL = {4: "192.0.2.200", 6: "2001:db8::200"}
 _PROXY = ("192.0.2.128", 3128)
+_SEGMENT = 1460
 _MEANINGS = (
     "net_unreachable",
     "host_unreachable",
@@ -55,13 +57,15 @@ class FakeService:
 
     `chunks` are read one by one, whatever is written, and then what `answer` says to each write; a
     `Failure` among them is how that read fails. `then` ends the stream: None closes it, a failure
-    such as `timed_out` is a service that stays silent. `tls` is what a handshake shows.
+    such as `timed_out` is a service that stays silent. `tls` is what a handshake shows. Longer segments than
+    `passes` are lost on the way, and nobody says so.
     """
 
     chunks: tuple[bytes | Failure, ...] = ()
     answer: Answer | None = None
     then: Failure | None = Failure.TIMED_OUT
     tls: TlsFacts | Failure | None = None
+    passes: int | None = None
 
 
 def tls_facts(**said: Any) -> TlsFacts:
@@ -127,7 +131,13 @@ class FakeNetwork:
         return Resolution(tuple(found), "192.0.2.53")
 
     async def connect(
-        self, to: Endpoint, *, timeout: float, ttl: int | None = None, source_port: int = 0
+        self,
+        to: Endpoint,
+        *,
+        timeout: float,
+        ttl: int | None = None,
+        source_port: int = 0,
+        max_segment: int | None = None,
     ) -> Stream:
         """Connect, unless a hop or the service itself stands against it."""
         offender = self.expires_at(to, "tcp", ttl)
@@ -138,7 +148,7 @@ class FakeNetwork:
         await self._pass(service, timeout)
         if isinstance(service, Failure):
             raise NetError(service, "connecting")
-        return FakeStream(self, service, self.local_for(to, source_port), to)
+        return FakeStream(self, service, self.local_for(to, source_port), to, max_segment=max_segment)
 
     async def tunnel(self, host: str, port: int, *, timeout: float, via: str | None = None) -> Stream:
         """Connect behind the proxy; in these tables it knows every name."""
@@ -153,6 +163,8 @@ class FakeNetwork:
         if not isinstance(stream, FakeStream):
             raise TypeError("a FakeNetwork greets on its own streams only")
         facts = stream.service.tls or Failure.TLS_NOT_TLS
+        if stream.service.passes is not None and (stream.max_segment or _SEGMENT) > stream.service.passes:
+            facts = Failure.TIMED_OUT
         await self._pass(facts, timeout)
         if isinstance(facts, Failure):
             raise NetError(facts, "handshake")
@@ -162,8 +174,18 @@ class FakeNetwork:
             raise NetError(facts.trust_failure, "certificate", {"tls": asdict(facts)})
         return FakeStream(self, stream.service, stream.local, stream.peer, facts)
 
+    def vouch(self, shown: Shown, settings: TlsSettings) -> TlsFacts:
+        """Nothing is wrong with it."""
+        return tls_facts(version=shown.version, cipher=shown.cipher, alpn=shown.alpn)
+
     async def open_datagram(
-        self, *, family: int = 4, ttl: int | None = None, tos: int = 0, source_port: int = 0
+        self,
+        *,
+        family: int = 4,
+        ttl: int | None = None,
+        tos: int = 0,
+        source_port: int = 0,
+        whole: bool = False,
     ) -> Datagrams:
         return FakeDatagrams(self, (_LOCAL[family], source_port or next(self._ports)), ttl)
 
@@ -214,12 +236,13 @@ class FakeStream:
 
     def __init__(
         self, network: FakeNetwork, service: FakeService, local: Endpoint, peer: Endpoint,
-        tls: TlsFacts | None = None,
+        tls: TlsFacts | None = None, max_segment: int | None = None,
     ) -> None:  # fmt: skip
         self.service = service
         self.local = local
         self.peer = peer
         self.tls = tls
+        self.max_segment = max_segment
         self.written = b""
         self.closed = False
         self._network = network

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from cryptography import x509
 
-from readycheck.net.interface import NetError, Resolution, Stream, TlsSettings
+from readycheck.net.interface import NetError, Resolution, Shown, Stream, TlsFacts, TlsSettings
 from readycheck.net.proxy import parse_proxy
 from readycheck.net.system import NetworkOptions, SystemNetwork
-from readycheck.net.tls import handshake
+from readycheck.net.tls import handshake, vouch
 from readycheck.net.traced import SharedNetwork
 from readycheck.net.trust import TrustStore
 from readycheck.observation import Observation, Trace
@@ -52,7 +52,7 @@ class Bench:
         """Run a probe as the engine does: what it has seen by the deadline is kept."""
         proxy = parse_proxy(self.proxy) if self.proxy else None
         options = NetworkOptions(resolvers=self.resolvers, proxy=proxy)
-        network = SystemNetwork(options, self, self._handshake)
+        network = SystemNetwork(options, self, self._handshake, self._vouch)
         shared, trace = SharedNetwork(network, effort=effort), Trace()
         deadline = asyncio.get_running_loop().time() + deadline_s
         with suppress(TimeoutError):
@@ -69,8 +69,15 @@ class Bench:
         return Resolution(tuple(found), "the test")
 
     async def _handshake(self, stream: Stream, settings: TlsSettings, /, *, timeout: float) -> Stream:
+        return await handshake(stream, settings, self._trust, timeout=timeout)
+
+    def _vouch(self, shown: Shown, settings: TlsSettings, /) -> TlsFacts:
+        return vouch(shown, settings, self._trust)
+
+    @property
+    def _trust(self) -> TrustStore:
         anchors = x509.load_pem_x509_certificates(self.trusted.encode()) if self.trusted else []
-        return await handshake(stream, settings, TrustStore(tuple(anchors)), timeout=timeout)
+        return TrustStore(tuple(anchors))
 
 
 @pytest.fixture(autouse=True)

@@ -122,7 +122,13 @@ class _Strangers:
 
 class _Flooded(FakeNetwork):
     async def open_datagram(
-        self, *, family: int = 4, ttl: int | None = None, tos: int = 0, source_port: int = 0
+        self,
+        *,
+        family: int = 4,
+        ttl: int | None = None,
+        tos: int = 0,
+        source_port: int = 0,
+        whole: bool = False,
     ) -> Datagrams:
         return _Strangers()
 

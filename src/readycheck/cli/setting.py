@@ -18,14 +18,23 @@ from readycheck.net.address import family_of, is_address
 from readycheck.net.discovery import Routing
 from readycheck.net.discovery import route as find_route
 from readycheck.net.environment import Environment, gather
-from readycheck.net.interface import Datagrams, Endpoint, NetError, Network, Stream, TlsSettings
+from readycheck.net.interface import (
+    Datagrams,
+    Endpoint,
+    NetError,
+    Network,
+    Shown,
+    Stream,
+    TlsFacts,
+    TlsSettings,
+)
 from readycheck.net.pac import Question
 from readycheck.net.pac_fetch import place_of
 from readycheck.net.precedence import Named, named, names_script
 from readycheck.net.proxy import ProxyChoice, discover
 from readycheck.net.resolver import Resolver, system_servers
 from readycheck.net.system import NetworkOptions, SystemNetwork
-from readycheck.net.tls import handshake
+from readycheck.net.tls import handshake, vouch
 from readycheck.net.traced import SharedNetwork
 from readycheck.net.trust import TrustStore, load_trust
 from readycheck.observation import Target
@@ -247,8 +256,11 @@ def _network(setting: Setting, trust: TrustStore, routing: Routing) -> Network:
     async def greet(stream: Stream, settings: TlsSettings, /, *, timeout: float) -> Stream:
         return await handshake(stream, settings, trust, timeout=timeout)
 
+    def judge(shown: Shown, settings: TlsSettings, /) -> TlsFacts:
+        return vouch(shown, settings, trust)
+
     resolver = Resolver(options.resolvers, open_datagram, connect, family=setting.family)
-    network = SystemNetwork(options, resolver, greet)
+    network = SystemNetwork(options, resolver, greet, judge)
     return _remapped(network, setting.remap) if setting.remap else network
 
 

@@ -8,6 +8,14 @@ from readycheck.diagnose import (
     egress,
     flows,
     hosts,
+    inspection,
+    link,
+    names,
+    offline,
+    proxies,
+    proxy_scripts,
+    reach,
+    server_names,
     turns,
 )
 from readycheck.diagnose.case import Case

@@ -25,6 +25,8 @@ from readycheck.wire.extended_error import ExtendedError, Origin, meaning, unpac
 # Linux numbers of options that the socket module does not name.
 IP_RECVERR = getattr(socket, "IP_RECVERR", 11)
 IPV6_RECVERR = getattr(socket, "IPV6_RECVERR", 25)
+_IP_MTU_DISCOVER, _IPV6_MTU_DISCOVER = 10, 23
+_PMTUDISC_PROBE = 3  # "don't fragment", and no thought of what is remembered of the path
 SO_TIMESTAMPNS = getattr(socket, "SO_TIMESTAMPNS", 35)
 _IP_RECVTTL = getattr(socket, "IP_RECVTTL", 12)
 _IPV6_RECVHOPLIMIT = getattr(socket, "IPV6_RECVHOPLIMIT", 51)
@@ -52,6 +54,7 @@ class SocketOptions:
     source: str | None = None
     source_port: int = 0
     interface: str | None = None
+    whole: bool = False
 
 
 def open_socket(kind: socket.SocketKind, options: SocketOptions, protocol: int = 0) -> socket.socket:
@@ -236,6 +239,17 @@ def _set_header(sock: socket.socket, options: SocketOptions) -> None:
         sock.setsockopt(level, hops, options.ttl)
     if options.tos:
         sock.setsockopt(level, mark, options.tos)
+    if options.whole:
+        _forbid_fragments(sock)
+
+
+def _forbid_fragments(sock: socket.socket) -> None:
+    if sys.platform != "linux":
+        raise NetError(Failure.PLATFORM, "this system cannot forbid fragments of a datagram")
+    if sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _PMTUDISC_PROBE)
+    else:
+        sock.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _PMTUDISC_PROBE)
 
 
 def _bind(sock: socket.socket, options: SocketOptions) -> None:

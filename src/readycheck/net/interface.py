@@ -94,6 +94,17 @@ class TlsFacts:
     age_days: float | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What a handshake that was made elsewhere (in QUIC) showed, before anybody judged it; the chain is in DER."""
+
+    version: str
+    cipher: str
+    alpn: str | None
+    chain: tuple[bytes, ...]
+    client_certificate_requested: bool = False
+
+
 class Stream(Protocol):
     """A connected byte stream."""
 
@@ -156,9 +167,18 @@ class Network(Protocol):
 
     async def resolve(self, host: str, *, timeout: float) -> Resolution: ...
     async def connect(
-        self, to: Endpoint, *, timeout: float, ttl: int | None = None, source_port: int = 0
+        self,
+        to: Endpoint,
+        *,
+        timeout: float,
+        ttl: int | None = None,
+        source_port: int = 0,
+        max_segment: int | None = None,
     ) -> Stream:
-        """Open a TCP connection. With `ttl`, `hop_limit_exceeded` carries the fact `offender`."""
+        """Open a TCP connection. With `ttl`, `hop_limit_exceeded` carries the fact `offender`.
+
+        `max_segment` bounds the segments of both directions (`platform` where that cannot be had).
+        """
 
     async def tunnel(self, host: str, port: int, *, timeout: float, via: str | None = None) -> Stream:
         """Reach a host through a proxy of this run, which resolves the name; the peer is the proxy.
@@ -169,9 +189,20 @@ class Network(Protocol):
     async def start_tls(self, stream: Stream, settings: TlsSettings, *, timeout: float) -> Stream:
         """Handshake on a stream. A certificate that does not verify fails, with the `TlsFacts` as facts."""
 
+    def vouch(self, shown: Shown, settings: TlsSettings) -> TlsFacts:
+        """Judge a handshake that was made elsewhere, as `start_tls` judges its own."""
+
     async def open_datagram(
-        self, *, family: int = 4, ttl: int | None = None, tos: int = 0, source_port: int = 0
-    ) -> Datagrams: ...
+        self,
+        *,
+        family: int = 4,
+        ttl: int | None = None,
+        tos: int = 0,
+        source_port: int = 0,
+        whole: bool = False,
+    ) -> Datagrams:
+        """`whole` datagrams are not cut into fragments, neither here nor on the way (RFC 8899 section 3)."""
+
     async def open_echo(self, *, family: int = 4) -> Datagrams:
         """A socket whose datagrams travel in ICMP echo requests, and come back in the replies to them."""
 

@@ -105,6 +105,7 @@ async def open_stream(
     source_port: int = 0,
     source: str | None = None,
     interface: str | None = None,
+    max_segment: int | None = None,
 ) -> SystemStream:
     """Connect; an ICMP error that ends the attempt is told with its `offender` and `meaning`."""
     guard.allow(to[0])
@@ -114,6 +115,7 @@ async def open_stream(
     )
     sock = open_socket(socket.SOCK_STREAM, options)
     try:
+        _bound_segments(sock, max_segment)
         await _connect(sock, to, timeout)
         # From here on a stray ICMP error must not end a connection that TCP would save, unless asked for.
         report_errors(sock, ttl is not None)
@@ -125,6 +127,16 @@ async def open_stream(
     except BaseException:
         _close(asyncio.get_running_loop(), sock)
         raise
+
+
+def _bound_segments(sock: socket.socket, max_segment: int | None) -> None:
+    """Told to the peer in the SYN (RFC 9293 section 3.7.1), and kept to by this host."""
+    if max_segment is None:
+        return
+    option = getattr(socket, "TCP_MAXSEG", None)
+    if option is None or sys.platform == "win32":
+        raise NetError(Failure.PLATFORM, "this system cannot bound the size of segments")
+    sock.setsockopt(socket.IPPROTO_TCP, option, max_segment)
 
 
 async def _connect(sock: socket.socket, to: Endpoint, timeout: float) -> None:

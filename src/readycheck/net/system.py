@@ -26,7 +26,9 @@ from readycheck.net.interface import (
     Endpoint,
     NetError,
     Resolution,
+    Shown,
     Stream,
+    TlsFacts,
     TlsSettings,
 )
 from readycheck.net.pace import Pace
@@ -62,13 +64,30 @@ class Handshake(Protocol):
     async def __call__(self, stream: Stream, settings: TlsSettings, /, *, timeout: float) -> Stream: ...
 
 
+class Vouch(Protocol):
+    """`readycheck.net.tls.vouch` with the trust set filled in."""
+
+    def __call__(self, shown: Shown, settings: TlsSettings, /) -> TlsFacts: ...
+
+
+def _trust_nobody(shown: Shown, settings: TlsSettings, /) -> TlsFacts:
+    raise ValueError("this network was made without a trust set")
+
+
 class SystemNetwork:
     """`Network` over this host's sockets; every datagram and connection counts against one pace."""
 
-    def __init__(self, options: NetworkOptions, resolver: Lookup, handshake: Handshake) -> None:
+    def __init__(
+        self,
+        options: NetworkOptions,
+        resolver: Lookup,
+        handshake: Handshake,
+        vouch: Vouch = _trust_nobody,
+    ) -> None:
         self.options = options
         self._resolver = resolver
         self._handshake = handshake
+        self._vouch = vouch
         self._pace = Pace(options.rate, _BURST)
         self._greetings = asyncio.Semaphore(_GREETINGS)
 
@@ -85,7 +104,13 @@ class SystemNetwork:
         return replace(found, addresses=usable)
 
     async def connect(
-        self, to: Endpoint, *, timeout: float, ttl: int | None = None, source_port: int = 0
+        self,
+        to: Endpoint,
+        *,
+        timeout: float,
+        ttl: int | None = None,
+        source_port: int = 0,
+        max_segment: int | None = None,
     ) -> Stream:
         """Open a TCP connection; the wait for the pace is not part of the timeout."""
         await self._pace.take()
@@ -96,6 +121,7 @@ class SystemNetwork:
             source_port=source_port,
             source=self._source(family_of(to[0])),
             interface=self.options.interface,
+            max_segment=max_segment,
         )
 
     async def tunnel(self, host: str, port: int, *, timeout: float, via: str | None = None) -> Stream:
@@ -110,10 +136,19 @@ class SystemNetwork:
         async with self._greetings:
             return await self._handshake(stream, settings, timeout=timeout)
 
+    def vouch(self, shown: Shown, settings: TlsSettings) -> TlsFacts:
+        return self._vouch(shown, settings)
+
     async def open_datagram(
-        self, *, family: int = 4, ttl: int | None = None, tos: int = 0, source_port: int = 0
+        self,
+        *,
+        family: int = 4,
+        ttl: int | None = None,
+        tos: int = 0,
+        source_port: int = 0,
+        whole: bool = False,
     ) -> Datagrams:
-        options = replace(self._way_out(family), ttl=ttl, tos=tos, source_port=source_port)
+        options = replace(self._way_out(family), ttl=ttl, tos=tos, source_port=source_port, whole=whole)
         return SystemDatagrams(options, self._pace)
 
     async def open_echo(self, *, family: int = 4) -> Datagrams:

@@ -14,7 +14,7 @@ from cryptography import x509
 from readycheck.failure import Failure
 from readycheck.net.certificate import cleaned
 from readycheck.net.chain import assess_chain
-from readycheck.net.interface import Endpoint, NetError, Stream, TlsFacts, TlsSettings
+from readycheck.net.interface import Endpoint, NetError, Shown, Stream, TlsFacts, TlsSettings
 from readycheck.net.tls_failure import greeting_failure, looks_like_tls
 from readycheck.net.trust import TrustStore
 
@@ -50,6 +50,29 @@ async def handshake(stream: Stream, settings: TlsSettings, trust: TrustStore, *,
     assert secured.tls is not None
     _verify(secured.tls, settings)
     return secured
+
+
+def vouch(shown: Shown, settings: TlsSettings, trust: TrustStore) -> TlsFacts:
+    """Judge a handshake that was made elsewhere; a certificate that does not verify fails, with the facts."""
+    facts = _facts_of(shown, settings, trust)
+    _verify(facts, settings)
+    return facts
+
+
+def _facts_of(shown: Shown, settings: TlsSettings, trust: TrustStore) -> TlsFacts:
+    found = assess_chain(shown.chain, trust, verify_name=settings.verify_name, now=datetime.now(UTC))
+    return TlsFacts(
+        version=shown.version,
+        cipher=shown.cipher,
+        alpn=shown.alpn,
+        chain=found.chain,
+        pins=found.pins,
+        anchor=found.anchor,
+        trust_failure=found.trust_failure,
+        name_matches=found.name_matches,
+        expires_days=found.expires_days,
+        client_certificate_requested=shown.client_certificate_requested,
+    )
 
 
 def _shown_by(facts: TlsFacts, settings: TlsSettings) -> dict[str, Any]:
@@ -124,23 +147,16 @@ class TlsStream:
 
     def learn(self, settings: TlsSettings, trust: TrustStore) -> TlsFacts:
         """Keep and return what the handshake showed."""
-        found = assess_chain(
-            _presented(self._session), trust, verify_name=settings.verify_name, now=datetime.now(UTC)
-        )
         cipher = self._session.cipher()
-        self.tls = TlsFacts(
+        shown = Shown(
             version=self._session.version() or "",
             cipher=cipher[0] if cipher else "",
             alpn=self._session.selected_alpn_protocol(),
-            chain=found.chain,
-            pins=found.pins,
-            anchor=found.anchor,
-            trust_failure=found.trust_failure,
-            name_matches=found.name_matches,
-            expires_days=found.expires_days,
+            chain=tuple(_presented(self._session)),
             client_certificate_requested=self._heard.certificate_requested,
             age_days=found.age_days,
         )
+        self.tls = _facts_of(shown, settings, trust)
         return self.tls
 
     def learn_of_host(self, anchors: tuple[x509.Certificate, ...]) -> None:

@@ -41,8 +41,7 @@ def greeting_failure(error: Exception, alert: int | None) -> tuple[Failure, str]
     """Name what OpenSSL raised after bytes were exchanged; `alert` is the fatal one received."""
     reason = getattr(error, "reason", None) or ""
     if alert is not None or _ALERT_PREFIX.match(reason):
-        name = _alert_name(alert, reason)
-        return _FAILURES.get(name, Failure.TLS_ALERT), f"the server's alert: {name}"
+        return _alert_failure(_alert_name(alert, reason))
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return Failure.CONNECTION_CLOSED, "closed in the handshake"
     if reason in _OTHER_VERSION:
@@ -50,6 +49,15 @@ def greeting_failure(error: Exception, alert: int | None) -> tuple[Failure, str]
     if reason in _NOT_TLS:
         return Failure.TLS_NOT_TLS, f"OpenSSL says {reason.lower()}"
     return Failure.PROTOCOL_ERROR, f"OpenSSL says {reason.lower() or type(error).__name__}"
+
+
+def alert_failure(alert: int) -> tuple[Failure, str]:
+    """Name the alert that a server ended a handshake with (RFC 8446 section 6)."""
+    return _alert_failure(_alert_name(alert, ""))
+
+
+def _alert_failure(name: str) -> tuple[Failure, str]:
+    return _FAILURES.get(name, Failure.TLS_ALERT), f"the server's alert: {name}"
 
 
 def _alert_name(alert: int | None, reason: str) -> str:

@@ -19,7 +19,9 @@ from readycheck.net.interface import (
     Question,
     Resolution,
     Schedule,
+    Shown,
     Stream,
+    TlsFacts,
     TlsSettings,
 )
 from readycheck.observation import Observation, OpenStep, Target, Trace
@@ -201,12 +203,22 @@ class TracedNetwork:
             return found
 
     async def connect(
-        self, to: Endpoint, *, timeout: float, ttl: int | None = None, source_port: int = 0
+        self,
+        to: Endpoint,
+        *,
+        timeout: float,
+        ttl: int | None = None,
+        source_port: int = 0,
+        max_segment: int | None = None,
     ) -> Stream:
         with self.step(Step.CONNECT, self._known("tcp", address=to[0], port=to[1])) as step:
             began_ms = self.now_ms()
             stream = await self._run.network.connect(
-                to, timeout=self._within(timeout), ttl=ttl, source_port=source_port
+                to,
+                timeout=self._within(timeout),
+                ttl=ttl,
+                source_port=source_port,
+                max_segment=max_segment,
             )
             measured = stream.tcp_rtt_ms() if isinstance(stream, _Timed) else None
             step.facts["rtt_ms"] = round(measured or self.now_ms() - began_ms, 3)
@@ -232,12 +244,21 @@ class TracedNetwork:
                 step.facts["tls"] = asdict(secured.tls)
             return secured
 
+    def vouch(self, shown: Shown, settings: TlsSettings) -> TlsFacts:
+        return self._run.network.vouch(shown, settings)
+
     async def open_datagram(
-        self, *, family: int = 4, ttl: int | None = None, tos: int = 0, source_port: int = 0
+        self,
+        *,
+        family: int = 4,
+        ttl: int | None = None,
+        tos: int = 0,
+        source_port: int = 0,
+        whole: bool = False,
     ) -> Datagrams:
         with self._opening("udp"):
             return await self._run.network.open_datagram(
-                family=family, ttl=ttl, tos=tos, source_port=source_port
+                family=family, ttl=ttl, tos=tos, source_port=source_port, whole=whole
             )
 
     async def open_echo(self, *, family: int = 4) -> Datagrams:

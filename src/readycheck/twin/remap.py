@@ -19,6 +19,7 @@ from readycheck.net.interface import (
     Network,
     Received,
     Resolution,
+    Shown,
     Stream,
     TlsFacts,
     TlsSettings,
@@ -95,7 +96,13 @@ class RemappedNetwork:
         return Resolution((address,), RESOLVER)
 
     async def connect(
-        self, to: Endpoint, *, timeout: float, ttl: int | None = None, source_port: int = 0
+        self,
+        to: Endpoint,
+        *,
+        timeout: float,
+        ttl: int | None = None,
+        source_port: int = 0,
+        max_segment: int | None = None,
     ) -> Stream:
         """Connect; the source port is not kept, for one listener would see it twice."""
         _refuse_hops(ttl)
@@ -107,7 +114,7 @@ class RemappedNetwork:
         if outcome == "reject":
             raise NetError(Failure.CONNECTION_REFUSED, "connecting: refused")
         listener = self._remap.names if to[1] == 53 else self._remap.tcp
-        stream = await self._network.connect((LOOPBACK, listener), timeout=timeout)
+        stream = await self._network.connect((LOOPBACK, listener), timeout=timeout, max_segment=max_segment)
         try:
             await stream.write(pack_endpoint(to), timeout=timeout)
         except BaseException:
@@ -122,13 +129,22 @@ class RemappedNetwork:
     async def start_tls(self, stream: Stream, settings: TlsSettings, *, timeout: float) -> Stream:
         return await self._network.start_tls(stream, settings, timeout=timeout)
 
+    def vouch(self, shown: Shown, settings: TlsSettings) -> TlsFacts:
+        return self._network.vouch(shown, settings)
+
     async def open_datagram(
-        self, *, family: int = 4, ttl: int | None = None, tos: int = 0, source_port: int = 0
+        self,
+        *,
+        family: int = 4,
+        ttl: int | None = None,
+        tos: int = 0,
+        source_port: int = 0,
+        whole: bool = False,
     ) -> Datagrams:
         _refuse_hops(ttl)
         if family == 6:
             raise NetError(Failure.NETWORK_UNREACHABLE, "the loopback world has no IPv6")
-        inner = await self._network.open_datagram(family=4, tos=tos, source_port=source_port)
+        inner = await self._network.open_datagram(family=4, tos=tos, source_port=source_port, whole=whole)
         return RemappedDatagrams(inner, self._network, self._remap)
 
     async def open_echo(self, *, family: int = 4) -> Datagrams:

@@ -14,7 +14,7 @@ import pytest
 
 from readycheck.failure import Failure
 from readycheck.net import datagram
-from readycheck.net.datagram import SocketOptions, SystemDatagrams
+from readycheck.net.datagram import SocketOptions, SystemDatagrams, open_socket
 from readycheck.net.guard import OutsideLoopback
 from readycheck.net.interface import IcmpReport, NetError, Received
 from readycheck.net.pace import Pace
@@ -97,6 +97,22 @@ async def test_the_source_port_is_ours_to_choose(family: int) -> None:
 
 
 @linux
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux forbids fragments of each datagram")
+def test_whole_datagrams_are_not_cut(family: int) -> None:
+    with open_socket(socket.SOCK_DGRAM, SocketOptions(family=family, whole=True)) as sock:
+        six = family == 6
+        level, option = (socket.IPPROTO_IPV6, 23) if six else (socket.IPPROTO_IP, 10)
+        assert sock.getsockopt(level, option) == 3
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="shows what other systems are told")
+def test_elsewhere_fragments_are_a_matter_of_the_platform(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with pytest.raises(NetError) as caught:
+        open_socket(socket.SOCK_DGRAM, SocketOptions(whole=True))
+    assert caught.value.failure is Failure.PLATFORM
+
+
 async def test_an_unknown_interface_is_told() -> None:
     with pytest.raises(NetError, match="opening a socket"):
         near(4, interface="no-such-if0")

@@ -19,7 +19,9 @@ from readycheck.net.interface import (
     Endpoint,
     NetError,
     Resolution,
+    Shown,
     Stream,
+    TlsFacts,
     TlsSettings,
 )
 from readycheck.net.proxy import (
@@ -55,7 +57,13 @@ class Loopback:
         return Resolution(self._names, "the test")
 
     async def connect(
-        self, to: Endpoint, *, timeout: float, ttl: int | None = None, source_port: int = 0
+        self,
+        to: Endpoint,
+        *,
+        timeout: float,
+        ttl: int | None = None,
+        source_port: int = 0,
+        max_segment: int | None = None,
     ) -> Stream:
         return await open_stream(to, timeout=timeout)
 
@@ -68,8 +76,17 @@ class Loopback:
             raise NetError(Failure.TLS_NOT_TLS)
         return stream
 
+    def vouch(self, shown: Shown, settings: TlsSettings) -> TlsFacts:
+        raise NotImplementedError
+
     async def open_datagram(
-        self, *, family: int = 4, ttl: int | None = None, tos: int = 0, source_port: int = 0
+        self,
+        *,
+        family: int = 4,
+        ttl: int | None = None,
+        tos: int = 0,
+        source_port: int = 0,
+        whole: bool = False,
     ) -> Datagrams:
         raise NotImplementedError
 

@@ -213,6 +213,26 @@ async def test_the_source_is_ours_to_choose(listener: socket.socket, family: int
         assert stream.local == (HOSTS[family], port) == far.getpeername()[:2]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not let a program bound segments")
+async def test_the_size_of_segments_is_ours_to_bound(listener: socket.socket) -> None:
+    stream = await open_stream(place(listener), timeout=2, max_segment=1200)
+    with closing(stream):
+        server, _ = listener.accept()
+        with server:
+            server.send(b"x")  # what the peer was told is settled with the first acknowledgement
+            await stream.read(1, timeout=2)
+            assert server.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG) <= 1200
+
+
+async def test_segments_that_nobody_can_bound_are_a_matter_of_the_platform(
+    listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(socket, "TCP_MAXSEG")
+    with pytest.raises(NetError) as caught:
+        await open_stream(place(listener), timeout=2, max_segment=1200)
+    assert caught.value.failure is Failure.PLATFORM
+
+
 async def test_nothing_leaves_the_machine_in_tests() -> None:
     with pytest.raises(OutsideLoopback):
         await open_stream(("192.0.2.1", 443), timeout=1)

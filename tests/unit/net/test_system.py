@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from readycheck.failure import Failure
-from readycheck.net.interface import Capability, NetError, Resolution, Stream, TlsSettings
+from readycheck.net.interface import Capability, NetError, Resolution, Shown, Stream, TlsSettings
 from readycheck.net.system import NetworkOptions, SystemNetwork, detect_capabilities
+from readycheck.testing import tls_facts
 
 
 class FixedResolver:
@@ -69,6 +70,15 @@ async def test_the_handshake_is_the_one_given() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has all of 127/8")
+async def test_what_others_have_shown_is_judged_by_the_trust_set_given() -> None:
+    shown = Shown(version="TLSv1.3", cipher="", alpn="h3", chain=())
+    judged = tls_facts(alpn="h3")
+    made = SystemNetwork(NetworkOptions(), FixedResolver(), no_handshake, lambda shown, settings: judged)
+    assert made.vouch(shown, TlsSettings()) is judged
+    with pytest.raises(ValueError, match="trust set"):
+        network().vouch(shown, TlsSettings())
+
+
 async def test_the_source_binds_what_is_of_its_family() -> None:
     net = network(source="127.0.0.77")
     with socket.create_server(("127.0.0.1", 0)) as server:

@@ -24,9 +24,9 @@ from hypothesis import strategies as st
 from readycheck.failure import LOCAL_FAILURES, Failure
 from readycheck.net import tls
 from readycheck.net.certificate import spki_pin
-from readycheck.net.interface import Endpoint, NetError, Stream, TlsFacts, TlsSettings
+from readycheck.net.interface import Endpoint, NetError, Shown, Stream, TlsFacts, TlsSettings
 from readycheck.net.stream import open_stream
-from readycheck.net.tls import TlsStream, handshake
+from readycheck.net.tls import TlsStream, handshake, vouch
 from readycheck.net.trust import TrustStore
 
 from .minting import PAST, Party, mint
@@ -564,3 +564,39 @@ async def test_anything_may_be_said(said: bytes, piece: int) -> None:
     stream: Stream = Scripted(said, piece=piece)
     with fails():
         await handshake(stream, HOST, TRUST, timeout=5)
+
+
+# --- handshakes that were made elsewhere --------------------------------------------------------------
+
+
+def shown(*chain: Party) -> Shown:
+    return Shown(version="TLSv1.3", cipher="x", alpn="h3", chain=tuple(party.der for party in chain))
+
+
+def test_a_chain_shown_elsewhere_is_judged_alike() -> None:
+    facts = vouch(shown(LEAF, ISSUING), HOST, TRUST)
+    assert (facts.version, facts.alpn, facts.name_matches, facts.trust_failure) == (
+        "TLSv1.3",
+        "h3",
+        True,
+        None,
+    )
+    assert spki_pin(ROOT.certificate) in facts.pins
+
+
+@pytest.mark.parametrize(
+    ("chain", "name", "failure"),
+    [
+        ((LEAF,), "host.example", Failure.CERTIFICATE_CHAIN_INCOMPLETE),
+        ((LEAF, ISSUING), "other.example", Failure.CERTIFICATE_NAME_MISMATCH),
+        ((), "host.example", Failure.CERTIFICATE_UNTRUSTED),
+    ],
+)
+def test_a_chain_that_does_not_verify_fails_with_its_facts(
+    chain: tuple[Party, ...], name: str, failure: Failure
+) -> None:
+    with pytest.raises(NetError) as caught:
+        vouch(shown(*chain), replace(HOST, verify_name=name), TRUST)
+    assert caught.value.failure is failure
+    assert caught.value.facts["tls"]["alpn"] == "h3"
+    vouch(shown(*chain), replace(ANY, verify_name=name), TRUST)

@@ -5,7 +5,7 @@ import ssl
 import pytest
 
 from readycheck.failure import Failure
-from readycheck.net.tls_failure import greeting_failure, looks_like_tls
+from readycheck.net.tls_failure import alert_failure, greeting_failure, looks_like_tls
 
 
 def raised(reason: str | None, kind: type[ssl.SSLError] = ssl.SSLError) -> ssl.SSLError:
@@ -64,3 +64,17 @@ def test_the_end_of_the_stream(kind: type[ssl.SSLError]) -> None:
 )
 def test_first_bytes(first: bytes, plausible: bool) -> None:
     assert looks_like_tls(first) is plausible
+
+
+@pytest.mark.parametrize(
+    ("alert", "failure", "word"),
+    [
+        (112, Failure.TLS_ALERT_UNRECOGNIZED_NAME, "unrecognized_name"),
+        (120, Failure.TLS_ALERT, "no_application_protocol"),
+        (250, Failure.TLS_ALERT, "250"),
+    ],
+)
+def test_alerts_that_came_by_another_way(alert: int, failure: Failure, word: str) -> None:
+    found, words = alert_failure(alert)
+    assert found is failure
+    assert word in words

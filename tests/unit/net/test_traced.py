@@ -18,6 +18,7 @@ from readycheck.net.interface import (
     Received,
     Resolution,
     Schedule,
+    Shown,
     Stream,
     TlsFacts,
     TlsSettings,
@@ -89,7 +90,13 @@ class FakeNetwork:
         return result
 
     async def connect(
-        self, to: Endpoint, *, timeout: float, ttl: int | None = None, source_port: int = 0
+        self,
+        to: Endpoint,
+        *,
+        timeout: float,
+        ttl: int | None = None,
+        source_port: int = 0,
+        max_segment: int | None = None,
     ) -> Stream:
         stream: Stream = await self._play("connect", to, timeout, FakeStream(to))
         return stream
@@ -98,8 +105,17 @@ class FakeNetwork:
         secured: Stream = await self._play("start_tls", settings, timeout, FakeStream(stream.peer, FACTS))
         return secured
 
+    def vouch(self, shown: Shown, settings: TlsSettings) -> TlsFacts:
+        return FACTS
+
     async def open_datagram(
-        self, *, family: int = 4, ttl: int | None = None, tos: int = 0, source_port: int = 0
+        self,
+        *,
+        family: int = 4,
+        ttl: int | None = None,
+        tos: int = 0,
+        source_port: int = 0,
+        whole: bool = False,
     ) -> Datagrams:
         datagrams: Datagrams = await self._play("open_datagram", family, None, EchoDatagrams())
         return datagrams

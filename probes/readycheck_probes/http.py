@@ -32,6 +32,8 @@ from readycheck_probes.tally import (
     tally_handshakes,
 )
 
+_SHOWN = ("server", "location", "alt-svc")
+
 
 @dataclass(frozen=True, slots=True)
 class HttpParams:
@@ -95,7 +97,7 @@ async def _request(params: HttpParams, target: Target, stream: Stream, net: Net)
 
 
 def _facts(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name: text for name in ("server", "location") if (text := tame(headers.get(name)))}
+    return {name: text for name in _SHOWN if (text := tame(headers.get(name)))}
 
 
 def _url(params: HttpParams, target: Target) -> str:

@@ -40,6 +40,13 @@ async def test_a_redirect_is_noted_not_followed(bench: Bench) -> None:
     assert server.connections == 1
 
 
+async def test_what_a_server_says_of_http_3_is_noted(bench: Bench) -> None:
+    with TcpServer(saying(RESPONSES["ok"])) as server:
+        seen = await bench.measure(HttpProbe(), _params(server))
+
+    assert seen.of(Step.RESPONSE)[0].facts["alt-svc"] == 'h3=":443"'
+
+
 async def test_bodies_are_read_within_bounds(bench: Bench) -> None:
     with TcpServer(saying(RESPONSES["until-close"])) as server:
         seen = await bench.measure(HttpProbe(), _params(server))

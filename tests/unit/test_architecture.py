@@ -120,6 +120,7 @@ NO_TEST_OF_THEIR_OWN = {
     "readycheck_probes.hostile": "shared by the probes",
     "readycheck_probes.options": "shared by the probes: run by the tests of sip",
     "readycheck_probes.protocols": "what tcp can ask for: run by its tests",
+    "readycheck_probes.quic_session": "run against the servers of the tests of quic",
     "readycheck_probes.tally": "shared by the probes",
     "readycheck_probes.upgrade": "run against the servers of the tests of websocket",
     "readycheck_trace.__main__": "the entry point: run by the tests of the package",

@@ -41,6 +41,10 @@ class Authority:
             context.load_verify_locations(cadata=self.certificate)
         return context
 
+    def chain(self, *names: str, lifetime: timedelta = timedelta(days=30)) -> Path:
+        """A file with a certificate for `names` and its key."""
+        return self._leaf(names, lifetime)
+
     def _leaf(self, names: tuple[str, ...], lifetime: timedelta) -> Path:
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, names[0])])

@@ -1,7 +1,7 @@
 """Canned HTTP responses, sound or not."""
 
 RESPONSES = {
-    "ok": b"HTTP/1.1 200 OK\r\nServer: test\r\nContent-Length: 2\r\n\r\nhi",
+    "ok": b'HTTP/1.1 200 OK\r\nServer: test\r\nAlt-Svc: h3=":443"\r\nContent-Length: 2\r\n\r\nhi',
     "moved": b"HTTP/1.1 302 Found\r\nLocation: http://portal.example/\r\nContent-Length: 0\r\n\r\n",
     "missing": b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
     "broken": b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n",

@@ -92,7 +92,8 @@ class FakeNetwork:
 
     `hops` are the routers on the way, nearest first: a packet whose hop limit they use up gets
     *time exceeded*. `blocked(endpoint, transport)` is the number of the hop that drops such
-    packets, None when all pass. Time only passes as `run` says.
+    packets, None when all pass. `narrow` is a hop, and the size of the datagrams that its next link takes:
+    longer ones are lost there without a word. Time only passes as `run` says.
     """
 
     def __init__(
@@ -109,6 +110,7 @@ class FakeNetwork:
         # No raw sockets: they are a real program, and would send real packets.
         capabilities: frozenset[Capability] = frozenset(Capability) - {Capability.RAW_SOCKETS},
         rtt_ms: float = 20.0,
+        narrow: tuple[int, int] | None = None,
     ) -> None:
         self.names = dict(names or {})
         self.tcp = dict(tcp or {})
@@ -118,6 +120,7 @@ class FakeNetwork:
         self.hops = tuple(hops)
         self.blocked = blocked
         self.rtt_s = rtt_ms / 1000
+        self.narrow = narrow
         self.sent: list[tuple[Endpoint, bytes]] = []
         self._resolvers = tuple(resolvers)
         self._capabilities = capabilities
@@ -223,6 +226,13 @@ class FakeNetwork:
         wall = self.blocked(to, transport) or len(self.hops)
         return self.hops[ttl - 1] if ttl is not None and 1 <= ttl <= min(wall, len(self.hops)) else None
 
+    def swallows(self, payload: bytes, ttl: int | None) -> bool:
+        """Whether a datagram comes to a link that it is too long for."""
+        if self.narrow is None:
+            return False
+        hop, size = self.narrow
+        return len(payload) > size and (ttl is None or ttl > hop)
+
     def reaches(self, to: Endpoint, transport: str, ttl: int | None) -> bool:
         return self.blocked(to, transport) is None and (ttl is None or ttl > len(self.hops))
 
@@ -301,6 +311,8 @@ class FakeDatagrams:
         self._arrived.clear()
 
     def _outcome(self, payload: bytes, to: Endpoint, at_ns: int) -> Received | IcmpReport | None:
+        if self.network.swallows(payload, self.ttl):
+            return None
         offender = self.network.expires_at(to, self.transport, self.ttl)
         if offender is not None:
             return IcmpReport(to, offender, "time_exceeded", at_ns, payload)

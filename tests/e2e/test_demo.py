@@ -37,6 +37,7 @@ TOLD_APART = (
     "icmp-filtered",
     "service-down",
     "sip-silent",
+    "pmtu-blackhole",
 )
 PLACES = {
     "udp-blocked": "site",
@@ -50,6 +51,7 @@ PLACES = {
     "sni-filter": "site",
     "sni-required": "site",
     "service-down": "vendor",
+    "pmtu-blackhole": "site",
 }
 
 
@@ -99,6 +101,23 @@ def test_loopback_finds_the_open_network_ready(tmp_path: Path) -> None:
 
     assert (status, report["verdict"], report["findings"]) == (0, "ready", [])
     assert any("loopback" in note for note in report["run"]["notes"])
+
+
+def test_loopback_has_no_links_that_could_be_narrow(tmp_path: Path) -> None:
+    environment = {**os.environ, "HOME": str(tmp_path)}
+    command = [
+        sys.executable,
+        "-m",
+        "readycheck",
+        "demo",
+        "webex-calling",
+        "--loopback",
+        "--break",
+        "pmtu-blackhole",
+    ]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "--break pmtu-blackhole: needs namespaces" in done.stderr
 
 
 def test_loopback_sees_a_refused_port(tmp_path: Path) -> None:

@@ -236,3 +236,19 @@ def _failure_of(work: object) -> Failure:
     with pytest.raises(NetError) as caught:
         run(work)  # type: ignore[arg-type]
     return caught.value.failure
+
+
+def test_datagrams_too_long_for_a_link_are_lost_behind_it() -> None:
+    async def heard(ttl: int | None, size: int) -> str:
+        network = FakeNetwork(hops=("192.0.2.251", "192.0.2.252"), narrow=(1, 1000))
+        datagrams = await network.open_datagram(ttl=ttl)
+        await datagrams.send(bytes(size), ("192.0.2.1", 9))
+        try:
+            report = await datagrams.receive(timeout=1)
+        except NetError as error:
+            return error.failure.value
+        return str(getattr(report, "offender", None))
+
+    assert run(heard(1, 1400)) == "192.0.2.251"
+    assert run(heard(2, 1000)) == "192.0.2.252"
+    assert run(heard(2, 1001)) == "timed_out"

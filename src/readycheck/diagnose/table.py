@@ -12,6 +12,7 @@ from readycheck.diagnose import (
     link,
     names,
     offline,
+    path_mtu,
     proxies,
     proxy_scripts,
     reach,
@@ -36,6 +37,7 @@ RULES: tuple[Rule, ...] = (
     names.dns_filter,
     turns.rate_limited,
     turns.intermittent,
+    path_mtu.pmtu_blackhole,
     reach.udp_blocked,
     reach.udp_return_blocked,
     reach.ports_blocked,
@@ -60,6 +62,7 @@ RULES: tuple[Rule, ...] = (
 )
 
 FOLLOW_UPS: tuple[FollowUp, ...] = (
+    path_mtu.stalled_handshakes,
     egress.survey,
     server_names.names_in_question,
     server_names.nameless_in_question,

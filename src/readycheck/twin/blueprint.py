@@ -52,7 +52,7 @@ class Blueprint:
 
     `echo` are the UDP ports that send back what they get; `spoken` has the protocol of TCP ports whose servers
     must be told it; with `ping` hosts answer ICMP echo requests; `name_servers` answer DNS; `greetings` are those
-    that a box on the uplink minds.
+    that a box on the uplink minds; packets longer than `wan_mtu` are lost on the site's line, and nobody says so.
     """
 
     networks: tuple[str, ...]
@@ -73,6 +73,7 @@ class Blueprint:
     delay_ms: float = 0.0
     ping: bool = False
     greetings: GreetingRule | None = None
+    wan_mtu: int = 0
 
     def population(self) -> Iterator[str]:
         """Every address that answers, the resolver included."""

@@ -75,6 +75,8 @@ def connect(
     _let_ping()
     _cloud(row, blueprint, translated)
     _edge(row, blueprint, translated, edge_rules)
+    if blueprint.wan_mtu:
+        _narrow(row, links, blueprint.wan_mtu, translated)
     return ends
 
 
@@ -135,6 +137,16 @@ def _edge(row: Row, blueprint: Blueprint, translated: bool, edge_rules: str | No
     if blueprint.carrier_nat:
         row.enter(topology.ACCESS)
         _nft(topology.carrier_firewall())
+
+
+def _narrow(row: Row, links: Iterable[topology.Link], mtu: int, translated: bool) -> None:
+    if not translated:
+        raise BuildError("a black hole of the path MTU needs nftables (the program nft and its kernel part)")
+    link = next(link for link in links if (link.low, link.high) == topology.NARROW_LINK)
+    for name in topology.NARROW_LINK:
+        row.enter(name)
+        _ip(topology.narrowing(link, name, mtu))
+        _nft(topology.silence())
 
 
 def _nftables_work() -> bool:

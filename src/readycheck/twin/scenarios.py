@@ -42,6 +42,7 @@ class Scenario:
     greetings: Callable[[Offer], GreetingRule | None] = _no_greetings
     carrier_nat: bool = False
     delay_ms: float = 0.0
+    wan_mtu: int = 0
 
 
 def draw(offer: Offer, scenario: Scenario, *, seed: int, ratio: float) -> Blueprint:
@@ -65,6 +66,7 @@ def draw(offer: Offer, scenario: Scenario, *, seed: int, ratio: float) -> Bluepr
         carrier_nat=scenario.carrier_nat,
         delay_ms=scenario.delay_ms,
         ping=offer.ping,
+        wan_mtu=scenario.wan_mtu,
     )
 
 
@@ -308,6 +310,13 @@ _ALL = (
         summary="the proxy script that this machine is set to follow has an error; the way out is open",
         causes=("pac-error",),
         faults=lambda _: Faults(proxy_script=_WRONG_SCRIPT),
+    ),
+    Scenario(
+        name="pmtu-blackhole",
+        summary="packets of more than 1400 bytes are lost on the site's line, and no ICMP message says so",
+        causes=("pmtu-blackhole",),
+        exit_status=2,
+        wan_mtu=1400,
     ),
     Scenario(
         name="service-down",

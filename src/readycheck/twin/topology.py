@@ -83,6 +83,23 @@ def interfaces(
     return "\n".join(lines) + "\n"
 
 
+NARROW_LINK = (EDGE, ACCESS)
+_SILENT_ICMP = "icmp type destination-unreachable icmp code frag-needed drop"
+
+
+def narrowing(link: Link, name: str, mtu: int) -> str:
+    """The `ip -batch` text that makes one end of the site's line carry no longer packets than `mtu`."""
+    end = link.low_name if link.low == name else link.high_name
+    return f"link set {end} mtu {mtu}\n"
+
+
+def silence() -> str:
+    """What keeps a router from saying that a packet is too long for its next link."""
+    return _table(
+        "readycheck_silence", {"output { type filter hook output priority 0; policy accept;": [_SILENT_ICMP]}
+    )
+
+
 def _up(interface: str, address: str, link: Link, peer: str) -> list[str]:
     where = f"{address} peer {peer}" if peer else f"{address}/{link.prefix}"
     return [f"addr add {where} dev {interface}", f"link set {interface} up"]

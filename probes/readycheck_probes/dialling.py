@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
+from itertools import zip_longest
 from typing import Any
 
 from readycheck.probe import Effort, Endpoint, Failure, Net, NetError, Stream, Target
@@ -73,4 +74,11 @@ async def addresses(net: Net, target: Target) -> tuple[str, ...]:
     found = await net.resolve(target.host, timeout=patience(net))
     if not found.addresses:
         raise NetError(Failure.DNS_NO_ANSWER, f"{target.host} has no address")
-    return found.addresses[:ADDRESSES_PER_NAME]
+    return _in_turn(found.addresses)[:ADDRESSES_PER_NAME]
+
+
+def _in_turn(addresses: tuple[str, ...]) -> tuple[str, ...]:
+    """One of each family by turns, so that a few of them do not stand for one family only (RFC 8305 section 4)."""
+    families = [[a for a in addresses if family_of(a) == family] for family in (4, 6)]
+    pairs = zip_longest(*families)
+    return tuple(address for pair in pairs for address in pair if address is not None)

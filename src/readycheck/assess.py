@@ -14,7 +14,7 @@ from readycheck.engine import Limits, Outcome, Progress, Run, RunState, Status
 from readycheck.evidence import Evidence, gather
 from readycheck.failure import Failure
 from readycheck.net.address import is_address, is_site_address
-from readycheck.net.environment import Environment
+from readycheck.net.environment import Environment, is_ipv6_only
 from readycheck.net.interface import NetError
 from readycheck.net.traced import SharedNetwork
 from readycheck.observation import Observation
@@ -113,7 +113,13 @@ def judge(
 ) -> Case:
     """What was seen, with its verdicts."""
     pins = {pin.spki_sha256 for pin in profile.pins} | trusted_pins
-    basis = bench(made.selected, evidence, pins, hops=can_hear_routers(environment))
+    basis = bench(
+        made.selected,
+        evidence,
+        pins,
+        hops=can_hear_routers(environment),
+        ipv4=not is_ipv6_only(environment),
+    )
     verdicts = judge_all(made, seen, basis)
     return Case(profile, environment, verdicts, tuple(map(_seen_to_its_end, seen)), evidence)
 

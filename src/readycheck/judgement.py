@@ -49,7 +49,7 @@ class Bench:
 
     `walls` are what hop-limited packets show to be blocked, `pins` the accepted keys, `kin` the requirements
     of the same area as each: only their answers show that replies come back. `hops` is False where routers'
-    messages cannot be received.
+    messages cannot be received, `ipv4` where this host has none.
     """
 
     evidence: Evidence
@@ -57,6 +57,7 @@ class Bench:
     pins: frozenset[str]
     kin: Mapping[str, frozenset[str]]
     hops: bool = True
+    ipv4: bool = True
 
     @cached_property
     def all(self) -> frozenset[str]:
@@ -65,12 +66,17 @@ class Bench:
 
 
 def bench(
-    requirements: Sequence[Requirement], evidence: Evidence, pins: Iterable[str], *, hops: bool = True
+    requirements: Sequence[Requirement],
+    evidence: Evidence,
+    pins: Iterable[str],
+    *,
+    hops: bool = True,
+    ipv4: bool = True,
 ) -> Bench:
     """Prepare what judging needs."""
     of_area = {area: frozenset(r.id for r in requirements if r.area is area) for area in Area}
     kin = {r.id: of_area[r.area] for r in requirements}
-    return Bench(evidence, sort_walls(evidence), frozenset(pins), kin, hops)
+    return Bench(evidence, sort_walls(evidence), frozenset(pins), kin, hops, ipv4)
 
 
 def judge_check(requirement: Requirement, outcome: Outcome, basis: Bench) -> CheckVerdict:
@@ -81,6 +87,8 @@ def judge_check(requirement: Requirement, outcome: Outcome, basis: Bench) -> Che
         return _verdict(outcome, Judgement.INCONCLUSIVE, NOT_RUN + outcome.because)
     if outcome.check.target.via:
         return _tunnelled(requirement, outcome, basis)
+    if not basis.ipv4 and _is_ipv4_literal(outcome):
+        return _verdict(outcome, Judgement.SKIPPED, "this host has no IPv4: these addresses cannot be tried")
     by_scope: Mapping[Scope, Callable[[Requirement, Outcome, Bench], CheckVerdict]] = {
         Scope.SAMPLED: _sampled,
         Scope.NAMED: _named,
@@ -90,6 +98,20 @@ def judge_check(requirement: Requirement, outcome: Outcome, basis: Bench) -> Che
     if outcome.cut and outcome.because and verdict.status is Judgement.INCONCLUSIVE:
         return replace(verdict, because=outcome.because)
     return verdict
+
+
+def _is_ipv4_literal(outcome: Outcome) -> bool:
+    """No name was looked up, and nothing left this host."""
+    return bool(outcome.observations) and all(
+        o.failure in _UNROUTED
+        and not o.facts.get("offender")
+        and o.target.address is not None
+        and ":" not in o.target.address
+        for o in outcome.observations
+    )
+
+
+_UNROUTED = (Failure.NETWORK_UNREACHABLE, Failure.HOST_UNREACHABLE, Failure.ADDRESS_NOT_AVAILABLE)
 
 
 def _verdict(

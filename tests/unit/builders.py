@@ -11,7 +11,7 @@ from readycheck.diagnose.table import diagnose, follow_ups
 from readycheck.engine import Outcome, RunState, Status
 from readycheck.evidence import Evidence, gather
 from readycheck.failure import Failure, Step
-from readycheck.net.environment import Environment
+from readycheck.net.environment import Environment, is_ipv6_only
 from readycheck.observation import Observation, Target
 from readycheck.plan import Check, CheckTarget, Plan, Scope, Selection, plan
 from readycheck.profile import Profile
@@ -469,7 +469,13 @@ def conclude_from(world: World, outcomes: tuple[Outcome, ...], state: RunState =
     """Judge and diagnose outcomes as the run of this world."""
     evidence = gather(outcomes)
     pins = {pin.spki_sha256 for pin in world.profile.pins}
-    basis = bench(world.plan.selected, evidence, pins, hops=can_hear_routers(world.environment))
+    basis = bench(
+        world.plan.selected,
+        evidence,
+        pins,
+        hops=can_hear_routers(world.environment),
+        ipv4=not is_ipv6_only(world.environment),
+    )
     verdicts = judge_all(world.plan, outcomes, basis)
     case = Case(world.profile, world.environment, verdicts, outcomes, evidence)
     return Result(world.plan, outcomes, evidence, verdicts, case, diagnose(case), overall(verdicts, state))

@@ -8,6 +8,7 @@ from readycheck.diagnose.finding import Confidence, Finding, Severity, Where
 from readycheck.evidence import REFUSALS, Sign
 from readycheck.failure import LOCAL_FAILURES, Failure, Step
 from readycheck.net.address import is_address, is_site_address
+from readycheck.net.environment import is_ipv6_only
 from readycheck.observation import Observation
 from readycheck.verdict import is_lost
 
@@ -15,7 +16,7 @@ from readycheck.verdict import is_lost
 def no_network(case: Case) -> Iterator[Finding]:
     """Every step ended in the host's own routing table."""
     ends = {_end(o) for _, o in case.observations() if o.failure}
-    if not ends or case.answered_anywhere() or not ends <= _UNROUTED:
+    if not ends or case.answered_anywhere() or not ends <= _UNROUTED or is_ipv6_only(case.environment):
         return
     if Failure.NETWORK_UNREACHABLE not in ends and case.environment.gateway:
         return

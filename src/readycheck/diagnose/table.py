@@ -29,6 +29,7 @@ FollowUp = Callable[[Situation], Iterator[Check]]
 
 RULES: tuple[Rule, ...] = (
     offline.no_network,
+    ipv6.ipv6_only,
     offline.host_firewall,
     offline.site_offline,
     names.dns_unreachable,

@@ -72,6 +72,16 @@ def open_socket(kind: socket.SocketKind, options: SocketOptions, protocol: int =
         return sock
 
 
+def is_routed(address: str, options: SocketOptions) -> bool:
+    """Whether this host would send to an address at all: its routes are asked, and nothing is sent."""
+    try:
+        with open_socket(socket.SOCK_DGRAM, options) as sock:
+            sock.connect((address, 9))
+    except (NetError, OSError):
+        return False
+    return True
+
+
 def report_errors(sock: socket.socket, on: bool = True) -> None:
     """Have ICMP errors queued with the address that sent them, where the system can."""
     if sys.platform == "linux" and sock.family == socket.AF_INET6:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address, ip_address, ip_network
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -25,6 +25,7 @@ _LOOPBACK, _ETHERNET = 772, 1  # linux/if_arp.h
 _TUNNELS = {512, 768, 769, 776, 778, 65534}  # ppp, ipip, ip6ip6, sit, gre, none (tun, WireGuard)
 _SIOCGIFCONF = 0x8912
 _GATEWAY = 0x2
+_GLOBAL_6 = ip_network("2000::/3")
 LEASES = (
     "run/systemd/netif/leases/*",
     "var/lib/NetworkManager/*.lease",
@@ -116,6 +117,24 @@ class Environment:
     capabilities: tuple[str, ...] = ()
     python: str = ""
     notes: tuple[str, ...] = ()
+
+
+def has_ipv6(environment: Environment) -> bool:
+    """An interface has an address that leads out (2000::/3): only then do programs try IPv6 (RFC 6724)."""
+    return any(
+        parsed.version == 6 and parsed in _GLOBAL_6 for parsed in map(ip_address, _addresses_out(environment))
+    )
+
+
+def is_ipv6_only(environment: Environment) -> bool:
+    """No interface has IPv4, that of a translator on the host (RFC 7335) included; False where nobody could look."""
+    fours = [a for a in map(ip_address, _addresses_out(environment)) if a.version == 4]
+    return has_ipv6(environment) and all(a.is_link_local for a in fours)
+
+
+def _addresses_out(environment: Environment) -> Iterable[str]:
+    links = (link for link in environment.interfaces if link.kind is not Kind.LOOPBACK)
+    return (address.partition("%")[0] for link in links for address in link.addresses)
 
 
 def gather(

@@ -16,6 +16,7 @@ from readycheck.net.datagram import (
     SO_TIMESTAMPNS,
     SocketOptions,
     SystemDatagrams,
+    is_routed,
     open_socket,
     report_errors,
 )
@@ -101,7 +102,7 @@ class SystemNetwork:
             kind = "" if self.options.family == "any" else f"IPv{self.options.family} "
             detail = f"{host} has no {kind}address"
             raise NetError(Failure.DNS_NO_ANSWER, detail, {**found.facts, "server": found.server})
-        return replace(found, addresses=usable)
+        return replace(found, addresses=self._routed(usable))
 
     async def connect(
         self,
@@ -183,6 +184,13 @@ class SystemNetwork:
 
     def _in_use(self, address: str) -> bool:
         return self.options.family == "any" or str(family_of(address)) == self.options.family
+
+    def _routed(self, addresses: tuple[str, ...]) -> tuple[str, ...]:
+        """Where there are both families, without the one that this host has no route for (RFC 6724 section 6)."""
+        if len({family_of(address) for address in addresses}) < 2:
+            return addresses
+        ways = {family: self._way_out(family) for family in (4, 6)}
+        return tuple(a for a in addresses if is_routed(a, ways[family_of(a)])) or addresses
 
     def _source(self, family: int) -> str | None:
         source = self.options.source

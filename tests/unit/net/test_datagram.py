@@ -14,7 +14,7 @@ import pytest
 
 from readycheck.failure import Failure
 from readycheck.net import datagram
-from readycheck.net.datagram import SocketOptions, SystemDatagrams, open_socket
+from readycheck.net.datagram import SocketOptions, SystemDatagrams, is_routed, open_socket
 from readycheck.net.guard import OutsideLoopback
 from readycheck.net.interface import IcmpReport, NetError, Received
 from readycheck.net.pace import Pace
@@ -111,6 +111,15 @@ def test_elsewhere_fragments_are_a_matter_of_the_platform(monkeypatch: pytest.Mo
     with pytest.raises(NetError) as caught:
         open_socket(socket.SOCK_DGRAM, SocketOptions(whole=True))
     assert caught.value.failure is Failure.PLATFORM
+
+
+@pytest.mark.parametrize(
+    ("address", "source", "routed"),
+    [("127.0.0.1", None, True), ("::1", None, True), ("127.0.0.1", "192.0.2.77", False)],
+)
+def test_routes_are_asked_and_nothing_is_sent(address: str, source: str | None, routed: bool) -> None:
+    options = SocketOptions(family=6 if ":" in address else 4, source=source)
+    assert is_routed(address, options) is routed
 
 
 async def test_an_unknown_interface_is_told() -> None:

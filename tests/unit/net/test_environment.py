@@ -11,7 +11,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from readycheck.net import environment as module
-from readycheck.net.environment import Environment, FoundProxy, Interface, Kind, gather
+from readycheck.net.environment import (
+    Environment,
+    FoundProxy,
+    Interface,
+    Kind,
+    gather,
+    has_ipv6,
+    is_ipv6_only,
+)
 from readycheck.net.interface import Capability
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="proc and sys are Linux's")
@@ -196,3 +204,27 @@ def test_any_content_is_survived(tmp_path: Path, data: bytes, text: str) -> None
     lease.parent.mkdir(parents=True, exist_ok=True)
     lease.write_bytes(b"SERVER_ADDRESS=" + data + text.encode())
     assert isinstance(gather(root=tmp_path), Environment)
+
+
+# --- families -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("addresses", "six", "only"),
+    [
+        (("192.0.2.1",), False, False),
+        (("192.0.2.1", "2001:db8::1"), True, False),
+        (("2001:db8::1", "fe80::1"), True, True),
+        (("2001:db8::1", "169.254.1.1"), True, True),
+        (("2001:db8::1", "192.0.0.4"), True, False),
+        (("fe80::1", "fd00::1"), False, False),
+        ((), False, False),
+    ],
+)
+def test_which_families_lead_out(addresses: tuple[str, ...], six: bool, only: bool) -> None:
+    links = (
+        Interface(name="lo", kind=Kind.LOOPBACK, addresses=("127.0.0.1", "::1")),
+        Interface(name="eth0", addresses=addresses),
+    )
+    host = Environment(host="", platform="", interfaces=links)
+    assert (has_ipv6(host), is_ipv6_only(host)) == (six, only)

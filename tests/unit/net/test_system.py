@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from readycheck.failure import Failure
+from readycheck.net import system
 from readycheck.net.interface import Capability, NetError, Resolution, Shown, Stream, TlsSettings
 from readycheck.net.system import NetworkOptions, SystemNetwork, detect_capabilities
 from readycheck.testing import tls_facts
@@ -37,13 +38,31 @@ def network(*addresses: str, **options: Any) -> SystemNetwork:
     return SystemNetwork(NetworkOptions(**options), FixedResolver(*addresses), no_handshake)
 
 
-async def test_names_go_to_the_resolver_and_addresses_do_not() -> None:
+async def test_names_go_to_the_resolver_and_addresses_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(system, "is_routed", lambda address, options: True)
     resolver = FixedResolver("192.0.2.1", "2001:db8::1")
     net = SystemNetwork(NetworkOptions(), resolver, no_handshake)
     found = await net.resolve("name.test", timeout=2)
     assert (found.addresses, found.server) == (("192.0.2.1", "2001:db8::1"), "hosts file")
     assert (await net.resolve("2001:db8::9", timeout=2)).addresses == ("2001:db8::9",)
     assert resolver.asked == [("name.test", 2)]
+
+
+@pytest.mark.parametrize(
+    ("routed", "left"),
+    [
+        (("192.0.2.1", "2001:db8::1"), ("192.0.2.1", "2001:db8::1")),
+        (("192.0.2.1",), ("192.0.2.1",)),
+        (("2001:db8::1",), ("2001:db8::1",)),
+        ((), ("192.0.2.1", "2001:db8::1")),
+    ],
+)
+async def test_addresses_that_this_host_has_no_route_for_are_left_out_beside_others(
+    monkeypatch: pytest.MonkeyPatch, routed: tuple[str, ...], left: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(system, "is_routed", lambda address, options: address in routed)
+    assert (await network("192.0.2.1", "2001:db8::1").resolve("name.test", timeout=2)).addresses == left
+    assert (await network("192.0.2.1").resolve("name.test", timeout=2)).addresses == ("192.0.2.1",)
 
 
 @pytest.mark.parametrize(("family", "left"), [("4", "192.0.2.1"), ("6", "2001:db8::1")])

@@ -1,0 +1,232 @@
+"""IPv6 that is offered and does not work, and hosts that have nothing else."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+from readycheck.diagnose.case import Case
+from readycheck.diagnose.finding import Confidence, Finding, Owner, Where
+from readycheck.diagnose.situation import Situation
+from readycheck.engine import Outcome
+from readycheck.failure import Failure, Step
+from readycheck.net.address import is_address
+from readycheck.net.environment import has_ipv6, is_ipv6_only
+from readycheck.observation import Observation, Target
+from readycheck.plan import Check, Scope
+from readycheck.probe import Effort
+
+OTHER = "ipv6/other-family"
+TRANSLATION = "ipv6/translation"
+TARGETS, SHOWN = 4, 3
+WELL_KNOWN = "ipv4only.arpa"  # RFC 7050
+_ITS_ADDRESSES = (IPv4Address("192.0.0.170"), IPv4Address("192.0.0.171"))
+_HEAD_START_S = 0.25  # RFC 8305 section 5
+
+
+# --- the follow-ups -----------------------------------------------------------------------------------
+
+
+def other_family(situation: Situation) -> Iterator[Check]:
+    """Hosts that have answered over IPv4 are tried over IPv6 too, as programs here would do first."""
+    if situation.plan.effort is Effort.QUICK or not has_ipv6(situation.environment):
+        return
+    check = situation.check(OTHER, "tcp", _apart(situation.outcomes))
+    yield from [check] if check else []
+
+
+def _apart(outcomes: Sequence[Outcome]) -> list[Target]:
+    """One host of each domain, controls first: those are no part of the product."""
+    found: dict[str, Target] = {}
+    for outcome in sorted(outcomes, key=lambda o: o.check.scope is not Scope.CONTROL):
+        target = _over_ipv6(outcome)
+        if target is not None:
+            found.setdefault(".".join(str(target.host).split(".")[-2:]), target)
+    return list(found.values())[:TARGETS]
+
+
+def _over_ipv6(outcome: Outcome) -> Target | None:
+    """The IPv6 address of a name whose IPv4 address takes connections; None unless both are known."""
+    answered = _connected_over_ipv4(outcome)
+    if answered is None:
+        return None
+    for observation in outcome.observations:
+        six = [str(a) for a in observation.facts.get("addresses") or () if ":" in str(a)]
+        if observation.step is Step.RESOLVE and observation.target.host == answered.host and six:
+            return Target(host=answered.host, address=six[0], port=answered.port, transport="tcp")
+    return None
+
+
+def _connected_over_ipv4(outcome: Outcome) -> Target | None:
+    if outcome.check.target.via:
+        return None
+    for o in outcome.observations:
+        four = o.target.address and ":" not in o.target.address
+        if (
+            o.step is Step.CONNECT
+            and o.failure is None
+            and four
+            and o.target.host
+            and o.target.transport == "tcp"
+        ):
+            return o.target
+    return None
+
+
+def translation(situation: Situation) -> Iterator[Check]:
+    """On a host without IPv4: whether the name servers know a translator (RFC 7050)."""
+    if is_ipv6_only(situation.environment):
+        servers = [Target(address=a, port=p) for a, p in map(_endpoint, situation.environment.resolvers) if a]
+        check = situation.check(TRANSLATION, "dns", servers, names=(WELL_KNOWN,), types=("AAAA",))
+        yield from [check] if check else []
+
+
+def _endpoint(text: str) -> tuple[str, int]:
+    """`address`, `address:port` or `[address]:port`."""
+    if is_address(text):
+        return text, 53
+    host, _, port = text.rpartition(":")
+    host = host.strip("[]")
+    return (host, int(port)) if is_address(host) and port.isdecimal() else ("", 0)
+
+
+# --- the rules ----------------------------------------------------------------------------------------
+
+
+def ipv6_broken(case: Case) -> Iterator[Finding]:
+    """Several hosts take connections over IPv4, and none of them over IPv6."""
+    tried = [o for outcome, o in case.observations(Scope.FOLLOW_UP) if outcome.check.id == OTHER]
+    dead = [o for o in tried if o.step is Step.CONNECT and _is_lost(o)]
+    zones = {_prefix(o) for o in dead}
+    if len({o.target.host for o in dead}) < 2 or _works(case):
+        return
+    hosts = list(dict.fromkeys(str(o.target.host) for o in dead))
+    lost_s = max(o.elapsed_ms for o in dead) / 1000
+    checks = [o.check.id for o in case.outcomes if _is_about(o, hosts)]
+    where = _place(case, dead)
+    yield case.finding(
+        "ipv6-broken",
+        [*checks, OTHER],
+        f"IPv6 is offered here and does not work: {_shown(hosts)} answer over IPv4 and not over IPv6. Programs "
+        f"that try both lose {_HEAD_START_S:g} s on each connection, others {lost_s:.1f} s or more.",
+        where=where,
+        owner=Owner.NETWORK if where is Where.SITE else None,
+        confidence=_sureness(case, hosts, zones),
+        remedy="Repair IPv6 routing and firewall rules (ICMPv6 must pass), or withdraw the router advertisement "
+        "until it works.",
+    )
+
+
+def _is_lost(observation: Observation) -> bool:
+    """Nothing came back, or a router refused; what this host itself does not route costs no time."""
+    if observation.failure is Failure.TIMED_OUT:
+        return True
+    said = observation.failure in (
+        Failure.NETWORK_UNREACHABLE,
+        Failure.HOST_UNREACHABLE,
+        Failure.ICMP_ADMIN_PROHIBITED,
+    )
+    return said and bool(observation.facts.get("offender"))
+
+
+def _works(case: Case) -> bool:
+    return any(
+        o.failure is None and o.step not in (Step.HOP, Step.RESOLVE) and _is_global(o.target.address)
+        for _, o in case.observations()
+    )
+
+
+def _is_global(address: str | None) -> bool:
+    return bool(address) and ":" in str(address) and str(address).startswith(("2", "3"))
+
+
+def _prefix(observation: Observation) -> int:
+    """The first 32 bits, as registries give them out."""
+    return int(IPv6Address(str(observation.target.address).partition("%")[0])) >> 96
+
+
+def _is_about(outcome: Outcome, hosts: Sequence[str]) -> bool:
+    target = _connected_over_ipv4(outcome)
+    return target is not None and target.host in hosts and outcome.check.requirement is not None
+
+
+def _sureness(case: Case, hosts: Sequence[str], zones: set[int]) -> Confidence:
+    """Hosts of one owner may be down together; a host outside the product tells."""
+    controls = {o.check.target.host for o in case.outcomes if o.check.scope is Scope.CONTROL}
+    if len(zones) < 2:
+        return Confidence.POSSIBLE
+    return Confidence.CERTAIN if controls & set(hosts) else Confidence.LIKELY
+
+
+def _place(case: Case, dead: Sequence[Observation]) -> Where:
+    """A router of this site that refuses is known by its prefix; silence has no place."""
+    own = {_site_of(a) for link in case.environment.interfaces for a in link.addresses if _is_global(a)}
+    refusing = {str(o.facts["offender"]) for o in dead if o.facts.get("offender")}
+    near = [a for a in refusing if a.startswith("fe80:") or (_is_global(a) and _site_of(a) in own)]
+    return Where.SITE if near and len(near) == len(refusing) else Where.UNKNOWN
+
+
+def _site_of(address: str) -> int:
+    """The prefix of /48 that a site is given at most (RFC 6177)."""
+    return int(IPv6Address(address.partition("%")[0])) >> 80
+
+
+def _shown(hosts: Sequence[str]) -> str:
+    more = f" and {len(hosts) - SHOWN} more" if len(hosts) > SHOWN else ""
+    return ", ".join(hosts[:SHOWN]) + more
+
+
+def ipv6_only(case: Case) -> Iterator[Finding]:
+    """No IPv4 at all: what the product lists by address cannot be tried from here."""
+    untried = [o.check.id for o in case.outcomes if o.check.requirement and _is_unrouted_ipv4(o)]
+    if not is_ipv6_only(case.environment) or not untried:
+        return
+    prefix = _translator(case)
+    how = (
+        f"The name server translates ({WELL_KNOWN} is in {prefix}), so that names work and addresses do not"
+        if prefix
+        else "No translation prefix was found (RFC 7050), so that services without IPv6 are out of reach"
+    )
+    found = case.finding(
+        "ipv6-only",
+        [*untried, *([TRANSLATION] if TRANSLATION in case.by_check else [])],
+        f"This host has no IPv4: what is listed by IPv4 address ({len(untried)} of the checks) cannot be tried. {how}.",
+        owner=Owner.NETWORK,
+        confidence=Confidence.CERTAIN if _works(case) else Confidence.LIKELY,
+        remedy="Offer NAT64 with DNS64 and a translator on the host (464XLAT), or give the voice network IPv4.",
+    )
+    yield replace(found, severity=case.severity(found.affects))
+
+
+def _is_unrouted_ipv4(outcome: Outcome) -> bool:
+    """Everything that was sent to an address of IPv4 ended in this host's own routing table."""
+    sent = [o for o in outcome.observations if o.step is not Step.RESOLVE]
+    return bool(sent) and all(
+        o.failure in (Failure.NETWORK_UNREACHABLE, Failure.ADDRESS_NOT_AVAILABLE, Failure.HOST_UNREACHABLE)
+        and not o.facts.get("offender")
+        and o.target.address is not None
+        and ":" not in o.target.address
+        for o in sent
+    )
+
+
+def _translator(case: Case) -> str | None:
+    for outcome, observation in case.observations(Scope.FOLLOW_UP):
+        if outcome.check.id == TRANSLATION:
+            for record in observation.facts.get("records") or ():
+                if prefix := translation_prefix(str(record)):
+                    return prefix
+    return None
+
+
+def translation_prefix(record: str) -> str | None:
+    """The prefix that an AAAA record of `ipv4only.arpa` was made of (RFC 6052 section 2.2); None for no such record."""
+    if not is_address(record) or not isinstance(parsed := ip_address(record), IPv6Address):
+        return None
+    packed = parsed.packed
+    for length in (96, 64, 56, 48, 40, 32):
+        start = length // 8
+        # Bits 64 to 71 are zero and no part of the address.
+        octets = packed[start:] if length == 96 else (packed[start:8] + packed[9:])[:4]
+        if IPv4Address(octets) in _ITS_ADDRESSES:
+            return f"{IPv6Address(packed[:start] + bytes(16 - start))}/{length}"
+    return None

@@ -1,0 +1,241 @@
+"""IPv6 that is offered and does not work, hosts without IPv4, and all that must not be taken for either."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from readycheck.diagnose.finding import Confidence, Owner, Severity, Where
+from readycheck.diagnose.ipv6 import OTHER, TRANSLATION, other_family, translation, translation_prefix
+from readycheck.diagnose.table import follow_ups
+from readycheck.engine import Outcome
+from readycheck.failure import Failure, Step
+from readycheck.net.environment import Interface, Kind
+from readycheck.observation import Observation
+from readycheck.plan import Check
+from readycheck.verdict import Judgement
+from tests.unit.builders import (
+    Result,
+    World,
+    conclude_from,
+    make_environment,
+    make_outcome,
+    make_selection,
+    seen,
+)
+
+OWN = "2001:db8:1::10"
+SIX = {"api.example.com": "2001:db8:a::1", "control.example.org": "2a00:db8:b::1"}
+
+
+def dual(*addresses: str, **changes: Any) -> World:
+    """A host with these addresses, by default of both families."""
+    links = (
+        Interface(name="lo", kind=Kind.LOOPBACK, addresses=("127.0.0.1", "::1")),
+        Interface(name="eth0", kind=Kind.WIRED, addresses=addresses or ("192.168.1.20", OWN, "fe80::1")),
+    )
+    return World(environment=make_environment(interfaces=links), **changes)
+
+
+def measured(world: World, six: Mapping[str, str] = SIX) -> tuple[Outcome, ...]:
+    """What is seen where names have addresses of both families."""
+
+    def both(observation: Observation) -> Observation:
+        if observation.step is not Step.RESOLVE or observation.failure:
+            return observation
+        found = [
+            *observation.facts["addresses"],
+            *([six[h]] if (h := observation.target.host or "") in six else []),
+        ]
+        return replace(observation, facts={**observation.facts, "addresses": found})
+
+    return tuple(replace(o, observations=tuple(map(both, o.observations))) for o in world.outcomes())
+
+
+def follow_up(world: World, six: Mapping[str, str] = SIX) -> Check | None:
+    found = list(other_family(world.situation(measured(world, six))))
+    return found[0] if found else None
+
+
+def concluded(world: World, *failures: Failure | None, six: Mapping[str, str] = SIX, **facts: Any) -> Result:
+    """The run whose follow-up ended like this, target by target."""
+    check = follow_up(world, six)
+    assert check is not None
+    tried = [
+        seen(Step.CONNECT, target, failure, took_ms=3200.0, **facts)
+        for target, failure in zip(check.params.targets, failures, strict=True)
+    ]
+    return conclude_from(world, (*measured(world, six), make_outcome(check, *tried)))
+
+
+# --- who is tried over IPv6 ---------------------------------------------------------------------------
+
+
+def test_hosts_that_answered_over_ipv4_are_tried_over_ipv6() -> None:
+    check = follow_up(dual())
+    assert check is not None
+    assert check.id == OTHER
+    assert [(t.host, t.address, t.port) for t in check.params.targets] == [
+        ("control.example.org", "2a00:db8:b::1", 443),
+        ("api.example.com", "2001:db8:a::1", 443),
+    ]
+
+
+@pytest.mark.parametrize(
+    "addresses",
+    [("192.168.1.20",), ("192.168.1.20", "fe80::1"), ("192.168.1.20", "fd00::1")],
+    ids=["none", "link-local", "unique-local"],
+)
+def test_a_host_without_an_address_that_leads_out_is_asked_nothing(addresses: Sequence[str]) -> None:
+    assert follow_up(dual(*addresses)) is None
+
+
+def test_an_ipv4_only_site_has_nothing_to_do_and_no_finding() -> None:
+    world = World()
+    outcomes = world.outcomes()
+    assert {c.id for c in follow_ups(world.situation(outcomes))} & {OTHER, TRANSLATION} == set()
+    assert conclude_from(world, outcomes).findings == ()
+
+
+def test_a_quick_run_and_names_of_one_family_cost_nothing() -> None:
+    from readycheck.probe import Effort
+
+    assert follow_up(dual(selection=make_selection(effort=Effort.QUICK))) is None
+    assert follow_up(dual(), six={}) is None
+
+
+def test_what_does_not_answer_over_ipv4_is_no_comparison() -> None:
+    assert follow_up(dual(wall=lambda target: "drop")) is None
+
+
+# --- broken -------------------------------------------------------------------------------------------
+
+
+def test_silence_of_several_owners_with_a_control_among_them() -> None:
+    found = concluded(dual(), Failure.TIMED_OUT, Failure.TIMED_OUT)
+    only = found.only
+    assert (only.cause, only.where, only.confidence) == ("ipv6-broken", Where.UNKNOWN, Confidence.CERTAIN)
+    assert only.affects == ("web",)
+    assert only.severity is Severity.DEGRADING
+    assert "0.25 s" in only.summary and "3.2 s" in only.summary
+    assert found.verdict("web").status is Judgement.PASS
+
+
+@pytest.mark.parametrize(
+    "failures",
+    [
+        (None, None),
+        (Failure.TIMED_OUT, None),
+        (None, Failure.TIMED_OUT),
+        (Failure.CONNECTION_REFUSED, Failure.CONNECTION_REFUSED),
+        (Failure.NETWORK_UNREACHABLE, Failure.NETWORK_UNREACHABLE),
+        (Failure.TIMED_OUT, Failure.CONNECTION_REFUSED),
+    ],
+    ids=["well", "one-host", "one-control", "refused", "no-route", "one-of-each"],
+)
+def test_what_is_no_fault_of_the_network(failures: tuple[Failure | None, ...]) -> None:
+    assert concluded(dual(), *failures).findings == ()
+
+
+def test_hosts_of_one_owner_are_a_guess() -> None:
+    same = {"api.example.com": "2001:db8:a::1", "control.example.org": "2001:db8:b::1"}
+    only = concluded(dual(), Failure.TIMED_OUT, Failure.TIMED_OUT, six=same).only
+    assert (only.confidence, only.where) == (Confidence.POSSIBLE, Where.UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    ("offender", "where", "owner"),
+    [
+        ("2001:db8:1::1", Where.SITE, Owner.NETWORK),
+        ("fe80::1", Where.SITE, Owner.NETWORK),
+        ("2001:db8:ffff::1", Where.UNKNOWN, Owner.UNKNOWN),
+    ],
+)
+def test_a_router_that_refuses_is_known_by_its_prefix(offender: str, where: Where, owner: Owner) -> None:
+    refused = Failure.NETWORK_UNREACHABLE
+    only = concluded(dual(), refused, refused, offender=offender).only
+    assert (only.cause, only.where, only.owner) == ("ipv6-broken", where, owner)
+
+
+# --- nothing else -------------------------------------------------------------------------------------
+
+
+def without_ipv4(*addresses: str, **changes: Any) -> World:
+    return dual(*(addresses or (OWN, "fe80::1")), unrouted=Failure.NETWORK_UNREACHABLE, icmp=False, **changes)
+
+
+def over_ipv6(world: World) -> tuple[Outcome, ...]:
+    """Names lead to IPv6 and work; addresses of IPv4 have no route."""
+
+    def six(outcome: Outcome) -> Outcome:
+        if not outcome.check.target.host:
+            return outcome
+        (resolved, *_) = outcome.observations
+        target = replace(resolved.target, address="2001:db8:a::1")
+        return replace(
+            outcome,
+            observations=(
+                replace(resolved, failure=None, facts={"addresses": ["2001:db8:a::1"]}),
+                seen(Step.CONNECT, target),
+                seen(Step.TLS_HANDSHAKE, target),
+            ),
+        )
+
+    return tuple(map(six, world.outcomes()))
+
+
+def test_addresses_are_skipped_and_names_judged() -> None:
+    world = without_ipv4()
+    found = conclude_from(world, over_ipv6(world))
+    finding = next(f for f in found.findings if f.cause == "ipv6-only")
+    assert (finding.where, finding.owner, finding.confidence) == (
+        Where.UNKNOWN,
+        Owner.NETWORK,
+        Confidence.CERTAIN,
+    )
+    assert "web" not in finding.affects and "sip" in finding.affects
+    assert {c.status for c in found.verdict("sip").checks} == {Judgement.SKIPPED}
+    assert {c.status for c in found.verdict("ntp").checks} == {Judgement.SKIPPED}
+    assert found.verdict("sip").status is Judgement.INCONCLUSIVE
+    assert found.verdict("web").status is Judgement.PASS
+    assert "no-network" not in found.causes
+    assert not any(cause.endswith("-blocked") for cause in found.causes)
+
+
+def test_a_host_with_a_translator_of_its_own_has_ipv4() -> None:
+    world = without_ipv4(OWN, "192.0.0.4")
+    assert list(translation(world.situation(()))) == []
+
+
+def test_link_local_addresses_of_ipv4_are_none() -> None:
+    world = without_ipv4(OWN, "169.254.3.4")
+    (check,) = translation(world.situation(()))
+    assert (check.id, check.params.names, check.params.types) == (TRANSLATION, ("ipv4only.arpa",), ("AAAA",))
+
+
+def test_a_translating_name_server_is_told() -> None:
+    world = without_ipv4()
+    (check,) = translation(world.situation(()))
+    answer = seen(Step.RESPONSE, check.params.targets[0], records=["2001:db8:64::c000:aa"])
+    found = conclude_from(world, (*over_ipv6(world), make_outcome(check, answer)))
+    finding = next(f for f in found.findings if f.cause == "ipv6-only")
+    assert "2001:db8:64::/96" in finding.summary
+    without = conclude_from(world, over_ipv6(world))
+    assert "No translation prefix" in next(f for f in without.findings if f.cause == "ipv6-only").summary
+
+
+@pytest.mark.parametrize(
+    ("record", "prefix"),
+    [
+        ("64:ff9b::c000:aa", "64:ff9b::/96"),
+        ("64:ff9b::192.0.0.171", "64:ff9b::/96"),
+        ("2001:db8:122:344:c0:0:aa00:0", "2001:db8:122:344::/64"),
+        ("2001:db8:c000:aa::", "2001:db8::/32"),
+        ("2001:db8::1", None),
+        ("192.0.0.170", None),
+        ("rubbish", None),
+    ],
+)
+def test_prefixes_are_read_off_the_record(record: str, prefix: str | None) -> None:
+    assert translation_prefix(record) == prefix

@@ -135,7 +135,12 @@ def filled_host(host: str, values: Mapping[str, str]) -> str:
     return PLACEHOLDER.sub(lambda found: values[found[1]], host)
 
 
-_CONTROL_PROBES = {("tcp", 443): "tls", ("udp", 53): "dns", ("udp", 123): "ntp"}
+_CONTROL_PROBES = {
+    ("tcp", 443): "tls",
+    ("udp", 53): "dns",
+    ("udp", 123): "ntp",
+    ("udp", 443): "quic",
+}
 """What a control is asked, by transport and port: a plain connection, or a binding, unless it says here."""
 
 
@@ -225,8 +230,10 @@ class CheckMaker:
             plain = "tcp" if control.transport == "tcp" else "stun"
             probe = _CONTROL_PROBES.get((control.transport, control.port), plain)
             target = Target(host=control.host, port=control.port, transport=control.transport)
-            if probe in self.registry.installed:
-                name = f"control/{control.host}:{control.port}"
+            dear = probe == "quic" and self.selection.effort is Effort.QUICK  # its library is slow to import
+            if probe in self.registry.installed and not dear:
+                # The host of QUIC is likely asked over TCP as well, on the same port.
+                name = f"control/{control.host}:{control.port}{'/udp' if probe == 'quic' else ''}"
                 aim = _Aim(id=name, scope=Scope.CONTROL, targets=[target], certain=False)
                 yield self._check(None, probe, aim)
 

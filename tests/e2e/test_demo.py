@@ -38,6 +38,8 @@ TOLD_APART = (
     "service-down",
     "sip-silent",
     "pmtu-blackhole",
+    "quic",
+    "quic-blocked",
 )
 PLACES = {
     "udp-blocked": "site",

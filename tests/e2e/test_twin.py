@@ -248,6 +248,8 @@ CHANGES: dict[str, dict[str, Any]] = {
     "sip-silent": {"sip": "TimeoutError"},
     "carrier-nat": {"hops": [*OPEN["hops"][:2], "100.64.8.9", *OPEN["hops"][3:]], "stun": "198.51.100.18"},
     "slow": {},
+    "quic": {},
+    "quic-blocked": {},
     "pmtu-blackhole": {"sip": NO_TCP, "trunk_tls": NO_TCP, "web": NO_TCP, "web_other": NO_TCP},
 }  # fmt: skip
 LEFT_OPEN = {

@@ -111,7 +111,7 @@ def _play(
     scenario = SCENARIOS[name]
     reason = None if loopback else world.available()
     if loopback or reason:
-        if scenario.wan_mtu:
+        if scenario.needs_namespaces:
             raise UsageError(f"--break {name}: needs namespaces{': ' + reason if reason else ''}")
         if edge_rules:
             raise UsageError(f"--edge-rules {edge_rules}: needs namespaces{': ' + reason if reason else ''}")

@@ -9,12 +9,14 @@ from readycheck.diagnose import (
     flows,
     hosts,
     inspection,
+    ipv6,
     link,
     names,
     offline,
     path_mtu,
     proxies,
     proxy_scripts,
+    quic,
     reach,
     server_names,
     turns,
@@ -55,21 +57,26 @@ RULES: tuple[Rule, ...] = (
     server_names.sni_required,
     inspection.tls_inspection,
     certificates.tls_trouble,
+    ipv6.ipv6_broken,
     link.slow_connect,
     link.vpn_in_path,
     link.wifi_weak,
     link.egress_unstable,
     link.nat_symmetric,
+    quic.quic_blocked,
 )
 
 FOLLOW_UPS: tuple[FollowUp, ...] = (
     path_mtu.stalled_handshakes,
     egress.survey,
+    ipv6.other_family,
+    ipv6.translation,
     server_names.names_in_question,
     server_names.nameless_in_question,
     flows.compare,
     flows.ask_again,
     link.connect_again,
+    quic.advertised,
 )
 """Each yields the checks that would tell its causes apart, and none in a network where nothing is in doubt."""
 

@@ -52,7 +52,8 @@ class Blueprint:
 
     `echo` are the UDP ports that send back what they get; `spoken` has the protocol of TCP ports whose servers
     must be told it; with `ping` hosts answer ICMP echo requests; `name_servers` answer DNS; `greetings` are those
-    that a box on the uplink minds; packets longer than `wan_mtu` are lost on the site's line, and nobody says so.
+    that a box on the uplink minds; packets longer than `wan_mtu` are lost on the site's line, and nobody says so;
+    with `quic` web servers speak HTTP/3 and say so.
     """
 
     networks: tuple[str, ...]
@@ -74,6 +75,7 @@ class Blueprint:
     ping: bool = False
     greetings: GreetingRule | None = None
     wan_mtu: int = 0
+    quic: bool = False
 
     def population(self) -> Iterator[str]:
         """Every address that answers, the resolver included."""

@@ -29,7 +29,7 @@ class PromptServers:
         loop = asyncio.get_running_loop()
         ports = {53, topology.ECHO_PORT, *topology.single_ports(self._services.blueprint.udp)}
         for port in ports:
-            channel = _open_datagrams(port)
+            channel = open_datagrams(port)
             loop.add_reader(channel, self._drain, channel, port)
         await asyncio.start_server(self._connected, "0.0.0.0", 53, backlog=512)
 
@@ -50,13 +50,11 @@ class PromptServers:
         with suppress(BlockingIOError):
             while True:
                 payload, ancillary, _, source = channel.recvmsg(_MAX_DATAGRAM, 64)
-                address = _asked(ancillary)
+                address = asked_address(ancillary)
                 to = (socket.inet_ntoa(address), port)
                 reply = self._services.datagram(payload, source, to, time.time())
                 if reply is not None:
-                    told = [(socket.IPPROTO_IP, _IP_PKTINFO, _PKTINFO.pack(0, address, bytes(4)))]
-                    with suppress(OSError):  # a way back that is broken is the asker's to notice
-                        channel.sendmsg([reply], told, 0, source)
+                    answer_from(channel, address, reply, source)
 
     async def _enveloped(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, ValueError, asyncio.IncompleteReadError):
@@ -102,13 +100,20 @@ class _Enveloped(asyncio.DatagramProtocol):
                 self._transport.sendto(envelope.pack_endpoint(asked) + reply, addr)
 
 
-def _asked(ancillary: list[tuple[int, int, bytes]]) -> bytes:
+def answer_from(channel: socket.socket, address: bytes, payload: bytes, to: Endpoint) -> None:
+    """Answer from the address that was asked; a way back that is broken is the asker's to notice."""
+    told = [(socket.IPPROTO_IP, _IP_PKTINFO, _PKTINFO.pack(0, address, bytes(4)))]
+    with suppress(OSError):
+        channel.sendmsg([payload], told, 0, to)
+
+
+def asked_address(ancillary: list[tuple[int, int, bytes]]) -> bytes:
     told = next(d for level, kind, d in ancillary if (level, kind) == (socket.IPPROTO_IP, _IP_PKTINFO))
     address: bytes = _PKTINFO.unpack(told[: _PKTINFO.size])[2]
     return address
 
 
-def _open_datagrams(port: int) -> socket.socket:
+def open_datagrams(port: int) -> socket.socket:
     channel = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     channel.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
     channel.setblocking(False)

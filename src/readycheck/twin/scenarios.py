@@ -43,6 +43,12 @@ class Scenario:
     carrier_nat: bool = False
     delay_ms: float = 0.0
     wan_mtu: int = 0
+    quic: bool = False
+
+    @property
+    def needs_namespaces(self) -> bool:
+        """Loopback has no narrow links, and its one UDP socket speaks no QUIC."""
+        return bool(self.wan_mtu) or self.quic
 
 
 def draw(offer: Offer, scenario: Scenario, *, seed: int, ratio: float) -> Blueprint:
@@ -67,6 +73,7 @@ def draw(offer: Offer, scenario: Scenario, *, seed: int, ratio: float) -> Bluepr
         delay_ms=scenario.delay_ms,
         ping=offer.ping,
         wan_mtu=scenario.wan_mtu,
+        quic=scenario.quic,
     )
 
 
@@ -334,6 +341,18 @@ _ALL = (
         name="carrier-nat",
         summary="the provider translates addresses once more; nothing is wrong",
         carrier_nat=True,
+    ),
+    Scenario(
+        name="quic",
+        summary="web servers speak HTTP/3 too, and say so; nothing is wrong",
+        quic=True,
+    ),
+    Scenario(
+        name="quic-blocked",
+        summary="the firewall drops UDP 443, on which web servers speak HTTP/3",
+        causes=("quic-blocked",),
+        rules=lambda _: _drop("udp", 443),
+        quic=True,
     ),
     Scenario(name="slow", summary="40 ms round trip; nothing is wrong", delay_ms=40.0),
 )

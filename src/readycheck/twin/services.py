@@ -54,6 +54,8 @@ class Services:
         status = "400 Bad Request" if _is_wrong(secure, asked) else "200 OK"
         body = b"" if method == b"HEAD" else f"{_SERVER}\n".encode()
         head = f"HTTP/1.1 {status}\r\nServer: {_SERVER}\r\nContent-Type: text/plain\r\n"
+        if secure and self.blueprint.quic:
+            head += 'Alt-Svc: h3=":443"; ma=86400\r\n'
         return f"{head}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body
 
     def switches(self, request: bytes, *, secure: bool, asked: Endpoint) -> bool:

@@ -24,6 +24,7 @@ class StreamServers:
 
     def __init__(self, services: Services, folder: Path) -> None:
         self._services = services
+        self._folder = folder
         self._blueprint = services.blueprint
         write_certificates(folder, self._blueprint.addresses, wanted_chains(self._blueprint), utc_now())
         self._contexts = Contexts(folder, self._blueprint)
@@ -32,6 +33,11 @@ class StreamServers:
         ports = {topology.ECHO_PORT, *topology.single_ports(self._blueprint.tcp)}
         for port in ports - {53, *self._blueprint.faults.closed}:
             await asyncio.start_server(self._connected, "0.0.0.0", port, backlog=512)
+        if self._blueprint.quic and 443 not in topology.single_ports(self._blueprint.udp):
+            from readycheck.twin.quic import QuicServers  # for the few worlds that have some
+
+            self._quic = QuicServers(self._folder)
+            await self._quic.open_world()
 
     async def open_loopback(self) -> dict[str, int]:
         server = await asyncio.start_server(self._enveloped, "127.0.0.1", 0, backlog=512)

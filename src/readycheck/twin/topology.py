@@ -137,6 +137,7 @@ def cloud_firewall(blueprint: Blueprint) -> str:
     accepts += [f"tcp dport {_set(blueprint.tcp)} accept"] if blueprint.tcp else []
     accepts += [f"udp dport {_set(blueprint.udp)} accept"] if blueprint.udp else []
     accepts += ["tcp dport 53 accept", "udp dport 53 accept"]
+    accepts += ["udp dport 443 accept"] if blueprint.quic else []
     accepts += ["icmp type echo-request accept"] if blueprint.ping else []
     return _table(
         "readycheck_cloud",

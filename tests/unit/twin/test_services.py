@@ -23,6 +23,14 @@ def services(offer: Offer, scenario: str = "none") -> Services:
     return Services(blueprint, make_zone(blueprint))
 
 
+@pytest.mark.parametrize(("scenario", "told"), [("none", False), ("quic", True), ("quic-blocked", True)])
+def test_who_speaks_quic_says_so_over_tls(offer: Offer, scenario: str, told: bool) -> None:
+    asked = b"HEAD / HTTP/1.1\r\n\r\n"
+    page = services(offer, scenario).page(asked, secure=True, asked=("23.89.0.1", 443))
+    assert (b'\r\nAlt-Svc: h3=":443"' in page) is told
+    assert b"Alt-Svc" not in services(offer, scenario).page(asked, secure=False, asked=("23.89.0.1", 80))
+
+
 @pytest.mark.parametrize("port", [5004, 3478, 20000])
 def test_a_binding_request_is_told_where_it_came_from(offer: Offer, port: int) -> None:
     reply = services(offer).datagram(BINDING, SOURCE, ("23.89.0.1", port), NOW)

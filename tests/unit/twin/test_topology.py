@@ -86,6 +86,22 @@ def test_hosts_answer_pings_where_the_product_asks_for_it(offer: Offer, ping: bo
     assert ("icmp type echo-request accept" in text) is ping
 
 
+def test_a_cloud_that_speaks_quic_takes_it_in(offer: Offer) -> None:
+    rules = {
+        name: topology.cloud_firewall(draw(offer, SCENARIOS[name], seed=1, ratio=0.02))
+        for name in ("none", "quic")
+    }
+    assert "udp dport 443 accept" in rules["quic"]
+    assert "udp dport 443 accept" not in rules["none"]
+
+
+def test_both_ends_of_the_sites_line_are_narrowed_and_say_nothing() -> None:
+    line = next(link for link in topology.links(False) if (link.low, link.high) == topology.NARROW_LINK)
+    assert topology.narrowing(line, topology.EDGE, 1400) == "link set wan0 mtu 1400\n"
+    assert topology.narrowing(line, topology.ACCESS, 1400) == "link set down0 mtu 1400\n"
+    assert "frag-needed drop" in topology.silence()
+
+
 def test_without_nftables_long_ranges_are_silent(offer: Offer) -> None:
     text = topology.cloud_silence(draw(offer, SCENARIOS["none"], seed=1, ratio=0.02))
     assert text.splitlines() == [

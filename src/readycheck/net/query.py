@@ -23,8 +23,10 @@ _AGAIN_SECONDS = 1.0
 _EDNS_PAYLOAD = 1232  # what passes without fragments (DNS flag day 2020)
 _MAX_RECORDS = 64
 _MAX_TEXT = 512
+_MAX_PARSED = 256  # the codec takes longer for the thousands that 64 KiB can hold than other answers can wait
 _MAX_STRAYS = 64
 _LENGTH = struct.Struct("!H")
+_HEADER = struct.Struct("!HHHHHH")
 _FLAGS_AT, _TRUNCATED = 2, 0x02
 _FAILURES = {
     "NXDOMAIN": Failure.DNS_NXDOMAIN,
@@ -218,11 +220,20 @@ def _parse(
 ) -> dns.message.Message | None:
     import dns.message
 
+    if not _is_worth_parsing(wire, asked.id):
+        return None
     try:
         reply = dns.message.from_wire(wire, ignore_trailing=True, question_only=question_only)
         return reply if asked.is_response(reply) else None
     except Exception:  # hostile bytes: the codec raises more kinds than its own
         return None
+
+
+def _is_worth_parsing(wire: bytes, identifier: int) -> bool:
+    if len(wire) < _HEADER.size:
+        return False
+    found, _, questions, *counts = _HEADER.unpack_from(wire)
+    return bool(found == identifier and questions <= 1 and sum(counts) <= _MAX_PARSED)
 
 
 def _rcode(message: dns.message.Message) -> str:

@@ -1,6 +1,7 @@
 """One question to one name server: fakes on loopback that answer well, badly, late or not at all."""
 
 import asyncio
+import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
@@ -308,6 +309,25 @@ async def test_what_cannot_be_asked(name: str, rdtype: str) -> None:
     with pytest.raises(NetError) as caught:
         await query(NET, ("127.0.0.1", 9), name, rdtype, timeout=1)
     assert caught.value.failure is Failure.PROTOCOL_ERROR
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_thousands_of_records_are_not_worth_reading(transport: str) -> None:
+    def reply(asked: Message) -> Message:
+        return answer(asked, *(f"{HOST} A 192.0.{n >> 8}.{n & 255}" for n in range(1000)))
+
+    error = await refusal(reply, reply, transport=transport, timeout=0.3)
+    assert (error.failure, error.detail) == (
+        Failure.PROTOCOL_ERROR,
+        "127.0.0.1 sends what is no DNS reply to this",
+    )
+
+
+@pytest.mark.parametrize(("identifier", "counts"), [(1, (1, 0, 0)), (0, (0xFFFF, 0, 0)), (0, (200, 50, 50))])
+def test_what_is_not_worth_reading_is_not_parsed(identifier: int, counts: tuple[int, int, int]) -> None:
+    wire = struct.pack("!HHHHHH", identifier, 0x8180, 1, *counts) + bytes(5000)
+    assert not module._is_worth_parsing(wire, 0)
+    assert module._is_worth_parsing(wire[:6] + bytes(6) + wire[12:], identifier)
 
 
 async def test_many_records_are_bounded() -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from itertools import accumulate
 from typing import TypeVar
 
 from cryptography import x509
@@ -19,6 +20,7 @@ from readycheck.net.interface import CertificateFacts
 
 _MAX_TEXT = 200
 _MAX_NAMES = 64
+_MAX_NAMES_BYTES = 1500
 _USUAL_BYTES = 8192
 _KEPT = 256
 _SERVER_USAGES = {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
@@ -55,15 +57,22 @@ class Certificate:
 
 @lru_cache(maxsize=_KEPT)
 def _facts(one: Certificate) -> CertificateFacts:
-    names = [*one.dns_names[:_MAX_NAMES], *map(str, one.addresses[:_MAX_NAMES])][:_MAX_NAMES]
     return CertificateFacts(
         subject=told(one.parsed.subject),
         issuer=told(one.parsed.issuer),
-        names=tuple(map(cleaned, names)),
+        names=_told_names(one),
         not_before=one.not_before.isoformat(),
         not_after=one.not_after.isoformat(),
         spki_sha256=one.pin,
     )
+
+
+def _told_names(one: Certificate) -> tuple[str, ...]:
+    """The first names, as far as a report has room for them."""
+    names = [*one.dns_names[:_MAX_NAMES], *map(str, one.addresses[:_MAX_NAMES])][:_MAX_NAMES]
+    shown = tuple(map(cleaned, names))
+    sizes = accumulate(len(name.encode()) for name in shown)
+    return tuple(name for name, size in zip(shown, sizes, strict=True) if size <= _MAX_NAMES_BYTES)
 
 
 def read_certificate(der: bytes) -> Certificate | None:

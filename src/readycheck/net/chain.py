@@ -12,6 +12,7 @@ from readycheck.net.trust import TrustStore
 _MAX_DEPTH = 8
 _MAX_STEPS = 200
 _MAX_PRESENTED = 16
+_MAX_TOLD = 8
 _DAY_SECONDS = 86400
 
 Path = tuple[Certificate, ...]
@@ -46,7 +47,7 @@ def assess_chain(
     valid = tuple(path for path in paths if all(one.is_current(now) for one in path))
     best = (valid or paths or ((),))[0]
     return ChainVerdict(
-        chain=tuple(one.facts() for one in presented),
+        chain=tuple(one.facts() for one in presented[:_MAX_TOLD]),
         pins=tuple(dict.fromkeys(one.pin for path in valid for one in path)),
         anchor=told(best[-1].parsed.subject) if best else None,
         trust_failure=None if valid else _failure(leaf, search, expired=bool(paths)),

@@ -79,6 +79,15 @@ def test_facts_are_printable_and_bounded() -> None:
     assert matches_name(certificate, "n2999.example")
 
 
+def test_long_names_leave_room_for_the_rest_of_the_report() -> None:
+    names = [f"{n}{'x' * 60}.{'y' * 60}.{'z' * 60}.example" for n in range(64)]
+    certificate = read_certificate(mint("leaf", names=names).der)
+    assert certificate is not None
+    told = certificate.facts().names
+    assert told == tuple(names[: len(told)])
+    assert 1200 < sum(map(len, told)) <= 1500
+
+
 def test_text_is_cut() -> None:
     assert cleaned("y" * 500) == "y" * 199 + "…"
 

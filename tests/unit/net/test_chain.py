@@ -195,7 +195,7 @@ def test_a_path_has_at_most_eight_links() -> None:
 
 
 def test_a_thousand_certificates_are_bounded() -> None:
-    assert len(assess(LEAF, *[ISSUING] * 1000).chain) == 16
+    assert len(assess(LEAF, *[ISSUING] * 1000).chain) == 8
 
 
 @settings(deadline=None, database=None, max_examples=200)

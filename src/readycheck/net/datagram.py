@@ -39,6 +39,7 @@ _TIMESPEC = struct.Struct("@ll")
 _ANCILLARY_BYTES = 512
 _BATCH = 64  # datagrams read before other tasks get their turn
 _KEPT = 4096  # datagrams held for a slow reader
+_KEPT_BYTES = 4 << 20
 _RECEIVE_BUFFER = 1 << 20  # a burst of answers must not overflow the kernel's default of 208 KiB
 
 Ancillary = list[tuple[int, int, bytes]]
@@ -118,6 +119,7 @@ class SystemDatagrams:
         self._arrived: deque[Received | IcmpReport] = deque()
         self._news = asyncio.Event()
         self._writable: asyncio.Event | None = None
+        self._held_bytes = 0
         self._closed = False
         self.overflowed = 0
         _ask_for_stamps(self._socket)
@@ -160,7 +162,9 @@ class SystemDatagrams:
                 raise NetError(Failure.CONNECTION_CLOSED, "the socket is closed")
             if not await self._anything_new(timeout):
                 raise NetError(Failure.TIMED_OUT, f"nothing within {timeout:g} s")
-        return self._arrived.popleft()
+        item = self._arrived.popleft()
+        self._held_bytes -= len(item.payload)
+        return item
 
     async def _anything_new(self, timeout: float) -> bool:
         if timeout > 0:
@@ -207,8 +211,10 @@ class SystemDatagrams:
         return found
 
     def _keep(self, item: Received | IcmpReport) -> None:
-        if len(self._arrived) < _KEPT:
+        size = len(item.payload)
+        if len(self._arrived) < _KEPT and self._held_bytes + size <= _KEPT_BYTES:
             self._arrived.append(item)
+            self._held_bytes += size
         else:
             self.overflowed += 1
         self._news.set()

@@ -227,6 +227,19 @@ async def test_what_nobody_reads_is_bounded_and_counted(
         assert datagrams.overflowed == 2
 
 
+async def test_what_nobody_reads_is_bounded_in_bytes(
+    monkeypatch: pytest.MonkeyPatch, far: socket.socket, family: int
+) -> None:
+    monkeypatch.setattr(datagram, "_KEPT_BYTES", 100)
+    with closing(near(family)) as datagrams:
+        for size in (60, 60, 40, 1):
+            far.sendto(bytes(size), datagrams.local)
+        assert [len((await received(datagrams)).payload) for _ in range(2)] == [60, 40]
+        assert datagrams.overflowed == 2
+        far.sendto(bytes(100), datagrams.local)
+        assert len((await received(datagrams)).payload) == 100
+
+
 class Reluctant:
     """A socket whose sends fail as told before they work."""
 

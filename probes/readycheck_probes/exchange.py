@@ -9,6 +9,7 @@ import httpcore
 import httpx
 
 from readycheck.probe import Failure, NetError, Stream
+from readycheck_probes.hostile import tame
 
 USER_AGENT = "readycheck"
 MAX_BODY_BYTES = 64 * 1024
@@ -31,7 +32,7 @@ async def request(
             finally:
                 await response.aclose()
     except httpx.TransportError as error:
-        raise NetError(Failure.PROTOCOL_ERROR, str(error)) from error
+        raise NetError(Failure.PROTOCOL_ERROR, tame(str(error)) or "") from error
 
 
 async def drain(response: httpx.Response) -> int:

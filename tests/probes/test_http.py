@@ -62,6 +62,15 @@ async def test_hostile_headers_are_tamed(bench: Bench) -> None:
     assert len(said) <= 200 and said.isprintable()
 
 
+async def test_a_long_word_that_is_no_http_is_cut(bench: Bench) -> None:
+    with TcpServer(saying(b"HTTP/9.9 " + b"y" * 60_000 + b"\r\n\r\n")) as server:
+        seen = await bench.measure(HttpProbe(), _params(server))
+
+    (answer,) = seen.of(Step.RESPONSE)
+    assert answer.failure is Failure.PROTOCOL_ERROR
+    assert len(answer.detail) <= 200
+
+
 async def test_head_asks_for_no_body(bench: Bench) -> None:
     with TcpServer(saying(RESPONSES["truncated-body"])) as server:
         seen = await bench.measure(HttpProbe(), _params(server, method="HEAD"))

@@ -11,6 +11,7 @@ from readycheck.net.trust import TrustStore
 
 _MAX_DEPTH = 8
 _MAX_STEPS = 200
+_MAX_VERIFIED = 64  # the largest keys that OpenSSL takes need ten milliseconds each
 _MAX_PRESENTED = 16
 _MAX_TOLD = 8
 _DAY_SECONDS = 86400
@@ -114,6 +115,8 @@ class _Search:
 
     def _is_signed_by(self, child: Certificate, issuer: Certificate) -> bool:
         key = (child.fingerprint, issuer.fingerprint)
+        if key not in self.signed and len(self.signed) >= _MAX_VERIFIED:
+            return False
         if key not in self.signed:
             self.signed[key] = _verifies(child, issuer)
         return self.signed[key]

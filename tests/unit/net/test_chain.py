@@ -1,9 +1,13 @@
 """Paths from a leaf to the trust set: which there are, what they pin, and why there is none."""
 
+import random
+import time
 from collections.abc import Sequence
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,6 +26,7 @@ STRANGER = mint("stranger", ca=True)
 ISSUING = mint("issuing", ROOT, ca=True, path_length=0)
 LEAF = mint("leaf", ISSUING, names=["host.example"])
 ROOT_CROSSED = mint("root", OTHER_ROOT, ca=True)
+_SMALL_KEY = rsa.generate_private_key(65537, 2048)
 AIA = x509.AuthorityInformationAccess(
     [
         x509.AccessDescription(
@@ -181,7 +186,38 @@ def test_a_maze_of_cross_signatures_is_left_in_time(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(chain, "_verifies", counted)
     assert assess(leaf, *doors).trust_failure is Failure.CERTIFICATE_UNTRUSTED
-    assert len(asked) <= 200
+    assert len(asked) <= 64
+
+
+@pytest.mark.parametrize(("bits", "exponent"), [(16384, (1 << 63) + 1), (3072, (1 << 3000) + 1)])
+def test_the_keys_that_cost_most_are_left_in_time(bits: int, exponent: int) -> None:
+    forged = [_forged(bits, exponent, seed) for seed in range(16)]
+    began = time.process_time()
+    assert assess(*forged).trust_failure is Failure.CERTIFICATE_UNTRUSTED
+    assert time.process_time() - began < 1
+
+
+def _forged(bits: int, exponent: int, seed: int) -> bytes:
+    """An authority that claims to have signed every other one, with a signature that takes all the time there is."""
+    chosen = random.Random(seed)
+    modulus = chosen.getrandbits(bits) | 1 | 1 << (bits - 1)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "anybody")])
+    builder = (
+        x509.CertificateBuilder(name, name, rsa.RSAPublicNumbers(exponent, modulus).public_key(), seed + 1)
+        .not_valid_before(NOW - DAY)
+        .not_valid_after(NOW + DAY)
+        .add_extension(x509.BasicConstraints(True, None), critical=True)
+    )
+    signed = builder.sign(_SMALL_KEY, hashes.SHA256())
+    whole = signed.public_bytes(serialization.Encoding.DER)
+    algorithm = whole.removesuffix(signed.signature)[4 + len(signed.tbs_certificate_bytes) : -5]
+    signature = b"\0\0" + chosen.randbytes(bits // 8 - 1)
+    content = signed.tbs_certificate_bytes + algorithm + _long_element(0x03, signature)
+    return _long_element(0x30, content)
+
+
+def _long_element(tag: int, content: bytes) -> bytes:
+    return bytes([tag, 0x82]) + len(content).to_bytes(2, "big") + content
 
 
 def test_a_path_has_at_most_eight_links() -> None:

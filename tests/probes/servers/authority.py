@@ -9,6 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+_UNKNOWN = x509.ObjectIdentifier("1.3.6.1.4.1.32473.1")  # of documentation (RFC 5612)
 SUITE_OF_12 = "ECDHE-ECDSA-AES128-GCM-SHA256"
 
 
@@ -29,11 +30,17 @@ class Authority:
         versions: tuple[str, str] = ("TLSv1_2", "TLSv1_3"),
         ciphers: str = "",
         wants_client: bool = False,
+        subject: str = "",
+        ballast: int = 0,
+        links: int = 0,
     ) -> ssl.SSLContext:
-        """A server's context with a certificate for `names`, which may be addresses."""
+        """A server's context with a certificate for `names`, which may be addresses.
+
+        `ballast` is the size of an extension that nobody knows, `links` how many certificates follow the leaf.
+        """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version, context.maximum_version = (ssl.TLSVersion[one] for one in versions)
-        context.load_cert_chain(self._leaf(names, lifetime))
+        context.load_cert_chain(self._leaf(names, lifetime, subject or names[0], ballast, links))
         if ciphers:
             context.set_ciphers(ciphers)
         if wants_client:
@@ -43,17 +50,20 @@ class Authority:
 
     def chain(self, *names: str, lifetime: timedelta = timedelta(days=30)) -> Path:
         """A file with a certificate for `names` and its key."""
-        return self._leaf(names, lifetime)
+        return self._leaf(names, lifetime, names[0], 0, 0)
 
-    def _leaf(self, names: tuple[str, ...], lifetime: timedelta) -> Path:
+    def _leaf(
+        self, names: tuple[str, ...], lifetime: timedelta, title: str, ballast: int, links: int
+    ) -> Path:
         key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, names[0])])
-        leaf = self._issue(subject, key, names, lifetime)
+        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, title)])
+        leaf = self._issue(subject, key, names, lifetime, ballast=ballast)
         path = self._folder / f"{leaf.serial_number:x}.pem"
         secret = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        path.write_bytes(leaf.public_bytes(serialization.Encoding.PEM) + secret)
+        chain = self.certificate.encode() * links
+        path.write_bytes(leaf.public_bytes(serialization.Encoding.PEM) + chain + secret)
         return path
 
     def _issue(
@@ -64,6 +74,7 @@ class Authority:
         lifetime: timedelta,
         *,
         authority: bool = False,
+        ballast: int = 0,
     ) -> x509.Certificate:
         now = datetime.now(UTC)
         begin = now - timedelta(days=1) if lifetime > timedelta() else now - timedelta(days=60)
@@ -85,6 +96,9 @@ class Authority:
             builder = builder.add_extension(
                 x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=False
             )
+        if ballast:
+            unknown = x509.UnrecognizedExtension(_UNKNOWN, bytes(ballast))
+            builder = builder.add_extension(unknown, critical=False)
         return builder.sign(self._key, hashes.SHA256())
 
 

@@ -20,6 +20,7 @@ from readycheck.net.trust import TrustStore
 
 _CHUNK = 16384
 _MAX_HANDSHAKE_BYTES = 256 << 10
+_MAX_FRUITLESS_BYTES = 512 << 10  # tickets, renegotiations and the like: there is no other end to them
 _ALERT, _HANDSHAKE, _CERTIFICATE_REQUEST = 21, 22, 13
 _FATAL = b"\2"
 _UNVOUCHED = (Failure.CERTIFICATE_UNTRUSTED, Failure.CERTIFICATE_CHAIN_INCOMPLETE)
@@ -119,6 +120,7 @@ class TlsStream:
         self._sending = asyncio.Lock()
         self._first = b""
         self._received = 0
+        self._fruitless = 0
         self._sent = 0
 
     @property
@@ -169,6 +171,7 @@ class TlsStream:
 
     async def read(self, limit: int, *, timeout: float) -> bytes:
         """Up to `limit` bytes; empty at the end of the stream."""
+        self._fruitless = 0
         try:
             return await self._drive(lambda: self._session.read(limit), _now() + timeout, self._fill)
         except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
@@ -218,6 +221,9 @@ class TlsStream:
         data = await self._stream.read(_CHUNK, timeout=_left(deadline))
         self._first = self._first or data[:60]
         self._received += len(data)
+        self._fruitless += len(data)
+        if self._fruitless > _MAX_FRUITLESS_BYTES:
+            raise NetError(Failure.PROTOCOL_ERROR, "too many TLS messages that bring no data", self._facts())
         if data:
             self._incoming.write(data)
         else:

@@ -200,6 +200,17 @@ async def test_reading_silence_times_out(serving: Serving, context: Any) -> None
         assert caught.value.failure is Failure.TIMED_OUT
 
 
+async def test_tickets_without_end_are_left(serving: Serving, context: Any) -> None:
+    generous = context(minimum="TLSv1_3")
+    generous.num_tickets = 4000
+    stream = await open_stream(serving(echo(generous)), timeout=5)
+    with closing(stream):
+        secured = await handshake(stream, HOST, TRUST, timeout=5)
+        with pytest.raises(NetError, match="bring no data") as caught:
+            await secured.read(100, timeout=5)
+    assert caught.value.failure is Failure.PROTOCOL_ERROR
+
+
 async def test_damaged_records_are_a_protocol_error(serving: Serving, context: Any) -> None:
     server = context()
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from readycheck.failure import Failure, Step
 
+_LONGEST_DETAIL = 500  # what a plug-in quotes of a server's words may be of any length
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
@@ -59,7 +61,7 @@ class OpenStep:
             started_ms=round(self.started_ms, 3),
             elapsed_ms=round(max(0.0, now_ms - self.started_ms), 3),
             failure=failure,
-            detail=detail,
+            detail="".join(c if c.isprintable() else "\ufffd" for c in detail[:_LONGEST_DETAIL]),
             facts=self.facts,
         )
         return self.closed

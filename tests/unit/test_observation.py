@@ -41,6 +41,16 @@ def test_a_step_ends_once() -> None:
     assert (first.failure, first.detail) == (Failure.CONNECTION_REFUSED, "told")
 
 
+def test_a_detail_is_one_short_line() -> None:
+    seen = (
+        Trace()
+        .open(Step.RESPONSE, HERE, 0.0)
+        .end(5.0, Failure.PROTOCOL_ERROR, "a\x1b[2J\n\u202e" + "x" * 9999)
+    )
+    assert seen.detail.startswith("a\ufffd[2J\ufffd\ufffdxxx")
+    assert len(seen.detail) == 500
+
+
 def test_a_step_under_way_ends_with_what_ended_it() -> None:
     trace = Trace()
     trace.open(Step.RESOLVE, HERE, 0.0).end(2.0)

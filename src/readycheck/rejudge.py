@@ -4,15 +4,29 @@ from dataclasses import replace
 
 from readycheck.assess import conclude
 from readycheck.engine import Outcome
+from readycheck.errors import UsageError
 from readycheck.judgement import NOT_RUN
 from readycheck.plan import Check, Plan
 from readycheck.probe import Effort
 from readycheck.report import CheckReport, Report, RequirementReport
 from readycheck.verdict import Judgement
 
+_LONGEST_REASON = 200
+
 
 def rejudge(report: Report) -> Report:
-    """The same run with verdicts, findings and score made anew by this version's rules."""
+    """The same run with verdicts, findings and score made anew by this version's rules.
+
+    Raises `UsageError` for a report whose evidence cannot be read: its schema leaves facts free.
+    """
+    try:
+        return _rejudged(report)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        why = f"{type(error).__name__}: {error}"[:_LONGEST_REASON]
+        raise UsageError(f"the report cannot be judged again: {ascii(why)[1:-1]}") from error
+
+
+def _rejudged(report: Report) -> Report:
     outcomes = [outcome_of(check) for check in report.checks]
     judged = conclude(report.run, report.profile, plan_of(report), outcomes, report.environment, report.known)
     return replace(judged, tool=report.tool)

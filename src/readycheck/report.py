@@ -1,13 +1,16 @@
 """The one serialised document of a run, from which everything after the run can be recomputed. Pure."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import datetime, timedelta
+from enum import Enum
 from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError
 
 from readycheck import __version__
 from readycheck.diagnose.finding import Finding
@@ -23,6 +26,8 @@ from readycheck.score import Score, weigh
 from readycheck.verdict import CheckVerdict, Judgement, Readiness, Strength, Verdict
 
 SCHEMA_VERSION = 1
+_LONGEST_LINE = 300
+_UNCOMMON = re.compile(r"[^\n\x20-\x7e]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,8 +235,36 @@ def iso(moment: datetime) -> str:
 
 
 def dump(report: Report, indent: int | None = 2) -> str:
-    """The document as JSON text."""
-    return _adapter().dump_json(report, indent=indent).decode() + "\n"
+    """The document as JSON text, in which nothing steers the terminal that it may be shown on."""
+    return _UNCOMMON.sub(_escaped, _json(report, indent)) + "\n"
+
+
+def _json(report: Report, indent: int | None) -> str:
+    try:
+        return _adapter().dump_json(report, indent=indent).decode()
+    except PydanticSerializationError:
+        # Half a character, as in a host's or an interface's name that is not UTF-8.
+        return _adapter().dump_json(_whole(report), indent=indent).decode()
+
+
+def _whole(value: Any) -> Any:
+    """The same with a question mark for each half of a character."""
+    if isinstance(value, Enum):
+        return value
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, Mapping):
+        return {_whole(key): _whole(one) for key, one in value.items()}
+    if isinstance(value, tuple | list):
+        return type(value)(map(_whole, value))
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{each.name: _whole(getattr(value, each.name)) for each in fields(value)})
+    return value
+
+
+def _escaped(found: re.Match[str]) -> str:
+    letter = found[0]
+    return letter if letter.isprintable() else json.dumps(letter)[1:-1] if letter != "\x7f" else r"\u007f"
 
 
 def load(text: str | bytes, origin: str) -> Report:
@@ -241,7 +274,14 @@ def load(text: str | bytes, origin: str) -> Report:
     except ValidationError as error:
         item = error.errors()[0]
         place = ".".join(str(part) for part in item["loc"]) or "document"
-        raise UsageError(f"{origin}: {place}: {item['msg']}") from None
+        raise UsageError(f"{origin}: {_line(place)}: {_line(item['msg'])}") from None
+    except (ValueError, RecursionError):  # half a character in the text
+        raise UsageError(f"{origin}: document: not a JSON report") from None
+
+
+def _line(text: str) -> str:
+    """Short and printable: keys and values of the document may be anybody's."""
+    return "".join(c if c.isprintable() else "?" for c in text[:_LONGEST_LINE])
 
 
 def schema() -> dict[str, Any]:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from readycheck.engine import RunState, Status
-from readycheck.failure import Failure
+from readycheck.errors import UsageError
+from readycheck.failure import Failure, Step
 from readycheck.plan import Scope
 from readycheck.rejudge import outcome_of, plan_of, rejudge
 from readycheck.report import Report, dump, load
@@ -95,3 +96,12 @@ def test_a_host_too_busy_to_look_in_time_blames_nobody_for_silence(name: str) ->
 
 def test_what_a_busy_host_was_told_still_counts() -> None:
     assert [f.cause for f in rejudge(_busy("sip-port-rejected")).findings] == ["port-rejected"]
+
+
+def test_evidence_that_is_none_is_refused_in_one_line(report: Report) -> None:
+    first = report.checks[0]
+    odd = replace(first.observations[0], step=Step.TLS_HANDSHAKE, facts={"tls": 1, "purpose": "\x1b[31m\n"})
+    damaged = replace(report, checks=(replace(first, observations=(odd,)), *report.checks[1:]))
+    with pytest.raises(UsageError, match=r"^the report cannot be judged again: ") as refused:
+        rejudge(replace(damaged, run=replace(damaged.run, options={"effort": "\x1b[31m\n"})))
+    assert str(refused.value).isprintable()

@@ -6,12 +6,15 @@ from typing import Any
 
 import jsonschema
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from readycheck.engine import RunState, Status
 from readycheck.errors import UsageError
 from readycheck.failure import Failure
 from readycheck.plan import Scope
 from readycheck.rejudge import rejudge
+from readycheck.render import FORMATS
 from readycheck.report import Report, RunFacts, compose, dump, iso, load, schema, schema_text
 from readycheck.score import score
 from readycheck.verdict import Judgement, overall
@@ -65,6 +68,9 @@ WORLDS: dict[str, dict[str, Any]] = {
     "a part": {"selection": make_selection(only=("sip",))},
     "skewed": {"offsets": lambda t: 3_600_000.0},
 }
+
+
+_SOUND = dump(report())
 
 
 @pytest.mark.parametrize("name", WORLDS)
@@ -203,6 +209,48 @@ def test_a_damaged_document_is_refused_by_key() -> None:
     damaged["checks"][0]["status"] = "maybe"
     with pytest.raises(UsageError, match=r"^r.json: checks\.0\.status: "):
         load(json.dumps(damaged), "r.json")
+
+
+def test_a_refusal_repeats_nothing_raw() -> None:
+    damaged = json.loads(dump(report()))
+    damaged["profile"]["\x1b[31m\n\u202e" * 999] = 1
+    with pytest.raises(UsageError) as refused:
+        load(json.dumps(damaged), "r.json")
+    assert str(refused.value).isprintable()
+    assert len(str(refused.value)) < 700
+
+
+@pytest.mark.parametrize("text", ['{"a": "\ud800"}', "[" * 100_000, b"\xff\xfe", "9" * 5000])
+def test_no_text_is_more_than_refused(text: str | bytes) -> None:
+    with pytest.raises(UsageError, match=r"^r.json: "):
+        load(text, "r.json")
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@settings(deadline=None, database=None, max_examples=150)
+@given(st.data())
+def test_a_document_with_anything_in_it_is_read_or_refused(data: st.DataObject) -> None:
+    document = json.loads(_SOUND)
+    place: Any = document
+    while True:
+        key = data.draw(st.sampled_from(sorted(place) if isinstance(place, dict) else range(len(place))))
+        if not (isinstance(place[key], dict | list) and place[key]) or data.draw(st.integers(0, 9)) == 0:
+            break
+        place = place[key]
+    place[key] = data.draw(ANYTHING)
+    try:
+        again = rejudge(load(json.dumps(document), "r.json"))
+    except UsageError as error:
+        assert str(error).isprintable()
+        return
+    for render in FORMATS.values():
+        assert render(again)
 
 
 def test_the_schema_is_text_with_a_name() -> None:

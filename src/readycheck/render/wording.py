@@ -1,5 +1,6 @@
 """The words that all the human formats share: verdicts, durations, shares, citations, addresses."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -97,6 +98,8 @@ def place_line(finding: "Finding") -> str:
 
 
 def duration(milliseconds: float) -> str:
+    if not math.isfinite(milliseconds):
+        return "an unknown time"
     if milliseconds < 1000:
         return f"{milliseconds:.0f} ms"
     seconds = milliseconds / 1000

@@ -24,6 +24,7 @@ _STAGGER_SECONDS = 0.3
 _GRACE_SECONDS = 0.3
 _MAX_SERVERS = 4
 _MAX_FILE_BYTES = 4 << 20
+_MAX_LOCAL = 64  # addresses of one name in the hosts file
 _RESOLV_CONF = Path("/etc/resolv.conf")
 _TYPES = {"A": "4", "AAAA": "6"}
 _LOCALHOST = ("127.0.0.1", "::1")
@@ -92,7 +93,7 @@ class Resolver:
             address, *names = line.partition("#")[0].split() or [""]
             if is_address(address):
                 for name in (one.lower().rstrip(".") for one in names):
-                    found[name] = (*found.get(name, ()), address)
+                    found[name] = (*found.get(name, ()), address)[:_MAX_LOCAL]
         return found
 
 

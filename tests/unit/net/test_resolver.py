@@ -197,6 +197,12 @@ def test_the_systems_servers(
     assert system_servers() == tuple((one, 53) for one in servers)
 
 
+async def test_a_name_on_every_line_of_a_hosts_file_is_bounded(tmp_path: Path) -> None:
+    hosts = tmp_path / "hosts"
+    hosts.write_text(f"192.0.2.1 {HOST}\n" * 100_000)
+    assert len((await resolver(hosts=hosts).resolve(HOST, timeout=1)).addresses) == 64
+
+
 @settings(
     deadline=None,
     database=None,

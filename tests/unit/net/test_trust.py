@@ -3,9 +3,12 @@
 import os
 import ssl
 import sys
+import time
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from readycheck.errors import UsageError
 from readycheck.net import trust
@@ -82,6 +85,35 @@ def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, content: bytes, rea
         load_trust([path])
     assert str(caught.value).startswith("--trust-roots ") and str(path) in str(caught.value)
     assert reason in str(caught.value) and "\n" not in str(caught.value)
+
+
+PIECES = (b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----", ROOT.pem, b"\n", b"AAAA", ROOT.der)
+
+
+@settings(
+    deadline=None,
+    database=None,
+    max_examples=60,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(st.lists(st.sampled_from(PIECES) | st.binary(max_size=40), max_size=8))
+def test_any_file_is_read_or_refused(bare_host: Path, tmp_path: Path, pieces: list[bytes]) -> None:
+    path = file_of(tmp_path, b"".join(pieces))
+    try:
+        found = load_trust([path])
+    except UsageError as error:
+        assert str(error).isprintable()
+    else:
+        assert found.accepted_pins
+
+
+def test_a_file_that_never_ends_a_certificate_is_left_in_time(tmp_path: Path) -> None:
+    began = b"-----BEGIN CERTIFICATE-----\n"
+    for content in (began + b"A" * (4 << 20), began * (100 << 10), (began + b"A" * 60 + b"\n") * (40 << 10)):
+        before = time.process_time()
+        with pytest.raises(UsageError, match="holds no PEM certificate"):
+            load_trust([file_of(tmp_path, content[: 4 << 20])])
+        assert time.process_time() - before < 3
 
 
 def test_what_is_no_file_is_named(tmp_path: Path) -> None:

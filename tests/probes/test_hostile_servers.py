@@ -30,12 +30,14 @@ from readycheck_probes.websocket import WebsocketParams, WebsocketProbe
 from .conftest import Bench, Seen
 from .servers.authority import Authority
 from .servers.hostile import ATTACK, DATAGRAMS, STREAMS
-from .servers.tcp import Serve, TcpServer, silent
+from .servers.tcp import Serve, TcpServer, hang_up
 from .servers.udp import UdpServer
 
 NAME = "calls.example"
 FRAMES = [
-    name for name in STREAMS if name.startswith(("frame", "endless p", "endless f", "masked", "attack in f"))
+    name
+    for name in STREAMS
+    if name.startswith(("frame", "endless p", "endless empty", "endless f", "masked", "attack in f"))
 ]
 WHOLE_ONLY = ("path",)  # records packets whose wait is over, which takes longer than the budget here
 BUDGET_S = 0.2
@@ -107,10 +109,14 @@ async def test_frames(bench: Bench, authority: Authority, name: str) -> None:
     bench.trusted = authority.certificate
     frames = {server: serve for server, serve in STREAMS.items() if server in FRAMES}
     with _streams(frames, authority.context(NAME) if name == "wss" else None) as ports:
-        found = await _endure(bench, {**OVER_STREAMS, **OVER_TLS}[name], ports, budget_s=1.6)
-    ends = {server: seen.failures(Step.ECHO) for server, seen in found.items()}
-    wanted = {server: [Failure.PROTOCOL_ERROR] for server in FRAMES}
-    assert ends == wanted | {"attack in farewell": [Failure.CONNECTION_CLOSED]}
+        found = await _endure(bench, {**OVER_STREAMS, **OVER_TLS}[name], ports, budget_s=6.0)
+    for server, seen in found.items():
+        (failure,) = seen.failures(Step.ECHO)
+        if server.startswith("endless"):  # on a busy machine the pong may be missed first
+            assert failure in (Failure.PROTOCOL_ERROR, Failure.TIMED_OUT)
+        else:
+            farewell = server == "attack in farewell"
+            assert failure is (Failure.CONNECTION_CLOSED if farewell else Failure.PROTOCOL_ERROR)
 
 
 @pytest.mark.parametrize("name", OVER_TLS)
@@ -128,10 +134,10 @@ async def test_certificates(bench: Bench, authority: Authority, name: str) -> No
     }
     with ExitStack() as running:
         ports = {
-            server: running.enter_context(TcpServer(silent, context)).endpoint[1]
+            server: running.enter_context(TcpServer(hang_up, context)).endpoint[1]
             for server, context in contexts.items()
         }
-        found = await _endure(bench, OVER_TLS[name], ports)
+        found = await _endure(bench, OVER_TLS[name], ports, budget_s=4.0)
     ends = {server: set(seen.failures(Step.TLS_HANDSHAKE)) for server, seen in found.items()}
     assert ends == {server: {None} for server in contexts} | {"10 MB": {Failure.PROTOCOL_ERROR}}
 

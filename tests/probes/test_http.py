@@ -54,6 +54,14 @@ async def test_bodies_are_read_within_bounds(bench: Bench) -> None:
     assert 64 * 1024 <= seen.of(Step.RESPONSE)[0].facts["body_bytes"] < 200_000
 
 
+async def test_a_body_of_crumbs_is_read_within_bounds(bench: Bench) -> None:
+    crumbs = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\nc\r\n" * 20_000
+    with TcpServer(saying(crumbs)) as server:
+        seen = await bench.measure(HttpProbe(), _params(server))
+
+    assert seen.of(Step.RESPONSE)[0].facts["body_bytes"] == 4096
+
+
 async def test_hostile_headers_are_tamed(bench: Bench) -> None:
     with TcpServer(saying(RESPONSES["hostile"])) as server:
         seen = await bench.measure(HttpProbe(), _params(server))

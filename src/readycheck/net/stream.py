@@ -41,6 +41,7 @@ class SystemStream:
 
     async def read(self, limit: int, *, timeout: float) -> bytes:
         """Up to `limit` bytes; empty at the end of the stream."""
+        await asyncio.sleep(0)  # a peer that never pauses must not keep all others waiting
         sock = self._open_socket()
         with _told_as_net_error("reading", timeout):
             with suppress(BlockingIOError):

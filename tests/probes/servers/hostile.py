@@ -149,6 +149,9 @@ STREAMS: Mapping[str, Serve] = {
     "endless chunks": asked_then_endless(
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1000\r\n" + b"c" * 4096 + b"\r\n"
     ),
+    "endless tiny chunks": asked_then_endless(
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nc\r\n"
+    ),
     "chunk of any size": saying(_http(b"Transfer-Encoding: chunked\r\n", b"ffffffffffffffff\r\nx")),
     "endless 1xx": asked_then_endless(b"", b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"),
     "lying length": saying(_http(b"Content-Length: 999999999999999999\r\n", b"short")),
@@ -166,10 +169,13 @@ STREAMS: Mapping[str, Serve] = {
     "frame of 2^63": upgraded(b"\x82\x7f" + b"\x7f" + b"\xff" * 7 + b"x"),
     "frame of 2^64": upgraded(b"\x82\x7f" + b"\xff" * 8 + b"x"),
     "endless pings": upgraded(again=b"\x89\x7d" + b"p" * 125),
+    "endless empty pings": upgraded(again=b"\x89\0"),
+    "endless empty fragments": upgraded(b"\x01\x01x", again=b"\0\0"),
     "endless fragments": upgraded(b"\x01\x01x", again=b"\x00\x7d" + b"f" * 125),
     "masked frame": upgraded(b"\x82\x81\0\0\0\0x"),
     "attack in farewell": upgraded(b"\x88" + bytes([2 + len(_ATTACK[:100])]) + b"\x03\xe8" + _ATTACK[:100]),
     # SIP
+    "endless SIP requests": endless(b"A b SIP/2.0\r\n\r\n"),
     "SIP of megabytes": sip_answering(b"Content-Length: 4000000\r\n", _CHUNK * 60),
     "SIP without an end": asked_then_endless(b"SIP/2.0 200 OK\r\n", b"X-Y: z\r\n"),
     "SIP with a lying length": sip_answering(b"Content-Length: 60000\r\n", b"short"),
@@ -185,6 +191,9 @@ STREAMS: Mapping[str, Serve] = {
     ),
     "laughs": saying(_LAUGHS),
     "attack in XMPP": saying(_STREAM % ("\u202e\u009b31m" + "&lt;script&gt;" * 400).encode()),
+    "endless XML attributes of other names": asked_then_endless(
+        b"<stream:stream ", b" ".join(b"a%d=''" % n for n in range(10_000))
+    ),
     "endless XML attributes": asked_then_endless(b"<stream:stream ", b"a='b' "),
     # TLS
     "record flood": endless(b"\x16\x03\x03\x40\x00" + bytes(16384)),

@@ -122,6 +122,26 @@ async def test_more_than_the_buffers_hold_is_written(listener: socket.socket) ->
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="TCP_INFO as Linux has it")
+async def test_a_peer_that_never_pauses_leaves_the_others_their_turns(listener: socket.socket) -> None:
+    stream, far = await connected(listener)
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    with closing(stream), far:
+        far.sendall(bytes(100))
+        async with asyncio.TaskGroup() as group:
+            counting = group.create_task(count())
+            for _ in range(100):
+                assert await stream.read(1, timeout=1)
+            counting.cancel()
+    assert turns >= 99
+
+
 async def test_the_kernel_knows_the_round_trip(listener: socket.socket) -> None:
     stream, far = await connected(listener)
     with far, closing(stream):

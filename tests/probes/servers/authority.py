@@ -40,7 +40,7 @@ class Authority:
         """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version, context.maximum_version = (ssl.TLSVersion[one] for one in versions)
-        context.load_cert_chain(self._leaf(names, lifetime, subject or names[0], ballast, links))
+        context.load_cert_chain(self._leaf(names, lifetime, subject, ballast, links))
         if ciphers:
             context.set_ciphers(ciphers)
         if wants_client:
@@ -53,10 +53,10 @@ class Authority:
         return self._leaf(names, lifetime, names[0], 0, 0)
 
     def _leaf(
-        self, names: tuple[str, ...], lifetime: timedelta, title: str, ballast: int, links: int
+        self, names: tuple[str, ...], lifetime: timedelta, title: str = "", ballast: int = 0, links: int = 0
     ) -> Path:
         key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, title)])
+        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, title or names[0])])
         leaf = self._issue(subject, key, names, lifetime, ballast=ballast)
         path = self._folder / f"{leaf.serial_number:x}.pem"
         secret = key.private_bytes(

@@ -339,6 +339,18 @@ def _ntp(kiss: bytes) -> Callable[[bytes], bytes]:
     return make
 
 
+def _quic(first: bytes, rest: bytes) -> Callable[[bytes], bytes]:
+    """A long header that leads back to the sender of one (RFC 8999 section 5.1)."""
+
+    def make(data: bytes) -> bytes:
+        theirs = data[6 : 6 + data[5]]
+        at = 6 + len(theirs)
+        ours = data[at + 1 : at + 1 + data[at]]
+        return first + bytes([len(ours)]) + ours + bytes([len(theirs)]) + theirs + rest
+
+    return make
+
+
 DATAGRAMS: Mapping[str, Reply] = {
     "silent": says(),
     "empty": says(b""),
@@ -376,6 +388,12 @@ DATAGRAMS: Mapping[str, Reply] = {
     "TFTP options of 60 KB": says(b"\0\6" + b"a\0" * 30000),
     "RTP that overruns": says(b"\x9f\0\0\1" + bytes(8)),
     "RTP of padding": says(b"\xa0\0\0\1" + bytes(8) + b"\xff"),
+    # QUIC
+    "QUIC of other versions": made(_quic(b"\xc0\0\0\0\0", b"\x1a\x2a\x3a\x4a" * 300)),
+    "QUIC of no version": made(_quic(b"\xc0\0\0\0\0", b"")),
+    "QUIC initial of rubbish": made(_quic(b"\xc3\0\0\0\1", b"\0\x44\xb0" + _RUBBISH[:1200])),
+    "QUIC token of any length": made(_quic(b"\xc3\0\0\0\1", b"\xff" * 8 + _RUBBISH[:100])),
+    "QUIC retry without an end": made(_quic(b"\xf0\0\0\0\1", _RUBBISH[:1100])),
     # DNS
     "DNS of 64 KB": made(_many("A", 65000)),
     "DNS of many services": made(_many("SRV", 65000)),

@@ -212,7 +212,8 @@ async def test_credentials_follow_the_demand(bench: Bench) -> None:
     [
         ("", ("Basic",), None, 1),
         ("jo:wrong", ("Basic",), "Basic", 2),
-        (QUOTED, ("NTLM", "Negotiate"), None, 1),
+        (QUOTED, ("Bearer",), None, 1),
+        (QUOTED, ("NTLM",), "NTLM", 2),
     ],
 )
 async def test_a_login_that_fails(
@@ -240,6 +241,7 @@ async def test_a_login_that_fails(
         (saying(b"SSH-2.0-OpenSSH_9.6\r\n"), Failure.PROTOCOL_ERROR),
         (saying(b"HTTP/1.1 200"), Failure.PROTOCOL_ERROR),
         (saying(RESPONSES["missing"]), Failure.PROXY_DENIED),
+        (saying(b"HTTP/1.1 302 Found\r\nLocation: http://portal/\r\n\r\n"), Failure.PROXY_DENIED),
         (hang_up, None),
         (reset, Failure.CONNECTION_RESET),
         (silent, Failure.TIMED_OUT),
@@ -435,7 +437,8 @@ def test_none_ignores_the_environment(tmp_path: Path, authority: Authority) -> N
     [
         ("", {"login": "a:b"}, "proxy-auth-required", "it offers Basic"),
         ("jo:s3cret@", {"login": "a:b"}, "proxy-auth-failed", "refuses the credentials"),
-        ("jo:s3cret@", {"login": "a:b", "schemes": ("NTLM",)}, "proxy-auth-required", "it offers NTLM"),
+        ("jo:s3cret@", {"login": "a:b", "schemes": ("Bearer",)}, "proxy-auth-required", "it offers Bearer"),
+        ("jo:s3cret@", {"login": "a:b", "schemes": ("NTLM",)}, "proxy-auth-failed", "(NTLM; it offers NTLM)"),
         ("", {"closed": True}, "proxy-denies", "status 403"),
     ],
 )

@@ -105,6 +105,7 @@ NO_TEST_OF_THEIR_OWN = {
     "readycheck.diagnose.situation": "what follow-ups read: run by the tests of each of them",
     "readycheck.errors": "types",
     "readycheck.net.interface": "types",
+    "readycheck.net.proxy_talk": "tested by the tests of tunnel, which talks through it",
     "readycheck.notation": "tested by the tests of profile, which is written in it",
     "readycheck.references": "tested by the tests of profile, which hold it together",
     "readycheck.profile_file": "tested by the tests of profile, which it reads",

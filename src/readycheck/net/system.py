@@ -32,9 +32,11 @@ from readycheck.net.interface import (
     TlsFacts,
     TlsSettings,
 )
+from readycheck.net.login import Access
 from readycheck.net.pace import Pace
-from readycheck.net.proxy import ProxyUrl, open_tunnel
+from readycheck.net.proxy import ProxyUrl
 from readycheck.net.stream import open_stream
+from readycheck.net.tunnel import open_tunnel
 
 _GREETINGS = 64  # handshakes at once: each costs processor time, and all the others' answers wait for it
 _BURST = 16  # packets that may leave back to back before the rate applies
@@ -91,6 +93,7 @@ class SystemNetwork:
         self._vouch = vouch
         self._pace = Pace(options.rate, _BURST)
         self._greetings = asyncio.Semaphore(_GREETINGS)
+        self._access: dict[str, Access] = {}
 
     async def resolve(self, host: str, *, timeout: float) -> Resolution:
         """The addresses of `host` in the families in use; an address is its own answer."""
@@ -130,7 +133,8 @@ class SystemNetwork:
         proxy = self._proxy(via)
         if proxy is None:
             raise ValueError(f"no proxy leads to {host}")
-        return await open_tunnel(self, proxy, host, port, timeout=timeout)
+        access = self._access.setdefault(proxy.place, Access())
+        return await open_tunnel(self, proxy, host, port, timeout=timeout, access=access)
 
     async def start_tls(self, stream: Stream, settings: TlsSettings, *, timeout: float) -> Stream:
         """Handshake; the wait for a turn is not part of the timeout."""

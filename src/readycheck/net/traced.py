@@ -24,6 +24,7 @@ from readycheck.net.interface import (
     TlsFacts,
     TlsSettings,
 )
+from readycheck.net.tunnel import Tunnel
 from readycheck.observation import Observation, OpenStep, Target, Trace
 from readycheck.probe import Effort, Net
 
@@ -231,6 +232,8 @@ class TracedNetwork:
         with self.step(Step.PROXY_CONNECT, self._known("tcp", **place, via=via)) as step:
             stream = await self._run.network.tunnel(host, port, timeout=self._within(timeout), via=via)
             step.facts["proxy_address"] = stream.peer[0]
+            if isinstance(stream, Tunnel):
+                step.facts.update(stream.facts)
             return stream
 
     async def start_tls(self, stream: Stream, settings: TlsSettings, *, timeout: float) -> Stream:

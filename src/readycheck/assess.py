@@ -121,7 +121,7 @@ def judge(
         ipv4=not is_ipv6_only(environment),
     )
     verdicts = judge_all(made, seen, basis)
-    return Case(profile, environment, verdicts, tuple(map(_seen_to_its_end, seen)), evidence)
+    return Case(profile, environment, verdicts, tuple(map(_seen_to_its_end, seen)), evidence, made.roles)
 
 
 def conclude(

@@ -333,8 +333,15 @@ def _is_answer(observation: Observation) -> bool:
 
 
 def _tunnelled(requirement: Requirement, outcome: Outcome, basis: Bench) -> CheckVerdict:
-    """What the proxy refuses has failed; what it tried and did not reach may be a sample's usual silence."""
+    """What the proxy refuses has failed; what it tried and did not reach may be a sample's usual silence.
+
+    A login that was never tried shows nothing of what lies behind the proxy.
+    """
     deciding = _deciding(outcome)
+    lacks = sorted({str(lack) for o in deciding for lack in o.facts.get("lacks") or ()})
+    if lacks:
+        because = f"the proxy wants a login that this host cannot make: {', '.join(lacks)}"
+        return _verdict(outcome, Judgement.INCONCLUSIVE, because)
     if deciding and all(is_lost(o) for o in deciding) and not outcome.cut:
         return _lost(outcome)
     refused = [o for o in deciding if o.step is Step.PROXY_CONNECT and o.failure and not is_lost(o)]

@@ -179,9 +179,13 @@ Authentication = Literal["none", "basic", "digest", "ntlm", "negotiate", "kerber
 
 
 class ProxySupport(Strict):
-    """Which proxy configuration and authentication a platform can do, and what the page says it cannot."""
+    """Which proxy configuration and authentication a platform can do, and what the page says it cannot.
+
+    `roles` are those that it plays; without them it counts for every role.
+    """
 
     product: str
+    roles: tuple[Slug, ...] | None = None
     configuration: tuple[str, ...]
     authentication: tuple[Authentication, ...]
     unsupported: tuple[str, ...] = ()

@@ -44,6 +44,8 @@ def _dangling(profile: Mapping[str, Any]) -> Iterator[Problem]:
     roles = {row["name"] for _, row in rows(profile.get("roles")) if isinstance(row.get("name"), str)}
     networks, names = _table(profile.get("networks")), _table(profile.get("names"))
     values = _table(profile.get("placeholders"))
+    for number, row in rows(profile.get("proxies")) if "roles" in profile else ():
+        yield from _undefined(("proxies", number, "roles"), _numbered(row.get("roles")), roles)
     for number, row in rows(profile.get("requirements")):
         targets = _table(row.get("targets"))
         place: Loc = ("requirements", number, "targets")

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -364,7 +364,8 @@ def world(folder: Path, authority: Authority, **manners: Any) -> Iterator[tuple[
             "api.example:443": server.endpoint,
             f"127.0.0.1:{open_port}": plain.endpoint,
         }
-        proxy = Proxy({} if manners.pop("closed", False) else places, **manners)
+        kind = manners.pop("kind", Proxy)
+        proxy = kind({} if manners.pop("closed", False) else places, **manners)
         (folder / "acme.toml").write_text(PROFILE.format(open=open_port))
         (folder / "roots.pem").write_text(authority.certificate)
         with TcpServer(proxy.serve) as front:
@@ -422,14 +423,43 @@ def test_the_environment_names_the_proxy_and_who_goes_past_it(tmp_path: Path, au
     assert "s3cret" not in everything
 
 
-def test_none_ignores_the_environment(tmp_path: Path, authority: Authority) -> None:
+def test_none_goes_past_the_proxy_until_something_fails(tmp_path: Path, authority: Authority) -> None:
     with world(tmp_path, authority) as (here, proxy):
         place = _place(here.proxy.endpoint)
-        _, report, _ = here.run("--proxy", "none", ALL_PROXY=f"http://{place}")
+        _, report, _ = here.run("--proxy", "none", "--only", "tcp", ALL_PROXY=f"http://{place}")
 
-    assert proxy.heard == [] and report["environment"]["proxies"] == []
+    assert proxy.heard == []
+    assert report["environment"]["proxies"][0]["url"] == f"http://{place}"
     assert {via for vias in _vias(report).values() for via in vias} == {None}
     assert _statuses(report)["portal"] == "pass"
+
+
+def test_what_fails_without_the_proxy_is_asked_through_it(tmp_path: Path, authority: Authority) -> None:
+    with world(tmp_path, authority) as (here, proxy):  # which knows names that nobody here can look up
+        place = _place(here.proxy.endpoint)
+        _, report, _ = here.run("--proxy", "none", HTTPS_PROXY=f"http://{place}")
+
+    found = next(f for f in report["findings"] if f["cause"] == "proxy-required")
+    assert (found["where"], found["owner"], found["affects"]) == ("site", "proxy", ["web"])
+    assert f"through the proxy {place} (from the environment)" in found["summary"]
+    assert set(proxy.asked()) == {"config.example:443", "api.example:443"}
+
+
+def test_no_password_is_in_a_list_of_processes(tmp_path: Path, authority: Authority) -> None:
+    lists: list[str] = []
+
+    class Watching(Proxy):
+        def _serve(self, connection: Any) -> None:
+            for path in Path("/proc").glob("[0-9]*/cmdline"):
+                with suppress(OSError):
+                    lists.append(path.read_bytes().decode(errors="replace"))
+            super()._serve(connection)
+
+    with world(tmp_path, authority, kind=Watching, login=f"{USER}:{PASSWORD}") as (here, _):
+        _, report, _ = here.run(HTTPS_PROXY=f"http://{QUOTED}@{_place(here.proxy.endpoint)}")
+    assert _statuses(report)["web"] == "pass"
+    assert any("readycheck" in one for one in lists)
+    assert not [one for one in lists if QUOTED in one or PASSWORD in one or ENCODED in one]
 
 
 @pytest.mark.parametrize(

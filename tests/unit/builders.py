@@ -477,5 +477,5 @@ def conclude_from(world: World, outcomes: tuple[Outcome, ...], state: RunState =
         ipv4=not is_ipv6_only(world.environment),
     )
     verdicts = judge_all(world.plan, outcomes, basis)
-    case = Case(world.profile, world.environment, verdicts, outcomes, evidence)
+    case = Case(world.profile, world.environment, verdicts, outcomes, evidence, world.plan.roles)
     return Result(world.plan, outcomes, evidence, verdicts, case, diagnose(case), overall(verdicts, state))

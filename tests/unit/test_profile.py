@@ -157,6 +157,15 @@ def test_a_placeholder_that_cannot_be_filled_is_refused_when_it_is_read(host: st
     assert "is not defined" in complaint(HEAD + row + extra)
 
 
+def test_the_roles_of_a_proxy_table_must_be_defined() -> None:
+    rest = 'product = "Phone"\nconfiguration = []\nauthentication = ["basic"]\n'
+    source = 'source = { document = "doc", section = "1" }\n'
+    table = HEAD + ROW + "\n[[proxies]]\n" + rest + source
+    assert read(table).proxies[0].roles is None
+    assert read(table + "roles = []\n").proxies[0].roles == ()
+    assert "roles[0]: 'boss' is not defined" in complaint(table + 'roles = ["boss"]\n')
+
+
 def test_placeholders_must_be_declared() -> None:
     row = ROW.replace('{ networks = ["service"] }', '{ hosts = ["{customer}.example.com"] }')
     assert "targets.hosts[0]: 'customer' is not defined" in complaint(HEAD + row)

@@ -243,7 +243,7 @@ def _network(setting: Setting, trust: TrustStore, routing: Routing) -> Network:
         family=setting.family,
         resolvers=setting.resolvers or tuple(system_servers()),
         rate=setting.rate,
-        proxy=next(iter(routing.proxies), None),
+        proxy=next(iter(routing.proxies), setting.route.beside),
         more_proxies=routing.proxies[1:],
     )
 
@@ -271,7 +271,7 @@ def _remapped(network: Network, remap: Path) -> Network:
 
 
 def _environment(setting: Setting, network: Network) -> Environment:
-    variables = discover(os.environ) if setting.proxy == "auto" else {}
+    variables = discover(os.environ) if setting.proxy in ("auto", "none") else {}
     proxies = {scheme: url for scheme, url in variables.items() if not names_script(url)}
     return gather(resolvers=network.resolvers(), proxies=proxies, capabilities=network.capabilities())
 

@@ -19,13 +19,14 @@ from readycheck.walls import Walls, sort_walls
 
 @dataclass(frozen=True)
 class Case:
-    """Everything that is known after a round of measuring."""
+    """Everything that is known after a round of measuring; `roles` are those of the run."""
 
     profile: Profile
     environment: Environment
     verdicts: tuple[Verdict, ...]
     outcomes: tuple[Outcome, ...]
     evidence: Evidence
+    roles: tuple[str, ...] = ()
 
     @cached_property
     def walls(self) -> Walls:

@@ -1,9 +1,11 @@
 """Rules for the proxy: whether it is there, whom it lets in, and what it lets through."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from readycheck.diagnose import beside
 from readycheck.diagnose.case import Case
+from readycheck.diagnose.clients import login_unsupported, unable_clients
 from readycheck.diagnose.finding import Confidence, Finding, Owner, Where
 from readycheck.failure import Failure, Step
 from readycheck.observation import Observation
@@ -15,20 +17,41 @@ SHOWN = 3
 def proxy_trouble(case: Case) -> Iterator[Finding]:
     """One finding for each way in which the proxy stands in the way."""
     tries = [o for _, o in case.observations() if o.step is Step.PROXY_CONNECT]
-    for rule in _unreachable(tries), *_RULES:
-        met = {check: [o for o in seen if rule.fits(o)] for check, seen in _ended_there(case)}
-        checks = [check for check, seen in met.items() if seen]
-        if checks:
-            seen = [o for found in met.values() for o in found]
-            yield case.finding(
-                rule.cause,
-                checks,
-                rule.words(case, seen),
-                where=Where.SITE,
-                owner=Owner.PROXY,
-                confidence=Confidence.CERTAIN if rule.proof(case) else Confidence.LIKELY,
-                remedy=rule.remedy,
-            )
+    yield from _met(case, _unreachable(tries))
+    yield from _met(case, _FAILED)
+    yield from login_unsupported(case)
+    yield from _met(case, _REQUIRED)
+    yield from _met(case, _DENIES)
+    yield from _not_passed_on(case)
+
+
+def _met(case: Case, rule: "_Rule") -> Iterator[Finding]:
+    met = {check: [o for o in seen if rule.fits(o)] for check, seen in ended_there(case)}
+    checks = [check for check, seen in met.items() if seen]
+    if not checks:
+        return
+    seen = [o for found in met.values() for o in found]
+    yield case.finding(
+        rule.cause,
+        checks,
+        rule.words(case, seen) + _sideways(case, checks),
+        where=Where.SITE,
+        owner=Owner.PROXY,
+        confidence=Confidence.CERTAIN if rule.proof(case) else Confidence.LIKELY,
+        remedy=rule.remedy,
+    )
+
+
+def _sideways(case: Case, checks: Sequence[str]) -> str:
+    past = beside.answers_past(case, checks)
+    return f" Past the proxy, {shown(past)} {'answers' if len(set(past)) == 1 else 'answer'}." if past else ""
+
+
+def shown(places: Iterable[str]) -> str:
+    """A few of them, and how many more there are."""
+    known = list(dict.fromkeys(places))
+    more = f" and {len(known) - SHOWN} more" if len(known) > SHOWN else ""
+    return f"{', '.join(known[:SHOWN])}{more}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +65,7 @@ class _Rule:
     remedy: str
 
 
-def _ended_there(case: Case) -> Iterator[tuple[str, Sequence[Observation]]]:
+def ended_there(case: Case) -> Iterator[tuple[str, Sequence[Observation]]]:
     """Checks that did not pass and never came further than the proxy."""
     for _, verdict in case.failing:
         seen = case.by_check[verdict.check].observations
@@ -84,7 +107,7 @@ def _where_it_ends(case: Case, seen: Sequence[Observation]) -> str:
         f"({o.facts.get('because') or o.failure})"
         for o in seen
     )
-    return f"The proxy {_name(case, seen)} does not answer: {', '.join(list(reasons)[:SHOWN])}."
+    return f"The proxy {proxy_name(case, seen)} does not answer: {', '.join(list(reasons)[:SHOWN])}."
 
 
 def _others_answered(case: Case) -> bool:
@@ -103,14 +126,35 @@ def _itself(case: Case) -> bool:
 
 
 def _wants_login(case: Case, seen: Sequence[Observation]) -> str:
-    return f"The proxy {_name(case, seen)} wants a login ({_offers(seen)}), and none that it takes was given."
+    lacks = dict.fromkeys(str(lack) for o in seen for lack in o.facts.get("lacks") or ())
+    why = f"that this host cannot make: {', '.join(lacks)}" if lacks else "and none that it takes was given"
+    return f"The proxy {proxy_name(case, seen)} wants a login ({_offers(seen)}), {why}."
 
 
 def _refuses_login(case: Case, seen: Sequence[Observation]) -> str:
-    tried = ", ".join(dict.fromkeys(str(o.facts["tried"]) for o in seen))
+    tried = ", ".join(dict.fromkeys(map(_tried, seen)))
+    if any(o.facts.get("closed") for o in seen):
+        return (
+            f"The proxy {proxy_name(case, seen)} closes the connection in the middle of a login ({tried}), "
+            f"which is bound to its connection."
+        )
+    unable = "".join(f" {text}" for text in unable_clients(case, seen))
     return (
-        f"The proxy {_name(case, seen)} refuses the credentials that were given ({tried}; {_offers(seen)})."
+        f"The proxy {proxy_name(case, seen)} refuses the credentials that were given "
+        f"({tried}; {_offers(seen)}).{unable}"
     )
+
+
+def _tried(observation: Observation) -> str:
+    scheme, mechanism = observation.facts.get("tried"), observation.facts.get("mechanism")
+    inside = scheme == "Negotiate" and mechanism == "ntlm"
+    return f"{scheme} with NTLM in it, for want of a Kerberos ticket" if inside else str(scheme)
+
+
+def _is_sure_login(case: Case) -> bool:
+    """Many proxies that offer Negotiate take nothing but tickets: a password given as NTLM may be right."""
+    refused = [o for _, o in case.observations() if o.step is Step.PROXY_CONNECT and o.facts.get("tried")]
+    return not any(o.facts.get("closed") or "ticket" in _tried(o) for o in refused)
 
 
 def _offers(seen: Sequence[Observation]) -> str:
@@ -120,42 +164,76 @@ def _offers(seen: Sequence[Observation]) -> str:
 
 def _denies(case: Case, seen: Sequence[Observation]) -> str:
     statuses = ", ".join(sorted({str(o.facts.get("status")) for o in seen}))
-    targets = list(dict.fromkeys(str(o.target) for o in seen))
-    more = f" and {len(targets) - SHOWN} more" if len(targets) > SHOWN else ""
-    shown = f"{', '.join(targets[:SHOWN])}{more}"
-    return f"The proxy {_name(case, seen)} refuses to connect to {shown} (status {statuses})."
+    return (
+        f"The proxy {proxy_name(case, seen)} refuses to connect to {shown(str(o.target) for o in seen)} "
+        f"(status {statuses}).{_objection(case, seen)}"
+    )
+
+
+def _objection(case: Case, seen: Sequence[Observation]) -> str:
+    """Whether it is the port that it objects to, or the name: the others that it connects to show it."""
+    opened = {o.target.port for _, o in case.observations() if o.step is Step.PROXY_CONNECT and not o.failure}
+    refused = {o.target.port for o in seen}
+    if not opened:
+        return ""
+    if not refused & opened:
+        ports = ", ".join(str(port) for port in sorted(p for p in opened if p))
+        return f" It connects to port {ports}, so that the port is what it objects to."
+    return " It connects to other names on the same port." if refused <= opened else ""
+
+
+def _not_passed_on(case: Case) -> Iterator[Finding]:
+    """The proxy tries and does not get there, while without it the same targets answer."""
+    met = {check: seen for check, seen in ended_there(case) if seen and all(map(is_lost, seen))}
+    checks = [
+        name
+        for name in met
+        if beside.has_answered(beside.asked(case, beside.PAST, case.by_check[name].check))
+    ]
+    if not checks:
+        return
+    seen = [o for name in checks for o in met[name]]
+    statuses = ", ".join(sorted({str(o.facts.get("status") or o.failure) for o in seen}))
+    yield case.finding(
+        "proxy-denies",
+        checks,
+        f"The proxy {proxy_name(case, seen)} does not pass on {shown(str(o.target) for o in seen)} ({statuses})."
+        + _sideways(case, checks),
+        where=Where.SITE,
+        owner=Owner.PROXY,
+        confidence=Confidence.LIKELY if len(checks) > 1 else Confidence.POSSIBLE,
+        remedy="Check the proxy's policy, its name server, and the firewall between the proxy and the internet.",
+    )
 
 
 def _connects_elsewhere(case: Case) -> bool:
     return any(o.step is Step.PROXY_CONNECT and o.failure is None for _, o in case.observations())
 
 
-_RULES = (
-    _Rule(
-        cause="proxy-auth-required",
-        fits=lambda o: o.failure is Failure.PROXY_AUTH_REQUIRED and not o.facts.get("tried"),
-        words=_wants_login,
-        proof=_itself,
-        remedy="Give the clients credentials, or let the product's names pass without: phones have no user to ask.",
-    ),
-    _Rule(
-        cause="proxy-auth-failed",
-        fits=lambda o: o.failure is Failure.PROXY_AUTH_REQUIRED and bool(o.facts.get("tried")),
-        words=_refuses_login,
-        proof=_itself,
-        remedy="Check user name, domain and expiry of the password, and whether the account may use the proxy.",
-    ),
-    _Rule(
-        cause="proxy-denies",
-        fits=lambda o: o.failure is Failure.PROXY_DENIED and not is_lost(o),
-        words=_denies,
-        proof=_connects_elsewhere,
-        remedy="Allow CONNECT to the product's names and ports, not to 443 alone, in the proxy's policy.",
-    ),
+_FAILED = _Rule(
+    cause="proxy-auth-failed",
+    fits=lambda o: o.failure is Failure.PROXY_AUTH_REQUIRED and bool(o.facts.get("tried")),
+    words=_refuses_login,
+    proof=_is_sure_login,
+    remedy="Check user name, domain and expiry of the password, and whether the account may use the proxy.",
+)
+_REQUIRED = _Rule(
+    cause="proxy-auth-required",
+    fits=lambda o: o.failure is Failure.PROXY_AUTH_REQUIRED and not o.facts.get("tried"),
+    words=_wants_login,
+    proof=_itself,
+    remedy="Give the clients credentials, or let the product's names pass without: phones have no user to ask.",
+)
+_DENIES = _Rule(
+    cause="proxy-denies",
+    fits=lambda o: o.failure is Failure.PROXY_DENIED and not is_lost(o),
+    words=_denies,
+    proof=_connects_elsewhere,
+    remedy="Allow CONNECT to the product's names and ports, not to 443 alone, in the proxy's policy.",
 )
 
 
-def _name(case: Case, seen: Sequence[Observation]) -> str:
+def proxy_name(case: Case, seen: Sequence[Observation]) -> str:
     """`host:port`, and where it is configured."""
     place = str(seen[0].target.via)
     source = next((p.source for p in case.environment.proxies if p.url.endswith(f"//{place}")), "")

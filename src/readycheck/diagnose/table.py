@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from readycheck.diagnose import (
+    beside,
     certificates,
     egress,
     flows,
@@ -16,6 +17,7 @@ from readycheck.diagnose import (
     path_mtu,
     proxies,
     proxy_scripts,
+    proxy_ways,
     quic,
     reach,
     server_names,
@@ -34,9 +36,11 @@ RULES: tuple[Rule, ...] = (
     ipv6.ipv6_only,
     offline.host_firewall,
     offline.site_offline,
+    proxy_ways.proxy_required,
     names.dns_unreachable,
     proxy_scripts.pac_error,
     proxies.proxy_trouble,
+    proxy_ways.proxy_breaks_websocket,
     names.dns_filter,
     turns.rate_limited,
     turns.intermittent,
@@ -77,6 +81,8 @@ FOLLOW_UPS: tuple[FollowUp, ...] = (
     flows.ask_again,
     link.connect_again,
     quic.advertised,
+    beside.past_the_proxy,
+    beside.through_the_proxy,
 )
 """Each yields the checks that would tell its causes apart, and none in a network where nothing is in doubt."""
 

@@ -35,11 +35,15 @@ class ProxyUrl:
 
 @dataclass(frozen=True, slots=True)
 class ProxyChoice:
-    """The proxy of a run, who named it, and the rules for hosts that are reached without it."""
+    """The proxy of a run, who named it, and the rules for hosts that are reached without it.
+
+    `beside` is one that was found and is not used: what fails without it may be asked through it.
+    """
 
     proxy: ProxyUrl | None = None
     source: str = ""
     exempt: tuple[str, ...] = ()
+    beside: ProxyUrl | None = None
 
 
 def parse_proxy(url: str) -> ProxyUrl:
@@ -75,17 +79,21 @@ def choose(wanted: str, environ: Mapping[str, str]) -> ProxyChoice:
     Raises `UsageError` for a URL that cannot be used. One of the environment is no proxy then: many programs
     share the variables, and some can use what this one cannot.
     """
-    if wanted == "none":
-        return ProxyChoice()
-    if wanted != "auto":
+    if wanted not in ("auto", "none"):
         return ProxyChoice(parse_proxy(wanted), "--proxy")
     found = discover(environ)
-    try:
-        proxy = parse_proxy(found.get("https") or found.get("all") or "")
-    except UsageError:
-        return ProxyChoice()
+    proxy = _usable(found.get("https") or found.get("all"))
+    if proxy is None or wanted == "none":
+        return ProxyChoice(beside=proxy or _usable(found.get("http")))
     rules = (rule.strip() for rule in _variable(environ, "no_proxy").split(","))
     return ProxyChoice(proxy, "environment", tuple(rule for rule in rules if rule))
+
+
+def _usable(url: str | None) -> ProxyUrl | None:
+    try:
+        return parse_proxy(url or "")
+    except UsageError:
+        return None
 
 
 def is_exempt(host: str, rules: Iterable[str]) -> bool:

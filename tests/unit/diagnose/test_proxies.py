@@ -1,78 +1,22 @@
 """The proxy: one finding for each way in which it stands in the way, and nothing else blamed for it."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from readycheck.diagnose.finding import Confidence, Owner, Severity, Where
 from readycheck.failure import Failure, Step
-from readycheck.net.environment import FoundProxy
-from readycheck.observation import Observation, Target
-from readycheck.plan import Check, Scope
+from readycheck.observation import Target
+from readycheck.plan import Scope
 from readycheck.verdict import Judgement, Readiness
-from tests.unit.builders import (
-    ROWS,
-    Result,
-    World,
-    conclude,
-    make_environment,
-    make_profile,
-    make_selection,
-    requirement,
-    seen,
-)
-
-PROXY = "proxy.corp:3128"
-Says = Callable[[Target], tuple[Failure | None, dict[str, Any]]]
-
-WEB = requirement("web", targets={"names": ["web", "wild"]}, ports=["443"], probe="tls", proxied=True)
-PORTAL = requirement(
-    "portal", targets={"hosts": ["portal.example.com"]}, ports=["8443"], probe="tcp", proxied=True
-)
-CONFIG = requirement("config", ports=["443"], probe="tcp", proxied=True)
-PROFILE = make_profile(*[row for row in ROWS if row["id"] != "web"], WEB, PORTAL, CONFIG)
+from tests.unit.builders import make_environment
+from tests.unit.diagnose.proxied import OPEN, PROXY, always, beside, through
 
 UNREACHABLE = {"because": "connection_refused", "stage": "connect", "proxy_address": "192.168.1.8"}
 LOGIN = Failure.PROXY_AUTH_REQUIRED, {"offered": ("NTLM", "Negotiate"), "tried": None}
 WRONG = Failure.PROXY_AUTH_REQUIRED, {"offered": ("Basic",), "tried": "Basic"}
 DENIED = Failure.PROXY_DENIED, {"status": 403, "reason": "Forbidden"}
 BAD_GATEWAY = Failure.PROXY_DENIED, {"status": 503, "reason": ""}
-OPEN: tuple[None, dict[str, Any]] = None, {}
-
-
-@dataclass(kw_only=True)
-class Proxied(World):
-    """A world whose proxy says what `says` tells of each target."""
-
-    says: Says = lambda target: OPEN
-
-    def _visit(self, check: Check, target: Target) -> Iterator[Observation]:
-        if not target.via:
-            yield from super()._visit(check, target)
-            return
-        failure, facts = self.says(target)
-        yield seen(Step.PROXY_CONNECT, target, failure, **facts)
-        if failure is None and check.probe == "tls":
-            wrong = self.greet(target)
-            yield seen(
-                Step.TLS_HANDSHAKE, target, wrong, **({} if wrong else {"tls": self.handshake(target)})
-            )
-
-
-def through(says: Says, **changes: Any) -> Result:
-    found = FoundProxy(scheme="https", url=f"http://{PROXY}", source="environment")
-    facts: dict[str, Any] = {
-        "profile": PROFILE,
-        "selection": make_selection(proxy=True, via=PROXY),
-        "environment": make_environment(proxies=(found,)),
-    }
-    return conclude(Proxied(**{**facts, **changes}, says=says))
-
-
-def always(answer: tuple[Failure | None, dict[str, Any]]) -> Says:
-    return lambda target: answer
 
 
 def test_a_proxy_that_works_is_no_finding() -> None:
@@ -139,7 +83,7 @@ def test_a_proxy_that_never_answers_is_not_there() -> None:
 
 
 def test_what_is_certain() -> None:
-    unreachable: Says = always((Failure.PROXY_UNREACHABLE, UNREACHABLE))
+    unreachable = always((Failure.PROXY_UNREACHABLE, UNREACHABLE))
     assert through(unreachable).only.confidence is Confidence.CERTAIN  # others answer
     nobody = {"resolver": lambda transport: Failure.TIMED_OUT, "wall": lambda target: "drop"}
     lost = next(f for f in through(unreachable, **nobody).findings if f.cause == "proxy-unreachable")
@@ -279,3 +223,66 @@ def test_what_came_through_proves_nothing_of_the_way_past() -> None:
     assert not [c for c in found.evidence.cells if c.requirement in ("web", "portal", "config")]
     path = next((o.check for o in found.outcomes if o.check.scope is Scope.PATH), None)
     assert path is None or not [t for t in path.params.controls if t.via]
+
+
+# --- logins -------------------------------------------------------------------------------------------
+
+
+def test_a_login_that_this_host_cannot_make_says_nothing_of_what_lies_behind() -> None:
+    lacks = (
+        Failure.PROXY_AUTH_REQUIRED,
+        {"offered": ("NTLM",), "tried": None, "lacks": ["NTLM needs a library"]},
+    )
+    found = through(always(lacks))
+    assert found.only.cause == "proxy-auth-required"
+    assert "that this host cannot make: NTLM needs a library" in found.only.summary
+    check = found.verdict("web").checks[0]
+    assert (check.status, found.verdict("web").status) == (Judgement.INCONCLUSIVE,) * 2
+    assert check.because == "the proxy wants a login that this host cannot make: NTLM needs a library"
+    assert found.readiness is not Readiness.READY
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"tried": "NTLM", "closed": True}, "closes the connection in the middle of a login (NTLM)"),
+        (
+            {"tried": "Negotiate", "mechanism": "ntlm"},
+            "(Negotiate with NTLM in it, for want of a Kerberos ticket; it offers Negotiate)",
+        ),
+    ],
+)
+def test_a_login_that_may_have_failed_for_another_reason(facts: dict[str, Any], words: str) -> None:
+    found = through(always((Failure.PROXY_AUTH_REQUIRED, {"offered": ("Negotiate",), **facts})))
+    assert (found.only.cause, found.only.confidence) == ("proxy-auth-failed", Confidence.LIKELY)
+    assert words in found.only.summary
+
+
+# --- side by side -------------------------------------------------------------------------------------
+
+
+def test_what_a_denial_is_about() -> None:
+    by_port = through(lambda target: DENIED if target.port == 8443 else OPEN).only.summary
+    assert "It connects to port 443, so that the port is what it objects to." in by_port
+    by_name = through(lambda target: DENIED if target.host == "api.example.com" else OPEN).only.summary
+    assert "It connects to other names on the same port." in by_name
+
+
+def test_what_answers_past_the_proxy_is_told() -> None:
+    found = beside(lambda target: DENIED if target.port == 8443 else OPEN)
+    assert found.only.summary.endswith(" Past the proxy, portal.example.com:8443 answers.")
+    shut = beside(lambda target: DENIED if target.port == 8443 else OPEN, wall=lambda target: "drop")
+    assert "Past the proxy" not in next(f for f in shut.findings if f.cause == "proxy-denies").summary
+
+
+@pytest.mark.parametrize("answer", [BAD_GATEWAY, (Failure.TIMED_OUT, {})])
+def test_what_the_proxy_does_not_reach_and_others_do(answer: tuple[Failure, dict[str, Any]]) -> None:
+    def says(target: Target) -> tuple[Failure | None, dict[str, Any]]:
+        return answer if target.host == "portal.example.com" else OPEN
+
+    found = beside(says)
+    assert (found.only.cause, found.only.confidence) == ("proxy-denies", Confidence.POSSIBLE)
+    assert "does not pass on portal.example.com:8443" in found.only.summary
+    assert found.only.affects == ("portal",)
+    nobody = beside(says, wall=lambda target: "drop" if target.port == 8443 else None)
+    assert "proxy-denies" not in nobody.causes

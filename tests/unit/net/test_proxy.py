@@ -89,17 +89,18 @@ def test_no_proxy_is_honoured(host: str, exempt: bool) -> None:
 
 def test_what_the_option_comes_to() -> None:
     environ = {"HTTPS_PROXY": "http://a:81", "all_proxy": "http://b:82", "no_proxy": "x.test"}
-    assert choose("none", environ) == ProxyChoice()
+    assert choose("none", environ) == ProxyChoice(beside=ProxyUrl("http", "a", 81))
+    assert choose("none", {}) == ProxyChoice()
     assert choose("auto", environ) == ProxyChoice(ProxyUrl("http", "a", 81), "environment", ("x.test",))
     assert choose("http://u:p@c:83", environ) == ProxyChoice(ProxyUrl("http", "c", 83, "u", "p"), "--proxy")
     assert choose("auto", {"all_proxy": "http://b:82"}).proxy == ProxyUrl("http", "b", 82)
     for unusable in (
         {},
-        {"http_proxy": "http://a"},
         {**environ, "no_proxy": "*"},
         {"all_proxy": "socks5://b"},
     ):
         assert choose("auto", unusable) == ProxyChoice()
+    assert choose("auto", {"http_proxy": "http://a"}) == ProxyChoice(beside=ProxyUrl("http", "a", 80))
     with pytest.raises(UsageError, match="--proxy"):
         choose("socks5://c", {})
 

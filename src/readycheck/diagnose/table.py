@@ -10,6 +10,7 @@ from readycheck.diagnose import (
     flows,
     hosts,
     inspection,
+    interception,
     ipv6,
     link,
     names,
@@ -41,6 +42,7 @@ RULES: tuple[Rule, ...] = (
     proxy_scripts.pac_error,
     proxies.proxy_trouble,
     proxy_ways.proxy_breaks_websocket,
+    interception.proxy_transparent,
     names.dns_filter,
     turns.rate_limited,
     turns.intermittent,
@@ -83,6 +85,7 @@ FOLLOW_UPS: tuple[FollowUp, ...] = (
     quic.advertised,
     beside.past_the_proxy,
     beside.through_the_proxy,
+    interception.ask_nowhere,
 )
 """Each yields the checks that would tell its causes apart, and none in a network where nothing is in doubt."""
 

@@ -5,7 +5,7 @@ ARGS ?=
 PROFILE ?= webex-calling
 LAB_PACKAGES = chrony conntrack coturn dnsmasq-base dovecot-imapd iproute2 iptables kamailio \
 	kamailio-tls-modules nftables nginx openssh-client openssh-server openssl opensmtpd procps prosody slapd \
-	tcpdump unbound util-linux
+	squid tcpdump unbound util-linux
 
 help:
 	@echo 'make demo    run the agent against a stand-in network on this machine'

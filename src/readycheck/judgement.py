@@ -342,7 +342,8 @@ def _tunnelled(requirement: Requirement, outcome: Outcome, basis: Bench) -> Chec
     if lacks:
         because = f"the proxy wants a login that this host cannot make: {', '.join(lacks)}"
         return _verdict(outcome, Judgement.INCONCLUSIVE, because)
-    if deciding and all(is_lost(o) for o in deciding) and not outcome.cut:
+    tried = [o for o in deciding if o.failure is not Failure.INTERRUPTED]
+    if tried and all(is_lost(o) for o in tried) and not outcome.cut:
         return _lost(outcome)
     refused = [o for o in deciding if o.step is Step.PROXY_CONNECT and o.failure and not is_lost(o)]
     verdict = _named(requirement, outcome, basis)

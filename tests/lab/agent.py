@@ -5,9 +5,10 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from .machine import NOBODY, LabError, Machine
@@ -22,6 +23,7 @@ chown "$2:$2" "$1" "$1"/*
 shift 2
 exec "$@"
 """
+NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
 _KEPT = ("PYTHONPATH", "LANG", "LC_ALL")
 
 
@@ -47,13 +49,18 @@ def warm_up(bytecode: Path) -> None:
     )
 
 
-def run_agent(machine: Machine, network: str, arguments: Sequence[str], bytecode: Path | None = None) -> Run:
-    """`bytecode` is a folder that `warm_up` filled."""
+def run_agent(
+    machine: Machine,
+    network: str,
+    arguments: Sequence[str],
+    bytecode: Path | None = None,
+    variables: Mapping[str, str] = NO_VARIABLES,
+) -> Run:
+    """`bytecode` is a folder that `warm_up` filled, `variables` are set besides the usual ones."""
     began = time.monotonic()
+    user = as_user(machine, network, bytecode, variables)
     done = subprocess.run(
-        machine.inside(
-            network, *as_user(machine, network, bytecode), sys.executable, "-m", "readycheck", *arguments
-        ),
+        machine.inside(network, *user, sys.executable, "-m", "readycheck", *arguments),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -66,7 +73,9 @@ def run_agent(machine: Machine, network: str, arguments: Sequence[str], bytecode
     return Run(done.returncode, done.stdout, done.stderr, seconds, _json(done.stdout))
 
 
-def as_user(machine: Machine, network: str, bytecode: Path | None = None) -> list[str]:
+def as_user(
+    machine: Machine, network: str, bytecode: Path | None = None, variables: Mapping[str, str] = NO_VARIABLES
+) -> list[str]:
     """No root, no capability to be had, a home of its own, and no other network than this one."""
     home = "/run/home"
     environment = {
@@ -80,6 +89,7 @@ def as_user(machine: Machine, network: str, bytecode: Path | None = None) -> lis
         **({"PYTHONPYCACHEPREFIX": str(bytecode)} if bytecode else {}),
         "READYCHECK_ONLY_NETNS": str(machine.inode(network)),
         **{name: os.environ[name] for name in _KEPT if name in os.environ},
+        **variables,
     }
     return [
         *("unshare", "--mount", "sh", "-c", _PREPARE, "sh", home, str(NOBODY)),

@@ -183,8 +183,8 @@ def _objection(case: Case, seen: Sequence[Observation]) -> str:
 
 
 def _not_passed_on(case: Case) -> Iterator[Finding]:
-    """The proxy tries and does not get there, while without it the same targets answer."""
-    met = {check: seen for check, seen in ended_there(case) if seen and all(map(is_lost, seen))}
+    """The proxy says that it cannot get there, while without it the same targets answer; its silence shows nothing."""
+    met = {check: seen for check, seen in ended_there(case) if seen and all(map(_gave_up, seen))}
     checks = [
         name
         for name in met
@@ -193,17 +193,21 @@ def _not_passed_on(case: Case) -> Iterator[Finding]:
     if not checks:
         return
     seen = [o for name in checks for o in met[name]]
-    statuses = ", ".join(sorted({str(o.facts.get("status") or o.failure) for o in seen}))
+    statuses = ", ".join(sorted({str(o.facts["status"]) for o in seen}))
     yield case.finding(
         "proxy-denies",
         checks,
-        f"The proxy {proxy_name(case, seen)} does not pass on {shown(str(o.target) for o in seen)} ({statuses})."
-        + _sideways(case, checks),
+        f"The proxy {proxy_name(case, seen)} does not pass on {shown(str(o.target) for o in seen)} "
+        f"(status {statuses})." + _sideways(case, checks),
         where=Where.SITE,
         owner=Owner.PROXY,
         confidence=Confidence.LIKELY if len(checks) > 1 else Confidence.POSSIBLE,
         remedy="Check the proxy's policy, its name server, and the firewall between the proxy and the internet.",
     )
+
+
+def _gave_up(observation: Observation) -> bool:
+    return is_lost(observation) and "status" in observation.facts
 
 
 def _connects_elsewhere(case: Case) -> bool:

@@ -193,11 +193,13 @@ def _settling(
 class Access:
     """What a run knows of its login: credentials that were refused are not sent again and again.
 
-    Until a first login has been accepted they are made one at a time, for many wrong ones at once would lock
-    the account.
+    Until one has been accepted, logins are made one at a time, for many wrong ones at once would lock the
+    account. A refusal comes at once; what takes longer is the proxy's way to a target, which is not waited for.
     """
 
     most_refusals: int = 2
+    patience_s: float = 0.5
+    is_open: bool = False
     accepted: bool = False
     refusals: int = 0
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -208,24 +210,47 @@ class Access:
 
     def count(self, accepted: bool) -> None:
         self.accepted = self.accepted or accepted
+        self.is_open = self.is_open or accepted
         self.refusals += not accepted
 
     @asynccontextmanager
     async def turn(self, deadline: float) -> AsyncIterator[None]:
         """The time for one login; raises `NetError` when it does not come by then."""
-        if self.accepted:
+        if self.is_open:
             yield
             return
-        try:
-            async with asyncio.timeout_at(deadline):
-                await self._lock.acquire()
-        except TimeoutError:
-            raise NetError(Failure.TIMED_OUT, "another login at the proxy takes too long") from None
-        if self.accepted:
+        await self._wait(deadline)
+        if self.is_open:
             self._lock.release()
             yield
             return
+        turn = _Turn(self)
+        timer = asyncio.get_running_loop().call_later(self.patience_s, turn.open_for_all)
         try:
             yield
         finally:
-            self._lock.release()
+            timer.cancel()
+            turn.end()
+
+    async def _wait(self, deadline: float) -> None:
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._lock.acquire()
+        except TimeoutError:  # nothing was asked, so that nothing is shown
+            raise NetError(Failure.INTERRUPTED, "another login at the proxy takes too long") from None
+
+
+class _Turn:
+    """Holds the lock of an `Access` until it ends, or until nobody has to wait any more."""
+
+    def __init__(self, access: Access) -> None:
+        self._access, self._held = access, True
+
+    def open_for_all(self) -> None:
+        self._access.is_open = True
+        self.end()
+
+    def end(self) -> None:
+        if self._held:
+            self._held = False
+            self._access._lock.release()

@@ -6,10 +6,9 @@ import pytest
 
 from readycheck.diagnose.finding import Confidence, Owner, Severity, Where
 from readycheck.failure import Failure, Step
-from readycheck.observation import Target
 from readycheck.plan import Scope
 from readycheck.verdict import Judgement, Readiness
-from tests.unit.builders import make_environment
+from tests.unit.builders import Result, make_environment
 from tests.unit.diagnose.proxied import OPEN, PROXY, always, beside, through
 
 UNREACHABLE = {"because": "connection_refused", "stage": "connect", "proxy_address": "192.168.1.8"}
@@ -113,6 +112,15 @@ def test_a_login_that_one_way_fails_and_the_other_is_not_tried() -> None:
 
 
 # --- what the proxy could not reach -------------------------------------------------------------------
+
+
+def test_addresses_whose_turn_did_not_come_fail_nothing() -> None:
+    silent, unasked = (Failure.TIMED_OUT, {}), (Failure.INTERRUPTED, {})
+    found = through(
+        lambda t: OPEN if not t.network else silent if str(t.address).endswith(".10") else unasked
+    )
+    assert found.causes == []
+    assert found.statuses()["config"] is Judgement.INCONCLUSIVE
 
 
 @pytest.mark.parametrize("answer", [BAD_GATEWAY, (Failure.TIMED_OUT, {})])
@@ -275,14 +283,15 @@ def test_what_answers_past_the_proxy_is_told() -> None:
     assert "Past the proxy" not in next(f for f in shut.findings if f.cause == "proxy-denies").summary
 
 
-@pytest.mark.parametrize("answer", [BAD_GATEWAY, (Failure.TIMED_OUT, {})])
-def test_what_the_proxy_does_not_reach_and_others_do(answer: tuple[Failure, dict[str, Any]]) -> None:
-    def says(target: Target) -> tuple[Failure | None, dict[str, Any]]:
-        return answer if target.host == "portal.example.com" else OPEN
+def one_lost(answer: tuple[Failure, dict[str, Any]], **changes: Any) -> Result:
+    return beside(lambda target: answer if target.host == "portal.example.com" else OPEN, **changes)
 
-    found = beside(says)
+
+def test_what_the_proxy_does_not_reach_and_others_do() -> None:
+    found = one_lost(BAD_GATEWAY)
     assert (found.only.cause, found.only.confidence) == ("proxy-denies", Confidence.POSSIBLE)
-    assert "does not pass on portal.example.com:8443" in found.only.summary
+    assert "does not pass on portal.example.com:8443 (status 503)" in found.only.summary
     assert found.only.affects == ("portal",)
-    nobody = beside(says, wall=lambda target: "drop" if target.port == 8443 else None)
+    assert "proxy-denies" not in one_lost((Failure.TIMED_OUT, {})).causes
+    nobody = one_lost(BAD_GATEWAY, wall=lambda target: "drop" if target.port == 8443 else None)
     assert "proxy-denies" not in nobody.causes

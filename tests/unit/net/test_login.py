@@ -118,7 +118,15 @@ async def test_a_turn_that_does_not_come() -> None:
         with pytest.raises(NetError) as caught:
             async with access.turn(now):
                 pytest.fail("two at once")
-    assert caught.value.failure is Failure.TIMED_OUT
+    assert caught.value.failure is Failure.INTERRUPTED
+
+
+async def test_a_login_that_is_not_refused_at_once_keeps_nobody_waiting() -> None:
+    access, until = Access(patience_s=0.01), asyncio.get_running_loop().time() + 2
+    async with access.turn(until):
+        async with access.turn(until), access.turn(until):
+            pass
+    assert access.is_open and not access.accepted
 
 
 def test_refusals_close_it_unless_one_was_accepted() -> None:

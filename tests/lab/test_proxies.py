@@ -43,12 +43,11 @@ acl users proxy_auth REQUIRED
 
 
 def _login(scheme: str, program: str) -> str:
-    realm = "" if scheme == "ntlm" else f"auth_param {scheme} realm lab"
+    realm = f"auth_param {scheme} realm lab" if scheme == "digest" else ""
     lines = (f"auth_param {scheme} program {HELPERS}/{program}", f"auth_param {scheme} children 4", realm)
     return "\n".join(filter(None, lines))
 
 
-BASIC = _login("basic", "basic_ncsa_auth /run/users")
 DIGEST = _login("digest", "digest_file_auth /run/plain")
 NTLM = _login("ntlm", "ntlm_fake_auth")
 """It lets every password pass: what it shows is that the handshake is spoken as squid wants it."""
@@ -102,8 +101,6 @@ def squid(world: World, gate: Gate) -> Iterator[None]:
     """In the site's router, as long as the scenario lasts."""
     machine = world.machine
     machine.write("/run/plain", f"{USER}:{PASSWORD}\n")
-    hashed = machine.run(None, "openssl", "passwd", "-apr1", PASSWORD).stdout.strip()
-    machine.write("/run/users", f"{USER}:{hashed}\n")
     ports = f"http_port {HIDDEN} intercept" if gate.hidden else ""
     known = _SQUID.format(place=PLACE, ports="\n".join(filter(None, (ports, gate.login))), rules=gate.rules)
     machine.write(
@@ -146,5 +143,7 @@ def test_what_is_said_of_the_gate(world: World, gate: Gate, bytecode: Path) -> N
     steps = [o for c in report["checks"] for o in c["observations"] if o["step"] == "proxy_connect"]
     if gate.logged_in:
         assert {o["facts"].get("login") for o in steps if o["failure"] is None} == {gate.logged_in}
-        named = [c for c in report["checks"] if c["requirement"] and c["target"]["via"] and c["target"]["host"]]
+        named = [
+            c for c in report["checks"] if c["requirement"] and c["target"]["via"] and c["target"]["host"]
+        ]
         assert named and {c["status"] for c in named if c["certain"]} == {"pass"}

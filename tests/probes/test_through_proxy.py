@@ -27,6 +27,7 @@ from .servers.http import RESPONSES
 from .servers.proxy import Proxy, dripping, endless_headers
 from .servers.spoken import server_of
 from .servers.tcp import Endpoint, Serve, TcpServer, hang_up, reset, saying, silent
+from .servers.websocket import websocket
 
 USER, PASSWORD = "jo@corp", "p:w/é s3cret"
 QUOTED = "jo%40corp:p%3Aw%2F%C3%A9%20s3cret"
@@ -487,6 +488,38 @@ def test_one_finding_for_all_that_the_proxy_stops(
     assert words in finding["summary"] and "s3cret" not in everything
     failed = [c for c in report["checks"] if c["requirement"] == "web"]
     assert {(c["status"], c["step"]) for c in failed} == {("fail", "proxy_connect")}
+
+
+EVENTS = """
+[[requirements]]
+id = "events"
+title = "Events"
+area = "signalling"
+importance = "required"
+roles = ["app"]
+transport = "tcp"
+ports = [{port}]
+targets = {{ hosts = ["127.0.0.1"] }}
+probe = "websocket"
+params = {{ scheme = "ws", hold_s = 2.0 }}
+proxied = true
+source = {{ document = "manual", section = "1" }}
+"""
+
+
+def test_a_proxy_that_cuts_long_connections(tmp_path: Path, authority: Authority) -> None:
+    with TcpServer(websocket()) as server, world(tmp_path, authority) as (here, _):
+        place = _place(server.endpoint)
+        proxy = Proxy({place: server.endpoint}, cut_after_s=0.5)
+        text = PROFILE.format(open=1).partition("[[requirements]]")[0]
+        (tmp_path / "acme.toml").write_text(text + EVENTS.format(port=server.endpoint[1]))
+        with TcpServer(proxy.serve) as front:
+            _, report, _ = here.run("--proxy", f"http://{_place(front.endpoint)}")
+
+    (finding,) = report["findings"]
+    assert (finding["cause"], finding["confidence"]) == ("proxy-breaks-websocket", "certain")
+    assert "is cut after" in finding["summary"] and "past the proxy it works" in finding["summary"]
+    assert any(c["id"] == f"past-proxy/websocket/{place}" for c in report["checks"])
 
 
 def test_a_proxy_that_is_gone(tmp_path: Path, authority: Authority) -> None:

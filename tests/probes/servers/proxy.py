@@ -16,12 +16,19 @@ class Proxy:
     """`serve` is for a `TcpServer`; `places` are the hosts and ports that it leads to.
 
     `status` overrides what it answers to all others (403), `login` is the `user:password` that it wants by
-    one of the `schemes`; `heard` are the requests.
+    one of the `schemes`, `cut_after_s` how long a tunnel lasts; `heard` are the requests.
     """
 
     def __init__(
-        self, places: Places, *, login: str = "", schemes: tuple[str, ...] = ("Basic",), status: int = 403
+        self,
+        places: Places,
+        *,
+        login: str = "",
+        schemes: tuple[str, ...] = ("Basic",),
+        status: int = 403,
+        cut_after_s: float = 0.0,
     ) -> None:
+        self._cut_after_s = cut_after_s
         self._places, self._schemes, self._status = places, schemes, status
         self._login = base64.b64encode(login.encode()).decode() if login else ""
         self.heard: list[str] = []
@@ -53,10 +60,17 @@ class Proxy:
             return
         with socket.create_connection(place, PATIENCE_S) as onward:
             connection.sendall(b"HTTP/1.1 200 Connection established\r\nVia: 1.1 test\r\n\r\n")
+            if self._cut_after_s:
+                threading.Timer(self._cut_after_s, _cut, (onward,)).start()
             back = threading.Thread(target=_pump, args=(onward, connection), daemon=True)
             back.start()
             _pump(connection, onward)
             back.join(PATIENCE_S)
+
+
+def _cut(sock: socket.socket) -> None:
+    with suppress(OSError):
+        sock.shutdown(socket.SHUT_RDWR)
 
 
 def _pump(source: socket.socket, sink: socket.socket) -> None:

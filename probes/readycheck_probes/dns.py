@@ -100,4 +100,5 @@ async def _query(rdtype: str, target: Target, net: Net) -> Mapping[str, Any]:
         "truncated": answer.truncated,
         "rtt_ms": answer.rtt_ms,
         "edns_fallback": answer.edns_fallback,
+        **answer.said,
     }

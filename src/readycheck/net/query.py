@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Mapping
+from contextlib import closing, suppress
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -25,6 +26,7 @@ _MAX_RECORDS = 64
 _MAX_TEXT = 512
 _MAX_PARSED = 256  # the codec takes longer for the thousands that 64 KiB can hold than other answers can wait
 _MAX_STRAYS = 64
+_MAX_ERRORS = 8
 _LENGTH = struct.Struct("!H")
 _HEADER = struct.Struct("!HHHHHH")
 _FLAGS_AT, _TRUNCATED = 2, 0x02
@@ -45,13 +47,18 @@ class Sockets(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DnsAnswer:
-    """The records of the type that was asked, after aliases; `truncated` means that TCP was needed."""
+    """The records of the type that was asked, after aliases; `truncated` means that TCP was needed.
+
+    `said` is what `_said` finds in the reply, `other` a second reply to the same question that says otherwise.
+    """
 
     rcode: str
     records: tuple[str, ...]
     truncated: bool
     rtt_ms: float
     edns_fallback: bool
+    said: Mapping[str, Any] = field(default_factory=dict)
+    other: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,7 @@ class _Question:
     name: str
     rdtype: str
     edns: bool = True
+    linger_s: float = 0.0
 
     def message(self) -> dns.message.QueryMessage:
         import dns.exception
@@ -77,18 +85,29 @@ class _Reply(NamedTuple):
     message: dns.message.Message
     rtt_ms: float
     truncated: bool = False
+    other: dns.message.Message | None = None
 
 
 async def query(
-    net: Sockets, server: Endpoint, name: str, rdtype: str, *, transport: str = "udp", timeout: float
+    net: Sockets,
+    server: Endpoint,
+    name: str,
+    rdtype: str,
+    *,
+    transport: str = "udp",
+    timeout: float,
+    linger_s: float = 0.0,
 ) -> DnsAnswer:
-    """Ask; raises `NetError` with the facts of the reply when it holds no such record."""
+    """Ask; raises `NetError` with the facts of the reply when it holds no such record.
+
+    With `linger_s` it waits as long for a second reply over UDP, and the answer or the error has it as `other`.
+    """
     deadline = _now() + timeout
     ask = _ask_tcp if transport == "tcp" else _ask_udp
-    question = _Question(name, rdtype)
+    question = _Question(name, rdtype, linger_s=linger_s)
     reply = await ask(net, server, question, deadline)
     if fallback := _rcode(reply.message) in _NO_EDNS:
-        reply = await ask(net, server, _Question(name, rdtype, edns=False), deadline)
+        reply = await ask(net, server, replace(question, edns=False), deadline)
     return _answer(reply, server, fallback)
 
 
@@ -100,13 +119,37 @@ def _answer(reply: _Reply, server: Endpoint, fallback: bool) -> DnsAnswer:
         "rtt_ms": reply.rtt_ms,
         "truncated": reply.truncated,
         "edns_fallback": fallback,
+        **_said(reply.message),
     }
+    other = None if reply.other is None else _content(reply.other)
+    if other is not None:
+        facts["other"] = other
     if rcode != "NOERROR":
         raise NetError(_FAILURES.get(rcode, Failure.PROTOCOL_ERROR), f"{server[0]} says {rcode}", facts)
     records = _records(reply.message, facts)
     if not records:
         raise NetError(Failure.DNS_NO_ANSWER, f"{server[0]} has no such record", facts)
-    return DnsAnswer(rcode, records, reply.truncated, reply.rtt_ms, fallback)
+    said = _said(reply.message)
+    return DnsAnswer(rcode, records, reply.truncated, reply.rtt_ms, fallback, said, other)
+
+
+def _said(message: dns.message.Message) -> dict[str, Any]:
+    """Who speaks for a denial: the zone of its SOA (RFC 2308 section 2); and why: the errors of RFC 8914."""
+    import dns.edns
+    import dns.rdatatype
+
+    zones = [_clean(rrset.name.to_text()) for rrset in message.authority if rrset.rdtype == dns.rdatatype.SOA]
+    errors = [option for option in message.options if isinstance(option, dns.edns.EDEOption)][:_MAX_ERRORS]
+    return {
+        **({"zone": zones[0]} if zones else {}),
+        **({"errors": [int(option.code) for option in errors]} if errors else {}),
+    }
+
+
+def _content(message: dns.message.Message) -> dict[str, Any]:
+    """What of a reply counts when two are compared: their order and their lifetimes do not."""
+    records = sorted(_text(record) for rrset in message.answer for record in rrset)
+    return {"rcode": _rcode(message), "records": records[:_MAX_RECORDS]}
 
 
 def _records(message: dns.message.Message, facts: dict[str, Any]) -> tuple[str, ...]:
@@ -125,7 +168,10 @@ def _records(message: dns.message.Message, facts: dict[str, Any]) -> tuple[str, 
 
 async def _ask_udp(net: Sockets, server: Endpoint, question: _Question, deadline: float) -> _Reply:
     with closing(await net.open_datagram(family=6 if ":" in server[0] else 4)) as datagrams:
-        reply = await _Exchange(datagrams, server, question).run(deadline)
+        exchange = _Exchange(datagrams, server, question)
+        reply = await exchange.run(deadline)
+        if question.linger_s and not reply.truncated:
+            return reply._replace(other=await exchange.second(reply.message, question.linger_s, deadline))
     if not reply.truncated:
         return reply
     try:
@@ -158,6 +204,21 @@ class _Exchange:
         if self._malformed:
             raise NetError(Failure.PROTOCOL_ERROR, f"{self._server[0]} sends what is no DNS reply to this")
         raise NetError(Failure.TIMED_OUT, f"{self._server[0]} is silent", {"server": self._server[0]})
+
+    async def second(
+        self, first: dns.message.Message, linger_s: float, deadline: float
+    ) -> dns.message.Message | None:
+        """Another reply to the very question that `first` answers, if it says otherwise.
+
+        A question that was put twice, or whose packet was doubled, gets equal answers; so that servers which
+        rotate their addresses are not accused, only the same message id is compared.
+        """
+        until = min(deadline, _now() + linger_s)
+        with suppress(NetError):  # what went wrong later takes nothing from the first reply
+            while (reply := await self._listen(until)) is not None:
+                if reply.message.id == first.id and _content(reply.message) != _content(first):
+                    return reply.message
+        return None
 
     async def _listen(self, until: float) -> _Reply | None:
         while (left := until - _now()) > 0:
@@ -247,7 +308,11 @@ def _is_cut(wire: bytes) -> bool:
 
 
 def _text(record: Any) -> str:
-    text = record.to_text()[:_MAX_TEXT]
+    return _clean(record.to_text())
+
+
+def _clean(text: str) -> str:
+    text = text[:_MAX_TEXT]
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
 

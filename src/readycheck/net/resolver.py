@@ -173,6 +173,7 @@ def _resolution(races: Sequence[_Race]) -> Resolution:
         "rtt_ms": answer.rtt_ms,
         "truncated": answer.truncated,
         "edns_fallback": answer.edns_fallback,
+        **answer.said,
         **({"without": {rdtype: failure.value for rdtype, failure in silent.items()}} if silent else {}),
     }
     return Resolution(tuple(addresses), first.winner, facts)

@@ -5,6 +5,7 @@ import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
+import dns.edns
 import dns.flags
 import dns.message
 import dns.rcode
@@ -150,6 +151,23 @@ async def test_refusals_have_their_names(rcode: str, failure: Failure) -> None:
     error = await refusal(lambda asked: answer(asked, rcode=rcode))
     assert (error.failure, error.facts["rcode"], error.facts["server"]) == (failure, rcode, "127.0.0.1")
     assert error.facts["rtt_ms"] > 0
+
+
+async def test_a_denial_says_who_speaks_and_why() -> None:
+    def script(asked: Message) -> Message:
+        reply = answer(asked, rcode="NXDOMAIN")
+        soa = "a.example. nobody.example. 1 7200 900 1209600 60"
+        reply.authority.append(dns.rrset.from_text("example.", 60, "IN", "SOA", soa))
+        reply.use_edns(options=[dns.edns.EDEOption(dns.edns.EDECode.BLOCKED, "by policy")])
+        return reply
+
+    error = await refusal(script)
+    assert (error.facts["zone"], error.facts["errors"]) == ("example.", [15])
+
+
+async def test_a_bare_denial_says_nothing_more() -> None:
+    error = await refusal(lambda asked: answer(asked, rcode="NXDOMAIN"))
+    assert not {"zone", "errors", "other"} & error.facts.keys()
 
 
 async def test_a_bare_alias_is_no_answer() -> None:

@@ -36,14 +36,15 @@ async def request(
         raise NetError(Failure.PROTOCOL_ERROR, tame(str(error)) or "") from error
 
 
-async def drain(response: httpx.Response) -> int:
-    """How long the body is, as far as one cares to read."""
-    received, parts = 0, 0
+async def drain(response: httpx.Response) -> bytes:
+    """The body as it was sent, as far as one cares to read."""
+    received, parts = bytearray(), 0
     async for part in response.aiter_raw():
-        received, parts = received + len(part), parts + 1
-        if received >= MAX_BODY_BYTES or parts >= MAX_PARTS:
+        received += part
+        parts += 1
+        if len(received) >= MAX_BODY_BYTES or parts >= MAX_PARTS:
             break
-    return received
+    return bytes(received)
 
 
 class _Transport(httpx.AsyncHTTPTransport):

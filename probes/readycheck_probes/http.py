@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar, Literal
+from hashlib import sha256
+from itertools import islice
+from typing import Any, ClassVar, Literal
 
 from readycheck.probe import (
     Better,
@@ -33,16 +35,21 @@ from readycheck_probes.tally import (
 )
 
 _SHOWN = ("server", "location", "alt-svc")
+_MAX_HEADERS = 24
+_MAX_BODY = 400
+_DIGEST = 16
+_PRIVATE = frozenset({"set-cookie", "set-cookie2"})
 
 
 @dataclass(frozen=True, slots=True)
 class HttpParams:
-    """Servers, by name or by address, and what to ask them for."""
+    """Servers, by name or by address, what to ask them for, and a text that the page has if it is theirs."""
 
     targets: tuple[Target, ...] = ()
     scheme: Literal["http", "https"] = "https"
     path: str = "/"
     method: Literal["HEAD", "GET"] = "HEAD"
+    contains: str = ""
 
 
 class HttpProbe:
@@ -91,13 +98,36 @@ async def _request(params: HttpParams, target: Target, stream: Stream, net: Net)
         url = _url(params, target)
         async with request(params.method, url, stream, deadline_ms=deadline_ms, now_ms=net.now_ms) as answer:
             step.facts.update(status=answer.status_code, **_facts(answer.headers))
-            step.facts["body_bytes"] = await drain(answer)
+            step.facts["http"] = {"headers": _headers(answer.headers)}
+            body = await drain(answer)
+            step.facts["body_bytes"] = len(body)
+            step.facts["http"] |= _page(body, params.contains)
         if answer.status_code >= 500:
             raise NetError(Failure.HTTP_STATUS, f"status {answer.status_code}")
 
 
 def _facts(headers: Mapping[str, str]) -> dict[str, str]:
     return {name: text for name in _SHOWN if (text := tame(headers.get(name)))}
+
+
+def _headers(headers: Mapping[str, str]) -> dict[str, str | None]:
+    """What the answer says of itself and of those who passed it on (RFC 9110 section 7.6.3), within bounds.
+
+    A header that comes more than once is one value with commas already.
+    """
+    told = islice(headers.items(), _MAX_HEADERS)
+    return {tame(name) or "": tame(text) for name, text in told if name not in _PRIVATE}
+
+
+def _page(body: bytes, contains: str) -> dict[str, Any]:
+    """The digest of the page, by which two hosts' are compared, and how it begins."""
+    if not body:
+        return {"expected": False} if contains else {}
+    found: dict[str, Any] = {
+        "sha256": sha256(body).hexdigest()[:_DIGEST],
+        "body": tame(" ".join(body[:_MAX_BODY].decode("utf-8", "replace").split())),
+    }
+    return {**found, "expected": contains.encode() in body} if contains else found
 
 
 def _url(params: HttpParams, target: Target) -> str:

@@ -1,5 +1,6 @@
 """The http probe against loopback servers."""
 
+import json
 import socket
 
 import pytest
@@ -77,6 +78,34 @@ async def test_a_long_word_that_is_no_http_is_cut(bench: Bench) -> None:
     (answer,) = seen.of(Step.RESPONSE)
     assert answer.failure is Failure.PROTOCOL_ERROR
     assert len(answer.detail) <= 200
+
+
+async def test_what_the_answer_says_of_its_way_is_kept(bench: Bench) -> None:
+    marked = b"HTTP/1.1 200 OK\r\nVia: 1.1 box\r\nX-Cache: HIT\r\nSet-Cookie: s=1\r\nContent-Length: 6\r\n\r\nhi\r\nyo"
+    with TcpServer(saying(marked)) as server:
+        seen = await bench.measure(HttpProbe(), _params(server, contains="hello"))
+
+    told = seen.of(Step.RESPONSE)[0].facts["http"]
+    assert told["headers"] == {"via": "1.1 box", "x-cache": "HIT", "content-length": "6"}
+    assert (told["body"], told["expected"]) == ("hi yo", False)
+
+
+@pytest.mark.parametrize("response", ["hostile", "until-close", "many-headers"])
+async def test_what_is_kept_is_bounded(bench: Bench, response: str) -> None:
+    with TcpServer(saying(RESPONSES[response])) as server:
+        seen = await bench.measure(HttpProbe(), _params(server))
+
+    told = seen.of(Step.RESPONSE)[0].facts["http"]
+    assert len(json.dumps(told)) < 8000
+    assert all(text.isprintable() for text in (*told["headers"], *told["headers"].values()))
+
+
+@pytest.mark.parametrize(("text", "expected"), [("hi", True), ("ho", False)])
+async def test_a_page_has_the_text_that_it_must_have(bench: Bench, text: str, expected: bool) -> None:
+    with TcpServer(saying(RESPONSES["ok"])) as server:
+        seen = await bench.measure(HttpProbe(), _params(server, contains=text))
+
+    assert seen.of(Step.RESPONSE)[0].facts["http"]["expected"] is expected
 
 
 async def test_head_asks_for_no_body(bench: Bench) -> None:

@@ -9,6 +9,9 @@ RESPONSES = {
     "hostile": b"HTTP/1.1 200 OK\r\nServer: \xff\xfe"
     + b"s" * 5000
     + b"\r\nSet-Cookie: =;=\r\nContent-Length: 0\r\n\r\n",
+    "many-headers": b"HTTP/1.1 200 OK\r\n"
+    + b"".join(b"X-%d: %s\r\n" % (n, b"y" * 300) for n in range(90))
+    + b"Content-Length: 0\r\n\r\n",
     "truncated-headers": b"HTTP/1.1 200 OK\r\nServer: te",
     "truncated-body": b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhi",
     "oversized-headers": b"HTTP/1.1 200 OK\r\n" + b"X-Y: " + b"z" * 300_000 + b"\r\n\r\n",

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from hashlib import blake2b
+from ipaddress import ip_address, ip_network
 from itertools import islice
 from typing import Any
 
@@ -12,7 +14,7 @@ from readycheck.net.address import is_address
 from readycheck.net.proxy import is_exempt
 from readycheck.observation import Target
 from readycheck.probe import Effort, Probe
-from readycheck.profile import Area, Importance, NameGroup, Profile, Requirement
+from readycheck.profile import Area, Control, Importance, NameGroup, Profile, Requirement
 from readycheck.references import PLACEHOLDER, placeholders
 from readycheck.registry import Registry, build_params
 from readycheck.sampling import PARTS, PER_RUN, Stratum, addresses, per_network, pick, shares, strata
@@ -23,14 +25,22 @@ MOST_CHECKS = 5_000
 
 
 class Scope(StrEnum):
-    """How a check finds its targets; a follow-up has those that a diagnosis gave it."""
+    """How a check finds its targets; a follow-up has those that a diagnosis gave it.
+
+    `honesty` asks name servers too: for what they cannot know.
+    """
 
     SAMPLED = "sampled"
     NAMED = "named"
     RESOLVERS = "resolvers"
     CONTROL = "control"
+    HONESTY = "honesty"
     PATH = "path"
     FOLLOW_UP = "follow-up"
+
+
+NAME_SERVERS = frozenset({Scope.RESOLVERS, Scope.HONESTY})
+"""Whom these ask may be at the site: their answers do not show that the way out is open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +104,7 @@ class Selection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Aim:
-    """Where one check of a requirement, or of a control, leads."""
+    """Where one check of a requirement, or of a control, leads; `values` are parameters that no profile sets."""
 
     id: str
     scope: Scope
@@ -103,6 +113,7 @@ class _Aim:
     ports: str = ""
     certain: bool = True
     group: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
 
     def about(self, via: str | None) -> CheckTarget:
         """What all of its targets have in common."""
@@ -136,12 +147,20 @@ def filled_host(host: str, values: Mapping[str, str]) -> str:
 
 
 _CONTROL_PROBES = {
+    ("tcp", 80): "http",
     ("tcp", 443): "tls",
     ("udp", 53): "dns",
     ("udp", 123): "ntp",
     ("udp", 443): "quic",
 }
 """What a control is asked, by transport and port: a plain connection, or a binding, unless it says here."""
+
+HIJACK = "hijack"
+_HIJACK_SERVERS = 2
+_HIJACK_ZONES = 2
+_NOBODY = ("198.51.100.253", "203.0.113.253", "192.0.2.253")
+"""Addresses of documentation (RFC 5737): nobody is there to be bothered, and no router leads to them, so that who
+answers a question on its way there is between this host and the first router that has no default route."""
 
 
 class CheckMaker:
@@ -234,8 +253,38 @@ class CheckMaker:
             if probe in self.registry.installed and not dear:
                 # The host of QUIC is likely asked over TCP as well, on the same port.
                 name = f"control/{control.host}:{control.port}{'/udp' if probe == 'quic' else ''}"
-                aim = _Aim(id=name, scope=Scope.CONTROL, targets=[target], certain=False)
+                values = _page(control) if probe == "http" else {}
+                aim = _Aim(id=name, scope=Scope.CONTROL, targets=[target], certain=False, values=values)
                 yield self._check(None, probe, aim)
+        yield from self._honesty()
+
+    def _honesty(self) -> Iterator[Check]:
+        """Whether the name servers tell the truth: eight questions at most, beside everything else."""
+        servers = [Target(address=a, port=p, transport="udp") for a, p in self.selection.resolvers]
+        installed = HIJACK in self.registry.installed and HIJACK not in self.selection.skip
+        if not servers or not installed or not self.profile.controls:
+            return
+        values = {
+            "unknown": tuple(unknown_names(self.profile, self.seed)),
+            "known": next(self._printed_names(), ""),
+            "nobody": self._nobody(),
+        }
+        name, targets = f"control/{HIJACK}", servers[:_HIJACK_SERVERS]
+        aim = _Aim(id=name, scope=Scope.HONESTY, targets=targets, certain=False, values=values)
+        yield self._check(None, HIJACK, aim)
+
+    def _printed_names(self) -> Iterator[str]:
+        """Names that the vendor's document prints, those of the product's own servers first."""
+        groups = [g for r in self.profile.requirements if r.pinned for g in r.targets.names]
+        for group in (*groups, *self.profile.names):
+            domains = self.profile.names[group].domains
+            yield from (entry.pattern for entry in domains if not entry.is_wildcard)
+
+    def _nobody(self) -> str:
+        """An address without a name server, outside the product's networks."""
+        known = [ip_network(n) for group in self.profile.networks.values() for n in group.networks]
+        free = (a for a in _NOBODY if not any(ip_address(a) in network for network in known))
+        return next(free, "")
 
     def _sampled(self, requirement: Requirement, group: str) -> Iterator[Check]:
         slices = self._slices(requirement)
@@ -331,7 +380,8 @@ class CheckMaker:
         """A control has no requirement."""
         implementation = self.registry.probe(probe)
         via = self._via(requirement, aim.targets)
-        params = self._params(implementation, requirement, [replace(t, via=via) for t in aim.targets])
+        targets = [replace(target, via=via) for target in aim.targets]
+        params = self._params(implementation, requirement, targets, aim.values)
         proves = _said("proves", params, implementation)
         # The proxy makes the connection; what we see of it is that it says so.
         tunnelled = via is not None and proves is Step.CONNECT
@@ -350,10 +400,16 @@ class CheckMaker:
             group=aim.group,
         )
 
-    def _params(self, probe: Probe[Any], requirement: Requirement | None, targets: Sequence[Target]) -> Any:
+    def _params(
+        self,
+        probe: Probe[Any],
+        requirement: Requirement | None,
+        targets: Sequence[Target],
+        planned: Mapping[str, Any],
+    ) -> Any:
         values = requirement.params if requirement else {}
         where = f"{self.profile.name}: requirements[{requirement.id}]" if requirement else self.profile.name
-        return build_params(probe.Params, values, where=where, targets=tuple(targets))
+        return build_params(probe.Params, values, where=where, targets=tuple(targets), **planned)
 
     def _via(self, requirement: Requirement | None, targets: Sequence[Target]) -> str | None:
         """The proxy, for TCP that may follow it; a check goes one way as a whole."""
@@ -364,6 +420,22 @@ class CheckMaker:
         rules = self.selection.past_proxy
         past = all(is_exempt(target.host or target.address or "", rules) for target in targets)
         return None if past else self.selection.via
+
+
+def unknown_names(profile: Profile, seed: int) -> Iterator[str]:
+    """A name that nobody has, in each of two zones that have nothing to do with each other.
+
+    They are those of the controls, not the product's, which may be wildcarded; `invalid` exists nowhere (RFC 6761).
+    """
+    zones = dict.fromkeys(".".join(control.host.split(".")[-2:]) for control in profile.controls)
+    for zone in (*zones, "invalid")[:_HIJACK_ZONES]:
+        label = blake2b(f"{seed}/{zone}".encode(), digest_size=6).hexdigest()
+        yield f"readycheck-{label}.{zone}"
+
+
+def _page(control: Control) -> dict[str, Any]:
+    """Plain HTTP: who answers in place of the host shows by the page."""
+    return {"scheme": "http", "method": "GET", "path": control.path, "contains": control.contains}
 
 
 def _said(what: str, params: Any, probe: Probe[Any]) -> Any:

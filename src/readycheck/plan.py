@@ -6,6 +6,7 @@ from typing import Any
 
 from readycheck.check import (
     BUDGET_S,
+    NAME_SERVERS,
     Check,
     CheckMaker,
     CheckTarget,
@@ -24,6 +25,7 @@ from readycheck.registry import Registry, misfits
 __all__ = [
     "BUDGET_S",
     "DEFAULT_SEED",
+    "NAME_SERVERS",
     "Check",
     "CheckTarget",
     "Plan",

@@ -117,11 +117,16 @@ class Pin(Strict):
 
 
 class Control(Strict):
-    """A host outside the product that separates causes; contacted unless `--no-controls` is given."""
+    """A host outside the product that separates causes; contacted unless `--no-controls` is given.
+
+    Over TCP port 80 it is asked for the page `path`, which must contain the text `contains`.
+    """
 
     host: HostName
     port: int = Field(ge=1, le=65535)
     transport: Literal["tcp", "udp"] = "tcp"
+    path: str = "/"
+    contains: str = ""
     purpose: str
 
 

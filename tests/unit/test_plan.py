@@ -17,11 +17,14 @@ from readycheck.profile import Profile
 from readycheck.profile_file import Draft, Layer
 from readycheck.registry import Registry
 from readycheck.sampling import part_of
+from readycheck_probes.hijack import HijackProbe
+from readycheck_probes.http import HttpProbe
 from readycheck_probes.tcp import TcpParams, TcpProbe
 from readycheck_probes.websocket import WebsocketProbe
 from tests.unit.builders import (
     MEDIA,
     NETWORKS,
+    PROBES,
     RESOLVER,
     RESOLVERS,
     TIME,
@@ -275,6 +278,39 @@ def test_only_and_skip_deselect_and_do_not_hide() -> None:
     assert ids(skipped, "control/")
 
 
+def made_with(*probes: Any, **selection: Any) -> Plan:
+    controls = [
+        {"host": "www.example.org", "port": 80, "contains": "Hello", "purpose": "a page"},
+        {"host": "time.example.net", "port": 123, "transport": "udp", "purpose": "time"},
+    ]
+    profile = make_profile(controls=controls)
+    return plan(profile, make_registry(*PROBES, *probes), make_selection(**selection), 7)
+
+
+def test_a_page_of_a_control_must_contain_its_text() -> None:
+    check = next(c for c in made_with(HttpProbe).checks if c.id == "control/www.example.org:80")
+    assert (check.probe, check.params.scheme, check.params.contains) == ("http", "http", "Hello")
+
+
+def test_name_servers_are_asked_for_what_nobody_has() -> None:
+    servers = tuple((f"192.168.1.{n}", 53) for n in (53, 54, 55))
+    (check,) = (c for c in made_with(HijackProbe, resolvers=servers).checks if c.scope is Scope.HONESTY)
+    zones = [name.partition(".")[2] for name in check.params.unknown]
+    assert zones == ["example.org", "example.net"]
+    assert check.params.known == "api.example.com"
+    assert [t.address for t in check.params.targets] == ["192.168.1.53", "192.168.1.54"]
+    assert check.params.nobody == ""  # all that is left for documentation is the product's here
+    assert len(check.params.targets) * (len(zones) + 1) + 1 <= 8
+    assert (
+        made_with(HijackProbe, resolvers=servers).checks == made_with(HijackProbe, resolvers=servers).checks
+    )
+
+
+@pytest.mark.parametrize("left_out", [{"controls": False}, {"skip": ("hijack",)}, {"resolvers": ()}])
+def test_name_servers_are_not_tried_where_that_is_left_out(left_out: Mapping[str, Any]) -> None:
+    assert not [c for c in made_with(HijackProbe, **left_out).checks if c.scope is Scope.HONESTY]
+
+
 def test_controls_can_be_left_out() -> None:
     assert ids(made(controls=False), "control/") == []
 
@@ -283,7 +319,7 @@ def test_controls_can_be_left_out() -> None:
     ("control", "probe"),
     [
         ({"port": 443}, "tls"),
-        ({"port": 80}, "tcp"),
+        ({"port": 8080}, "tcp"),
         ({"port": 3478, "transport": "udp"}, "stun"),
         ({"port": 123, "transport": "udp"}, "ntp"),
     ],

@@ -11,7 +11,7 @@ from readycheck.failure import Failure, Step
 from readycheck.net.address import is_carrier_address, is_site_address
 from readycheck.net.environment import Environment
 from readycheck.observation import Observation
-from readycheck.plan import Scope
+from readycheck.plan import NAME_SERVERS, Scope
 from readycheck.profile import Area, Importance, Profile, Requirement
 from readycheck.verdict import CheckVerdict, Judgement, Verdict
 from readycheck.walls import Walls, sort_walls
@@ -79,7 +79,7 @@ class Case:
         """Anything beyond the site has answered: a service, a control, with `names` a remote name server."""
         return any(
             o.failure is None
-            and (names or outcome.check.scope is not Scope.RESOLVERS)
+            and (names or outcome.check.scope not in NAME_SERVERS)
             and (o.target.via or (o.target.address and not is_site_address(o.target.address)))
             and o.step not in (Step.HOP, Step.RESOLVE)
             for outcome, o in self.observations()

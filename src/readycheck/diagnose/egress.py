@@ -12,7 +12,7 @@ from readycheck.evidence import Cell, Evidence, Sign
 from readycheck.failure import Step
 from readycheck.net.address import is_site_address
 from readycheck.observation import Target
-from readycheck.plan import Check, CheckTarget, Plan, Scope
+from readycheck.plan import NAME_SERVERS, Check, CheckTarget, Plan, Scope
 from readycheck.probe import Effort
 from readycheck.profile import Area, Importance
 from readycheck.registry import Registry, build_params
@@ -243,7 +243,7 @@ def _controls(outcomes: Sequence[Outcome]) -> Iterator[Target]:
             proven = observation.failure is None and direct
             if (
                 proven
-                and outcome.check.scope is not Scope.RESOLVERS
+                and outcome.check.scope not in NAME_SERVERS
                 and not is_site_address(str(target.address))
             ):
                 found.setdefault(str(target.transport), target)

@@ -87,47 +87,6 @@ def dns_tcp_blocked(case: Case) -> Iterator[Finding]:
         )
 
 
-_FEW = 2
-
-
-def dns_filter(case: Case) -> Iterator[Finding]:
-    """The resolver denies the product's names, and knows others."""
-    pinned = [o for o in case.outcomes if o.check.requirement in case.pinned]
-    certain = [o for o in pinned if o.check.certain]
-    asked = certain if len(certain) > _FEW else pinned  # a page may print hardly any host
-    denied = [o.check.id for o in asked if _resolve_failures(o) == {Failure.DNS_NXDOMAIN}]
-    control = any(o.check.scope is Scope.CONTROL and _is_resolved(o) for o in case.outcomes)
-    if len(denied) > _FEW and not any(_is_resolved(o) for o in asked):
-        sure = Confidence.CERTAIN if asked is certain else Confidence.LIKELY
-        others = (
-            "while it knows names outside the product"
-            if control
-            else "and no name outside the product was asked"
-        )
-        yield case.finding(
-            "dns-filter",
-            denied,
-            f"The name server says that the product's names do not exist ({len(denied)} asked), {others}.",
-            where=Where.SITE if control and _site_resolvers(case) else Where.UNKNOWN,
-            owner=Owner.DNS,
-            confidence=sure if control else Confidence.POSSIBLE,
-            remedy="Take the product's domains off the name server's block list.",
-        )
-
-
-def _resolve_failures(outcome: Outcome) -> set[Failure | None]:
-    return {s.failure for s in outcome.observations if s.step is Step.RESOLVE}
-
-
-def _is_resolved(outcome: Outcome) -> bool:
-    return None in _resolve_failures(outcome)
-
-
-def _site_resolvers(case: Case) -> bool:
-    asked = [o for o in case.outcomes if o.check.scope is Scope.RESOLVERS]
-    return bool(asked) and all(is_site_address(str(o.check.target.address)) for o in asked)
-
-
 def ntp_blocked(case: Case) -> Iterator[Finding]:
     """NTP to the product's networks does not pass."""
     failed = [

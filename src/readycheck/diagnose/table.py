@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from readycheck.diagnose import (
+    answers,
     beside,
     certificates,
     egress,
@@ -47,6 +48,8 @@ RULES: tuple[Rule, ...] = (
     turns.rate_limited,
     turns.intermittent,
     path_mtu.pmtu_blackhole,
+    answers.dns_hijack,
+    answers.dns_filter,
     reach.udp_blocked,
     reach.udp_return_blocked,
     reach.ports_blocked,
@@ -74,6 +77,7 @@ RULES: tuple[Rule, ...] = (
 
 FOLLOW_UPS: tuple[FollowUp, ...] = (
     path_mtu.stalled_handshakes,
+    answers.ask_again,
     egress.survey,
     ipv6.other_family,
     ipv6.translation,

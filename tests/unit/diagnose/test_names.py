@@ -10,7 +10,6 @@ from tests.unit.builders import (
     FIREWALL,
     NETWORKS,
     ROWS,
-    SOURCE,
     World,
     conclude,
     make_environment,
@@ -114,45 +113,6 @@ def test_names_over_udp_only_are_a_note_where_nothing_needs_tcp() -> None:
     found = conclude(world)
     assert (found.only.cause, found.only.severity) == ("dns-tcp-blocked", Severity.NOTE)
     assert found.readiness is Readiness.READY
-
-
-def filtered(certain: int, uncertain: int, *, control: bool = True, answered: int = 0) -> World:
-    """A resolver that denies the product's names, as many as a page prints and as many that stand for wildcards."""
-    entries = [{"pattern": f"n{n}.example.com", "certain": True} for n in range(certain)]
-    entries += [
-        {"pattern": f"*.w{n}.example.com", "representatives": [f"a.w{n}.example.com"]}
-        for n in range(uncertain)
-    ]
-    web = {"web": {"title": "Web", "domains": entries, "source": SOURCE}}
-    row = requirement("web", targets={"names": ["web"]}, ports=["443"], probe="tls", pinned=True)
-    profile = make_profile(row, names=web)
-    hosts = [host for entry in profile.names["web"].domains for host in entry.hosts]
-    return World(
-        profile=profile,
-        selection=make_selection(controls=control),
-        names=dict.fromkeys(hosts[answered:], Failure.DNS_NXDOMAIN),
-    )
-
-
-@pytest.mark.parametrize(
-    ("certain", "uncertain", "confidence"),
-    [(3, 0, Confidence.CERTAIN), (3, 4, Confidence.CERTAIN), (1, 4, Confidence.LIKELY)],
-)
-def test_a_resolver_that_denies_the_products_names(
-    certain: int, uncertain: int, confidence: Confidence
-) -> None:
-    only = conclude(filtered(certain, uncertain)).only
-    assert (only.cause, only.owner, only.confidence) == ("dns-filter", Owner.DNS, confidence)
-
-
-def test_without_a_control_a_filter_is_possible_only() -> None:
-    only = conclude(filtered(4, 0, control=False)).only
-    assert (only.cause, only.confidence) == ("dns-filter", Confidence.POSSIBLE)
-
-
-@pytest.mark.parametrize(("certain", "uncertain", "answered"), [(2, 0, 0), (4, 0, 1), (0, 5, 1)])
-def test_few_names_or_one_that_is_known_are_no_filter(certain: int, uncertain: int, answered: int) -> None:
-    assert "dns-filter" not in conclude(filtered(certain, uncertain, answered=answered)).causes
 
 
 # --- time ---------------------------------------------------------------------------------------------

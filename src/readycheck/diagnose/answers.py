@@ -1,0 +1,383 @@
+"""Whether name servers tell the truth: names of the product that they hide, and answers that they make up."""
+
+import ipaddress
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from readycheck.diagnose.case import Case
+from readycheck.diagnose.finding import Confidence, Finding, Owner, Where
+from readycheck.diagnose.situation import Situation
+from readycheck.engine import Outcome
+from readycheck.failure import Failure, Step
+from readycheck.net.address import is_address, is_site_address
+from readycheck.observation import Observation, Target
+from readycheck.plan import Check, Scope
+
+HOSTS_FILE = "hosts file"
+AGAIN = "names/again"
+SHOWN = 3
+_MOST = 6
+_FEW = 2
+_LONGEST_S = 3.0
+_DENIALS = (Failure.DNS_NXDOMAIN, Failure.DNS_REFUSED, Failure.DNS_NO_ANSWER)
+_FILTERS = {4: "forged answer", 15: "blocked", 16: "censored", 17: "filtered"}
+"""Extended errors by which a server says itself that it hides a name (RFC 8914 section 4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What one name server said of one name."""
+
+    check: str
+    host: str
+    server: str
+    failure: Failure | None
+    addresses: tuple[str, ...]
+    zone: str
+    errors: tuple[int, ...]
+
+    @property
+    def is_public(self) -> bool:
+        """An address that the vendor's servers can have."""
+        return bool(self.addresses) and not any(map(is_bogon, self.addresses))
+
+    @property
+    def is_sunk(self) -> bool:
+        return bool(self.addresses) and all(map(_is_sink, self.addresses))
+
+    @property
+    def filters(self) -> list[int]:
+        return [code for code in self.errors if code in _FILTERS]
+
+    @property
+    def is_of_its_zone(self) -> bool:
+        """The SOA that came with it is that of a domain above the name (RFC 2308): who owns the name denies it."""
+        zone = self.zone.rstrip(".").lower()
+        return "." in zone and f".{self.host.lower()}".endswith(f".{zone}")
+
+    @property
+    def is_of_another_zone(self) -> bool:
+        """Of none above it. That of the root shows a server cut off from the world, and says nothing of a filter."""
+        zone = self.zone.rstrip(".").lower()
+        return bool(zone) and not f".{self.host.lower()}".endswith(f".{zone}")
+
+
+def said(outcomes: Iterable[Outcome]) -> list[Said]:
+    """All that name servers said about addresses, whoever asked."""
+    return [
+        _said(outcome.check.id, o)
+        for outcome in outcomes
+        if outcome.check.scope is not Scope.HONESTY
+        for o in outcome.observations
+        if o.target.host and (o.step is Step.RESOLVE or (outcome.check.probe == "dns" and _is_answer(o)))
+    ]
+
+
+def _is_answer(observation: Observation) -> bool:
+    return observation.step is Step.RESPONSE and observation.facts.get("type") == "A"
+
+
+def _said(check: str, observation: Observation) -> Said:
+    facts = observation.facts
+    given = facts.get("addresses") or facts.get("records") or ()
+    return Said(
+        check=check,
+        host=str(observation.target.host),
+        server=str(facts.get("server") or observation.target.address or ""),
+        failure=observation.failure,
+        addresses=tuple(a for a in map(str, given) if is_address(a)),
+        zone=str(facts.get("zone") or ""),
+        errors=tuple(facts.get("errors") or ()),
+    )
+
+
+def is_bogon(address: str) -> bool:
+    """An address that no server on the internet has."""
+    found = ipaddress.ip_address(address)
+    return is_site_address(address) or _is_sink(address) or found.is_multicast or found.is_reserved
+
+
+def _is_sink(address: str) -> bool:
+    """Where filters send names to: to nowhere, or back to the asker."""
+    found = ipaddress.ip_address(address)
+    return found.is_unspecified or found.is_loopback or (found.version == 4 and int(found) >> 24 == 0)
+
+
+# --- hidden names -------------------------------------------------------------------------------------
+
+
+def dns_filter(case: Case) -> Iterator[Finding]:
+    """Names of the product are denied, refused or sent astray, by a server that others contradict, or that says so.
+
+    One name that is merely gone may be the vendor's doing: it takes a sign that the server made the answer up.
+    """
+    view = _View(case)
+    proven = {s.host: s for s in view.suspects if view.proof(s) is not None}
+    if not proven:
+        yield from _all_denied(view)
+        return
+    surest = min((view.proof(s) or Confidence.POSSIBLE for s in proven.values()), key=_RANK.index)
+    alike = [s for s in view.suspects if s.host in proven or view.may_be_hidden(s)]
+    local = {s.server for s in alike} == {HOSTS_FILE}
+    servers = [s.server for s in alike if s.server and s.server != HOSTS_FILE]
+    inside = bool(servers) and all(is_address(s) and is_site_address(s) for s in servers)
+    yield case.finding(
+        "dns-filter",
+        list(dict.fromkeys(s.check for s in alike)),
+        _summary(view, list(proven.values()), servers),
+        where=Where.HOST if local else Where.SITE if inside else Where.UNKNOWN,
+        owner=Owner.HOST_ADMIN if local else Owner.DNS,
+        confidence=surest,
+        remedy="Take these names out of the hosts file." if local else _REMEDY,
+    )
+
+
+_RANK = (Confidence.CERTAIN, Confidence.LIKELY, Confidence.POSSIBLE)
+_REMEDY = "Take the product's domains, with all names beneath them, off the name server's block list."
+
+
+@dataclass(frozen=True)
+class _View:
+    """What was said of the product's names, and by whom."""
+
+    case: Case
+
+    @cached_property
+    def product(self) -> dict[str, bool]:
+        """The vendor's names, without the customer's own, and whether each is known to exist."""
+        found: dict[str, bool] = {}
+        for outcome in self.case.outcomes:
+            check = outcome.check
+            if check.scope is Scope.NAMED and check.target.host and "{" not in check.group:
+                host = check.target.host
+                found[host] = found.get(host, False) or check.certain
+        return found
+
+    @cached_property
+    def answers(self) -> list[Said]:
+        return said(self.case.outcomes)
+
+    @cached_property
+    def suspects(self) -> list[Said]:
+        """Denials, and addresses where the vendor is not, that made checks of the product fail."""
+        failing = {check.check for _, check in self.case.failing}
+        return [
+            s
+            for s in self.answers
+            if s.check in failing
+            and s.host in self.product
+            and (s.failure in _DENIALS or s.filters or (s.addresses and not s.is_public))
+        ]
+
+    @cached_property
+    def known(self) -> set[str]:
+        """Names for which some server gave an address of the internet."""
+        return {s.host for s in self.answers if s.failure is None and s.is_public}
+
+    @cached_property
+    def helpful(self) -> set[str]:
+        """Servers that gave addresses of names."""
+        return {s.server for s in self.answers if s.failure is None and s.is_public}
+
+    @cached_property
+    def pinned(self) -> set[str]:
+        return {
+            o.check.target.host or "" for o in self.case.outcomes if o.check.requirement in self.case.pinned
+        }
+
+    @cached_property
+    def forthright(self) -> set[str]:
+        """Servers that hand on, from their cache too, in whose zone a name is missing: asked for the second time."""
+        nowhere = {o.target.host for _, o in self.case.observations(Scope.HONESTY)}
+        return {s.server for s in self.answers if s.check == AGAIN and s.host in nowhere and s.is_of_its_zone}
+
+    def proof(self, suspect: Said) -> Confidence | None:
+        """How sure it is that the name is hidden; None when it may be gone."""
+        if suspect.filters or suspect.is_sunk or suspect.host in self.known:
+            return Confidence.CERTAIN
+        if suspect.addresses:
+            return Confidence.LIKELY if suspect.host in self.pinned else None
+        if suspect.is_of_its_zone:
+            return None
+        again = [s for s in self.answers if s.check == AGAIN and s.host == suspect.host]
+        if any(s.is_of_its_zone for s in again):
+            return None
+        refused = suspect.failure is Failure.DNS_REFUSED and suspect.server in self.helpful
+        silent = any(s.server in self.forthright and not s.zone for s in again)
+        gone = suspect.failure is Failure.DNS_NXDOMAIN and self.product[suspect.host]
+        made = gone and (silent or suspect.is_of_another_zone)
+        return Confidence.LIKELY if refused or made else None
+
+    def may_be_hidden(self, suspect: Said) -> bool:
+        """Once a server is known to hide names: all that it denies in nobody's name."""
+        return not suspect.is_of_its_zone and self.product[suspect.host]
+
+
+def _summary(view: _View, proven: Sequence[Said], servers: Sequence[str]) -> str:
+    hosts = list(dict.fromkeys(s.host for s in proven))
+    names = f"{', '.join(hosts[:SHOWN])}{f' and {len(hosts) - SHOWN} more' if len(hosts) > SHOWN else ''}"
+    who = ", ".join(dict.fromkeys(servers)) or "This host's hosts file"
+    return f"{who} {_deed(proven)} {names}: {'; '.join(_reasons(view, proven))}."
+
+
+def _deed(proven: Sequence[Said]) -> str:
+    led = sorted({a for s in proven for a in s.addresses})
+    if led:
+        return f"gives {', '.join(led[:SHOWN])} as the address of"
+    refused = all(s.failure is Failure.DNS_REFUSED for s in proven)
+    return "refuses to look up" if refused else "denies that there is"
+
+
+def _reasons(view: _View, proven: Sequence[Said]) -> Iterator[str]:
+    codes = sorted({code for s in proven for code in s.filters})
+    if codes:
+        told = ", ".join(f"{code}, {_FILTERS[code]}" for code in codes)
+        yield f"it says itself that it filters (extended DNS error {told})"
+    hosts = {s.host for s in proven}
+    truthful = sorted(
+        {s.server for s in view.answers if s.host in hosts and s.failure is None and s.is_public}
+    )
+    if truthful:
+        yield f"{', '.join(truthful[:SHOWN])} knows better"
+    if any(s.addresses for s in proven):
+        yield "the vendor's servers are not there"
+    if not codes and not truthful and not any(s.addresses for s in proven):
+        yield "it looks up other names, and does not say in whose zone these are missing"
+
+
+def _all_denied(view: _View) -> Iterator[Finding]:
+    """No sign but the number: none of the product's names exists for this server, and others do."""
+    case = view.case
+    pinned = [o for o in case.outcomes if o.check.requirement in case.pinned]
+    certain = [o for o in pinned if o.check.certain]
+    asked = certain if len(certain) > _FEW else pinned  # a page may print hardly any host
+    owned = {s.check for s in view.answers if s.is_of_its_zone}
+    denied = [
+        o.check.id
+        for o in asked
+        if _resolve_failures(o) == {Failure.DNS_NXDOMAIN} and o.check.id not in owned
+    ]
+    control = any(o.check.scope is Scope.CONTROL and None in _resolve_failures(o) for o in case.outcomes)
+    if len(denied) > _FEW and not any(None in _resolve_failures(o) for o in asked):
+        sure = Confidence.CERTAIN if asked is certain else Confidence.LIKELY
+        others = (
+            "while it knows names outside the product"
+            if control
+            else "and no name outside the product was asked"
+        )
+        yield case.finding(
+            "dns-filter",
+            denied,
+            f"The name server says that the product's names do not exist ({len(denied)} asked), {others}.",
+            where=Where.SITE if control and _site_resolvers(case) else Where.UNKNOWN,
+            owner=Owner.DNS,
+            confidence=sure if control else Confidence.POSSIBLE,
+            remedy=_REMEDY,
+        )
+
+
+def _resolve_failures(outcome: Outcome) -> set[Failure | None]:
+    return {s.failure for s in outcome.observations if s.step is Step.RESOLVE}
+
+
+def _site_resolvers(case: Case) -> bool:
+    asked = [o for o in case.outcomes if o.check.scope is Scope.RESOLVERS]
+    return bool(asked) and all(is_site_address(str(o.check.target.address)) for o in asked)
+
+
+def ask_again(situation: Situation) -> Iterator[Check]:
+    """What was denied, of every server that is configured; and what no server can know, for comparison."""
+    named = {o.check.id: o.check for o in situation.outcomes if o.check.scope is Scope.NAMED}
+    denied = [
+        s.host
+        for s in said(situation.outcomes)
+        if s.check in named and named[s.check].certain and (s.failure in _DENIALS or not _is_fine(s))
+    ]
+    servers = list(dict.fromkeys(_servers(situation)))
+    if denied and servers:
+        honesty = (c for c in situation.plan.checks if c.scope is Scope.HONESTY)
+        unknown = next((tuple(check.params.unknown) for check in honesty), ())
+        names = (*dict.fromkeys(denied), *unknown)[: _MOST + len(unknown)]
+        check = situation.check(AGAIN, "dns", servers, longest_s=_LONGEST_S, names=names)
+        yield from [check] if check else []
+
+
+def _is_fine(answer: Said) -> bool:
+    return answer.failure is not None or not answer.addresses or answer.is_public
+
+
+def _servers(situation: Situation) -> Iterator[Target]:
+    for check in situation.plan.checks:
+        if check.scope in (Scope.RESOLVERS, Scope.HONESTY):
+            for target in check.params.targets:
+                yield Target(address=target.address, port=target.port, transport="udp")
+
+
+# --- made-up answers ----------------------------------------------------------------------------------
+
+
+def dns_hijack(case: Case) -> Iterator[Finding]:
+    """Addresses for names that nobody has, answers from where nobody is, or two answers to one question."""
+    outcome = next((o for o in case.outcomes if o.check.scope is Scope.HONESTY), None)
+    if outcome is None:
+        return
+    yield from _made_up(case, outcome)
+    asked = [o for o in outcome.observations if o.facts.get("asked") == "nobody"]
+    taken = [o for o in asked if o.failure is None or "rcode" in o.facts]
+    if taken:
+        yield case.finding(
+            "dns-hijack",
+            [outcome.check.id],
+            f"A question to {taken[0].target.address}, where there is no name server, was answered: something on "
+            "the way answers names itself, whichever name server is asked.",
+            owner=Owner.DNS,
+            confidence=Confidence.CERTAIN,
+            remedy="Switch DNS redirection off on the router, or exempt the hosts that use the product.",
+        )
+    twice = [o for o in outcome.observations if o.facts.get("other")]
+    if twice:
+        yield _two_answers(case, outcome, twice)
+
+
+def _made_up(case: Case, outcome: Outcome) -> Iterator[Finding]:
+    """By one server for two unrelated zones: a wildcard of one zone is its owner's affair."""
+    unknown = [o for o in outcome.observations if o.facts.get("asked") == "unknown"]
+    lies: dict[str, list[Observation]] = {}
+    for observation in unknown:
+        if observation.failure is None:
+            lies.setdefault(str(observation.target.address), []).append(observation)
+    liars = {server: made for server, made in lies.items() if len(made) > 1}
+    if not liars:
+        return
+    given = {str(a) for made in liars.values() for o in made for a in o.facts.get("records") or ()}
+    alike = any(set(made[0].facts["records"]) == set(made[1].facts["records"]) for made in liars.values())
+    denied = any(o.failure is Failure.DNS_NXDOMAIN for o in unknown)
+    failing = {check.check for _, check in case.failing}
+    led = {s.check for s in said(case.outcomes) if s.addresses and set(s.addresses) <= given}
+    hosts = " and ".join(o.target.host or "" for o in next(iter(liars.values()))[:2])
+    yield case.finding(
+        "dns-hijack",
+        [outcome.check.id, *sorted(failing & led)],
+        f"{', '.join(liars)} gives {', '.join(sorted(given)[:SHOWN])} as the address of names that do not exist "
+        f"({hosts}).",
+        where=Where.SITE if all(map(is_site_address, liars)) else Where.UNKNOWN,
+        owner=Owner.DNS,
+        confidence=Confidence.CERTAIN if alike or denied else Confidence.LIKELY,
+        remedy="Switch off the search or block page for unknown names, or use name servers that tell the truth.",
+    )
+
+
+def _two_answers(case: Case, outcome: Outcome, twice: Sequence[Observation]) -> Finding:
+    """A denial beside an address is a lie; two sets of addresses may be one server's, asked twice on the way."""
+    first = twice[0]
+    kinds = any(o.facts["other"].get("rcode") != o.facts.get("rcode") for o in twice)
+    return case.finding(
+        "dns-hijack",
+        [outcome.check.id],
+        f"{first.target.address} seems to give two different answers to one question ({first.target.host}): one of "
+        "them comes from somebody else.",
+        owner=Owner.DNS,
+        confidence=Confidence.LIKELY if kinds else Confidence.POSSIBLE,
+        remedy="Find who answers names on the way (router, security gateway, provider), and use DNS over TLS past it.",
+    )

@@ -1,0 +1,327 @@
+"""Name servers that hide names, and name servers that make answers up."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from readycheck.diagnose import answers
+from readycheck.diagnose.finding import Confidence, Owner, Severity, Where
+from readycheck.engine import Outcome
+from readycheck.failure import Failure, Step
+from readycheck.observation import Observation, Target
+from readycheck.plan import Scope
+from readycheck_probes.hijack import HijackProbe
+from tests.unit.builders import (
+    PROBES,
+    RESOLVER,
+    ROWS,
+    SOURCE,
+    Result,
+    World,
+    conclude,
+    conclude_from,
+    make_check,
+    make_outcome,
+    make_profile,
+    make_registry,
+    make_selection,
+    requirement,
+    seen,
+)
+
+# --- hidden names -------------------------------------------------------------------------------------
+
+
+def filtered(certain: int, uncertain: int, *, control: bool = True, answered: int = 0) -> World:
+    """A resolver that denies the product's names, as many as a page prints and as many that stand for wildcards."""
+    entries = [{"pattern": f"n{n}.example.com", "certain": True} for n in range(certain)]
+    entries += [
+        {"pattern": f"*.w{n}.example.com", "representatives": [f"a.w{n}.example.com"]}
+        for n in range(uncertain)
+    ]
+    web = {"web": {"title": "Web", "domains": entries, "source": SOURCE}}
+    row = requirement("web", targets={"names": ["web"]}, ports=["443"], probe="tls", pinned=True)
+    profile = make_profile(row, names=web)
+    hosts = [host for entry in profile.names["web"].domains for host in entry.hosts]
+    return World(
+        profile=profile,
+        selection=make_selection(controls=control),
+        names=dict.fromkeys(hosts[answered:], Failure.DNS_NXDOMAIN),
+    )
+
+
+@pytest.mark.parametrize(
+    ("certain", "uncertain", "confidence"),
+    [(3, 0, Confidence.CERTAIN), (3, 4, Confidence.CERTAIN), (1, 4, Confidence.LIKELY)],
+)
+def test_a_resolver_that_denies_the_products_names(
+    certain: int, uncertain: int, confidence: Confidence
+) -> None:
+    only = conclude(filtered(certain, uncertain)).only
+    assert (only.cause, only.owner, only.confidence) == ("dns-filter", Owner.DNS, confidence)
+
+
+def test_without_a_control_a_filter_is_possible_only() -> None:
+    only = conclude(filtered(4, 0, control=False)).only
+    assert (only.cause, only.confidence) == ("dns-filter", Confidence.POSSIBLE)
+
+
+@pytest.mark.parametrize(("certain", "uncertain", "answered"), [(2, 0, 0), (4, 0, 1), (0, 5, 1)])
+def test_few_names_or_one_that_is_known_are_no_filter(certain: int, uncertain: int, answered: int) -> None:
+    assert "dns-filter" not in conclude(filtered(certain, uncertain, answered=answered)).causes
+
+
+OTHER = "192.168.1.54"
+HOSTS = tuple(f"n{n}.example.com" for n in range(6))
+SITE_SERVER = {"server": RESOLVER}
+ITS_ZONE, NO_ZONE = {"zone": "example.com."}, dict[str, str]()
+BLOCK_PAGE = "192.168.1.80"
+
+
+def told(world: World, facts: Mapping[str, Mapping[str, Any]]) -> tuple[Outcome, ...]:
+    """The outcomes of a world whose name server says more of some names."""
+
+    def more(o: Observation) -> Observation:
+        said = facts.get(o.target.host or "", {}) if o.step is Step.RESOLVE else None
+        return o if said is None else replace(o, facts={**SITE_SERVER, **o.facts, **said})
+
+    return tuple(replace(o, observations=tuple(map(more, o.observations))) for o in world.outcomes())
+
+
+def again(*said: tuple[str, str, Failure | str, Mapping[str, Any]]) -> Outcome:
+    """The follow-up: server, host, what it said, and more facts."""
+    check = make_check(
+        answers.AGAIN, requirement=None, probe="dns", scope=Scope.FOLLOW_UP, proves=Step.RESPONSE
+    )
+    observations = []
+    for server, host, what, more in said:
+        failure = what if isinstance(what, Failure) else None
+        facts = {"type": "A", "records": [] if failure else [what], **more}
+        observations.append(seen(Step.RESPONSE, Target(host=host, address=server, port=53), failure, **facts))
+    return make_outcome(check, *observations)
+
+
+def honesty(*observations: Observation) -> Outcome:
+    check = make_check(
+        "control/hijack", requirement=None, probe="hijack", scope=Scope.HONESTY, proves=Step.RESPONSE
+    )
+    return make_outcome(check, *observations)
+
+
+def unknown(host: str, what: Failure | str, server: str = RESOLVER, **more: Any) -> Observation:
+    failure = what if isinstance(what, Failure) else None
+    facts = {"asked": "unknown", **({} if failure else {"records": [what], "rcode": "NOERROR"}), **more}
+    return seen(Step.RESPONSE, Target(host=host, address=server, port=53), failure, **facts)
+
+
+HONEST = honesty(
+    unknown("x.example.org", Failure.DNS_NXDOMAIN), unknown("x.example.net", Failure.DNS_NXDOMAIN)
+)
+
+
+def with_names(names: Mapping[str, Failure | str], **changes: Any) -> World:
+    return replace(filtered(len(HOSTS), 0, answered=len(HOSTS)), names=names, **changes)
+
+
+def judged(world: World, *more: Outcome, facts: Mapping[str, Mapping[str, Any]] | None = None) -> Result:
+    return conclude_from(world, (*told(world, facts or {}), *more))
+
+
+GONE = {HOSTS[0]: Failure.DNS_NXDOMAIN}
+
+
+@pytest.mark.parametrize("facts", [NO_ZONE, ITS_ZONE, {"zone": "."}])
+def test_a_name_that_the_vendor_has_retired_is_no_filter(facts: Mapping[str, Any]) -> None:
+    assert "dns-filter" not in judged(with_names(GONE), facts={HOSTS[0]: facts}).causes
+
+
+@pytest.mark.parametrize(
+    ("failure", "facts", "confidence", "words"),
+    [
+        (Failure.DNS_NXDOMAIN, {"errors": [15]}, Confidence.CERTAIN, "15, blocked"),
+        (Failure.DNS_REFUSED, {"errors": [17]}, Confidence.CERTAIN, "17, filtered"),
+        (Failure.DNS_NO_ANSWER, {"errors": [4]}, Confidence.CERTAIN, "4, forged answer"),
+        (Failure.DNS_REFUSED, {}, Confidence.LIKELY, "refuses to look up n0.example.com"),
+        (Failure.DNS_NXDOMAIN, {"zone": "rpz.security.local."}, Confidence.LIKELY, "in whose zone"),
+    ],
+)
+def test_a_server_that_says_that_it_filters(
+    failure: Failure, facts: Mapping[str, Any], confidence: Confidence, words: str
+) -> None:
+    only = judged(with_names({HOSTS[0]: failure}), facts={HOSTS[0]: facts}).only
+    assert (only.cause, only.confidence, only.owner) == ("dns-filter", confidence, Owner.DNS)
+    assert (only.where, only.evidence) == (Where.SITE, (f"web/{HOSTS[0]}:443",))
+    assert words in only.summary and RESOLVER in only.summary
+
+
+@pytest.mark.parametrize("failure", [Failure.DNS_NO_ANSWER, Failure.DNS_SERVFAIL, Failure.TIMED_OUT])
+def test_what_is_no_denial_is_no_filter(failure: Failure) -> None:
+    assert "dns-filter" not in judged(with_names({HOSTS[0]: failure})).causes
+
+
+def test_another_server_knows_better() -> None:
+    follow_up = again((RESOLVER, HOSTS[0], Failure.DNS_NXDOMAIN, {}), (OTHER, HOSTS[0], "192.88.99.9", {}))
+    only = judged(with_names(GONE), follow_up).only
+    assert (only.cause, only.confidence) == ("dns-filter", Confidence.CERTAIN)
+    assert f"{OTHER} knows better" in only.summary
+
+
+def test_another_filter_does_not_know_better() -> None:
+    follow_up = again((OTHER, HOSTS[0], "0.0.0.0", {}))
+    assert "dns-filter" not in judged(with_names(GONE), follow_up).causes
+
+
+def test_a_server_that_names_the_zone_of_others_and_not_of_this_one() -> None:
+    follow_up = again(
+        (RESOLVER, HOSTS[0], Failure.DNS_NXDOMAIN, {}),
+        (RESOLVER, "x.example.org", Failure.DNS_NXDOMAIN, {"zone": "example.org."}),
+    )
+    only = judged(with_names(GONE), HONEST, follow_up).only
+    assert (only.cause, only.confidence) == ("dns-filter", Confidence.LIKELY)
+
+
+@pytest.mark.parametrize("zones", [({}, {}), (ITS_ZONE, {"zone": "example.org."})])
+def test_a_server_that_treats_all_alike_hides_nothing(zones: tuple[Mapping[str, Any], ...]) -> None:
+    own, others = zones
+    follow_up = again(
+        (RESOLVER, HOSTS[0], Failure.DNS_NXDOMAIN, own),
+        (RESOLVER, "x.example.org", Failure.DNS_NXDOMAIN, others),
+    )
+    assert "dns-filter" not in judged(with_names(GONE), HONEST, follow_up).causes
+
+
+@pytest.mark.parametrize("sink", ["0.0.0.0", "127.0.0.1"])
+def test_an_address_that_leads_nowhere(sink: str) -> None:
+    world = with_names({HOSTS[0]: sink}, wall=lambda t: "reject" if t.address == sink else None)
+    only = judged(world).only
+    assert (only.cause, only.confidence) == ("dns-filter", Confidence.CERTAIN)
+    assert f"gives {sink} as the address of {HOSTS[0]}" in only.summary
+
+
+def test_the_hosts_file_is_this_hosts() -> None:
+    world = with_names({HOSTS[0]: "127.0.0.1"}, wall=lambda t: "reject" if t.address == "127.0.0.1" else None)
+    only = judged(world, facts={HOSTS[0]: {"server": "hosts file"}}).only
+    assert (only.where, only.owner) == (Where.HOST, Owner.HOST_ADMIN)
+    assert "hosts file" in only.summary
+
+
+def test_a_block_page_inside_the_site() -> None:
+    def greet(target: Target) -> Failure | None:
+        return Failure.CERTIFICATE_NAME_MISMATCH if target.address == BLOCK_PAGE else None
+
+    only = judged(with_names(dict.fromkeys(HOSTS[:2], BLOCK_PAGE), greet=greet)).only
+    assert (only.cause, only.where, only.confidence) == ("dns-filter", Where.SITE, Confidence.LIKELY)
+    assert BLOCK_PAGE in only.summary and "certificate-name-mismatch" in only.explains
+
+
+def test_a_private_address_whose_server_pins_right_is_nobodys_fault() -> None:
+    assert judged(with_names(dict.fromkeys(HOSTS[:2], BLOCK_PAGE))).findings == ()
+
+
+# --- follow-ups ---------------------------------------------------------------------------------------
+
+
+def asked_again(world: World) -> list[str]:
+    checks = answers.ask_again(world.situation(world.outcomes()))
+    return [name for check in checks for name in check.params.names]
+
+
+WILD = make_profile(
+    requirement("web", targets={"names": ["web", "wild"]}, ports=["443"], probe="tls"), ROWS[4]
+)
+
+
+@pytest.mark.parametrize(
+    ("names", "wanted"),
+    [
+        ({}, []),
+        ({"maybe.example.net": Failure.DNS_NXDOMAIN}, []),  # it merely stands for a wildcard
+        ({"api.example.com": Failure.DNS_SERVFAIL}, []),
+        ({"api.example.com": Failure.DNS_NXDOMAIN}, ["api.example.com"]),
+        ({"api.example.com": "10.0.0.80"}, ["api.example.com"]),
+    ],
+)
+def test_what_was_denied_is_asked_again(names: Mapping[str, Failure | str], wanted: list[str]) -> None:
+    assert asked_again(World(profile=WILD, names=names)) == wanted
+
+
+def test_what_nobody_has_is_asked_again_for_comparison() -> None:
+    world = World(
+        profile=WILD,
+        names={"api.example.com": Failure.DNS_NXDOMAIN},
+        registry=make_registry(*PROBES, HijackProbe),
+    )
+    outcomes = [world.measure(check) for check in world.plan.checks if check.scope is not Scope.HONESTY]
+    (check,) = answers.ask_again(world.situation(outcomes))
+    assert len(check.params.names) == 3 and check.params.names[0] == "api.example.com"
+    assert [t.address for t in check.params.targets] == [RESOLVER]
+
+
+# --- made-up answers ----------------------------------------------------------------------------------
+
+LIE = "192.0.2.99"
+
+
+def lies(*servers: str, records: str = LIE) -> Outcome:
+    names = ("x.example.org", "x.example.net")
+    return honesty(*(unknown(name, records, server) for server in servers for name in names))
+
+
+def test_names_that_nobody_has_get_an_address() -> None:
+    found = judged(World(), lies(RESOLVER))
+    only = found.only
+    assert (only.cause, only.where, only.owner) == ("dns-hijack", Where.SITE, Owner.DNS)
+    assert (only.confidence, only.severity) == (Confidence.CERTAIN, Severity.NOTE)
+    assert LIE in only.summary and "x.example.org and x.example.net" in only.summary
+
+
+def test_it_explains_what_its_address_breaks() -> None:
+    def greet(target: Target) -> Failure | None:
+        return Failure.CERTIFICATE_NAME_MISMATCH if target.address == LIE else None
+
+    only = judged(World(names={"api.example.com": LIE}, greet=greet), lies(RESOLVER)).only
+    assert (only.cause, only.affects, only.severity) == ("dns-hijack", ("web",), Severity.BLOCKING)
+    assert only.explains
+
+
+def test_a_wildcard_of_one_zone_is_its_owners_affair() -> None:
+    one = honesty(unknown("x.example.org", LIE), unknown("x.example.net", Failure.DNS_NXDOMAIN))
+    assert judged(World(), one).findings == ()
+    assert judged(World(), HONEST).findings == ()
+
+
+def test_the_place_of_a_lying_server_outside_is_not_known() -> None:
+    assert judged(World(), lies("192.88.99.53")).only.where is Where.UNKNOWN
+
+
+def test_different_addresses_are_less_sure() -> None:
+    two = honesty(unknown("x.example.org", LIE), unknown("x.example.net", "192.0.2.98"))
+    assert judged(World(), two).only.confidence is Confidence.LIKELY
+
+
+@pytest.mark.parametrize("failure", [None, Failure.DNS_NXDOMAIN])
+def test_an_answer_from_where_nobody_is(failure: Failure | None) -> None:
+    target = Target(host="api.example.com", address="198.51.100.253", port=53)
+    facts = {"asked": "nobody", "rcode": "NXDOMAIN" if failure else "NOERROR"}
+    only = judged(World(), honesty(seen(Step.RESPONSE, target, failure, **facts))).only
+    assert (only.cause, only.where, only.severity) == ("dns-hijack", Where.UNKNOWN, Severity.NOTE)
+    assert "198.51.100.253" in only.summary
+
+
+def test_silence_from_where_nobody_is_is_as_it_should_be() -> None:
+    target = Target(host="api.example.com", address="198.51.100.253", port=53)
+    silent = seen(Step.RESPONSE, target, Failure.TIMED_OUT, asked="nobody")
+    assert judged(World(), honesty(silent)).findings == ()
+
+
+@pytest.mark.parametrize(
+    ("other", "confidence"),
+    [("NXDOMAIN", Confidence.LIKELY), ("NOERROR", Confidence.POSSIBLE)],
+)
+def test_two_answers_to_one_question(other: str, confidence: Confidence) -> None:
+    target = Target(host="api.example.com", address=RESOLVER, port=53)
+    facts = {"asked": "known", "rcode": "NOERROR", "other": {"rcode": other, "records": []}}
+    only = judged(World(), honesty(seen(Step.RESPONSE, target, **facts))).only
+    assert (only.cause, only.confidence) == ("dns-hijack", confidence)

@@ -17,6 +17,7 @@ from readycheck.diagnose import (
     names,
     offline,
     path_mtu,
+    portal,
     proxies,
     proxy_scripts,
     proxy_ways,
@@ -36,6 +37,7 @@ FollowUp = Callable[[Situation], Iterator[Check]]
 RULES: tuple[Rule, ...] = (
     offline.no_network,
     ipv6.ipv6_only,
+    portal.captive_portal,
     offline.host_firewall,
     offline.site_offline,
     proxy_ways.proxy_required,
@@ -77,6 +79,7 @@ RULES: tuple[Rule, ...] = (
 
 FOLLOW_UPS: tuple[FollowUp, ...] = (
     path_mtu.stalled_handshakes,
+    portal.ask_others,
     answers.ask_again,
     egress.survey,
     ipv6.other_family,

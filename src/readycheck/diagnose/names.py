@@ -79,12 +79,19 @@ def dns_tcp_blocked(case: Case) -> Iterator[Finding]:
     if udp and tcp and not any(_has_answered(o) for o in tcp):
         yield case.finding(
             "dns-tcp-blocked",
-            [o.check.id for o in tcp],
+            [o.check.id for o in tcp] + _lost_for_their_size(case),
             "The name servers answer over UDP but not over TCP: answers too large for a datagram are lost.",
             owner=Owner.DNS,
             confidence=Confidence.CERTAIN,
             remedy="Allow TCP 53 to the name servers as well.",
         )
+
+
+def _lost_for_their_size(case: Case) -> list[str]:
+    """Checks whose answer was cut over UDP, and did not come over TCP (RFC 7766 section 5)."""
+    failing = {check.check for _, check in case.failing}
+    cut = (outcome for outcome, o in case.observations() if o.failure and o.facts.get("truncated"))
+    return sorted({outcome.check.id for outcome in cut} & failing)
 
 
 def ntp_blocked(case: Case) -> Iterator[Finding]:

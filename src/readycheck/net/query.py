@@ -86,6 +86,7 @@ class _Reply(NamedTuple):
     rtt_ms: float
     truncated: bool = False
     other: dns.message.Message | None = None
+    attempts: int = 1
 
 
 async def query(
@@ -119,7 +120,7 @@ def _answer(reply: _Reply, server: Endpoint, fallback: bool) -> DnsAnswer:
         "rtt_ms": reply.rtt_ms,
         "truncated": reply.truncated,
         "edns_fallback": fallback,
-        **_said(reply.message),
+        **_said(reply),
     }
     other = None if reply.other is None else _content(reply.other)
     if other is not None:
@@ -129,20 +130,25 @@ def _answer(reply: _Reply, server: Endpoint, fallback: bool) -> DnsAnswer:
     records = _records(reply.message, facts)
     if not records:
         raise NetError(Failure.DNS_NO_ANSWER, f"{server[0]} has no such record", facts)
-    said = _said(reply.message)
+    said = _said(reply)
     return DnsAnswer(rcode, records, reply.truncated, reply.rtt_ms, fallback, said, other)
 
 
-def _said(message: dns.message.Message) -> dict[str, Any]:
-    """Who speaks for a denial: the zone of its SOA (RFC 2308 section 2); and why: the errors of RFC 8914."""
+def _said(reply: _Reply) -> dict[str, Any]:
+    """Who speaks for a denial: the zone of its SOA (RFC 2308 section 2); and why: the errors of RFC 8914.
+
+    Also which attempt was answered, if not the first.
+    """
     import dns.edns
     import dns.rdatatype
 
+    message = reply.message
     zones = [_clean(rrset.name.to_text()) for rrset in message.authority if rrset.rdtype == dns.rdatatype.SOA]
     errors = [option for option in message.options if isinstance(option, dns.edns.EDEOption)][:_MAX_ERRORS]
     return {
         **({"zone": zones[0]} if zones else {}),
         **({"errors": [int(option.code) for option in errors]} if errors else {}),
+        **({"attempts": reply.attempts} if reply.attempts > 1 else {}),
     }
 
 
@@ -244,11 +250,11 @@ class _Exchange:
             return None
         if not _same(item.source, self._server):
             return None
-        for message, sent_ns in self._asked.values():
+        for attempt, (message, sent_ns) in enumerate(self._asked.values(), start=1):
             # A truncated reply may end within a record: only its question counts.
             if reply := _parse(item.payload, message, question_only=_is_cut(item.payload)):
                 rtt_ms = round(max(0.0, (item.at_ns - sent_ns) / 1e6), 3)
-                return _Reply(reply, rtt_ms, _is_cut(item.payload))
+                return _Reply(reply, rtt_ms, _is_cut(item.payload), attempts=attempt)
         self._malformed = True
         return None
 

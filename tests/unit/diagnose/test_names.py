@@ -1,5 +1,7 @@
 """Names and time: whose fault silence of a name server or a time server is."""
 
+from dataclasses import replace
+
 import pytest
 
 from readycheck.diagnose.finding import Confidence, Owner, Severity, Where
@@ -12,6 +14,7 @@ from tests.unit.builders import (
     ROWS,
     World,
     conclude,
+    conclude_from,
     make_environment,
     make_profile,
     make_selection,
@@ -72,7 +75,8 @@ def test_one_of_two_name_servers_is_enough() -> None:
         wall=lambda t: "drop" if t.address == "192.168.1.54" else None,
     )
     found = conclude(world)
-    assert found.findings == ()
+    assert (found.only.cause, found.only.severity) == ("dns-unreachable", Severity.NOTE)
+    assert "192.168.1.54" in found.only.summary and "5 s" in found.only.summary
     assert found.verdict("dns-udp").status is Judgement.WARN
 
 
@@ -102,6 +106,23 @@ def test_names_over_udp_only() -> None:
     assert (only.cause, only.owner, only.confidence) == ("dns-tcp-blocked", Owner.DNS, Confidence.CERTAIN)
     assert only.affects == ("dns-tcp",)
     assert found.readiness is Readiness.WARNINGS
+
+
+def test_answers_that_are_too_large_are_lost_without_tcp() -> None:
+    world = World(
+        resolver=lambda transport: Failure.TIMED_OUT if transport == "tcp" else None,
+        names={"api.example.com": Failure.TIMED_OUT},
+    )
+    outcomes = [
+        replace(
+            o, observations=tuple(replace(s, facts={**s.facts, "truncated": True}) for s in o.observations)
+        )
+        if o.check.requirement == "web"
+        else o
+        for o in world.outcomes()
+    ]
+    only = conclude_from(world, tuple(outcomes)).only
+    assert (only.cause, only.affects) == ("dns-tcp-blocked", ("web", "dns-tcp"))
 
 
 def test_names_over_udp_only_are_a_note_where_nothing_needs_tcp() -> None:

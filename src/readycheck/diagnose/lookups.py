@@ -1,0 +1,142 @@
+"""Whether look-ups take long: a slow name server, or a dead one that is asked before a live one."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from statistics import median
+
+from readycheck.diagnose.case import Case
+from readycheck.diagnose.finding import Confidence, Finding, Owner, Severity, Where
+from readycheck.diagnose.situation import Situation
+from readycheck.engine import Outcome
+from readycheck.failure import Step
+from readycheck.net.address import is_site_address
+from readycheck.observation import Observation, Target
+from readycheck.plan import Check, Scope
+from readycheck.profile import Requirement
+
+AGAIN = "lookups/"
+_PATH_FACTOR = 2
+_LONGEST_S = 4.0
+_RETRY_MS = 1000.0  # after which a question is put again, here as in most stub resolvers
+_LIMIT = "rtt_ms"
+
+
+def dns_slow(case: Case) -> Iterator[Finding]:
+    """Answers take long, twice, and much longer than the way to other places does.
+
+    The first time a name is asked it may have to be fetched; the limit is the profile's, whose source it names.
+    """
+    path_ms = _path_ms(case)
+    for outcome in case.outcomes:
+        server = outcome.check.target.address or ""
+        times = _times_ms(outcome)
+        slow = [o for o in _asked(case.outcomes) if o.check.target.address == server]
+        limits = [_limit_ms(case.requirements, o) for o in slow]
+        if not outcome.check.id.startswith(AGAIN) or not times or not limits:
+            continue
+        usual, limit = median(times), min(limits)
+        if usual >= max(limit, _PATH_FACTOR * (path_ms or 0.0)):
+            yield case.finding(
+                "dns-slow",
+                [o.check.id for o in slow if _is_slow(case.requirements, o)],
+                _slow_words(server, usual, limit, outcome),
+                where=Where.SITE if is_site_address(server) else Where.UNKNOWN,
+                owner=Owner.DNS,
+                confidence=Confidence.LIKELY if path_ms is None else Confidence.CERTAIN,
+                remedy="Use a name server near by, and look at the forwarder's upstream and load.",
+            )
+
+
+def _slow_words(server: str, usual_ms: float, limit_ms: float, outcome: Outcome) -> str:
+    answers = [o for o in outcome.observations if _is_answer(o)]
+    repeated = sum(_attempts(o) > 1 for o in answers)
+    lost = f"; {repeated} of {len(answers)} questions had to be asked again" if repeated else ""
+    return (
+        f"The name server {server} takes {usual_ms:.0f} ms to answer, for names too that it was asked before "
+        f"(limit {limit_ms:.0f} ms){lost}."
+    )
+
+
+def dead_name_servers(case: Case) -> Iterator[Finding]:
+    """Some servers of the list are silent and others answer: whoever asks them in turn waits for the silent ones."""
+    asked = [o for o in _asked(case.outcomes) if o.check.target.transport == "udp" and o.observations]
+    dead = [o for o in asked if not any(map(_is_answer, o.observations))]
+    if not dead or len(dead) == len(asked):
+        return
+    silent = list(dict.fromkeys(str(o.check.target.address) for o in dead))
+    first = asked[0] in dead
+    found = case.finding(
+        "dns-slow" if first else "dns-unreachable",
+        [o.check.id for o in _asked(case.outcomes) if o.check.target.address in silent],
+        f"{', '.join(silent)}, {'the first' if first else 'not the first'} in the list of name servers, does not "
+        f"answer: {'each look-up' if first else 'a look-up that comes to it'} waits for it (by default 5 s on Linux, "
+        "1 s on Windows) before another is asked.",
+        owner=Owner.DNS,
+        confidence=Confidence.CERTAIN,
+        remedy="Take the silent name server off the list that hosts are given (DHCP option 6), or repair it.",
+    )
+    yield found if first else replace(found, severity=Severity.NOTE)
+
+
+def _asked(outcomes: tuple[Outcome, ...]) -> list[Outcome]:
+    return [o for o in outcomes if o.check.scope is Scope.RESOLVERS]
+
+
+def _is_answer(observation: Observation) -> bool:
+    return observation.failure is None or bool(observation.facts.get("answered_by_server"))
+
+
+def _attempts(observation: Observation) -> int:
+    return int(observation.facts.get("attempts") or 1)
+
+
+def _times_ms(outcome: Outcome) -> list[float]:
+    """How long each answer was waited for, lost questions included."""
+    return [
+        float(o.facts[_LIMIT]) + _RETRY_MS * (_attempts(o) - 1)
+        for o in outcome.observations
+        if o.step is Step.RESPONSE and _is_answer(o) and _LIMIT in o.facts
+    ]
+
+
+def _limit_ms(requirements: Mapping[str, Requirement], outcome: Outcome) -> float:
+    requirement = requirements.get(outcome.check.requirement or "")
+    limit = requirement.limits.get(_LIMIT) if requirement else None
+    return float(limit.warn) if limit and limit.warn is not None else float("inf")
+
+
+def _is_slow(requirements: Mapping[str, Requirement], outcome: Outcome) -> bool:
+    times = _times_ms(outcome)
+    return bool(times) and median(times) >= _limit_ms(requirements, outcome)
+
+
+def _path_ms(case: Case) -> float | None:
+    """The usual round trip of a connection beyond the site: a satellite is no slow name server."""
+    times = [
+        float(o.facts[_LIMIT])
+        for outcome, o in case.observations()
+        if o.step is Step.CONNECT and o.failure is None and _LIMIT in o.facts and _is_remote(o.target)
+    ]
+    return median(times) if times else None
+
+
+def _is_remote(target: Target) -> bool:
+    return bool(target.address) and not is_site_address(str(target.address))
+
+
+def ask_again(situation: Situation) -> Iterator[Check]:
+    """The names that took long, twice more: what is slow from a cache is slow."""
+    requirements = {r.id: r for r in situation.plan.selected}
+    for outcome in _asked(situation.outcomes):
+        target = outcome.check.target
+        if target.transport == "udp" and target.address and _is_slow(requirements, outcome):
+            asked = next(check for check in situation.plan.checks if check.id == outcome.check.id)
+            check = situation.check(
+                f"{AGAIN}{target.address}",
+                "dns",
+                asked.params.targets,
+                longest_s=_LONGEST_S,
+                names=asked.params.names * 2,
+                types=asked.params.types,
+            )
+            yield from [check] if check else []

@@ -1,0 +1,118 @@
+"""Slow and dead name servers, and what is slow for another reason."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from readycheck.diagnose import lookups
+from readycheck.diagnose.finding import Confidence, Owner, Severity, Where
+from readycheck.engine import Outcome
+from readycheck.failure import Step
+from readycheck.observation import Observation
+from tests.unit.builders import (
+    RESOLVER,
+    ROWS,
+    Result,
+    World,
+    conclude,
+    conclude_from,
+    make_environment,
+    make_profile,
+    make_selection,
+)
+
+LIMITED = {**ROWS[4], "limits": {"rtt_ms": {"warn": 300}}}
+PROFILE = make_profile(*ROWS[:4], LIMITED)
+WORLD = World(profile=PROFILE)
+
+
+def taking(world: World, outcome: Outcome, ms: float, **facts: Any) -> Outcome:
+    """The same answers, as late as this."""
+
+    def late(o: Observation) -> Observation:
+        return replace(o, facts={**o.facts, "rtt_ms": ms, **facts}) if o.step is Step.RESPONSE else o
+
+    observations = tuple(map(late, outcome.observations))
+    metrics = world.registry.probe(outcome.check.probe).summarize(observations)
+    return replace(outcome, observations=observations, metrics=dict(metrics))
+
+
+def run(
+    first_ms: float, then_ms: float, *, path_ms: float = 20.0, world: World = WORLD, **facts: Any
+) -> Result:
+    """Name servers take this long at first, and then when asked again, as the follow-up does."""
+
+    def of_path(o: Observation) -> Observation:
+        return replace(o, facts={**o.facts, "rtt_ms": path_ms}) if o.step is Step.CONNECT else o
+
+    first = [
+        taking(world, o, first_ms, **facts)
+        if o.check.probe == "dns"
+        else replace(o, observations=tuple(map(of_path, o.observations)))
+        for o in world.outcomes()
+    ]
+    more = [
+        taking(world, world.measure(check), then_ms, **facts)
+        for check in lookups.ask_again(world.situation(first))
+    ]
+    return conclude_from(world, (*first, *more))
+
+
+def test_a_name_server_that_is_slow_twice() -> None:
+    only = run(800.0, 600.0).only
+    assert (only.cause, only.where, only.owner) == ("dns-slow", Where.SITE, Owner.DNS)
+    assert (only.confidence, only.severity) == (Confidence.CERTAIN, Severity.DEGRADING)
+    assert f"{RESOLVER} takes 600 ms" in only.summary and "limit 300 ms" in only.summary
+    assert only.affects == ("dns-udp",)
+
+
+def test_the_first_time_a_name_may_have_to_be_fetched() -> None:
+    assert "dns-slow" not in run(800.0, 10.0).causes
+
+
+def test_where_every_way_is_long_the_name_server_is_not_slow() -> None:
+    assert "dns-slow" not in run(800.0, 700.0, path_ms=600.0).causes
+
+
+def test_questions_that_are_lost_take_their_time() -> None:
+    only = run(10.0, 10.0, attempts=2).only
+    assert only.cause == "dns-slow"
+    assert "4 of 4 questions had to be asked again" in only.summary
+
+
+def test_a_fast_name_server_is_not_asked_again() -> None:
+    assert list(lookups.ask_again(WORLD.situation(WORLD.outcomes()))) == []
+    assert run(299.0, 299.0).findings == ()
+
+
+# --- dead ones ----------------------------------------------------------------------------------------
+
+
+def two(dead: Mapping[str, str]) -> World:
+    return World(
+        environment=make_environment(resolvers=("192.168.1.53", "192.168.1.54")),
+        selection=make_selection(resolvers=(("192.168.1.53", 53), ("192.168.1.54", 53))),
+        wall=lambda t: dead.get(t.address or ""),
+    )
+
+
+@pytest.mark.parametrize(
+    ("dead", "cause", "severity"),
+    [
+        ("192.168.1.53", "dns-slow", Severity.DEGRADING),
+        ("192.168.1.54", "dns-unreachable", Severity.NOTE),
+    ],
+)
+def test_a_dead_name_server_costs_most_where_it_is_the_first(
+    dead: str, cause: str, severity: Severity
+) -> None:
+    only = conclude(two({dead: "drop"})).only
+    assert (only.cause, only.severity, only.where) == (cause, severity, Where.UNKNOWN)
+    assert only.summary.startswith(dead) and "5 s" in only.summary
+
+
+def test_without_a_live_one_they_are_not_slow() -> None:
+    assert conclude(two({"192.168.1.53": "drop", "192.168.1.54": "drop"})).causes == ["dns-unreachable"]
+    assert conclude(two({})).findings == ()

@@ -32,6 +32,9 @@ TOLD_APART = (
     "sni-required",
     "dns-unreachable",
     "dns-filter",
+    "dns-hijack",
+    "dns-slow",
+    "captive-portal",
     "ntp-blocked",
     "all-dropped",
     "icmp-filtered",
@@ -54,6 +57,7 @@ PLACES = {
     "sni-required": "site",
     "service-down": "vendor",
     "pmtu-blackhole": "site",
+    "captive-portal": "site",
 }
 
 

@@ -218,6 +218,7 @@ OPEN = {
 SILENT_HOPS = {"hops": ["192.168.20.1", "10.20.0.1", *["silent"] * 5], "stun_hops": ["10.20.0.1", "silent"]}
 NO_MEDIA = {"stun": "silent", "media_low": "silent", "media_high": "silent"}
 ALERT = "TLSV1_ALERT_PROTOCOL_VERSION"
+NO_PORTAL = ("sip", "sip_upper", "sip_blocked", "trunk", "trunk_tls", "web", "web_other", "unlisted")
 UNKNOWN_CHAIN = "unable to get local issuer certificate"
 NO_TCP = "TimeoutError"
 CHANGES: dict[str, dict[str, Any]] = {
@@ -234,6 +235,10 @@ CHANGES: dict[str, dict[str, Any]] = {
     "dns-unreachable": {"name": "silent", "stranger": "silent", "no_name": "silent", "dns_tcp": NO_TCP},
     "dns-tcp-blocked": {"dns_tcp": NO_TCP},
     "dns-filter": {"name": "no such name"},
+    "dns-hijack": {"name": "192.88.99.254", "no_name": "192.88.99.254"},
+    "dns-slow": {},
+    "captive-portal": {**NO_MEDIA, **SILENT_HOPS, **dict.fromkeys(NO_PORTAL, "ConnectionRefusedError"),
+                       "time": "silent"},
     "ntp-blocked": {"time": "silent"},
     "clock-skew": {"time": "wrong"},
     "certificate-untrusted": {"sip": UNKNOWN_CHAIN, "trunk_tls": UNKNOWN_CHAIN},

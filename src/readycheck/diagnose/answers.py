@@ -114,10 +114,15 @@ def dns_filter(case: Case) -> Iterator[Finding]:
     """
     view = _View(case)
     proven = {s.host: s for s in view.suspects if view.proof(s) is not None}
-    if not proven:
-        yield from _all_denied(view)
+    surest = min(
+        (view.proof(s) or Confidence.POSSIBLE for s in proven.values()), key=_RANK.index, default=None
+    )
+    whole = list(_all_denied(view))
+    if surest is None or (
+        surest is not Confidence.CERTAIN and whole and whole[0].confidence is Confidence.CERTAIN
+    ):
+        yield from whole
         return
-    surest = min((view.proof(s) or Confidence.POSSIBLE for s in proven.values()), key=_RANK.index)
     alike = [s for s in view.suspects if s.host in proven or view.may_be_hidden(s)]
     local = {s.server for s in alike} == {HOSTS_FILE}
     servers = [s.server for s in alike if s.server and s.server != HOSTS_FILE]

@@ -49,7 +49,7 @@ def captive_portal(case: Case) -> Iterator[Finding]:
         yield case.finding(
             "captive-portal",
             [*broken, *seen, *(sign.check for sign in signs)],
-            _summary(plain or signs),
+            _summary(sorted(plain or signs, key=lambda sign: sign.check not in seen)),
             where=Where.SITE,
             owner=Owner.NETWORK,
             confidence=Confidence.CERTAIN if sure else Confidence.LIKELY,

@@ -33,6 +33,7 @@ class Faults:
     `chains` has the TCP ports that do not present the good one; `closed` ports refuse; `misnamed` hosts
     present a certificate of somebody else; `rewritten` is the address given for names that do not exist,
     and the names in `filtered` are said not to. `proxy_script` is the text of one that the client is set to follow.
+    Name servers take `dns_delay_ms` to answer. With `portal` plain HTTP is sent there, whatever host was asked.
     """
 
     chains: Mapping[int, Chain] = field(default_factory=dict)
@@ -44,6 +45,8 @@ class Faults:
     rewritten: str = ""
     filtered: tuple[str, ...] = ()
     proxy_script: str = ""
+    dns_delay_ms: float = 0.0
+    portal: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +54,9 @@ class Blueprint:
     """`ratio` of the addresses of `networks` are alive by `seed`, and so is every named address.
 
     `echo` are the UDP ports that send back what they get; `spoken` has the protocol of TCP ports whose servers
-    must be told it; with `ping` hosts answer ICMP echo requests; `name_servers` answer DNS; `greetings` are those
-    that a box on the uplink minds; packets longer than `wan_mtu` are lost on the site's line, and nobody says so;
-    with `quic` web servers speak HTTP/3 and say so.
+    must be told it; `page` is in every page that is shown; with `ping` hosts answer ICMP echo requests; `name_servers`
+    answer DNS; `greetings` are those that a box on the uplink minds; packets longer than `wan_mtu` are lost on the
+    site's line, and nobody says so; with `quic` web servers speak HTTP/3 and say so.
     """
 
     networks: tuple[str, ...]
@@ -68,6 +71,7 @@ class Blueprint:
     seed: int
     ratio: float
     spoken: Mapping[int, str] = field(default_factory=dict)
+    page: str = ""
     rules: tuple[Rule, ...] = ()
     faults: Faults = field(default_factory=Faults)
     carrier_nat: bool = False

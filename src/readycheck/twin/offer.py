@@ -25,7 +25,8 @@ class Offer:
     `sip` are the ports of SIP requirements, most wanted last; `mutual` those that ask for a client
     certificate; `spoken` has the protocol of TCP ports whose servers must be told it; `media` all UDP ports
     of media, `echo` those of them that carry RTP; `https` the names of the most important web requirement;
-    `ping` says that hosts are to answer ICMP echo requests; `name_servers` are addresses of the product's own.
+    `page` has what pages must contain; `ping` says that hosts are to answer ICMP echo requests; `name_servers` are
+    addresses of the product's own.
     `vital` are the TCP ports that the default roles cannot do without, most wanted first, and `ranges` the media
     ranges that they use: those are what scenarios break.
     """
@@ -41,6 +42,7 @@ class Offer:
     media: tuple[Range, ...]
     echo: tuple[Range, ...]
     https: tuple[str, ...]
+    page: str
     ping: bool
     name_servers: tuple[str, ...]
     vital: tuple[int, ...]
@@ -83,6 +85,7 @@ def read_offer(profile: Profile) -> Offer:
         ),
         echo=_merge(_range(p) for r in outbound if r.probe == "rtp" for p in r.ports),
         https=_https(profile, outbound),
+        page="\n".join(dict.fromkeys(c.contains for c in profile.controls if c.contains)),
         ping=any(r.transport == "icmp" for r in outbound),
         name_servers=tuple(sorted(set(_name_servers(profile, outbound)))),
         vital=_vital(profile, outbound),

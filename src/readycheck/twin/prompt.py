@@ -4,8 +4,9 @@ import asyncio
 import socket
 import struct
 import time
+from collections.abc import Callable
 from contextlib import suppress
-from typing import cast
+from typing import Any, cast
 
 from readycheck.twin import envelope, topology
 from readycheck.twin.services import Endpoint, Services
@@ -54,7 +55,7 @@ class PromptServers:
                 to = (socket.inet_ntoa(address), port)
                 reply = self._services.datagram(payload, source, to, time.time())
                 if reply is not None:
-                    answer_from(channel, address, reply, source)
+                    _after(self._services.delay_s(port), answer_from, channel, address, reply, source)
 
     async def _enveloped(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, ValueError, asyncio.IncompleteReadError):
@@ -77,6 +78,7 @@ class PromptServers:
                     reply = self._services.zone.answer(await reader.readexactly(size), stream=True)
                     if reply is None:
                         return
+                    await asyncio.sleep(self._services.delay_s(53))
                     writer.write(len(reply).to_bytes(2, "big") + reply)
                     await writer.drain()
 
@@ -97,7 +99,15 @@ class _Enveloped(asyncio.DatagramProtocol):
             asked = envelope.unpack_endpoint(data)
             reply = self._services.datagram(data[envelope.SIZE :], addr, asked, time.time())
             if reply is not None and self._transport is not None:
-                self._transport.sendto(envelope.pack_endpoint(asked) + reply, addr)
+                told = envelope.pack_endpoint(asked) + reply
+                _after(self._services.delay_s(asked[1]), self._transport.sendto, told, addr)
+
+
+def _after(seconds: float, send: Callable[..., None], *what: Any) -> None:
+    if seconds:
+        asyncio.get_running_loop().call_later(seconds, send, *what)
+    else:
+        send(*what)
 
 
 def answer_from(channel: socket.socket, address: bytes, payload: bytes, to: Endpoint) -> None:

@@ -90,6 +90,7 @@ class RemappedNetwork:
         if self._remap.outcome("udp", (RESOLVER, 53)) != "pass":
             await self._network.sleep(timeout)
             raise NetError(Failure.TIMED_OUT, f"{RESOLVER} does not answer", {"server": RESOLVER})
+        await self._network.sleep(min(timeout, self._remap.blueprint.faults.dns_delay_ms / 1000))
         address = self._remap.zone.address(host.lower().rstrip("."))
         if address is None:
             raise NetError(Failure.DNS_NXDOMAIN, f"{host} does not exist", {"server": RESOLVER})

@@ -3,6 +3,7 @@
 import ipaddress
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeVar
 
 from readycheck.errors import UsageError
@@ -15,6 +16,9 @@ from readycheck.twin.topology import is_long
 T = TypeVar("T")
 
 _HOUR_S = 3600.0
+_LATE_MS = 600.0
+_SEARCH_PAGE = "192.88.99.254"
+_PORTAL = "login.guest.example"
 
 
 def _no_rules(_: Offer) -> tuple[Rule, ...]:
@@ -71,6 +75,7 @@ def draw(offer: Offer, scenario: Scenario, *, seed: int, ratio: float) -> Bluepr
         greetings=scenario.greetings(offer),
         carrier_nat=scenario.carrier_nat,
         delay_ms=scenario.delay_ms,
+        page=offer.page,
         ping=offer.ping,
         wan_mtu=scenario.wan_mtu,
         quic=scenario.quic,
@@ -144,6 +149,16 @@ def _zones(offer: Offer) -> tuple[str, ...]:
     """The zones of the names that matter most."""
     names = _some(offer.https, "names of servers that speak TLS")
     return tuple(dict.fromkeys(".".join(name.split(".")[-2:]) for name in names))
+
+
+def _vendors(offer: Offer) -> tuple[str, ...]:
+    """The names of the vendor's own servers."""
+    return tuple(name for name, homes in offer.names.items() if homes)
+
+
+def _all_but(*ports: int) -> tuple[Range, ...]:
+    edges = (0, *sorted(ports), 65536)
+    return tuple((low + 1, high - 1) for low, high in pairwise(edges) if low + 1 <= high - 1)
 
 
 def _drop(transport: Transport, port: int) -> tuple[Rule, ...]:
@@ -233,7 +248,32 @@ _ALL = (
         summary="the resolver says that the vendor's names do not exist",
         causes=("dns-filter",),
         exit_status=2,
-        faults=lambda offer: Faults(filtered=tuple(name for name, homes in offer.names.items() if homes)),
+        faults=lambda offer: Faults(filtered=_vendors(offer)),
+    ),
+    Scenario(
+        name="dns-hijack",
+        summary="the resolver gives one address for names that do not exist, and for the vendor's",
+        causes=("dns-hijack",),
+        exit_status=2,
+        faults=lambda offer: Faults(filtered=_vendors(offer), rewritten=_SEARCH_PAGE),
+    ),
+    Scenario(
+        name="dns-slow",
+        summary="the resolver takes more than half a second to answer",
+        causes=("dns-slow",),
+        exit_status=1,
+        faults=lambda _: Faults(dns_delay_ms=_LATE_MS),
+    ),
+    Scenario(
+        name="captive-portal",
+        summary="a guest network: names resolve, plain HTTP leads to a login page, and nothing else passes",
+        causes=("captive-portal",),
+        exit_status=2,
+        rules=lambda _: (
+            Rule(transport="udp", ports=_all_but(53)),
+            Rule(action="reject", transport="tcp", ports=_all_but(53, 80)),
+        ),
+        faults=lambda _: Faults(portal=_PORTAL),
     ),
     Scenario(
         name="ntp-blocked",

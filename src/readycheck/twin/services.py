@@ -36,6 +36,10 @@ class Services:
             return payload
         return binding
 
+    def delay_s(self, port: int) -> float:
+        """How long the answer of a port is held back."""
+        return self.blueprint.faults.dns_delay_ms / 1000 if port == 53 else 0.0
+
     def message(self, request: bytes, source: Endpoint | None = None) -> bytes | None:
         """The answer to one whole SIP request; over UDP it says where that came from."""
         try:
@@ -50,9 +54,14 @@ class Services:
 
     def page(self, request: bytes, *, secure: bool, asked: Endpoint) -> bytes:
         """The answer to an HTTP request, of which the header section is enough."""
+        portal = self.blueprint.faults.portal
+        if portal and asked[1] == 80 and not secure:
+            return (
+                f"HTTP/1.1 302 Found\r\nLocation: http://{portal}/login\r\nContent-Length: 0\r\n\r\n".encode()
+            )
         method = request.split(b" ", 1)[0]
         status = "400 Bad Request" if _is_wrong(secure, asked) else "200 OK"
-        body = b"" if method == b"HEAD" else f"{_SERVER}\n".encode()
+        body = b"" if method == b"HEAD" else f"{_SERVER}\n{self.blueprint.page}\n".encode()
         head = f"HTTP/1.1 {status}\r\nServer: {_SERVER}\r\nContent-Type: text/plain\r\n"
         if secure and self.blueprint.quic:
             head += 'Alt-Svc: h3=":443"; ma=86400\r\n'

@@ -44,9 +44,8 @@ class Zone:
 
     def address(self, name: str) -> str | None:
         """The address of a lower-case name; None when it has none."""
-        if name in self.filtered:
-            return None
-        return self.addresses.get(name) or (None if self._exists(name) else self.rewritten or None)
+        known = None if name in self.filtered else self.addresses.get(name)
+        return known or (None if self._exists(name) else self.rewritten or None)
 
     def _fill(self, response: dns.message.Message) -> None:
         asked = response.question[0]
@@ -58,7 +57,13 @@ class Zone:
             return
         if not self._exists(name):
             response.set_rcode(dns.rcode.NXDOMAIN)
-        response.authority.append(dns.rrset.from_text(dns.name.root, _TTL, "IN", "SOA", _SOA))
+        if name not in self.filtered:  # a filter has no zone to speak for
+            response.authority.append(dns.rrset.from_text(self._zone_of(name), _TTL, "IN", "SOA", _SOA))
+
+    def _zone_of(self, name: str) -> dns.name.Name:
+        """The domain of an owner of whom something is known; of others the root denies that they exist."""
+        zone = ".".join(name.split(".")[-2:])
+        return dns.name.from_text(zone) if self._exists(zone) else dns.name.root
 
     def _record(self, name: str, kind: dns.rdatatype.RdataType) -> tuple[str, str] | None:
         if kind == dns.rdatatype.A:

@@ -126,6 +126,19 @@ def test_pages(
     assert head.split(b" ")[1] == status and bool(body) is has_body
 
 
+def test_a_portal_answers_plain_http_in_everybodys_place(offer: Offer) -> None:
+    held = services(offer, "captive-portal")
+    for secure, port, status in ((False, 80, b"302"), (True, 443, b"200")):
+        page = held.page(b"GET / HTTP/1.1\r\n\r\n", secure=secure, asked=("23.89.0.1", port))
+        assert page.split(b" ")[1] == status
+        assert (b"\r\nLocation: http://login.guest.example/" in page) is (port == 80)
+
+
+def test_only_names_are_late(offer: Offer) -> None:
+    slow = services(offer, "dns-slow")
+    assert (slow.delay_s(53), slow.delay_s(123), services(offer).delay_s(53)) == (0.6, 0.0, 0.0)
+
+
 @given(st.binary(max_size=100), st.sampled_from([53, 69, 123, 5004]))
 def test_rubbish_is_no_crash(offer: Offer, data: bytes, port: int) -> None:
     answered = services(offer)

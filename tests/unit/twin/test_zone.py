@@ -66,9 +66,29 @@ def test_hijacking_gives_an_address_to_names_that_do_not_exist(offer: Offer) -> 
     assert not ask(zone, "vendor.example").answer
 
 
+def test_a_denial_says_in_whose_zone(zone: Zone) -> None:
+    owners = {
+        name: ask(zone, name).authority[0].name.to_text()
+        for name in ("no.vendor.example", "no.example.net", "no.where.test")
+    }
+    assert owners == {
+        "no.vendor.example": "vendor.example.",
+        "no.example.net": "example.net.",
+        "no.where.test": ".",
+    }
+
+
+def test_what_is_hijacked_need_not_be_unknown(offer: Offer) -> None:
+    zone = make_zone(draw(offer, SCENARIOS["dns-hijack"], seed=1, ratio=0.02))
+    given = {ask(zone, name).answer[0][0].address for name in ("web.vendor.example", "nobody.example.org")}
+    assert len(given) == 1 and given != {zone.addresses["web.vendor.example"]}
+    assert ask(zone, "control.example.net").answer[0][0].address == zone.addresses["control.example.net"]
+
+
 def test_filtering_hides_the_vendors_names(offer: Offer) -> None:
     zone = make_zone(draw(offer, SCENARIOS["dns-filter"], seed=1, ratio=0.02))
-    assert ask(zone, "web.vendor.example").rcode() == dns.rcode.NXDOMAIN
+    denial = ask(zone, "web.vendor.example")
+    assert (denial.rcode(), denial.authority) == (dns.rcode.NXDOMAIN, [])
     assert ask(zone, "control.example.net").answer
 
 

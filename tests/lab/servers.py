@@ -90,7 +90,7 @@ _PAGES = f"""\
 error_page 418 = @websocket;
     location / {{
       if ($wants_websocket) {{ return 418; }}
-      return 200 "lab\\n";
+      return 200 "lab, in the place of an Example Domain\\n";
     }}
     location @websocket {{
       proxy_pass http://127.0.0.1:{WEBSOCKET_PORT};

@@ -37,6 +37,7 @@ __all__ = [
     "Metric",
     "Net",
     "NetError",
+    "Network",
     "Observation",
     "OpenStep",
     "Probe",

@@ -112,3 +112,18 @@ def test_an_answer_from_where_nobody_is_was_made_on_the_way() -> None:
     )
     assert [(o.failure, o.facts["asked"]) for o in observations] == [(None, "nobody")]
     assert metrics == {"sent": 1, "made_up": 1}
+
+
+def test_with_hop_limits_it_shows_how_near_who_answers_is() -> None:
+    network = FakeNetwork(
+        udp={("198.51.100.253", 53): lambda data: said(data, "192.0.2.1")},
+        hops=("192.0.2.101", "192.0.2.102"),
+    )
+    asked = (Target(address="198.51.100.253", port=53, transport="udp"),)
+    params = HijackParams(asked, (), KNOWN, "198.51.100.253", hop_limits=(1, 2, 3))
+    observations, _ = run_probe(HijackProbe(), params, network)
+    assert {o.facts["ttl"]: o.failure for o in observations} == {
+        1: Failure.HOP_LIMIT_EXCEEDED,
+        2: Failure.HOP_LIMIT_EXCEEDED,
+        3: None,
+    }

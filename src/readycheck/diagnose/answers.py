@@ -11,6 +11,7 @@ from readycheck.diagnose.situation import Situation
 from readycheck.engine import Outcome
 from readycheck.failure import Failure, Step
 from readycheck.net.address import is_address, is_site_address
+from readycheck.net.interface import Capability
 from readycheck.observation import Observation, Target
 from readycheck.plan import Check, Scope
 
@@ -20,6 +21,7 @@ SHOWN = 3
 _MOST = 6
 _FEW = 2
 _LONGEST_S = 3.0
+_HOPS = (1, 2, 3, 4, 5, 6)
 _DENIALS = (Failure.DNS_NXDOMAIN, Failure.DNS_REFUSED, Failure.DNS_NO_ANSWER)
 _FILTERS = {4: "forged answer", 15: "blocked", 16: "censored", 17: "filtered"}
 """Extended errors by which a server says itself that it hides a name (RFC 8914 section 4)."""
@@ -328,14 +330,15 @@ def dns_hijack(case: Case) -> Iterator[Finding]:
     if outcome is None:
         return
     yield from _made_up(case, outcome)
-    asked = [o for o in outcome.observations if o.facts.get("asked") == "nobody"]
-    taken = [o for o in asked if o.failure is None or "rcode" in o.facts]
+    taken = [o for o in outcome.observations if _is_taken(o)]
     if taken:
+        near, hop = _nearest(case)
         yield case.finding(
             "dns-hijack",
             [outcome.check.id],
             f"A question to {taken[0].target.address}, where there is no name server, was answered: something on "
-            "the way answers names itself, whichever name server is asked.",
+            f"the way answers names itself, whichever name server is asked{near}.",
+            where=_place(case, hop),
             owner=Owner.DNS,
             confidence=Confidence.CERTAIN,
             remedy="Switch DNS redirection off on the router, or exempt the hosts that use the product.",
@@ -343,6 +346,39 @@ def dns_hijack(case: Case) -> Iterator[Finding]:
     twice = [o for o in outcome.observations if o.facts.get("other")]
     if twice:
         yield _two_answers(case, outcome, twice)
+
+
+def _is_taken(observation: Observation) -> bool:
+    """Somebody answered for nobody."""
+    answered = observation.failure is None or "rcode" in observation.facts
+    return answered and observation.facts.get("asked") == "nobody"
+
+
+def _nearest(case: Case) -> tuple[str, int | None]:
+    """The least hop limit with which such a question is answered: who answers is no further away than that."""
+    enough = [
+        int(o.facts["ttl"])
+        for _, o in case.observations(Scope.FOLLOW_UP)
+        if _is_taken(o) and isinstance(o.facts.get("ttl"), int)
+    ]
+    hop = min(enough, default=None)
+    return ("" if hop is None else f", no further away than hop {hop}"), hop
+
+
+def _place(case: Case, hop: int | None) -> Where:
+    """The first router is the site's, and so is all up to its edge; a proxy of names further on may send it far."""
+    return Where.SITE if hop is not None and hop <= max(1, case.evidence.edge_ttl or 1) else Where.UNKNOWN
+
+
+def ask_nearer(situation: Situation) -> Iterator[Check]:
+    """Where who answers for nobody is: the same question, with hop limits."""
+    outcome = next((o for o in situation.outcomes if o.check.scope is Scope.HONESTY), None)
+    taken = next((o for o in outcome.observations if _is_taken(o)), None) if outcome else None
+    if taken is not None and Capability.HOP_LIMIT.value in situation.environment.capabilities:
+        asked = Target(address=taken.target.address, port=53, transport="udp")
+        values = {"known": taken.target.host, "nobody": asked.address, "hop_limits": _HOPS}
+        check = situation.check("hijack/where", "hijack", [asked], longest_s=_LONGEST_S, **values)
+        yield from [check] if check else []
 
 
 def _made_up(case: Case, outcome: Outcome) -> Iterator[Finding]:

@@ -38,7 +38,7 @@ def captive_portal(case: Case) -> Iterator[Finding]:
     A page in place of the product's own alone is a filter; with TLS that works it is a proxy for HTTP.
     """
     signs = list(_signs(case.outcomes))
-    passes = _tls_passes(case.outcomes) or _media_passes(case.outcomes)
+    passes = _tls_passes(case.outcomes) or _media_passes(case.outcomes) or not _tls_was_tried(case.outcomes)
     if not signs or passes or not _is_for_everybody(case, signs):
         return
     broken = [check.check for _, check in case.failing]
@@ -129,6 +129,11 @@ def _tls_passes(outcomes: tuple[Outcome, ...]) -> bool:
     )
 
 
+def _tls_was_tried(outcomes: tuple[Outcome, ...]) -> bool:
+    """Connections that were not even made included."""
+    return any(o.check.proves is Step.TLS_HANDSHAKE and o.observations for o in outcomes)
+
+
 def _media_passes(outcomes: tuple[Outcome, ...]) -> bool:
     """UDP other than names and time, which portals let through or answer themselves."""
     return any(
@@ -147,8 +152,7 @@ _LET = (53, 123)
 def ask_others(situation: Situation) -> Iterator[Check]:
     """Plain HTTP to two hosts of the product, where TLS fails everywhere and something looks like a portal."""
     outcomes = situation.outcomes
-    failed = any(o.failure for outcome in outcomes for o in outcome.observations if o.step in _TLS)
-    if not failed or _tls_passes(outcomes):
+    if not _tls_was_tried(outcomes) or _tls_passes(outcomes):
         return
     asked = any(o.check.scope is Scope.CONTROL and o.check.probe == "http" for o in outcomes)
     if asked and not any(_signs(outcomes)):
@@ -158,9 +162,6 @@ def ask_others(situation: Situation) -> Iterator[Check]:
         values = {"scheme": "http", "method": "GET"}
         check = situation.check(f"portal/{host}:80", "http", [target], longest_s=_LONGEST_S, **values)
         yield from [check] if check else []
-
-
-_TLS = (Step.CONNECT, Step.TLS_HANDSHAKE)
 
 
 def _hosts(outcomes: tuple[Outcome, ...]) -> list[str]:

@@ -84,6 +84,7 @@ FOLLOW_UPS: tuple[FollowUp, ...] = (
     path_mtu.stalled_handshakes,
     portal.ask_others,
     answers.ask_again,
+    answers.ask_nearer,
     lookups.ask_again,
     egress.survey,
     ipv6.other_family,

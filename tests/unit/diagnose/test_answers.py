@@ -310,6 +310,32 @@ def test_an_answer_from_where_nobody_is(failure: Failure | None) -> None:
     assert "198.51.100.253" in only.summary
 
 
+@pytest.mark.parametrize(
+    ("answered", "where", "words"),
+    [
+        ((2, 3), Where.SITE, "no further away than hop 2"),
+        ((4,), Where.UNKNOWN, "hop 4"),
+        ((), Where.UNKNOWN, "asked."),
+    ],
+)
+def test_who_answers_for_nobody_is_looked_for(answered: tuple[int, ...], where: Where, words: str) -> None:
+    target = Target(host="api.example.com", address="198.51.100.253", port=53)
+    world = World(registry=make_registry(*PROBES, HijackProbe))
+    taken = honesty(seen(Step.RESPONSE, target, asked="nobody", rcode="NOERROR"))
+    (check,) = answers.ask_nearer(world.situation([taken]))
+    nearer = [
+        seen(Step.RESPONSE, target, None if ttl in answered else Failure.TIMED_OUT, asked="nobody", ttl=ttl)
+        for ttl in check.params.hop_limits
+    ]
+    only = judged(World(), taken, make_outcome(check, *nearer)).only
+    assert (only.cause, only.where) == ("dns-hijack", where)
+    assert words in only.summary
+
+
+def test_nobody_is_looked_for_where_nobody_answers() -> None:
+    assert list(answers.ask_nearer(World().situation([HONEST]))) == []
+
+
 def test_silence_from_where_nobody_is_is_as_it_should_be() -> None:
     target = Target(host="api.example.com", address="198.51.100.253", port=53)
     silent = seen(Step.RESPONSE, target, Failure.TIMED_OUT, asked="nobody")

@@ -51,7 +51,7 @@ def held(**changes: Any) -> World:
     def wall(target: Target) -> str | None:
         return None if target.port in (53, 80, 123) else "drop"
 
-    return World(profile=make_profile(*UNPINNED, controls=[]), **{"wall": wall, **changes})
+    return World(**{"profile": make_profile(*UNPINNED, controls=[]), "wall": wall, **changes})
 
 
 def found(world: World, *pages: Outcome) -> list[Any]:
@@ -127,6 +127,13 @@ def test_a_portal_has_no_certificate_for_the_products_names() -> None:
 def test_a_portal_lets_no_media_pass() -> None:
     world = held(wall=lambda t: "drop" if t.transport == "tcp" and t.port not in (53, 80) else None)
     assert "captive-portal" not in [f.cause for f in found(world, page(CONTROL, 302, location=LOGIN))]
+
+
+def test_where_tls_was_not_tried_it_is_not_known_to_fail() -> None:
+    rows = [requirement("open", probe="tcp"), *ROWS[1:3], ROWS[4]]
+    world = held(profile=make_profile(*rows, controls=[]))
+    assert "captive-portal" not in [f.cause for f in found(world, page(CONTROL, 302, location=LOGIN))]
+    assert asked(world) == []
 
 
 # --- follow-ups ---------------------------------------------------------------------------------------

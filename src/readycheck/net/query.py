@@ -221,25 +221,29 @@ class _Exchange:
         """
         until = min(deadline, _now() + linger_s)
         with suppress(NetError):  # what went wrong later takes nothing from the first reply
-            while (reply := await self._listen(until)) is not None:
+            for _ in range(_MAX_STRAYS):
+                if (reply := await self._listen(until)) is None:
+                    return None
                 if reply.message.id == first.id and _content(reply.message) != _content(first):
                     return reply.message
         return None
 
     async def _listen(self, until: float) -> _Reply | None:
-        while (left := until - _now()) > 0:
+        while True:
+            left = max(0.0, until - _now())
             try:
                 item = await self._datagrams.receive(timeout=left)
             except NetError as error:
                 if error.failure is not Failure.TIMED_OUT:
                     raise
+                if left:
+                    continue  # a busy loop may look late: what has arrived by now counts
                 return None
             if reply := self._accept(item):
                 return reply
             self._strays += 1
             if self._strays > _MAX_STRAYS:
                 raise NetError(Failure.PROTOCOL_ERROR, "too many datagrams that answer nothing")
-        return None
 
     def _accept(self, item: Received | IcmpReport) -> _Reply | None:
         if isinstance(item, IcmpReport):

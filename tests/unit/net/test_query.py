@@ -281,6 +281,41 @@ async def test_another_source_is_not_believed() -> None:
     assert true != place
 
 
+class LateLook:
+    """A host that was busy for longer than one waits: the answer is there when it looks."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.arrived: list[Received] = []
+        self.local: Endpoint = ("192.0.2.200", 40000)
+
+    async def open_datagram(self, *, family: int = 4) -> Datagrams:
+        return self
+
+    async def connect(self, to: Endpoint, *, timeout: float) -> Stream:
+        raise NotImplementedError
+
+    async def send(self, payload: bytes, to: Endpoint) -> int:
+        reply = answer(dns.message.from_wire(payload), f"{HOST} A 192.0.2.1")
+        self.arrived.append(Received(reply.to_wire(), to, 0))
+        self.now += 10.0
+        return 0
+
+    async def receive(self, *, timeout: float) -> Received | IcmpReport:
+        if not self.arrived:
+            raise NetError(Failure.TIMED_OUT)
+        return self.arrived.pop()
+
+    def close(self) -> None:
+        pass
+
+
+async def test_what_has_arrived_in_time_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    late = LateLook()
+    monkeypatch.setattr(module, "_now", lambda: late.now)
+    assert (await query(late, ("192.0.2.53", 53), HOST, "A", timeout=1)).records == ("192.0.2.1",)
+
+
 async def test_a_flood_of_strays_ends() -> None:
     class Flooded(Loopback):
         async def open_datagram(self, *, family: int = 4) -> Datagrams:

@@ -355,11 +355,15 @@ def _is_taken(observation: Observation) -> bool:
 
 
 def _nearest(case: Case) -> tuple[str, int | None]:
-    """The least hop limit with which such a question is answered: who answers is no further away than that."""
+    """The least hop limit with which such a question is answered: who answers is no further away than that.
+
+    Who sends questions elsewhere speaks in nobody's name also when they die further on: it translates the message.
+    """
     enough = [
         int(o.facts["ttl"])
         for _, o in case.observations(Scope.FOLLOW_UP)
-        if _is_taken(o) and isinstance(o.facts.get("ttl"), int)
+        if isinstance(o.facts.get("ttl"), int)
+        and (_is_taken(o) or o.facts.get("offender") == o.target.address)
     ]
     hop = min(enough, default=None)
     return ("" if hop is None else f", no further away than hop {hop}"), hop

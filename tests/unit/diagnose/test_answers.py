@@ -332,6 +332,18 @@ def test_who_answers_for_nobody_is_looked_for(answered: tuple[int, ...], where: 
     assert words in only.summary
 
 
+def test_who_sends_questions_elsewhere_speaks_in_nobodys_name() -> None:
+    target = Target(host="api.example.com", address="198.51.100.253", port=53)
+    taken = honesty(seen(Step.RESPONSE, target, asked="nobody", rcode="NOERROR"))
+    check = make_check("hijack/where", requirement=None, probe="hijack", scope=Scope.FOLLOW_UP)
+    expired = [
+        seen(Step.RESPONSE, target, Failure.HOP_LIMIT_EXCEEDED, asked="nobody", ttl=ttl, offender=offender)
+        for ttl, offender in ((1, "192.168.1.1"), (2, target.address), (3, target.address))
+    ]
+    only = judged(World(), taken, make_outcome(check, *expired)).only
+    assert only.where is Where.SITE and "hop 2" in only.summary
+
+
 def test_nobody_is_looked_for_where_nobody_answers() -> None:
     assert list(answers.ask_nearer(World().situation([HONEST]))) == []
 

@@ -258,10 +258,15 @@ def _pins(profile: Profile) -> Iterator[str]:
 
 def _controls(profile: Profile) -> Iterator[str]:
     rows = (
-        (code(control.host), words.protocol(control.transport, ()) + f" {control.port}", md(control.purpose))
+        (
+            code(control.host),
+            words.protocol(control.transport, ()) + f" {control.port}",
+            f"{code(control.path)}: {md(control.contains)}" if control.contains else "",
+            md(control.purpose),
+        )
         for control in profile.controls
     )
-    yield from _table(("host", "port", "what for"), rows)
+    yield from _table(("host", "port", "page, and what it must contain", "what for"), rows)
 
 
 # --- what was made of the page ------------------------------------------------------------------------

@@ -73,6 +73,7 @@ def _facts_of(shown: Shown, settings: TlsSettings, trust: TrustStore) -> TlsFact
         name_matches=found.name_matches,
         expires_days=found.expires_days,
         client_certificate_requested=shown.client_certificate_requested,
+        age_days=found.age_days,
     )
 
 
@@ -156,7 +157,6 @@ class TlsStream:
             alpn=self._session.selected_alpn_protocol(),
             chain=tuple(_presented(self._session)),
             client_certificate_requested=self._heard.certificate_requested,
-            age_days=found.age_days,
         )
         self.tls = _facts_of(shown, settings, trust)
         return self.tls

@@ -19,6 +19,7 @@ from readycheck.registry import Installed, Registry
 from readycheck.verdict import Judgement, Readiness, Verdict, bench, judge_all, overall
 from readycheck_probes.dns import DnsProbe
 from readycheck_probes.flow import FlowProbe
+from readycheck_probes.http import HttpProbe
 from readycheck_probes.icmp import IcmpProbe
 from readycheck_probes.ntp import NtpProbe
 from readycheck_probes.path import PathProbe
@@ -43,6 +44,7 @@ ISSUERS = ("CN=Example Issuing CA", "CN=Example Root")
 PROBES: tuple[Any, ...] = (
     DnsProbe,
     FlowProbe,
+    HttpProbe,
     IcmpProbe,
     NtpProbe,
     PathProbe,
@@ -325,6 +327,9 @@ class World:
             facts = {"tls": self.handshake(target)} if wrong is None or _certified(wrong) else {}
             greeted = replace(target, sni=target.host)
             yield seen(Step.TLS_HANDSHAKE, greeted, wrong, took_ms=self.took_ms(target), **facts)
+
+        elif failure is None and check.probe == "http":
+            yield seen(Step.RESPONSE, target, None, status=200)
 
     # --- what hop-limited packets see ---
 

@@ -81,8 +81,9 @@ def _sent(observations: Sequence[Observation]) -> Sequence[Observation]:
 def _is_denied(observation: Observation, own: set[str]) -> bool:
     if observation.failure is Failure.PERMISSION_DENIED:
         return not observation.facts.get("privilege")
-    offender = observation.facts.get("offender")
-    return observation.failure in REFUSALS and offender in own and offender != observation.target.address
+    asked, offender = observation.target.address, observation.facts.get("offender")
+    # A look-up is refused by the name server, which may well be on this host.
+    return observation.failure in REFUSALS and asked is not None and offender in own and offender != asked
 
 
 def site_offline(case: Case) -> Iterator[Finding]:

@@ -24,7 +24,13 @@ def settings(**values: Any) -> Any:
 @pytest.mark.parametrize(
     ("wanted", "environ", "desktop", "expected"),
     [
-        ("none", {"https_proxy": "a.corp:3128"}, nothing, Named(source="--proxy")),
+        ("none", {}, nothing, Named(source="--proxy")),
+        (
+            "none",
+            {"https_proxy": "a.corp:3128"},
+            nothing,
+            Named(choice=ProxyChoice(beside=A), source="--proxy"),
+        ),
         (
             "http://a.corp:3128",
             {"https_proxy": "b"},

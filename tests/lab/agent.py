@@ -54,13 +54,19 @@ def run_agent(
     network: str,
     arguments: Sequence[str],
     bytecode: Path | None = None,
-    variables: Mapping[str, str] = NO_VARIABLES,
+    *,
+    raw: bool = False,
+    more: Mapping[str, str] = MappingProxyType({}),
 ) -> Run:
-    """`bytecode` is a folder that `warm_up` filled, `variables` are set besides the usual ones."""
+    """`bytecode` is a folder that `warm_up` filled; `raw` gives it CAP_NET_RAW; `more` goes into its environment."""
     began = time.monotonic()
     user = as_user(machine, network, bytecode, variables)
     done = subprocess.run(
-        machine.inside(network, *user, sys.executable, "-m", "readycheck", *arguments),
+        machine.inside(
+            network,
+            *as_user(machine, network, bytecode, raw=raw, more=more),
+            *(sys.executable, "-m", "readycheck", *arguments),
+        ),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -74,9 +80,14 @@ def run_agent(
 
 
 def as_user(
-    machine: Machine, network: str, bytecode: Path | None = None, variables: Mapping[str, str] = NO_VARIABLES
+    machine: Machine,
+    network: str,
+    bytecode: Path | None = None,
+    *,
+    raw: bool = False,
+    more: Mapping[str, str] = MappingProxyType({}),
 ) -> list[str]:
-    """No root, no capability to be had, a home of its own, and no other network than this one."""
+    """No root, no capability to be had (but CAP_NET_RAW, if `raw`), its own home, no other network than this one."""
     home = "/run/home"
     environment = {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
@@ -89,13 +100,15 @@ def as_user(
         **({"PYTHONPYCACHEPREFIX": str(bytecode)} if bytecode else {}),
         "READYCHECK_ONLY_NETNS": str(machine.inode(network)),
         **{name: os.environ[name] for name in _KEPT if name in os.environ},
-        **variables,
+        **more,
     }
+    held = "-all,+net_raw" if raw else "-all"
     return [
         *("unshare", "--mount", "sh", "-c", _PREPARE, "sh", home, str(NOBODY)),
         *("timeout", "--kill-after=5", str(_PATIENCE_S)),
         *("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"),
-        *("--inh-caps=-all", "--bounding-set=-all", "--no-new-privs"),
+        *(f"--inh-caps={held}", f"--bounding-set={held}", "--no-new-privs"),
+        *(("--ambient-caps=+net_raw",) if raw else ()),
         *("env", "-i", *(f"{name}={value}" for name, value in environment.items())),
     ]
 

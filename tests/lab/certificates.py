@@ -24,9 +24,15 @@ class Credentials:
 
 @dataclass(frozen=True)
 class Certificates:
-    """`roots` is what the agent is given as the vendor's own authorities."""
+    """`roots` is what the agent is given as the vendor's own authorities.
+
+    `second` is signed by the younger of the vendor's two. `corporate` is an authority of the site, key and
+    certificate in one file, for what re-signs TLS there.
+    """
 
     roots: Path
+    corporate: Path
+    second: Credentials
     web: Credentials
     sip: Credentials
     expired: Credentials
@@ -46,19 +52,17 @@ def make_certificates(folder: Path, names: Sequence[str]) -> Certificates:
     now = datetime.now(UTC)
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     key_file = folder / "server.key"
-    key_file.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.TraditionalOpenSSL,
-            serialization.NoEncryption(),
-        )
-    )
+    key_file.write_bytes(_key(key))
     key_file.chmod(0o600)  # some servers refuse a key that others may read
     root = _authority("Lab Root CA", None, now)
     issuer = _authority("Lab Issuing CA", root, now)
     stranger = _authority("Somebody Else CA", None, now)
     roots = folder / "lab-roots.pem"
-    roots.write_bytes(_pem(root.certificate))
+    younger = _authority("Lab Root CA 2", None, now)
+    roots.write_bytes(_pem(root.certificate) + _pem(younger.certificate))
+    site = _authority("Site Inspection CA", None, now)
+    corporate = folder / "corporate.pem"
+    corporate.write_bytes(_key(site.key) + _pem(site.certificate))
 
     def credentials(
         label: str, by: _Authority, subjects: Sequence[str], until: datetime, *, alone: bool = False
@@ -71,12 +75,14 @@ def make_certificates(folder: Path, names: Sequence[str]) -> Certificates:
     later, past = now + 90 * _DAY, now - 2 * _DAY
     return Certificates(
         roots=roots,
+        corporate=corporate,
+        second=credentials("second", younger, names, later),
         web=credentials("web", issuer, names, later),
         sip=credentials("sip", issuer, names, later),
-        expired=credentials("expired", issuer, SIP_NAMES, past),
-        unknown=credentials("unknown", stranger, SIP_NAMES, later),
+        expired=credentials("expired", issuer, names, past),
+        unknown=credentials("unknown", stranger, names, later),
         misnamed=credentials("misnamed", issuer, ["elsewhere.example"], later),
-        leaf_only=credentials("leaf-only", issuer, SIP_NAMES, later, alone=True),
+        leaf_only=credentials("leaf-only", issuer, names, later, alone=True),
     )
 
 
@@ -141,6 +147,14 @@ def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
         crl_sign=signs_certificates,
         encipher_only=False,
         decipher_only=False,
+    )
+
+
+def _key(key: rsa.RSAPrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.TraditionalOpenSSL,
+        serialization.NoEncryption(),
     )
 
 

@@ -5,6 +5,7 @@ import random
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any, ClassVar
 
 from readycheck.net.address import is_address
 from readycheck.profile import Profile
@@ -16,6 +17,10 @@ SERVERS = "203.0.113.80"
 """Where coturn and Kamailio listen; whatever address was asked is translated to it, and the answer back."""
 ELSEWHERE = ipaddress.IPv4Network("192.0.2.0/24")
 """Names that are not the vendor's own live here."""
+
+IPV6 = "2001:db8:ffff::/48"
+"""Where the names live that have an IPv6 address."""
+RESOLVER_IPV6 = "2001:db8:ffff::53"
 
 # Addresses that the vendor's own pages pair with a name, and networks in which others plausibly live.
 _HOMES = {
@@ -67,10 +72,17 @@ class Web(StrEnum):
     GOOD = "good"
     OLD_TLS = "old-tls"
     MISNAMED = "misnamed"
+    SECOND_ROOT = "second-root"
+    UNKNOWN_AUTHORITY = "unknown-authority"
+    EXPIRED = "expired"
+    LEAF_ONLY = "leaf-only"
+    CLOSING = "closing"
+    FAILING = "failing"
+    DOWN = "down"
 
 
 SIP_OFFSET = {mode: 1000 * index for index, mode in enumerate(Sip)}
-WEB_OFFSET = {Web.GOOD: 0, Web.OLD_TLS: OLD_TLS_OFFSET, Web.MISNAMED: OLD_TLS_OFFSET + 2000}
+WEB_OFFSET = {Web.GOOD: 0} | {mode: OLD_TLS_OFFSET + 2111 * i for i, mode in enumerate(list(Web)[1:])}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +92,11 @@ class CloudMode:
     `named_serve_all`: the addresses of names answer on every port of the product, not on those of the web
     alone. `udp_refused`: closed UDP ports of live addresses answer with ICMP instead of silence.
     `media_answers`: live addresses answer STUN in the whole of the media ranges, as ICE has them do in a call.
+    `web_at`: the names whose web servers `web` is about, all of them when empty. `retired`: names that are gone from
+    the DNS. `ipv6`: names have an IPv6 address, too. `clock_s`: how far ahead the time servers are.
     """
+
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     population: Population = Population.SPARSE
     ratio: float = 0.02
@@ -90,6 +106,10 @@ class CloudMode:
     named_serve_all: bool = False
     udp_refused: bool = False
     media_answers: bool = False
+    web_at: tuple[str, ...] = ()
+    retired: tuple[str, ...] = ()
+    ipv6: bool = False
+    clock_s: int = 0
 
 
 def names_of(profile: Profile) -> list[str]:
@@ -128,21 +148,31 @@ def alive(networks: Iterable[str], mode: CloudMode) -> Iterator[str]:
         yield from (str(network[i]) for i in rng.sample(range(1, network.num_addresses - 1), count))
 
 
-def cloud_rules(networks: Iterable[str], placed: Mapping[str, str], ports: Ports, mode: CloudMode) -> str:
-    """The rules of the cloud: dead addresses and unserved ports are silent, the rest is led to its server."""
+def cloud_rules(
+    networks: Iterable[str],
+    placed: Mapping[str, str],
+    ports: Ports,
+    mode: CloudMode,
+    leads: Iterable[str] = (),
+) -> str:
+    """The rules of the cloud: dead addresses and unserved ports are silent, the rest is led to its server.
+
+    `leads` are further translations, to servers that were started for this mode.
+    """
     networks = list(networks)
     named = sorted(set(placed.values()))
     living = sorted({*NODES, *alive(networks, mode), *(named if mode.named_serve_all else ())})
-    translations = [f"udp dport {dash(ports.of(Kind.STUN))} dnat to {SERVERS}"]
+    translations = [*leads, f"udp dport {dash(ports.of(Kind.STUN))} dnat to {SERVERS}"]
     if clear := ports.of(Kind.CLEAR_SIP):
         translations += [f"{transport} dport {dash(clear)} dnat to {SERVERS}" for transport in ("udp", "tcp")]
     if mode.sip is not Sip.DOWN:
         translations += [
             f"tcp dport {p} dnat to {SERVERS}:{p + SIP_OFFSET[mode.sip]}" for p in ports.of(Kind.SIP)
         ]
-    if mode.web is not Web.GOOD:
+    if mode.web not in (Web.GOOD, Web.DOWN):
+        at = _at(mode, placed)
         translations += [
-            f"tcp dport {p} redirect to :{p + WEB_OFFSET[mode.web]}" for p in ports.of(Kind.HTTPS)
+            f"{at}tcp dport {p} redirect to :{p + WEB_OFFSET[mode.web]}" for p in ports.of(Kind.HTTPS)
         ]
     if mode.media_answers:
         lead = f"dnat to {SERVERS}:{ports.of(Kind.STUN)[0]}"
@@ -153,7 +183,9 @@ def cloud_rules(networks: Iterable[str], placed: Mapping[str, str], ports: Ports
             f"ip daddr @named tcp dport {dash(ports.web)} accept",
             "ip daddr @vendor ip daddr != @living drop",
         ]
-    accepts = ["iifname lo accept", "ct state established,related accept", "ct status dnat accept"]
+    down = [f"{_at(mode, placed)}tcp dport {dash(ports.of(Kind.HTTPS))} reject with tcp reset"]
+    accepts = down if mode.web is Web.DOWN else []
+    accepts += ["iifname lo accept", "ct state established,related accept", "ct status dnat accept"]
     accepts += [
         f"tcp dport {dash([*ports.tcp, 53])} accept",
         f"udp dport {dash([53, 123, *ports.of(Kind.TFTP)])} accept",
@@ -175,6 +207,10 @@ def cloud_rules(networks: Iterable[str], placed: Mapping[str, str], ports: Ports
             "",
         ]
     )
+
+
+def _at(mode: CloudMode, placed: Mapping[str, str]) -> str:
+    return f"ip daddr {{ {', '.join(placed[name] for name in mode.web_at)} }} " if mode.web_at else ""
 
 
 def _address_set(name: str, elements: Iterable[str], *, interval: bool = False) -> str:

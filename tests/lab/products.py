@@ -2,7 +2,8 @@
 
 from readycheck.profile import Profile
 
-from .world import RowMode
+from .cloud import NODES
+from .row import RowMode
 
 PEERED = ("webex-calling-dedicated-instance",)
 """Its page forbids address translation, and its networks are reached over a link of their own."""
@@ -20,3 +21,8 @@ def given(profile: Profile) -> list[str]:
         if row.example
         for word in ("--set", f"{name}={row.example}")
     ]
+
+
+def known_nodes(profile: Profile) -> list[str]:
+    """An administrator of a Webex product knows a live node."""
+    return [word for node in NODES[:1] if "webex" in profile.name for word in ("--target", node)]

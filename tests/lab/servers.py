@@ -1,30 +1,24 @@
 """The real servers of the lab: coturn, Kamailio, unbound, chrony, nginx and those of other protocols."""
 
 import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from .certificates import Certificates, Credentials
-from .cloud import (
-    SERVERS,
-    SIP_OFFSET,
-    WEB_OFFSET,
-    Sip,
-    Web,
-)
+from .cloud import IPV6, RESOLVER_IPV6, SERVERS, SIP_OFFSET, WEB_OFFSET, CloudMode, Sip, Web
 from .machine import LabError, Machine, Process
 from .ports import Kind, Ports
 from .spoken import wanted
+from .waiting import await_bound
 
 PROGRAMS = ("turnserver", "kamailio", "unbound", "chronyd", "nginx")
-_PATIENCE_S = 20.0
 WEBSOCKET_PORT = 9980
 
 _UNBOUND = """\
 server:
+  port: {port}
   interface: 0.0.0.0
-  interface-automatic: yes
+{more}
   access-control: 0.0.0.0/0 allow
   username: ""
   chroot: ""
@@ -32,7 +26,6 @@ server:
   pidfile: ""
   use-syslog: no
   do-daemonize: no
-  do-ip6: no
   num-threads: 1
   module-config: "iterator"
   tcp-idle-timeout: 5000
@@ -47,10 +40,10 @@ remote-control:
 _CHRONY = """\
 local stratum 3
 allow all
-port 123
+port {port}
 cmdport 0
-pidfile /run/chronyd.pid
-driftfile /run/chrony.drift
+pidfile /run/chronyd-{port}.pid
+driftfile /run/chrony-{port}.drift
 """
 
 _NGINX = """\
@@ -98,6 +91,13 @@ error_page 418 = @websocket;
       proxy_set_header Upgrade $http_upgrade;
       proxy_set_header Connection upgrade;
     }}"""
+
+_NEW = "ssl_protocols TLSv1.2 TLSv1.3;"
+_OLD = "ssl_protocols TLSv1 TLSv1.1; ssl_ciphers ALL:@SECLEVEL=0;"
+_ANSWERS = {
+    Web.CLOSING: "location / { return 444; }",
+    Web.FAILING: 'location / { return 503 "down for maintenance\\n"; }',
+}
 
 _WEBSOCKET = f"""\
 import asyncio
@@ -176,6 +176,8 @@ class Servers:
         self._machine, self._network, self._certificates = machine, network, certificates
         self._addresses, self._ports = addresses, ports
         self._sip: dict[Sip, Process] = {}
+        self._resolvers: dict[tuple[tuple[str, ...], bool], int] = {((), False): 53}
+        self._clocks: dict[int, int] = {0: 123}
         self._others: list[Process] = []
 
     def start(self) -> None:
@@ -212,30 +214,75 @@ class Servers:
         for process in self._others:
             process.require_running()
 
-    def _unbound(self) -> Process:
-        data = "\n".join(f'  local-data: "{name}. 300 IN A {ip}"' for name, ip in self._addresses.items())
-        config = self._file("unbound.conf", _UNBOUND.format(data=data))
-        return self._run("unbound", "unbound", "-d", "-c", str(config))
+    def leads(self, mode: CloudMode) -> list[str]:
+        """The translations that lead to the resolver and the clock of this mode, which run from now on."""
+        resolver = self._resolver(mode.retired, mode.ipv6)
+        clock = self._clock(mode.clock_s)
+        found = [f"meta l4proto {{ tcp, udp }} th dport 53 redirect to :{resolver}"] if resolver != 53 else []
+        return found + ([f"udp dport 123 redirect to :{clock}"] if clock != 123 else [])
 
-    def _chrony(self) -> Process:
-        config = self._file("chrony.conf", _CHRONY)
-        return self._run("chrony", "chronyd", "-d", "-x", "-u", "root", "-f", str(config))
+    def _resolver(self, retired: tuple[str, ...], ipv6: bool) -> int:
+        key = retired, ipv6
+        if key not in self._resolvers:
+            port = self._resolvers[key] = 5300 + len(self._resolvers)
+            self._others.append(self._unbound(port, retired, ipv6=ipv6))
+            self._await(self._others[-1], "t", f"0.0.0.0:{port}")
+        return self._resolvers[key]
+
+    def _clock(self, ahead_s: int) -> int:
+        if ahead_s not in self._clocks:
+            port = self._clocks[ahead_s] = 12300 + len(self._clocks)
+            self._others.append(self._chrony(port, ahead_s))
+            self._await(self._others[-1], "u", f"0.0.0.0:{port}")
+        return self._clocks[ahead_s]
+
+    def _unbound(self, port: int = 53, retired: Sequence[str] = (), *, ipv6: bool = False) -> Process:
+        more = f"  ip-freebind: yes\n  interface: {RESOLVER_IPV6}@53\n  access-control: ::/0 allow"
+        config = self._file(
+            f"unbound-{port}.conf",
+            _UNBOUND.format(
+                port=port,
+                more=more if ipv6 else "  interface-automatic: yes\n  do-ip6: no",
+                data="\n".join(self._records(retired, ipv6=ipv6)),
+            ),
+        )
+        return self._run(f"unbound-{port}", "unbound", "-d", "-c", str(config))
+
+    def _records(self, retired: Sequence[str], *, ipv6: bool) -> Iterator[str]:
+        prefix = IPV6.partition("/")[0]
+        for number, (name, address) in enumerate(self._addresses.items(), start=0x100):
+            if name not in retired:
+                yield f'  local-data: "{name}. 300 IN A {address}"'
+                if ipv6:
+                    yield f'  local-data: "{name}. 300 IN AAAA {prefix}{number:x}"'
+
+    def _chrony(self, port: int = 123, ahead_s: int = 0) -> Process:
+        config = self._file(f"chrony-{port}.conf", _CHRONY.format(port=port))
+        late = ["faketime", "-f", f"{ahead_s:+d}s"] if ahead_s else []
+        return self._run(f"chrony-{port}", *late, "chronyd", "-d", "-x", "-u", "root", "-f", str(config))
 
     def _nginx(self) -> Process:
         made = self._certificates
         blocks = [
-            _secure(made.web, self._shifted(Web.GOOD), "ssl_protocols TLSv1.2 TLSv1.3;"),
             _secure(
-                made.web,
-                self._shifted(Web.OLD_TLS),
-                "ssl_protocols TLSv1 TLSv1.1; ssl_ciphers ALL:@SECLEVEL=0;",
-            ),
-            _secure(made.misnamed, self._shifted(Web.MISNAMED), "ssl_protocols TLSv1.2 TLSv1.3;"),
+                {
+                    Web.MISNAMED: made.misnamed,
+                    Web.SECOND_ROOT: made.second,
+                    Web.UNKNOWN_AUTHORITY: made.unknown,
+                    Web.EXPIRED: made.expired,
+                    Web.LEAF_ONLY: made.leaf_only,
+                }.get(mode, made.web),
+                self._shifted(mode),
+                _OLD if mode is Web.OLD_TLS else _NEW,
+                _ANSWERS.get(mode, _PAGES),
+            )
+            for mode in Web
+            if mode is not Web.DOWN
         ]
         if mutual := self._ports.of(Kind.MUTUAL):
             asking = f"ssl_verify_client on; ssl_client_certificate {made.roots};"
             blocks.append(_secure(made.web, mutual, asking))
-        plain = " ".join(f"listen 0.0.0.0:{port};" for port in self._ports.of(Kind.HTTP))
+        plain = " ".join(f"listen 0.0.0.0:{port}; listen [::]:{port};" for port in self._ports.of(Kind.HTTP))
         config = self._file("nginx.conf", _NGINX.format(plain=plain, pages=_PAGES, secure="".join(blocks)))
         return self._run("nginx", "nginx", "-c", str(config), "-e", "stderr")
 
@@ -311,26 +358,11 @@ class Servers:
         return self._machine.start(self._network, name, *command)
 
     def _await(self, process: Process, transport: str, local: str) -> None:
-        """Until a socket is bound; bounded."""
-
-        def bound() -> bool:
-            process.require_running()
-            table = self._machine.run(self._network, "ss", "-Hln", f"-{transport}", f"src = {local}").stdout
-            return bool(table.strip())
-
-        wait_until(bound, f"{local} to be bound: {process.said()}")
+        await_bound(self._machine, self._network, process, transport, local)
 
 
-def wait_until(true: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + _PATIENCE_S
-    while not true():
-        if time.monotonic() > deadline:
-            raise LabError(f"waited {_PATIENCE_S:.0f} s for {what}")
-        time.sleep(0.02)
-
-
-def _secure(credentials: Credentials, ports: Sequence[int], more: str) -> str:
-    listen = " ".join(f"listen 0.0.0.0:{port} ssl;" for port in ports)
+def _secure(credentials: Credentials, ports: Sequence[int], more: str, pages: str = _PAGES) -> str:
+    listen = " ".join(f"listen 0.0.0.0:{port} ssl; listen [::]:{port} ssl;" for port in ports)
     return _NGINX_SECURE.format(
-        listen=listen, chain=credentials.chain, key=credentials.key, more=more, pages=_PAGES
+        listen=listen, chain=credentials.chain, key=credentials.key, more=more, pages=pages
     )

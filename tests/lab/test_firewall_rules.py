@@ -12,8 +12,9 @@ import pytest
 from .agent import run_agent
 from .cloud import NODES, RESOLVER, CloudMode
 from .products import given, row_of
+from .row import RowMode
 from .test_world import ask
-from .world import RowMode, World
+from .world import World
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
 

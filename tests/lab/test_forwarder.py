@@ -7,8 +7,9 @@ import pytest
 
 from .cloud import NODES, CloudMode
 from .forwarder import Direction, Wire
+from .row import RowMode
 from .test_world import ask
-from .world import RowMode, World
+from .world import World
 
 
 def _fates(wire: Wire, packets: int = 20_000) -> list[list[float]]:

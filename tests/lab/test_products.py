@@ -11,8 +11,8 @@ from readycheck.catalog import available, read
 from readycheck.profile import Profile
 
 from .agent import Run, run_agent
-from .cloud import NODES, CloudMode
-from .products import given, row_of
+from .cloud import CloudMode
+from .products import given, known_nodes, row_of
 from .world import World
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
@@ -63,7 +63,6 @@ def _perform(name: str, roles: Mapping[str, Future[Run]], bytecode: Path) -> Non
 def _play(world: World, role: str, bytecode: Path) -> Run:
     name = world.profile.name
     world.arrange(row_of(world.profile), CloudMode(media_answers=True))
-    known = [word for node in NODES[:1] if "webex" in name for word in ("--target", node)]
     roots = str(world.certificates.roots)
     arguments = [
         "run",
@@ -75,7 +74,7 @@ def _play(world: World, role: str, bytecode: Path) -> Run:
         "--trust-roots",
         roots,
         *given(world.profile),
-        *known,
+        *known_nodes(world.profile),
     ]
     run = run_agent(world.machine, "client", arguments, bytecode)
     world.servers.require_running()

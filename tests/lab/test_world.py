@@ -10,7 +10,8 @@ import pytest
 from .agent import as_user
 from .cloud import NODES, RESOLVER, CloudMode, Population, Sip
 from .machine import NOBODY
-from .world import RowMode, Rule, World
+from .row import RowMode, Rule
+from .world import World
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(120)]
 

@@ -1,0 +1,213 @@
+"""What a run said, held against the truth of its scenario. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from .agent import Run
+from .scenario import Scenario, Truth
+
+STATUS = {"ready": 0, "warnings": 1, "not-ready": 2, "unknown": 3}
+UNKNOWN = "unknown"
+_SURE = ("certain", "likely")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What was found of one expected finding; `cause` and `where` are empty when nothing was.
+
+    `right` says that the cause is right, `placed` that the place is, too, `worded` that its text has what it must.
+    """
+
+    wanted: str
+    wanted_where: str
+    cause: str = ""
+    where: str = ""
+    confidence: str = ""
+    right: bool = False
+    placed: bool = False
+    worded: bool = False
+
+    @property
+    def sure(self) -> bool:
+        return self.right and self.confidence in _SURE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One run of a scenario.
+
+    `blamed` are false accusations: a cause that is not the case, or the wrong place. `guesses` are `possible` causes
+    that are not the case. `unmeasured` are passes without a measurement. `problem` says why there is no run.
+    """
+
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+    scenario: str
+    topic: str
+    profile: str
+    raw: bool
+    beyond: str = ""
+    problem: str = ""
+    status: int = -1
+    exits: tuple[int, ...] = ()
+    seconds: float = 0.0
+    answers: tuple[Answer, ...] = ()
+    blamed: tuple[str, ...] = ()
+    guesses: tuple[str, ...] = ()
+    unmeasured: tuple[str, ...] = ()
+    inconclusive: int = 0
+    requirements: int = 0
+
+    @property
+    def wrong(self) -> list[str]:
+        """All that is not as it should be; nothing when the run was right."""
+        return [
+            *self._mismatches(),
+            *self.blamed,
+            *self.unmeasured,
+            *([self.problem] if self.problem else []),
+        ]
+
+    def _mismatches(self) -> Iterator[str]:
+        if not self.problem and self.status not in self.exits:
+            yield f"exit {self.status}, not {' or '.join(map(str, self.exits))}"
+        for answer in self.answers:
+            if not answer.right:
+                yield f"{answer.wanted} was not found"
+            elif not answer.sure:
+                yield f"{answer.cause} is only {answer.confidence}"
+            elif not answer.placed:
+                yield f"{answer.cause} is at {answer.where}, not {answer.wanted_where}"
+            elif not answer.worded:
+                yield f"{answer.cause} does not say all that it must"
+        if len(self.guesses) > len(self.answers):
+            yield f"more guesses than causes: {', '.join(self.guesses)}"
+
+
+def judged(scenario: Scenario, profile: str, raw: bool, run: Run) -> Row:
+    """`scenario` as it was played."""
+    report = run.report
+    if report is None:
+        return failed(scenario, profile, raw, f"status {run.status}, no report: {run.stderr.strip()[-300:]}")
+    findings = report["findings"]
+    counted = [r for r in report["requirements"] if r["importance"] in ("required", "recommended")]
+    return Row(
+        scenario=scenario.name,
+        topic=scenario.topic,
+        profile=profile,
+        raw=raw,
+        beyond=scenario.beyond,
+        status=run.status,
+        exits=scenario.exits,
+        seconds=round(run.seconds, 1),
+        answers=tuple(_answer(truth, findings, profile == scenario.profile) for truth in scenario.expect),
+        blamed=tuple(_blamed(scenario, findings)),
+        guesses=tuple(_guesses(scenario, findings)),
+        unmeasured=tuple(passed_unmeasured(report)),
+        inconclusive=sum(r["status"] == "inconclusive" for r in counted),
+        requirements=sum(r["status"] != "skipped" for r in counted),
+    )
+
+
+def failed(scenario: Scenario, profile: str, raw: bool, problem: str) -> Row:
+    return Row(
+        scenario=scenario.name,
+        topic=scenario.topic,
+        profile=profile,
+        raw=raw,
+        beyond=scenario.beyond,
+        problem=problem,
+    )
+
+
+def _answer(truth: Truth, findings: Sequence[Mapping[str, Any]], own_profile: bool) -> Answer:
+    """The best finding that fits; without any, whatever else was found most surely."""
+    wanted = Answer(wanted=truth.causes[0], wanted_where=truth.where[0])
+    mine = [f for f in findings if f["cause"] in truth.causes]
+    if not mine:
+        return wanted
+    best = min(mine, key=lambda f: (f["confidence"] not in _SURE, f["where"] not in truth.where))
+    affects = set(truth.affects) if own_profile else set()
+    return Answer(
+        wanted=best["cause"] if best["cause"] in truth.causes else truth.causes[0],
+        wanted_where=best["where"] if best["where"] in truth.where else truth.where[0],
+        cause=best["cause"],
+        where=best["where"],
+        confidence=best["confidence"],
+        right=True,
+        placed=best["where"] in truth.where,
+        worded=any(truth.words in f["summary"] for f in mine)
+        and affects <= {one for f in mine for one in f["affects"]},
+    )
+
+
+def _blamed(scenario: Scenario, findings: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    right = {cause: truth for truth in scenario.expect for cause in truth.causes}
+    for finding in findings:
+        cause, where = finding["cause"], finding["where"]
+        said = f"{cause} at {where} ({finding['confidence']})"
+        if cause in scenario.forbid:
+            yield f"{said} must not be found"
+        elif cause in right:
+            if where not in (*_places(scenario, cause), UNKNOWN) and finding["confidence"] in _SURE:
+                yield f"{said} is the wrong place"
+        elif cause not in scenario.allow and finding["severity"] != "note" and _is_sure(finding):
+            yield f"{said} is not the case"
+
+
+def _places(scenario: Scenario, cause: str) -> tuple[str, ...]:
+    return tuple(where for truth in scenario.expect if cause in truth.causes for where in truth.where)
+
+
+def _guesses(scenario: Scenario, findings: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    known = {cause for truth in scenario.expect for cause in truth.causes} | {
+        *scenario.allow,
+        *scenario.forbid,
+    }
+    for finding in findings:
+        if finding["cause"] not in known and finding["severity"] != "note" and not _is_sure(finding):
+            yield finding["cause"]
+
+
+def _is_sure(finding: Mapping[str, Any]) -> bool:
+    return finding["confidence"] in _SURE
+
+
+def passed_unmeasured(report: Mapping[str, Any]) -> Iterator[str]:
+    """Whatever passed must have a successful observation, or hop-limited packets that left the site."""
+    checks = {check["id"]: check for check in report["checks"]}
+    egress = any(c["probe"] == "path" and c["metrics"].get("egress_proven") for c in checks.values())
+    for check in checks.values():
+        proven = _succeeded(check) or (check["strength"] == "egress" and egress)
+        if check["status"] in ("pass", "warn") and not proven:
+            yield f"check {check['id']} passed unmeasured"
+    for requirement in report["requirements"]:
+        mine = [checks[i] for i in requirement["checks"] if i in checks]
+        passed = any(check["status"] in ("pass", "warn") for check in mine)
+        if requirement["status"] in ("pass", "warn") and not passed:
+            yield f"requirement {requirement['id']} passed unmeasured"
+
+
+def _succeeded(check: Mapping[str, Any]) -> bool:
+    return any(
+        observation["failure"] is None or observation["facts"].get("answered_by_server")
+        for observation in check["observations"]
+    )
+
+
+def told(scenario: Scenario, run: Run) -> str:
+    """What one reads first when a scenario fails."""
+    report = run.report or {"findings": [], "requirements": [], "run": {"state": "no report"}}
+    findings = [
+        f"  {f['cause']} at {f['where']}, {f['confidence']}, {f['severity']}: {f['summary']}\n"
+        f"    affects {', '.join(f['affects'])}"
+        for f in report["findings"]
+    ]
+    unmet = [
+        f"  {r['id']} ({r['importance']}): {r['status']}, {r['because']}"
+        for r in report["requirements"]
+        if r["status"] not in ("pass", "skipped") and r["importance"] in ("required", "recommended")
+    ]
+    head = f"{scenario.name} {scenario.why}: exit {run.status} after {run.seconds:.1f} s, {report['run']['state']}"
+    return "\n".join([head, *findings, *unmet, run.stderr[-500:]])

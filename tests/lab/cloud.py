@@ -76,6 +76,7 @@ class Web(StrEnum):
     UNKNOWN_AUTHORITY = "unknown-authority"
     EXPIRED = "expired"
     LEAF_ONLY = "leaf-only"
+    OLD_CIPHERS = "old-ciphers"
     CLOSING = "closing"
     FAILING = "failing"
     DOWN = "down"

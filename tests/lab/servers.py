@@ -92,8 +92,10 @@ error_page 418 = @websocket;
       proxy_set_header Connection upgrade;
     }}"""
 
-_NEW = "ssl_protocols TLSv1.2 TLSv1.3;"
-_OLD = "ssl_protocols TLSv1 TLSv1.1; ssl_ciphers ALL:@SECLEVEL=0;"
+_SETTINGS = {
+    Web.OLD_TLS: "ssl_protocols TLSv1 TLSv1.1; ssl_ciphers ALL:@SECLEVEL=0;",
+    Web.OLD_CIPHERS: "ssl_protocols TLSv1.2; ssl_ciphers AES128-SHA:AES256-SHA:@SECLEVEL=0;",
+}
 _ANSWERS = {
     Web.CLOSING: "location / { return 444; }",
     Web.FAILING: 'location / { return 503 "down for maintenance\\n"; }',
@@ -273,7 +275,7 @@ class Servers:
                     Web.LEAF_ONLY: made.leaf_only,
                 }.get(mode, made.web),
                 self._shifted(mode),
-                _OLD if mode is Web.OLD_TLS else _NEW,
+                _SETTINGS.get(mode, "ssl_protocols TLSv1.2 TLSv1.3;"),
                 _ANSWERS.get(mode, _PAGES),
             )
             for mode in Web

@@ -66,8 +66,8 @@ def adapted(scenario: Scenario, profile: str) -> Scenario:
 class Stage:
     """Plays scenarios in the order in which they were asked for, those of one profile after each other."""
 
-    def __init__(self, bytecode: Path) -> None:
-        self._bytecode = bytecode
+    def __init__(self, bytecode: Path, worlds: int = WORLDS) -> None:
+        self._bytecode, self._worlds = bytecode, worlds
         self._wanted: queue.SimpleQueue[Play | None] = queue.SimpleQueue()
         self._runs: dict[tuple[str, str, bool], Future[Played]] = {}
         self._actors: list[threading.Thread] = []
@@ -78,7 +78,7 @@ class Stage:
             if play.key not in self._runs:
                 self._runs[play.key] = Future()
                 self._wanted.put(play)
-        while len(self._actors) < min(WORLDS, len(self._runs)):
+        while len(self._actors) < min(self._worlds, len(self._runs)):
             actor = threading.Thread(target=self._act, name=f"lab-{len(self._actors)}", daemon=True)
             self._actors.append(actor)
             actor.start()
@@ -129,8 +129,9 @@ def played(world: World, play: Play, bytecode: Path | None = None) -> Played:
     if missing:
         raise ProgramMissing(f"not installed: {', '.join(missing)}")
     scenario = fitted(adapted(play.scenario, play.profile), world.profile, world.addresses)
-    roots = str(world.certificates.roots)
-    words = ["run", play.profile, "-f", "json", "--trust-roots", roots, *scenario.arguments]
+    roots, ca = str(world.certificates.roots), str(world.certificates.corporate)
+    given = [word.replace("$(ca)", ca) for word in scenario.arguments]
+    words = ["run", play.profile, "-f", "json", "--trust-roots", roots, *given]
     for chance in (2, 1):
         world.arrange(scenario.network, scenario.cloud)
         run = run_agent(world.machine, "client", words, bytecode, raw=play.raw, more=scenario.environment)

@@ -113,6 +113,12 @@ class CloudMode:
     clock_s: int = 0
 
 
+def shifted(port: int, mode: Web) -> int:
+    """Where the servers of this mode listen."""
+    offset = WEB_OFFSET[mode]
+    return port + offset if port + offset < 0x10000 else port - offset
+
+
 def names_of(profile: Profile) -> list[str]:
     groups = (host for group in profile.names.values() for entry in group.domains for host in entry.hosts)
     hosts = (host for r in profile.requirements for host in r.targets.hosts if not is_address(host))
@@ -173,7 +179,7 @@ def cloud_rules(
     if mode.web not in (Web.GOOD, Web.DOWN):
         at = _at(mode, placed)
         translations += [
-            f"{at}tcp dport {p} redirect to :{p + WEB_OFFSET[mode.web]}" for p in ports.of(Kind.HTTPS)
+            f"{at}tcp dport {p} redirect to :{shifted(p, mode.web)}" for p in ports.of(Kind.HTTPS)
         ]
     if mode.media_answers:
         lead = f"dnat to {SERVERS}:{ports.of(Kind.STUN)[0]}"

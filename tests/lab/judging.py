@@ -101,7 +101,7 @@ def judged(scenario: Scenario, profile: str, raw: bool, run: Run) -> Row:
         status=run.status,
         exits=scenario.exits,
         seconds=round(run.seconds, 1),
-        answers=tuple(_answer(truth, findings, profile == scenario.profile) for truth in scenario.expect),
+        answers=tuple(_answer(truth, findings) for truth in scenario.expect),
         blamed=tuple(_blamed(scenario, findings)),
         guesses=tuple(_guesses(scenario, findings)),
         unmeasured=tuple(passed_unmeasured(report)),
@@ -121,16 +121,15 @@ def failed(scenario: Scenario, profile: str, raw: bool, problem: str) -> Row:
     )
 
 
-def _answer(truth: Truth, findings: Sequence[Mapping[str, Any]], own_profile: bool) -> Answer:
+def _answer(truth: Truth, findings: Sequence[Mapping[str, Any]]) -> Answer:
     """The best finding that fits; without any, whatever else was found most surely."""
     wanted = Answer(wanted=truth.causes[0], wanted_where=truth.where[0])
     mine = [f for f in findings if f["cause"] in truth.causes]
     if not mine:
         return wanted
     best = min(mine, key=lambda f: (f["confidence"] not in _SURE, f["where"] not in truth.where))
-    affects = set(truth.affects) if own_profile else set()
     return Answer(
-        wanted=best["cause"] if best["cause"] in truth.causes else truth.causes[0],
+        wanted=best["cause"],
         wanted_where=best["where"] if best["where"] in truth.where else truth.where[0],
         cause=best["cause"],
         where=best["where"],
@@ -138,7 +137,7 @@ def _answer(truth: Truth, findings: Sequence[Mapping[str, Any]], own_profile: bo
         right=True,
         placed=best["where"] in truth.where,
         worded=any(truth.words in f["summary"] for f in mine)
-        and affects <= {one for f in mine for one in f["affects"]},
+        and set(truth.affects) <= {one for f in mine for one in f["affects"]},
     )
 
 

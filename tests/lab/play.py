@@ -18,7 +18,9 @@ def main() -> int:
     parser.add_argument("--profile", help="instead of the scenario's own")
     parser.add_argument("--raw", action="store_true", help="with CAP_NET_RAW")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="write the reports there")
-    parser.add_argument("--worlds", type=int, default=WORLDS, help="how many at a time (default: %(default)s)")
+    parser.add_argument(
+        "--worlds", type=int, default=WORLDS, help="how many at a time (default: %(default)s)"
+    )
     options = parser.parse_args()
     wanted = [s for s in scenarios() if s.name in options.names or s.topic in options.names]
     plays = [Play(s, options.profile or s.profile, options.raw) for s in wanted]

@@ -6,7 +6,7 @@ python relay.py ADDRESS DELAY_MS LOST_RATIO
 import asyncio
 import random
 import sys
-from typing import Any
+from typing import Any, cast
 
 _PORT = 53
 
@@ -18,8 +18,7 @@ class _Upstream(asyncio.DatagramProtocol):
         self._question, self._back, self._asker, self._delay_s = question, back, asker, delay_s
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        transport.sendto(self._question)
+        cast("asyncio.DatagramTransport", transport).sendto(self._question)
         asyncio.get_running_loop().call_later(10.0, transport.close)
 
     def datagram_received(self, data: bytes, addr: Any) -> None:
@@ -36,8 +35,7 @@ class Relay(asyncio.DatagramProtocol):
         self._tasks: set[Any] = set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        self._transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, addr: Any) -> None:
         if self._rng.random() < self._lost:

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any, ClassVar
 
 from .boxes import Box
-from .cloud import RESOLVER
+from .cloud import IPV6, RESOLVER
 from .forwarder import Wire
 
 CLOUD = "cloud"
@@ -108,9 +108,7 @@ class Link:
         return self.low_address.startswith("10.77.")
 
     def ipv6(self, end: str) -> str:
-        return (
-            CLIENT_IPV6 if end == "client" else f"2001:db8:77:{self.number or ''}::{2 - (end == self.high)}"
-        )
+        return CLIENT_IPV6 if end == "client" else f"2001:db8:77:{self.number}::{2 - (end == self.high)}"
 
 
 def links_of(row: RowMode, generation: int) -> list[Link]:
@@ -157,7 +155,9 @@ def _low_side(link: Link, links: Sequence[Link], row: RowMode) -> Iterator[str]:
     yield from (f"route replace {net} via {link.low_address}" for net in _behind(links, link, row))
     if row.ipv6 is not Ipv6.NONE:
         yield f"addr add {link.ipv6(link.high)}/64 dev lan nodad"
-        yield f"-6 route replace {ALL_IPV6} via {link.ipv6(link.low)}"
+        yield f"route replace {ALL_IPV6} via {link.ipv6(link.low)}"
+    if row.ipv6 is not Ipv6.NONE and link.high == CLOUD:
+        yield f"route replace local {IPV6} dev lo"
 
 
 def _high_side(link: Link, row: RowMode) -> Iterator[str]:
@@ -172,7 +172,7 @@ def _high_side(link: Link, row: RowMode) -> Iterator[str]:
         yield f"route add default via {link.high_address}"
     if row.ipv6 is not Ipv6.NONE:
         yield f"addr add {link.ipv6(link.low)}/64 dev {link.device} nodad"
-        yield f"-6 route add default via {link.ipv6(link.high)}"
+        yield f"route add ::/0 via {link.ipv6(link.high)}"
 
 
 def _behind(links: Sequence[Link], last: Link, row: RowMode) -> list[str]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from .certificates import Certificates, Credentials
-from .cloud import IPV6, RESOLVER_IPV6, SERVERS, SIP_OFFSET, WEB_OFFSET, CloudMode, Sip, Web
+from .cloud import IPV6, RESOLVER_IPV6, SERVERS, SIP_OFFSET, CloudMode, Sip, Web, shifted
 from .machine import LabError, Machine, Process
 from .ports import Kind, Ports
 from .spoken import wanted
@@ -289,7 +289,7 @@ class Servers:
         return self._run("nginx", "nginx", "-c", str(config), "-e", "stderr")
 
     def _shifted(self, mode: Web) -> list[int]:
-        return [port + WEB_OFFSET[mode] for port in self._ports.of(Kind.HTTPS)]
+        return [shifted(port, mode) for port in self._ports.of(Kind.HTTPS)]
 
     def _coturn(self) -> Process:
         first, *others = self._ports.of(Kind.STUN)

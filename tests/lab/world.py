@@ -16,7 +16,7 @@ from readycheck.twin.offer import filled
 
 from .boxes import start_box
 from .certificates import SIP_NAMES, Certificates, make_certificates
-from .cloud import ELSEWHERE, IPV6, RESOLVER, SERVERS, CloudMode, cloud_rules, names_of, networks_of, place
+from .cloud import ELSEWHERE, RESOLVER, SERVERS, CloudMode, cloud_rules, names_of, networks_of, place
 from .forwarder import Wire
 from .machine import LabError, Machine, Process
 from .ports import ports_of
@@ -72,7 +72,7 @@ class World:
         machine.run(None, "ip", "netns", "add", CLOUD)
         local = [*networks_of(profile), str(ELSEWHERE)]
         lines = ["link set lo up", *(f"addr add {a}/32 dev lo" for a in (RESOLVER, SERVERS))]
-        lines += [f"route add local {network} dev lo" for network in (*local, IPV6)]
+        lines += [f"route add local {network} dev lo" for network in local]
         _batch(machine, CLOUD, lines)
         _settings(machine, CLOUD, forward=False)
         servers = Servers(machine, CLOUD, certificates, addresses, ports_of(profile))
@@ -96,11 +96,11 @@ class World:
         links = links_of(row, self.generation)
         self.row = ["client", *row.routers]
         _batch(self.machine, None, [f"netns add {name}" for name in self.row])
+        for name in [*self.row, CLOUD]:
+            forward = name not in ("client", CLOUD)
+            _settings(self.machine, name, forward=forward, ipv6=row.ipv6 is not Ipv6.NONE)
         long = {link.low: wire for link in links if (wire := _wire(link, row))}
         _batch(self.machine, None, [_veth(link) for link in links if link.low not in long])
-        for name in self.row:
-            _settings(self.machine, name, forward=name != "client", ipv6=row.ipv6 is not Ipv6.NONE)
-        _settings(self.machine, CLOUD, forward=False, ipv6=row.ipv6 is not Ipv6.NONE)
         for link in links:
             if link.low in long:
                 self._stretch(link, long[link.low])
@@ -226,7 +226,7 @@ def _veth(link: Link) -> str:
 def _settings(machine: Machine, name: str, *, forward: bool, ipv6: bool = False) -> None:
     off = int(not ipv6)
     values = [f"net.ipv6.conf.{which}.disable_ipv6={off}" for which in ("all", "default")]
-    values += ["net.ipv6.conf.all.accept_dad=0", "net.ipv6.conf.default.accept_dad=0"] if ipv6 else []
+    values += ["net.ipv6.conf.default.accept_dad=0", "net.ipv6.conf.default.dad_transmits=0"] if ipv6 else []
     values += (
         ["net.ipv4.ip_forward=1", *(["net.ipv6.conf.all.forwarding=1"] if ipv6 else [])] if forward else []
     )

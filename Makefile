@@ -1,16 +1,19 @@
 # Thin names over the real commands. ARGS reaches the program: make demo ARGS='--break udp-blocked'
-.PHONY: help demo test check bench docs dist lock environment test-environment lab-packages clean
+.PHONY: help demo test check matrix bench docs dist lock environment test-environment lab-packages matrix-packages clean
 
 ARGS ?=
 PROFILE ?= webex-calling
-LAB_PACKAGES = chrony conntrack coturn dnsmasq-base dovecot-imapd iproute2 iptables kamailio \
+LAB_PACKAGES = chrony conntrack coturn dnsmasq-base dovecot-imapd faketime iproute2 iptables kamailio \
 	kamailio-tls-modules nftables nginx openssh-client openssh-server openssl opensmtpd procps prosody slapd \
-	squid tcpdump unbound util-linux
+	squid-openssl tcpdump unbound util-linux
+# What the whole matrix needs besides: one more proxy, and the tools that it is compared with.
+MATRIX_PACKAGES = bind9-dnsutils mitmproxy nmap prometheus-blackbox-exporter sipsak testssl.sh
 
 help:
 	@echo 'make demo    run the agent against a stand-in network on this machine'
 	@echo 'make test    the whole test suite'
 	@echo 'make check   ruff and mypy'
+	@echo 'make matrix  the whole fault matrix, about half an hour as root; writes docs/accuracy.md'
 	@echo 'make bench   time and memory, as ratios'
 	@echo 'make docs    the pages of docs/ that are made from causes and profiles'
 	@echo 'make dist    wheel, sdist and a single-file program in dist/'
@@ -30,6 +33,9 @@ check: test-environment
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
+
+matrix: test-environment lab-packages matrix-packages
+	.venv/bin/python -m tests.lab.matrix $(ARGS)
 
 bench: test-environment
 	.venv/bin/python -m bench $(ARGS)
@@ -57,6 +63,9 @@ test-environment:
 # Without them the tests of the lab are skipped, and say so.
 lab-packages:
 	@tools/debian_packages.sh $(LAB_PACKAGES) || echo 'make test: the tests of the lab will be SKIPPED' >&2
+
+matrix-packages:
+	@tools/debian_packages.sh $(MATRIX_PACKAGES) || echo 'make matrix: some of it will be MISSING' >&2
 
 clean:
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -52,14 +52,21 @@ class _Kind:
 def lacks(boxes: Sequence[Box]) -> list[str]:
     """The programs that are not installed."""
     wanted = {str(box.program) for box in boxes if box.program is not Program.RELAY}
-    return sorted(name for name in wanted if shutil.which(name, path=SBIN) is None)
+    missing = {name for name in wanted if shutil.which(name, path=SBIN) is None}
+    bumps = any(_bumps(box.lines) for box in boxes)
+    return sorted(missing | ({"squid-openssl"} if bumps and not Path(_CERTGEN).exists() else set()))
+
+
+def _bumps(lines: Sequence[str]) -> bool:
+    """Whether squid is to open TLS: its other flavour in Debian, which excludes this one, cannot."""
+    return any("ssl-bump" in line for line in lines)
 
 
 def start_box(machine: Machine, certificates: Certificates, box: Box) -> Process:
     """Returns when it listens."""
     kind = _KINDS[box.program]
     name = f"{box.program}-{box.at}"
-    lines = [_filled(line, certificates) for line in box.lines]
+    lines = [_filled(line, certificates) for line in (*box.lines, *(_BUMPING if _bumps(box.lines) else ()))]
     path = machine.folder / f"{name}.conf"
     path.write_text(kind.config.replace("@LINES@", "\n".join(lines)))
     path.chmod(0o644)
@@ -96,13 +103,16 @@ pinger_enable off
 shutdown_lifetime 0 seconds
 positive_dns_ttl 60 seconds
 connect_timeout 5 seconds
-sslcrtd_program /usr/lib/squid/security_file_certgen -s /run/squid/certificates -M 4MB
-sslcrtd_children 1 startup=1 idle=1
 """
-_SQUID_BEFORE = """
+_CERTGEN = "/usr/lib/squid/security_file_certgen"
+_BUMPING = (
+    f"sslcrtd_program {_CERTGEN} -s /run/squid/certificates -M 4MB",
+    "sslcrtd_children 1 startup=1 idle=1",
+)
+_SQUID_BEFORE = f"""
 rm -rf /run/squid
 mkdir -p /run/squid
-/usr/lib/squid/security_file_certgen -c -s /run/squid/certificates -M 4MB >/dev/null
+if test -x {_CERTGEN}; then {_CERTGEN} -c -s /run/squid/certificates -M 4MB >/dev/null; fi
 chown -R proxy:proxy /run/squid
 """
 

@@ -131,6 +131,7 @@ class Machine:
             input=text,
             capture_output=True,
             text=True,
+            errors="replace",
             timeout=60,
             check=False,
             env={"PATH": SBIN},

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from readycheck.diagnose.causes import CAUSES
+
 from .judging import Row
 from .score import NOTHING, Confusion, Score, score
 from .today import CLASSES, Heard
@@ -33,6 +35,7 @@ def page(rows: Sequence[Row], heard: Sequence[Heard], header: Header) -> str:
         "## Which place was named",
         "Of the causes that were named. `unknown` is honest, any other place that is not the right one a false blame.",
         _confusion(score(rows).by_place),
+        _unplayed(rows),
         *_comparison(heard),
         "## Each network",
         _networks(rows),
@@ -104,6 +107,12 @@ def _confusion(matrix: Confusion) -> str:
 
 def _code(name: str) -> str:
     return name if name == NOTHING else f"`{name}`"
+
+
+def _unplayed(rows: Iterable[Row]) -> str:
+    played = {answer.wanted for row in rows for answer in row.answers}
+    missing = [f"`{cause}`" for cause in CAUSES if cause not in played]
+    return f"Of these causes no network of this run is a case: {', '.join(missing)}." if missing else ""
 
 
 def _comparison(heard: Sequence[Heard]) -> Iterator[str]:

@@ -54,17 +54,17 @@ def run_agent(
     network: str,
     arguments: Sequence[str],
     bytecode: Path | None = None,
+    variables: Mapping[str, str] = NO_VARIABLES,
     *,
     raw: bool = False,
-    more: Mapping[str, str] = MappingProxyType({}),
 ) -> Run:
-    """`bytecode` is a folder that `warm_up` filled; `raw` gives it CAP_NET_RAW; `more` goes into its environment."""
+    """`bytecode` is a folder that `warm_up` filled, `variables` are set besides the usual ones; `raw`: CAP_NET_RAW."""
     began = time.monotonic()
     user = as_user(machine, network, bytecode, variables)
     done = subprocess.run(
         machine.inside(
             network,
-            *as_user(machine, network, bytecode, raw=raw, more=more),
+            *as_user(machine, network, bytecode, variables, raw=raw),
             *(sys.executable, "-m", "readycheck", *arguments),
         ),
         stdin=subprocess.DEVNULL,
@@ -83,9 +83,9 @@ def as_user(
     machine: Machine,
     network: str,
     bytecode: Path | None = None,
+    variables: Mapping[str, str] = NO_VARIABLES,
     *,
     raw: bool = False,
-    more: Mapping[str, str] = MappingProxyType({}),
 ) -> list[str]:
     """No root, no capability to be had (but CAP_NET_RAW, if `raw`), its own home, no other network than this one."""
     home = "/run/home"
@@ -100,7 +100,7 @@ def as_user(
         **({"PYTHONPYCACHEPREFIX": str(bytecode)} if bytecode else {}),
         "READYCHECK_ONLY_NETNS": str(machine.inode(network)),
         **{name: os.environ[name] for name in _KEPT if name in os.environ},
-        **more,
+        **variables,
     }
     held = "-all,+net_raw" if raw else "-all"
     return [

@@ -77,6 +77,7 @@ class Web(StrEnum):
     EXPIRED = "expired"
     LEAF_ONLY = "leaf-only"
     OLD_CIPHERS = "old-ciphers"
+    HTTP3 = "http3"
     CLOSING = "closing"
     FAILING = "failing"
     DOWN = "down"
@@ -188,6 +189,7 @@ def cloud_rules(
     if mode.population is not Population.DENSE:
         silence = [
             f"ip daddr @named tcp dport {dash(ports.web)} accept",
+            "ip daddr @named udp dport 443 accept",
             "ip daddr @vendor ip daddr != @living drop",
         ]
     down = [f"{_at(mode, placed)}tcp dport {dash(ports.of(Kind.HTTPS))} reject with tcp reset"]

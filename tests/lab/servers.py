@@ -13,6 +13,7 @@ from .waiting import await_bound
 
 PROGRAMS = ("turnserver", "kamailio", "unbound", "chronyd", "nginx")
 WEBSOCKET_PORT = 9980
+_HTTP3_PORT = 4430
 
 _UNBOUND = """\
 server:
@@ -98,6 +99,7 @@ _SETTINGS = {
 }
 _ANSWERS = {
     Web.CLOSING: "location / { return 444; }",
+    Web.HTTP3: """add_header alt-svc 'h3=":443"; ma=60' always; location / { return 200 "lab\\n"; }""",
     Web.FAILING: 'location / { return 503 "down for maintenance\\n"; }',
 }
 
@@ -179,6 +181,7 @@ class Servers:
         self._addresses, self._ports = addresses, ports
         self._sip: dict[Sip, Process] = {}
         self._resolvers: dict[tuple[tuple[str, ...], bool], int] = {((), False): 53}
+        self._speaks_http3 = False
         self._clocks: dict[int, int] = {0: 123}
         self._others: list[Process] = []
 
@@ -221,7 +224,18 @@ class Servers:
         resolver = self._resolver(mode.retired, mode.ipv6)
         clock = self._clock(mode.clock_s)
         found = [f"meta l4proto {{ tcp, udp }} th dport 53 redirect to :{resolver}"] if resolver != 53 else []
-        return found + ([f"udp dport 123 redirect to :{clock}"] if clock != 123 else [])
+        found += [f"udp dport 123 redirect to :{clock}"] if clock != 123 else []
+        return found + ([f"udp dport 443 redirect to :{self._http3()}"] if mode.web is Web.HTTP3 else [])
+
+    def _http3(self) -> int:
+        if not self._speaks_http3:
+            shown = self._certificates.web
+            server = str(Path(__file__).with_name("http3.py"))
+            command = (sys.executable, server, str(_HTTP3_PORT), str(shown.chain), str(shown.key))
+            self._others.append(self._run("http3", *command))
+            self._await(self._others[-1], "u", f"0.0.0.0:{_HTTP3_PORT}")
+            self._speaks_http3 = True
+        return _HTTP3_PORT
 
     def _resolver(self, retired: tuple[str, ...], ipv6: bool) -> int:
         key = retired, ipv6

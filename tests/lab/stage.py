@@ -137,7 +137,7 @@ def played(world: World, play: Play, bytecode: Path | None = None) -> Played:
     words = ["run", play.profile, "-f", "json", "--trust-roots", roots, *given]
     for chance in (2, 1):
         world.arrange(scenario.network, scenario.cloud)
-        run = run_agent(world.machine, "client", words, bytecode, raw=play.raw, more=scenario.environment)
+        run = run_agent(world.machine, "client", words, bytecode, scenario.environment, raw=play.raw)
         try:
             world.require_running()
         except LabError:

@@ -43,7 +43,8 @@ def ntp(address: str, port: int) -> dict[str, Any]:
 def dns(address: str, port: int) -> dict[str, Any]:
     labels = b"".join(bytes([len(part)]) + part for part in (b"cscan", b"webex", b"com"))
     data, source = _exchange(address, port, struct.pack("!6H", 7, 0x100, 1, 0, 0, 0) + labels + b"\0\0\1\0\1")
-    return {"from": source, "addresses": [socket.inet_ntoa(data[-4:])]}
+    answers = int.from_bytes(data[6:8])
+    return {"from": source, "addresses": [socket.inet_ntoa(data[-4:])] if answers else []}
 
 
 def udp(address: str, port: int) -> dict[str, Any]:

@@ -87,8 +87,14 @@ class Stage:
             actor.start()
 
     def play(self, play: Play) -> Played:
+        """Once for each play: reports are large, and are not kept."""
         self.announce([play])
-        return self._runs[play.key].result(_PATIENCE_S)
+        future = self._runs[play.key]
+        try:
+            return future.result(_PATIENCE_S)
+        finally:
+            if future.done():
+                del self._runs[play.key]
 
     def close(self) -> None:
         self._over.set()

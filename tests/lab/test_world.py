@@ -4,19 +4,22 @@ import json
 import sys
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
 from .agent import as_user
+from .boxes import Box, Program
 from .cloud import NODES, RESOLVER, CloudMode, Population, Sip
 from .machine import NOBODY
-from .row import RowMode, Rule
+from .row import Ipv6, RowMode, Rule
 from .world import World
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(120)]
 
 NODE = NODES[0]
 DEAD = "170.72.29.78"
+IPV6_WEB = "2001:db8:ffff::101"
 _WHO = """
 import json, os
 print(json.dumps([os.getuid(), os.listdir("/sys/class/net"), open("/proc/self/status").read()]))
@@ -65,14 +68,45 @@ def test_a_sparse_cloud_has_its_share_of_living_addresses(world: World) -> None:
     assert sum(a.startswith("144.196.") for a in living) == round(65536 * 0.02)
 
 
-@pytest.mark.parametrize("isps", [1, 3, 5])
-def test_each_router_shows_itself_once(world: World, isps: int) -> None:
-    world.arrange(RowMode(isps=isps), CloudMode(population=Population.DENSE))
-    hops = ask(world, *(f"hop {NODE} {ttl}" for ttl in range(1, isps + 3)))
+@pytest.mark.parametrize(
+    ("row", "seen"),
+    [
+        (RowMode(isps=1), "10.77.1.1 10.77.2.1 198.51.100."),
+        (RowMode(site_hops=1, isps=2), "10.77.1.1 198.51.100. 203.0.113."),
+        (RowMode(site_hops=3, isps=1), "10.77.1.1 10.77.2.1 10.77.3.1 198.51.100."),
+        (RowMode(carrier_nat=True, isps=2), "10.77.1.1 10.77.2.1 100.64.9. 203.0.113."),
+        (RowMode(isp_private=True), "10.77.1.1 10.77.2.1 198.51.100. 10.200.1.1 10.200.2.1"),
+        (RowMode(nat=False, isps=5), "10.77.1.1 10.77.2.1 198.51.100." + 4 * " 203.0.113."),
+    ],
+)
+def test_each_router_shows_itself_once(world: World, row: RowMode, seen: str) -> None:
+    world.arrange(row, CloudMode(population=Population.DENSE))
+    hops = ask(world, *(f"hop {NODE} {ttl}" for ttl in range(1, row.site_hops + row.isps + 1)))
     routers = [hop["router"] for hop in hops]
-    assert routers[:2] == ["10.77.1.1", "10.77.2.1"]
-    assert all(router.startswith(("198.51.100.", "203.0.113.")) for router in routers[2:])
-    assert len(set(routers)) == isps + 2
+    assert all(map(str.startswith, routers, seen.split())), routers
+    assert len(set(routers)) == len(routers) == len(seen.split())
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_two_translations_are_invisible_to_the_far_end(world: World, deep: bool) -> None:
+    world.arrange(RowMode(carrier_nat=True, isp_private=deep), CloudMode(population=Population.DENSE))
+    assert ask(world, f"stun {NODE} 5004")[0]["mapped"].startswith("203.0.113.")
+
+
+def test_a_box_of_the_site_answers(world: World) -> None:
+    box = Box(program=Program.UNBOUND, lines=('local-data: "cscan.webex.com. 60 IN A 10.77.9.9"',))
+    world.arrange(RowMode(boxes=(box,)), CloudMode())
+    assert ask(world, "dns 10.77.1.1 53")[0]["addresses"] == ["10.77.9.9"]
+
+
+def test_names_have_ipv6_addresses_when_the_cloud_has(world: World) -> None:
+    world.arrange(RowMode(ipv6=Ipv6.ONLY), CloudMode(ipv6=True))
+    assert ask(world, f"tcp {IPV6_WEB} 443", f"tcp {NODE} 443")[0] == {"from": IPV6_WEB, "ms": ANY}
+
+
+def test_a_resolver_forgets_the_names_that_are_retired(world: World) -> None:
+    world.arrange(RowMode(), CloudMode(retired=("cscan.webex.com",)))
+    assert ask(world, f"dns {RESOLVER} 53")[0]["addresses"] == []
 
 
 def test_the_kernel_limits_time_exceeded(world: World) -> None:

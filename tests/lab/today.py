@@ -6,6 +6,7 @@ import sys
 import time
 import tomllib
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,19 +58,23 @@ class Tool:
 
 def compare() -> Iterator[Heard]:
     table = tomllib.loads(_TABLE.read_text())
-    tools = [Tool(name=name, **row) for name, row in table["tools"].items()]
+    tools = [tool for name, row in table["tools"].items() if _is_there(tool := Tool(name=name, **row))]
     known = {scenario.name: scenario for scenario in scenarios()}
     well: dict[str, str] = {}
     with World.build(read(PROFILE)) as world:
         for network in table["networks"]:
             scenario = fitted(known[network], world.profile, world.addresses)
             world.arrange(scenario.network, scenario.cloud)
-            for tool in tools:
-                if shutil.which(_PROGRAMS.get(tool.name, tool.name), path=SBIN):
-                    reads = table["reads"].get(network, {}).get(tool.name, ())
-                    heard = _hear(world, scenario, tool, reads, well)
-                    sys.stderr.write(f"{network} {tool.name}: {heard.says}: {heard.words}\n")
-                    yield heard
+            reads = table["reads"].get(network, {})
+            with ThreadPoolExecutor(len(tools)) as pool:  # each mostly waits for answers that do not come
+                asked = [pool.submit(_hear, world, scenario, t, reads.get(t.name, ()), well) for t in tools]
+            for heard in (future.result() for future in asked):
+                sys.stderr.write(f"{network} {heard.tool}: {heard.says}: {heard.words}\n")
+                yield heard
+
+
+def _is_there(tool: Tool) -> bool:
+    return shutil.which(_PROGRAMS.get(tool.name, tool.name), path=SBIN) is not None
 
 
 def _hear(world: World, scenario: Scenario, tool: Tool, reads: Any, well: dict[str, str]) -> Heard:

@@ -16,7 +16,8 @@ _SURE = ("certain", "likely")
 class Answer:
     """What was found of one expected finding; `cause` and `where` are empty when nothing was.
 
-    `right` says that the cause is right, `placed` that the place is, too, `worded` that its text has what it must.
+    `right` says that the cause is right, `placed` that the place is, or is honestly unknown, `worded` that its text
+    has what it must.
     """
 
     wanted: str
@@ -27,6 +28,10 @@ class Answer:
     right: bool = False
     placed: bool = False
     worded: bool = False
+
+    @property
+    def located(self) -> bool:
+        return self.right and self.where == self.wanted_where
 
     @property
     def sure(self) -> bool:
@@ -130,7 +135,7 @@ def _answer(truth: Truth, findings: Sequence[Mapping[str, Any]]) -> Answer:
     best = min(mine, key=lambda f: (f["confidence"] not in _SURE, f["where"] not in truth.where))
     return Answer(
         wanted=best["cause"],
-        wanted_where=best["where"] if best["where"] in truth.where else truth.where[0],
+        wanted_where=best["where"] if best["where"] in _known(truth) else truth.where[0],
         cause=best["cause"],
         where=best["where"],
         confidence=best["confidence"],
@@ -139,6 +144,11 @@ def _answer(truth: Truth, findings: Sequence[Mapping[str, Any]]) -> Answer:
         worded=any(truth.words in f["summary"] for f in mine)
         and set(truth.affects) <= {one for f in mine for one in f["affects"]},
     )
+
+
+def _known(truth: Truth) -> tuple[str, ...]:
+    """The right places; that `unknown` is honest does not make it the right one."""
+    return tuple(where for where in truth.where if where != UNKNOWN)
 
 
 def _blamed(scenario: Scenario, findings: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -54,6 +54,12 @@ def test_an_unknown_place_is_no_blame() -> None:
     assert row.blamed == ()
 
 
+def test_an_unknown_place_may_be_right_enough_and_is_not_the_place() -> None:
+    lenient = Truth(causes=("udp-blocked",), where=("isp", "unknown"))
+    row = judged(scenario(lenient), "webex-calling", False, run(finding(where="unknown")))
+    assert (row.wrong, row.answers[0].located, row.answers[0].wanted_where) == ([], False, "isp")
+
+
 def test_a_forbidden_cause_is_blame_even_as_a_guess() -> None:
     told = scenario(BLOCKED, forbid=("service-down",))
     row = judged(told, "webex-calling", False, run(finding(), finding("service-down", confidence="possible")))

@@ -28,6 +28,7 @@ class Answer:
     right: bool = False
     placed: bool = False
     worded: bool = False
+    guess: bool = False
 
     @property
     def located(self) -> bool:
@@ -35,7 +36,8 @@ class Answer:
 
     @property
     def sure(self) -> bool:
-        return self.right and self.confidence in _SURE
+        """Surely enough: `guess` says that more than a guess would be too much."""
+        return self.right and (self.confidence in _SURE or self.guess)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +142,7 @@ def _answer(truth: Truth, findings: Sequence[Mapping[str, Any]]) -> Answer:
         where=best["where"],
         confidence=best["confidence"],
         right=True,
+        guess=truth.guess,
         placed=best["where"] in truth.where,
         worded=any(truth.words in f["summary"] for f in mine)
         and set(truth.affects) <= {one for f in mine for one in f["affects"]},

@@ -93,6 +93,10 @@ def main() -> int:
         options.save.write_text(json.dumps(stored, indent=1) + "\n")
     options.page.write_text(page(rows, heard, header))
     sys.stderr.write(f"{options.page} is written\n")
+    if overcome := sorted(
+        {one.scenario for one in rows if one.beyond} - {one.scenario for one in rows if one.wrong}
+    ):
+        sys.stderr.write(f"`beyond` holds no longer: {', '.join(overcome)}\n")
     return int(any(one.blamed or one.unmeasured or one.problem for one in rows if not one.beyond))
 
 

@@ -66,6 +66,7 @@ class Truth:
 
     The first of `causes` is the right answer; others are as right, because the evidence cannot tell them apart, and
     the scenario's `alike` says why. `affects` are requirements that it must name, in the scenario's own profile.
+    `guess` says that `possible` is the best that the evidence can decide.
     """
 
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
@@ -74,6 +75,7 @@ class Truth:
     where: tuple[str, ...]
     words: str = ""
     affects: tuple[str, ...] = ()
+    guess: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

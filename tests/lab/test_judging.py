@@ -60,6 +60,11 @@ def test_an_unknown_place_may_be_right_enough_and_is_not_the_place() -> None:
     assert (row.wrong, row.answers[0].located, row.answers[0].wanted_where) == ([], False, "isp")
 
 
+def test_a_guess_is_enough_where_more_would_be_too_much() -> None:
+    told = scenario(Truth(causes=("udp-blocked",), where=("site",), guess=True))
+    assert wrong(told, run(finding(confidence="possible"))) == []
+
+
 def test_a_forbidden_cause_is_blame_even_as_a_guess() -> None:
     told = scenario(BLOCKED, forbid=("service-down",))
     row = judged(told, "webex-calling", False, run(finding(), finding("service-down", confidence="possible")))

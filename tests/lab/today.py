@@ -94,11 +94,12 @@ def _hear(world: World, scenario: Scenario, tool: Tool, reads: Any, well: dict[s
 def _values(world: World, scenario: Scenario) -> Mapping[str, str]:
     """The part that speaks TLS is asked where the fault is: at the web where that is broken, else at SIP."""
     is_of_web = scenario.topic in ("names", "proxies", "interference")
+    node = NODES[1] if scenario.name == "subnet-blocked" else NODES[0]
     return {
-        "$node": NODES[1] if scenario.name == "subnet-blocked" else NODES[0],
+        "$node": node,
         "$name": NAME,
         "$port": "8934",
-        "$tls": f"{NAME}:443" if is_of_web else f"{NODES[0]}:8934",
+        "$tls": f"{NAME}:443" if is_of_web else f"{node}:8934",
         "$(roots)": str(world.certificates.roots),
     }
 

@@ -60,7 +60,6 @@ def run_agent(
 ) -> Run:
     """`bytecode` is a folder that `warm_up` filled, `variables` are set besides the usual ones; `raw`: CAP_NET_RAW."""
     began = time.monotonic()
-    user = as_user(machine, network, bytecode, variables)
     done = subprocess.run(
         machine.inside(
             network,

@@ -12,8 +12,9 @@ import pytest
 from .agent import run_agent
 from .cloud import NODES, CloudMode
 from .machine import SBIN, Machine, Process
-from .servers import wait_until
-from .world import RowMode, Rule, World
+from .row import RowMode, Rule
+from .waiting import wait_until
+from .world import World
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(120)]
 

@@ -1,5 +1,7 @@
 """Run the benchmarks that are named, or all of them."""
 
+import compileall
+import os
 import sys
 
 from bench import profiles, runs, startup, stun
@@ -21,6 +23,7 @@ def main(names: list[str]) -> int:
     if unknown:
         sys.stderr.write(f"bench: unknown: {', '.join(unknown)} (known: {', '.join(BENCHMARKS)})\n")
         return 2
+    _have_bytecode()
     lacking = world.available()
     for name in names or BENCHMARKS:
         if lacking and name not in NEED_NO_NETWORK:
@@ -28,6 +31,13 @@ def main(names: list[str]) -> int:
         else:
             BENCHMARKS[name]()
     return 0
+
+
+def _have_bytecode() -> None:
+    """As it is where it is installed: nobody compiles the program on every start."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    for folder in ("src", "probes", "bench"):
+        compileall.compile_dir(folder, quiet=2)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,10 @@ import sys
 import time
 from pathlib import Path
 
-from readycheck.__main__ import main
+# A tool of development brings it, and httpx would import a command line of its own with it.
+sys.modules["click"] = None  # type: ignore[assignment]
+
+from readycheck.__main__ import main  # noqa: E402
 
 
 def run(folder: Path, capture: bool, arguments: list[str]) -> int:

@@ -1,35 +1,31 @@
-"""The loop: plan, run, look for what only hop-limited packets can prove, judge, diagnose, score."""
+"""The loop: plan, run, run what diagnosis asks for besides, conclude."""
 
 import asyncio
 import uuid
-from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from readycheck.diagnose.case import Case
-from readycheck.diagnose.situation import Situation, can_hear_routers
-from readycheck.diagnose.table import diagnose, follow_ups
-from readycheck.engine import Limits, Outcome, Progress, Run, RunState, Status
-from readycheck.evidence import Evidence, gather
-from readycheck.failure import Failure
+from readycheck.engine import Limits, Progress, Run, RunState
 from readycheck.net.address import is_address, is_site_address
-from readycheck.net.environment import Environment, is_ipv6_only
+from readycheck.net.environment import Environment
 from readycheck.net.interface import NetError
 from readycheck.net.traced import SharedNetwork
-from readycheck.observation import Observation
-from readycheck.plan import Plan, Scope, Selection, plan
+from readycheck.plan import Check, Plan, Scope, Selection, plan
 from readycheck.profile import Profile
 from readycheck.registry import Registry
-from readycheck.report import Report, RunFacts, compose, iso
 from readycheck.sampling import PER_RUN
-from readycheck.score import Grade, Score, score
-from readycheck.verdict import Verdict, bench, judge_all, overall
+
+if TYPE_CHECKING:
+    from readycheck.report import Report, RunFacts
 
 NAMES_S = 1.0
 HEAD_START_S = 0.4
+BUSY_S = 0.7
+"""A round begins with handshakes, which keep the processor busy that long."""
 FOLLOW_UP_ROUNDS = 2
-TOO_BUSY = "this host was too busy to wait for the answer"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +55,7 @@ async def assess(
     shared: SharedNetwork,
     environment: Environment,
     watch: Callable[[Progress], None] = lambda progress: None,
-) -> Report:
+) -> "Report":
     """One run, as a report; cancellation gives the report of what is known, marked interrupted."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + request.deadline_s
@@ -75,113 +71,40 @@ async def assess(
             known = await _known_addresses(request, shared)
             await head_start
             made = plan(request.profile, request.registry, request.selection, request.seed, known)
+            meanwhile = group.create_task(_import_meanwhile())
             await run.run([check for check in made.checks if check.scope is not Scope.RESOLVERS])
+            meanwhile.cancel()
         for _ in range(FOLLOW_UP_ROUNDS if run.state is RunState.COMPLETE else 0):
-            extra = follow_ups(_situation(request, made, run, environment, deadline - loop.time()))
+            extra = _further(request, made, run, environment, deadline - loop.time())
             if not extra:
                 break
             await run.run(extra)
     except asyncio.CancelledError:
         run.state = RunState.INTERRUPTED
+    from readycheck.conclude import conclude
+
     facts = _facts(request, made, run, shared.now_ms())
     return conclude(facts, request.profile, made, run.outcomes, environment, known)
 
 
-def _situation(request: Request, made: Plan, run: Run, environment: Environment, left_s: float) -> Situation:
-    seen = tuple(run.outcomes)
-
-    def judged(evidence: Evidence) -> Case:
-        return judge(request.profile, made, seen, evidence, environment, set(request.trusted_pins))
-
-    return Situation(
-        plan=made,
-        registry=request.registry,
-        outcomes=seen,
-        environment=environment,
-        left_s=left_s,
-        judged=judged,
-    )
+async def _import_meanwhile() -> None:
+    """What comes after the round, while it waits for those who stay silent."""
+    await asyncio.sleep(BUSY_S)
+    await asyncio.to_thread(import_module, "readycheck.conclude")
 
 
-def judge(
-    profile: Profile,
-    made: Plan,
-    seen: tuple[Outcome, ...],
-    evidence: Evidence,
-    environment: Environment,
-    trusted_pins: Set[str],
-) -> Case:
-    """What was seen, with its verdicts."""
-    pins = {pin.spki_sha256 for pin in profile.pins} | trusted_pins
-    basis = bench(
-        made.selected,
-        evidence,
-        pins,
-        hops=can_hear_routers(environment),
-        ipv4=not is_ipv6_only(environment),
-    )
-    verdicts = judge_all(made, seen, basis)
-    return Case(profile, environment, verdicts, tuple(map(_seen_to_its_end, seen)), evidence, made.roles)
+def _further(
+    request: Request, made: Plan, run: Run, environment: Environment, left_s: float
+) -> Sequence[Check]:
+    from readycheck.conclude import further_checks
+
+    pins = request.trusted_pins
+    return further_checks(request.profile, made, run.outcomes, environment, pins, request.registry, left_s)
 
 
-def conclude(
-    run: RunFacts,
-    profile: Profile,
-    made: Plan,
-    outcomes: Sequence[Outcome],
-    environment: Environment,
-    known: Sequence[str],
-) -> Report:
-    """Everything after the run; pure, and all that it needs is in the report that it makes."""
-    seen = tuple(map(_unhurried, outcomes)) if run.self_limited else tuple(outcomes)
-    case = judge(profile, made, seen, gather(seen), environment, set(run.trusted_pins))
-    verdicts = case.verdicts
-    return compose(
-        run=run,
-        profile=profile,
-        known=known,
-        environment=environment,
-        readiness=overall(verdicts, run.state),
-        score=_scored(verdicts, profile, run.state),
-        verdicts=verdicts,
-        outcomes=outcomes,
-        findings=diagnose(case),
-    )
+def _facts(request: Request, made: Plan, run: Run, duration_ms: float) -> "RunFacts":
+    from readycheck.report import RunFacts, iso
 
-
-def _scored(verdicts: Sequence[Verdict], profile: Profile, state: RunState) -> Score:
-    """A run that somebody ended says nothing of the whole."""
-    found = score(verdicts, profile)
-    if state is not RunState.INTERRUPTED:
-        return found
-    return replace(found, overall=None, grade=Grade.NOT_GRADED, because="not graded: interrupted")
-
-
-def _unhurried(outcome: Outcome) -> Outcome:
-    """A host too busy to look in time may have had the answer: what it took for silence shows nothing.
-
-    Hop-limited packets are left as they are: each is compared with a control that had to wait as long.
-    """
-    measured = outcome.status is Status.MEASURED and outcome.check.scope is not Scope.PATH
-    if not measured or not any(map(_is_silence, outcome.observations)):
-        return outcome
-    kept = tuple(
-        replace(o, failure=Failure.INTERRUPTED) if _is_silence(o) else o for o in outcome.observations
-    )
-    return replace(outcome, observations=kept, because=outcome.because if outcome.cut else TOO_BUSY, cut=True)
-
-
-def _is_silence(observation: Observation) -> bool:
-    return observation.failure is Failure.TIMED_OUT
-
-
-def _seen_to_its_end(outcome: Outcome) -> Outcome:
-    """Without the steps that were under way when the user ended the run: they show nothing."""
-    kept = tuple(o for o in outcome.observations if o.failure is not Failure.INTERRUPTED)
-    return replace(outcome, observations=kept)
-
-
-def _facts(request: Request, made: Plan, run: Run, duration_ms: float) -> RunFacts:
     return RunFacts(
         id=request.run_id,
         state=run.state,

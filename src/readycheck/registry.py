@@ -15,6 +15,8 @@ from readycheck.probe import Probe
 
 Problem = tuple[tuple[int | str, ...], str]
 
+_Kind = TypeVar("_Kind")
+
 GROUP = "readycheck.probes"
 _PARTS = ("name", "title", "Params", "metrics", "proves", "measure", "summarize")
 
@@ -46,16 +48,56 @@ class Registry:
 
 
 def find(points: Iterable[EntryPoint] | None = None) -> Registry:
-    """Load every entry point, sorted; one that fails breaks only itself."""
-    installed: dict[str, Installed] = {}
-    broken: dict[str, ProbeLoadError] = {}
-    found = entry_points(group=GROUP) if points is None else points
-    for point in sorted(found, key=lambda p: (p.name, p.value)):
-        try:
-            installed.setdefault(point.name, _load(point))
-        except ProbeLoadError as error:
-            broken[point.name] = error
-    return Registry(installed, {k: v for k, v in broken.items() if k not in installed})
+    """All entry points; each is loaded when it is first asked for, and one that fails breaks only itself."""
+    loading = _Loading(entry_points(group=GROUP) if points is None else points)
+    return Registry(_Part(loading, Installed), _Part(loading, ProbeLoadError))
+
+
+class _Loading:
+    """The entry points by name, and what came of those that were loaded."""
+
+    def __init__(self, points: Iterable[EntryPoint]) -> None:
+        self._points: dict[str, list[EntryPoint]] = {}
+        for point in sorted(points, key=lambda p: (p.name, p.value)):
+            self._points.setdefault(point.name, []).append(point)
+        self._came: dict[str, Installed | ProbeLoadError] = {}
+
+    @property
+    def names(self) -> Iterable[str]:
+        return self._points.keys()
+
+    def load(self, name: str) -> Installed | ProbeLoadError:
+        """Of several of one name the first that loads. Raises `KeyError` for a name that there is not."""
+        if name not in self._came:
+            came = [_load_or_error(point) for point in self._points[name]]
+            self._came[name] = next((one for one in came if isinstance(one, Installed)), came[0])
+        return self._came[name]
+
+
+class _Part(Mapping[str, _Kind]):
+    """Those that came out as one kind: to look one up loads that one, to count them loads all."""
+
+    def __init__(self, loading: _Loading, kind: type[_Kind]) -> None:
+        self._loading, self._kind = loading, kind
+
+    def __getitem__(self, name: str) -> _Kind:
+        found = self._loading.load(name)
+        if not isinstance(found, self._kind):
+            raise KeyError(name)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self._loading.names if name in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def _load_or_error(point: EntryPoint) -> Installed | ProbeLoadError:
+    try:
+        return _load(point)
+    except ProbeLoadError as error:
+        return error
 
 
 def _load(point: EntryPoint) -> Installed:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from readycheck.assess import conclude
+from readycheck.conclude import conclude
 from readycheck.engine import Outcome
 from readycheck.errors import UsageError
 from readycheck.judgement import NOT_RUN

@@ -76,11 +76,15 @@ def _half_dead(case: Case, media: Sequence[Cell]) -> set[str]:
 
 
 def udp_return_blocked(case: Case) -> Iterator[Finding]:
-    """Requests leave, nothing returns, and TCP to the same networks works."""
+    """Requests leave, nothing returns, and TCP to the same networks works.
+
+    Requests of the run itself were waited for in vain: that its probes of the way had left says nothing of replies.
+    """
     cells = _media_cells(case)
+    waited = {c.network for c in cells if c.requirement and c.sign is Sign.SILENT}
     left = {c.network for c in cells if c.sign is Sign.LEFT}
     silent = not any(c.sign is Sign.ANSWERED or c.sign in WALL for c in cells)
-    if silent and len(left) > 1 and len(_half_dead(case, cells)) > 1:
+    if silent and len(waited) > 1 and len(left) > 1 and len(_half_dead(case, cells)) > 1:
         yield case.finding(
             "udp-return-blocked",
             _failed(case, cells),

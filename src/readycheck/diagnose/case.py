@@ -149,7 +149,7 @@ def place_of(case: Case, transport: str, ports: Iterable[int], cells: Iterable[C
                 Where.UNKNOWN, "a packet that may go no further than the first router is refused already"
             )
         if cell.sign is Sign.REJECTED:
-            return _author(evidence, cell)
+            return _author(case, cell)
     stopped = [
         rung
         for rung in evidence.rungs
@@ -221,17 +221,45 @@ def _port(rung: Rung) -> int:
     return int(rung.target.rsplit(":", 1)[-1])
 
 
-def _author(evidence: Evidence, cell: Cell) -> Place:
+def _author(case: Case, cell: Cell) -> Place:
     """Who refused: the sender of the ICMP message, or for a reset the hop limit that was enough to provoke it."""
+    evidence = case.evidence
     if cell.offender:
-        known = next((r.ttl for r in evidence.rungs if r.address == cell.offender), None)
-        inside = is_site_address(cell.offender) or (known or 99) <= (evidence.edge_ttl or 0)
-        where = Where.SITE if inside else Where.ISP if evidence.edge_ttl is not None else Where.UNKNOWN
-        return Place(where, f"{cell.offender} refuses them")
-    if evidence.edge_ttl is None or cell.ttl is None:
+        return Place(_home(evidence, cell.offender), f"{cell.offender} refuses them")
+    tried = _tried(case, cell)
+    enough = min((ttl for ttl, refused in tried.items() if refused), default=cell.ttl)
+    if evidence.edge_ttl is None or enough is None:
         return Place(Where.UNKNOWN, "they are refused on the way")
-    where = Where.SITE if cell.ttl <= evidence.edge_ttl + 1 else Where.ISP
-    return Place(where, f"a reset comes back although they can go no further than hop {cell.ttl}")
+    words = f"a reset comes back although they can go no further than hop {enough}"
+    if enough <= evidence.edge_ttl + 1:  # a router looks at its rules only when it would pass the packet on
+        return Place(Where.SITE, words)
+    spared = any(evidence.edge_ttl < ttl < enough for ttl, refused in tried.items() if not refused)
+    router = next((r.address for r in evidence.rungs if r.purpose == "ladder" and r.ttl == enough - 1), None)
+    providers = spared and provider_owns(router, router, evidence.mapped)
+    return Place(Where.ISP if providers else Where.UNKNOWN, words)
+
+
+def _tried(case: Case, cell: Cell) -> dict[int, bool]:
+    """The hop limits that packets to this port were sent with, and whether they were refused."""
+    found: dict[int, bool] = {}
+    for _, o in case.observations(Scope.PATH):
+        ttl, port = o.facts.get("ttl"), (o.target.transport, o.target.port)
+        if isinstance(ttl, int) and port == (cell.transport, cell.port):
+            refused = o.failure in REFUSALS
+            told = refused or o.failure is None
+            found.update({ttl: found.get(ttl, False) or refused} if told else {})
+    return found
+
+
+def _home(evidence: Evidence, router: str) -> Where:
+    """Whose a router is: by its place before or behind the edge, else by its address."""
+    hop = next((r.ttl for r in evidence.rungs if r.address == router), None)
+    if hop is not None and evidence.edge_ttl is not None and hop <= evidence.edge_ttl:
+        return Where.SITE
+    if is_site_address(router) and (hop is None or evidence.edge_ttl is None):
+        return Where.SITE
+    known = evidence.edge_ttl is not None and _is_providers(router, evidence.mapped)
+    return Where.ISP if known else Where.UNKNOWN
 
 
 def is_media(requirement: Requirement | None) -> bool:

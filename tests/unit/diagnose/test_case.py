@@ -233,13 +233,34 @@ def test_without_an_edge_or_a_control_the_place_is_not_known() -> None:
         ({"offender": "10.0.0.2", "ttl": 3}, None, Where.SITE),  # a private address
         ({"offender": "100.64.0.1", "ttl": 3}, 2, Where.ISP),
         ({"offender": "100.64.0.1", "ttl": 3}, 3, Where.SITE),  # carrier space inside the edge
-        ({"offender": "203.0.113.9", "ttl": 3}, 2, Where.ISP),
+        ({"offender": "203.0.113.9", "ttl": 3}, 2, Where.UNKNOWN),  # the provider's, or the vendor's already
         ({"offender": "203.0.113.9", "ttl": 3}, None, Where.UNKNOWN),
         ({"ttl": 3}, 2, Where.SITE),  # a reset: the hop limit says how far the packet can have come
-        ({"ttl": 5}, 2, Where.ISP),
+        ({"ttl": 5}, 2, Where.UNKNOWN),  # of everybody up to hop 4
         ({"ttl": 3}, None, Where.UNKNOWN),
         ({}, 2, Where.UNKNOWN),
     ],
 )
 def test_a_refusal_is_placed_by_its_author(facts: dict[str, Any], edge: int | None, where: Where) -> None:
     assert place([wall(Sign.REJECTED, **facts)], edge=edge) is where
+
+
+@pytest.mark.parametrize(
+    ("tried", "where"),
+    [
+        ({1: False, 2: False, 3: True, 5: True}, Where.SITE),  # the edge, which hop limit 3 passes
+        ({3: False, 4: True, 5: True}, Where.ISP),  # not the edge, but the router of the carrier behind it
+        ({4: True, 5: True}, Where.UNKNOWN),
+    ],
+)
+def test_the_least_hop_limit_that_is_refused_tells_who_refuses(tried: dict[int, bool], where: Where) -> None:
+    def sent(ttl: int, refused: bool) -> Observation:
+        failure = Failure.CONNECTION_REFUSED if refused else None
+        target = Target(address="192.0.2.1", port=5004, transport="udp")
+        return seen(Step.HOP, target, failure, purpose="stopped", ttl=ttl)
+
+    cells = [wall(Sign.REJECTED, ttl=5)]
+    evidence = Evidence(tuple(cells), LADDER, 2, None)
+    path = tuple(sent(ttl, refused) for ttl, refused in tried.items())
+    about = case(("a", "required", Judgement.FAIL), evidence=evidence, path=path)
+    assert place_of(about, "udp", [5004], cells).where is where

@@ -253,11 +253,12 @@ def _controls(outcomes: Sequence[Outcome]) -> Iterator[Target]:
 def _walls(outcomes: Sequence[Outcome]) -> Iterator[Target]:
     """Name servers that do not answer."""
     for outcome in outcomes:
-        if outcome.check.scope is not Scope.RESOLVERS:
+        if outcome.check.scope not in (Scope.RESOLVERS, Scope.HONESTY):
             continue
+        servers = {target.address for target in outcome.check.params.targets}
         for observation in outcome.observations:
             target = observation.target
-            direct = target.address and target.port and not target.via
+            direct = target.address in servers and target.port and not target.via
             stuck = observation.failure and observation.step is not Step.RESOLVE and direct
             if stuck and not any(o.failure is None and o.target == target for o in outcome.observations):
                 yield Target(address=target.address, port=target.port, transport=target.transport)

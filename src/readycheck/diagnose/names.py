@@ -18,7 +18,8 @@ def dns_unreachable(case: Case) -> Iterator[Finding]:
     """No name server answers over UDP; a proxy or a remembered address may still lead out."""
     asked = [o for o in _asked_resolvers(case) if o.check.target.transport == "udp"]
     none_known = not case.environment.resolvers
-    if not none_known and (not asked or any(_has_answered(o) for o in asked) or _answered_lookups(case)):
+    silent = bool(asked) or _is_lost_to_lookups(case)
+    if not none_known and (not silent or any(_has_answered(o) for o in asked) or _answered_lookups(case)):
         return
     unresolved = [
         o.check.id
@@ -26,7 +27,7 @@ def dns_unreachable(case: Case) -> Iterator[Finding]:
         if o.check.requirement and any(_is_unresolved(s) for s in o.observations)
     ]
     servers = ", ".join(case.environment.resolvers) or "none is configured"
-    remote = any(not is_site_address(str(o.check.target.address)) for o in asked)
+    remote = any(not is_site_address(_bare(server)) for server in case.environment.resolvers)
     place = place_of(case, "udp", [53])
     walled = place.where is not Where.UNKNOWN and remote
     host = Where.HOST if none_known else place.where if walled else Where.UNKNOWN
@@ -47,10 +48,31 @@ def dns_unreachable(case: Case) -> Iterator[Finding]:
     yield found
 
 
+def _bare(server: str) -> str:
+    """The address of a name server, without its port."""
+    return server if is_address(server) else server.rpartition(":")[0].strip("[]")
+
+
 def _is_unresolved(observation: Observation) -> bool:
     """The target's name, or that of the proxy on the way to it."""
     asked = observation.step is Step.RESOLVE or observation.facts.get("stage") == "resolve"
     return asked and observation.failure is not None
+
+
+def _is_lost_to_lookups(case: Case) -> bool:
+    """A product that asks nothing of name servers has names: the look-ups of several of them were in vain.
+
+    Behind a proxy, which looks up names itself, they need not be known here.
+    """
+    if any(outcome.check.target.via for outcome in case.outcomes):
+        return False
+    ended = {o.target.host: o.failure for _, o in case.observations() if o.step is Step.RESOLVE}
+    return len(ended) > 1 and all(failure in _UNHEARD for failure in ended.values())
+
+
+_UNHEARD = frozenset(
+    {Failure.TIMED_OUT, Failure.PORT_UNREACHABLE, Failure.ICMP_ADMIN_PROHIBITED, Failure.HOST_UNREACHABLE}
+)
 
 
 def _answered_lookups(case: Case) -> set[str]:

@@ -5,11 +5,13 @@ from dataclasses import replace
 
 from readycheck.diagnose.case import Case
 from readycheck.diagnose.finding import Confidence, Finding, Severity, Where
+from readycheck.engine import Outcome
 from readycheck.evidence import REFUSALS, Sign
 from readycheck.failure import LOCAL_FAILURES, Failure, Step
 from readycheck.net.address import is_address, is_site_address
 from readycheck.net.environment import is_ipv6_only
 from readycheck.observation import Observation
+from readycheck.plan import Scope
 from readycheck.verdict import is_lost
 
 
@@ -87,8 +89,8 @@ def _is_denied(observation: Observation, own: set[str]) -> bool:
 
 
 def site_offline(case: Case) -> Iterator[Finding]:
-    """Nothing beyond the site answers, whatever was asked."""
-    sent = [o for _, o in case.observations() if o.failure not in LOCAL_FAILURES and not o.target.via]
+    """Nothing beyond the site answers, whatever was asked; that name servers do not says nothing of all the rest."""
+    sent = [o for _, o in _of_services(case) if o.failure not in LOCAL_FAILURES and not o.target.via]
     direct = [o.target.address for o in sent if o.target.address]
     tried = [address for address in direct if not is_site_address(address)]
     refused = any(c.sign in (Sign.REFUSED, Sign.ANSWERED, Sign.LEFT) for c in case.evidence.cells)
@@ -107,6 +109,11 @@ def site_offline(case: Case) -> Iterator[Finding]:
         confidence=Confidence.POSSIBLE if case.answered_anywhere() else Confidence.LIKELY,
         remedy="Check the site's uplink and the default rule of its firewall; then run again.",
     )
+
+
+def _of_services(case: Case) -> Iterator[tuple[Outcome, Observation]]:
+    names = (Scope.RESOLVERS, Scope.HONESTY, Scope.PATH)
+    return ((outcome, o) for outcome, o in case.observations() if outcome.check.scope not in names)
 
 
 def _ends_at_site_proxy(case: Case, check: str) -> bool:

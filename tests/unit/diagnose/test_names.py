@@ -12,6 +12,7 @@ from tests.unit.builders import (
     FIREWALL,
     NETWORKS,
     ROWS,
+    Result,
     World,
     conclude,
     conclude_from,
@@ -212,3 +213,27 @@ def test_servers_that_err_to_both_sides_are_not_this_hosts_clock() -> None:
     world = World(offsets=lambda t: 3_600_000.0 if t.network == NETWORKS[0] else -3_600_000.0)
     found = conclude(world)
     assert all(f.where is not Where.HOST and f.confidence is Confidence.POSSIBLE for f in found.findings)
+
+
+# --- a product of names alone, that asks nothing of name servers ----------------------------------------
+
+
+def of_names(failure: Failure | None) -> Result:
+    row = requirement(
+        "web", targets={"hosts": ["a.example.com", "b.example.com"]}, ports=["443"], probe="tls"
+    )
+    names = (
+        dict.fromkeys(("a.example.com", "b.example.com", "control.example.org"), failure) if failure else {}
+    )
+    return conclude(World(profile=make_profile(row), names=names, selection=make_selection()))
+
+
+def test_look_ups_in_vain_are_the_name_servers_and_not_the_site() -> None:
+    found = of_names(Failure.TIMED_OUT)
+    assert (found.causes, found.only.affects) == (["dns-unreachable"], ("web",))
+    assert found.readiness is Readiness.UNKNOWN
+
+
+@pytest.mark.parametrize("failure", [Failure.DNS_SERVFAIL, Failure.DNS_NXDOMAIN, None])
+def test_name_servers_that_answer_are_not_out_of_reach(failure: Failure | None) -> None:
+    assert "dns-unreachable" not in of_names(failure).causes

@@ -23,7 +23,6 @@ SLOW_MS = 900.0
 SLOW_RTTS = 10
 SLOW_SHARE, SLOW_AGAIN = 0.3, 0.75
 LEAST_ADDRESSES, AGAIN = 2, 4
-LEAST_SERVERS = 3
 
 
 def vpn_in_path(case: Case) -> Iterator[Finding]:
@@ -88,37 +87,6 @@ def egress_unstable(case: Case) -> Iterator[Finding]:
                 Confidence.LIKELY,
                 "Bind each host to one uplink or one address of the pool; with two uplinks, balance by host.",
             )
-
-
-def nat_symmetric(case: Case) -> Iterator[Finding]:
-    """From one socket, servers saw a different port of the same public address each.
-
-    Every check of STUN servers has one socket. Two servers may differ by chance, for a NAT that keeps ports has to
-    change one that is taken; where two that were asked from one socket saw the same, it does not map by destination.
-    """
-    groups = [group for outcome in case.outcomes if len(group := _ports(outcome.observations)) > 1]
-    by_destination = [g for g in groups if len({port for _, port in g.values()}) == len(g)]
-    one_address = all(len({address for address, _ in g.values()}) == 1 for g in groups)
-    servers = {server for group in groups for server in group}
-    if len(servers) >= LEAST_SERVERS and len(by_destination) == len(groups) and one_address:
-        yield _note(
-            case,
-            "nat-symmetric",
-            f"The NAT maps by destination: {len(servers)} servers, asked from one port of this host, saw "
-            "different ports.",
-            Where.UNKNOWN,
-            Confidence.LIKELY,
-            "Nothing, if calls go through the vendor's cloud; else switch the NAT to endpoint-independent mapping.",
-        )
-
-
-def _ports(observations: tuple[Observation, ...]) -> dict[str, tuple[str, str]]:
-    """By server address, the mapped address and port that it saw."""
-    return {
-        str(o.target.address): mapped
-        for o in observations
-        if o.target.address and o.target.transport == "udp" and (mapped := _mapped(o))
-    }
 
 
 def _mapped(observation: Observation) -> tuple[str, str] | None:

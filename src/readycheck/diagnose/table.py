@@ -16,6 +16,7 @@ from readycheck.diagnose import (
     link,
     lookups,
     names,
+    nat,
     offline,
     path_mtu,
     portal,
@@ -75,7 +76,10 @@ RULES: tuple[Rule, ...] = (
     link.vpn_in_path,
     link.wifi_weak,
     link.egress_unstable,
-    link.nat_symmetric,
+    nat.sip_alg,
+    nat.nat_binding_short,
+    nat.nat_symmetric,
+    nat.nat_double,
     quic.quic_blocked,
 )
 
@@ -93,6 +97,7 @@ FOLLOW_UPS: tuple[FollowUp, ...] = (
     flows.compare,
     flows.ask_again,
     link.connect_again,
+    nat.map_again,
     quic.advertised,
     beside.past_the_proxy,
     beside.through_the_proxy,

@@ -55,12 +55,18 @@ class StunMessage:
     software: str = ""
     change_ip: bool = False
     change_port: bool = False
+    response_port: int | None = None
 
 
 def pack_binding_request(
-    transaction_id: bytes, *, software: str = "", change_ip: bool = False, change_port: bool = False
+    transaction_id: bytes,
+    *,
+    software: str = "",
+    change_ip: bool = False,
+    change_port: bool = False,
+    response_port: int | None = None,
 ) -> bytes:
-    """A Binding request, with CHANGE-REQUEST when asked (RFC 8489 section 2, RFC 5780 section 7.2)."""
+    """A Binding request, with CHANGE-REQUEST and RESPONSE-PORT when asked (RFC 5780 sections 7.2 and 7.5)."""
     message = StunMessage(
         MessageClass.REQUEST,
         BINDING,
@@ -68,6 +74,7 @@ def pack_binding_request(
         software=software,
         change_ip=change_ip,
         change_port=change_port,
+        response_port=response_port,
     )
     return pack_message(message)
 
@@ -238,6 +245,18 @@ def _unpack_change(_: bytes, value: bytes) -> tuple[bool, bool]:
     return bool(value[3] & _CHANGE_IP), bool(value[3] & _CHANGE_PORT)
 
 
+def _pack_port(_: bytes, port: int) -> bytes:
+    if not 0 <= port <= 0xFFFF:
+        raise ValueError(f"port {port} is outside 0..65535")
+    return struct.pack("!HH", port, 0)
+
+
+def _unpack_port(_: bytes, value: bytes) -> tuple[int]:
+    if len(value) not in (2, 4):
+        raise ValueError(f"STUN response port of {len(value)} bytes is neither 2 nor 4")
+    return (int.from_bytes(value[:2], "big"),)
+
+
 class _Attribute(NamedTuple):
     kind: int
     fields: tuple[str, ...]
@@ -250,6 +269,7 @@ _ATTRIBUTES = (
     _Attribute(0x0003, ("change_ip", "change_port"), _pack_change, _unpack_change),
     _Attribute(0x0009, ("error_code", "error_reason"), _pack_error, _unpack_error),
     _Attribute(0x0020, ("xor_mapped_address",), _pack_xor_address, _unpack_xor_address),
+    _Attribute(0x0027, ("response_port",), _pack_port, _unpack_port),
     _Attribute(0x8022, ("software",), _pack_text, _unpack_text),
     _Attribute(0x802B, ("response_origin",), _pack_address, _unpack_address),
     _Attribute(0x802C, ("other_address",), _pack_address, _unpack_address),

@@ -88,25 +88,6 @@ def mapping(port: Any, address: Any = lambda n: "203.0.113.5", nodes: int = 4) -
     return altered(world, change)
 
 
-def test_a_nat_that_maps_by_destination() -> None:
-    only = mapping(lambda n: 40_000 + n).only
-    assert (only.cause, only.severity, only.confidence) == (
-        "nat-symmetric",
-        Severity.NOTE,
-        Confidence.LIKELY,
-    )
-
-
-@pytest.mark.parametrize("port", [lambda n: 40_000, lambda n: 40_000 + n // 2])
-def test_a_nat_that_maps_by_source_or_clashed_once(port: Any) -> None:
-    assert mapping(port).findings == ()
-
-
-@pytest.mark.parametrize("nodes", [0, 1])
-def test_a_server_or_two_show_no_mapping(nodes: int) -> None:
-    assert mapping(lambda n: 40_000 + n, nodes=nodes).findings == ()
-
-
 def test_a_public_address_that_changes() -> None:
     only = mapping(lambda n: 40_000, lambda n: f"203.0.113.{5 + n % 2}").only
     assert (only.cause, only.severity) == ("egress-unstable", Severity.NOTE)

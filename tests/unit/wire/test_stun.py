@@ -170,11 +170,20 @@ def test_text_is_replaced_trimmed_and_bounded() -> None:
         (message_with("00090000"), "error code of 0 bytes is shorter than 4"),
         (message_with("0009000400000264"), "error class 2 and number 100 are outside 300..699"),
         (message_with("0003000200000000"), "change request of 2 bytes is not 4"),
+        (message_with("0027000300000000"), "response port of 3 bytes is neither 2 nor 4"),
     ],
 )
 def test_bad_bytes_are_named(data: bytes, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         unpack_message(data)
+
+
+@pytest.mark.parametrize("text", ["0027000413880000", "0027000213880000"])
+def test_a_response_port_with_and_without_its_padding(text: str) -> None:
+    assert unpack_message(message_with(text)).response_port == 5000
+    packed = pack_binding_request(TID, response_port=5000)
+    assert packed[20:] == bytes.fromhex("0027000413880000")
+    assert unpack_message(packed).response_port == 5000
 
 
 def test_what_does_not_fit_is_not_packed() -> None:
@@ -186,6 +195,8 @@ def test_what_does_not_fit_is_not_packed() -> None:
         pack_binding_request(TID, software="a" * 128)
     with pytest.raises(ValueError, match="port 65536 is outside"):
         pack_binding_success(TID, ("192.0.2.1", 65536))
+    with pytest.raises(ValueError, match="port 65536 is outside"):
+        pack_binding_request(TID, response_port=65536)
     with pytest.raises(ValueError, match="does not appear to be an IPv4 or IPv6 address"):
         pack_binding_success(TID, ("example.com", 1))
     with pytest.raises(ValueError, match="error code 0 is outside"):

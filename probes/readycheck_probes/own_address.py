@@ -1,0 +1,48 @@
+"""Where the public address lives: which routers packets to it come to."""
+
+import asyncio
+from contextlib import closing
+from dataclasses import replace
+
+from readycheck.net.address import is_carrier_address, is_site_address
+from readycheck.net.interface import IcmpReport
+from readycheck.probe import Capability, Failure, Net, NetError, Target
+from readycheck_probes.errand import Errand, endpoint
+
+_HOPS = 6
+_WAIT_S = 0.4
+_PORT = 33434
+"""Nobody serves it: what arrives is refused at most."""
+
+
+async def find_own_address(net: Net, server: Target) -> None:
+    """Packets with small hop limits to the mapped address; those that its owner keeps, no router speaks of."""
+    if not {Capability.HOP_LIMIT, Capability.ICMP_ERRORS} <= net.capabilities():
+        return
+    with closing(await net.plain.open_datagram(family=4)) as sock:
+        errand = Errand(net, sock, sock)
+        began_ms = net.now_ms()
+        known = await errand.ask(endpoint(server))
+    host = str((known or {}).get("mapped_address", "")).rpartition(":")[0]
+    if not host or ":" in host or is_site_address(host) or is_carrier_address(host):
+        return
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(_come_to(net, host, ttl)) for ttl in range(1, _HOPS + 1)]
+    hops = [[ttl, found] for ttl, task in enumerate(tasks, start=1) if (found := task.result())]
+    errand.record(
+        replace(server, address=host, port=None), began_ms, {"purpose": "own-address", "hops": hops}
+    )
+
+
+async def _come_to(net: Net, host: str, ttl: int) -> str | None:
+    """The router at which the hop limit was used up."""
+    try:
+        with closing(await net.plain.open_datagram(family=4, ttl=ttl)) as sock:
+            await sock.send(b"", (host, _PORT + ttl))
+            reply = await sock.receive(timeout=_WAIT_S)
+    except NetError as error:
+        if error.failure in (Failure.TIMED_OUT, Failure.NETWORK_UNREACHABLE, Failure.HOST_UNREACHABLE):
+            return None
+        raise
+    exceeded = isinstance(reply, IcmpReport) and reply.meaning == "time_exceeded"
+    return reply.offender if exceeded and isinstance(reply, IcmpReport) else None

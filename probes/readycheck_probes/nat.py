@@ -1,7 +1,7 @@
 """`nat`: how the NAT on the way maps, filters and forgets (RFC 5780)."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -26,21 +26,31 @@ from readycheck_probes.lifetime import climb, longest_alive
 from readycheck_probes.own_address import find_own_address
 
 SOCKETS = 2
+_AFTERWARDS_S = 5.0
+"""Three losses of each of the questions that end a rung."""
 _FILTERS = {"address": {"change_ip": True, "change_port": True}, "port": {"change_port": True}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NatParams:
-    """`targets` are STUN servers; `far` are those of the product's own far end, which answer as RFC 5780 has it.
+    """`targets` are STUN servers; with `behaviour` they are a far end of our own, which does all of RFC 5780.
 
-    `ladder_s` are the pauses after which a binding is looked for, each on a socket of its own that has exchanged
-    packets for `keep_s` before: Linux keeps a flow for long only when it is active both ways after two seconds.
+    `ladder_s` are the pauses after which a binding is looked for in a thorough run, each on a socket of its own that
+    has exchanged packets for `keep_s` before: Linux keeps a flow for long only when it is active both ways after two
+    seconds.
     """
 
     targets: tuple[Target, ...] = ()
-    far: tuple[Target, ...] = ()
+    behaviour: bool = False
     ladder_s: tuple[float, ...] = ()
     keep_s: float = 3.0
+
+    def lasts_s(self, effort: Effort) -> float:
+        """What the ladder adds to the time of a run."""
+        return self.keep_s + max(self.rungs_s(effort)) + _AFTERWARDS_S if self.rungs_s(effort) else 0.0
+
+    def rungs_s(self, effort: Effort) -> tuple[float, ...]:
+        return self.ladder_s if effort is Effort.THOROUGH else ()
 
 
 class NatProbe:
@@ -58,19 +68,16 @@ class NatProbe:
 
     async def measure(self, params: NatParams, net: Net) -> None:
         servers = await _located(net, params.targets)
-        far = await _located(net, params.far)
+        rungs_s = params.rungs_s(net.effort)
         async with asyncio.TaskGroup() as group:
             for turn in range(SOCKETS):
-                group.create_task(_unfailing(_map(net, servers, far, turn)))
-            for target in far:
-                for kind in _FILTERS:
-                    group.create_task(_unfailing(_filter(net, target, kind)))
-            for target in (*far, *servers)[:1]:
+                group.create_task(_unfailing(_map(net, servers, params.behaviour, turn)))
+            for target in servers[:1]:
                 group.create_task(_unfailing(find_own_address(net, target)))
-                if far or net.effort is Effort.THOROUGH:
-                    group.create_task(_unfailing(_hairpin(net, target)))
-                if params.ladder_s:
-                    group.create_task(climb(net, target, params.ladder_s, params.keep_s))
+                for question in _behaviour(net, target) if params.behaviour else ():
+                    group.create_task(_unfailing(question))
+                if rungs_s:
+                    group.create_task(climb(net, target, rungs_s, params.keep_s))
 
     def summarize(self, observations: Sequence[Observation]) -> Mapping[str, MetricValue]:
         asked = [o for o in observations if o.step is Step.ECHO and "purpose" not in o.facts]
@@ -82,7 +89,12 @@ class NatProbe:
         }
 
 
-async def _unfailing(work: Any) -> None:
+def _behaviour(net: Net, target: Target) -> Iterator[Awaitable[None]]:
+    yield _hairpin(net, target)
+    yield from (_filter(net, target, kind) for kind in _FILTERS)
+
+
+async def _unfailing(work: Awaitable[None]) -> None:
     """What one socket cannot do says nothing of the others."""
     with suppress(NetError):
         await work
@@ -90,23 +102,17 @@ async def _unfailing(work: Any) -> None:
 
 async def _located(net: Net, targets: Sequence[Target]) -> list[Target]:
     """With their IPv4 addresses, the only ones that are translated; names that do not resolve are left out."""
-    found: list[Target] = []
+    found: dict[int, Target] = {}
 
     async def visit(target: Target, there: Net) -> None:
-        all_of_it = [a for a in await addresses(there, target) if ":" not in a]
-        found.extend(replace(target, address=a, transport="udp") for a in all_of_it[:1])
+        ours = [a for a in await addresses(there, target) if ":" not in a]
+        found.update({targets.index(target): replace(target, address=a, transport="udp") for a in ours[:1]})
 
     await net.each(targets, visit)
-    return sorted(found, key=targets_order(targets))
+    return [found[rank] for rank in sorted(found)]
 
 
-def targets_order(targets: Sequence[Target]) -> Any:
-    """As they were given, however long a name took."""
-    ranks = {(t.host or t.address, t.port): rank for rank, t in enumerate(targets)}
-    return lambda t: ranks.get((t.host or t.address, t.port), len(ranks))
-
-
-async def _map(net: Net, servers: Sequence[Target], far: Sequence[Target], turn: int) -> None:
+async def _map(net: Net, servers: Sequence[Target], behaviour: bool, turn: int) -> None:
     """The same socket asks everybody; of a far end also its other address and port, which its answer names."""
     with closing(await net.plain.open_datagram(family=4)) as sock:
         others: list[str] = []
@@ -114,8 +120,8 @@ async def _map(net: Net, servers: Sequence[Target], far: Sequence[Target], turn:
         def question(target: Target) -> Question:
             return _question(target, turn, sock.local[1], others)
 
-        await net.ask(sock, [question(target) for target in (*far, *servers)])
-        second = [t for target in far for text in others[:1] for t in _others(target, text)]
+        await net.ask(sock, [question(target) for target in servers])
+        second = [t for text in others[:1] for t in _others(servers[0], text)] if behaviour else []
         if second:
             await net.ask(sock, [question(target) for target in second])
 

@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from functools import partial
 from typing import ClassVar
@@ -31,17 +31,20 @@ _WAITS_S = (0.5, 0.7, 1.0)
 _MOST_LINES = 12
 _MOST_ARRIVALS = 16
 _MEDIA_PORT = 20000
+_CONNECT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SipAlgParams:
-    """`targets` are ports of a far end's mirror: 5060, where gateways look for SIP, and an odd one.
+    """`targets` are far ends with a mirror, by the port where no gateway looks for SIP; `ports` are where they do.
 
-    `local` is this host's address as the request names it: gateways replace the one that they translate.
+    `local` is this host's address as the request names it, for gateways replace the one that they translate; if it is
+    not given, a connection to the target shows it.
     """
 
     targets: tuple[Target, ...] = ()
-    local: str = NOWHERE
+    ports: tuple[int, ...] = (5060,)
+    local: str = ""
 
 
 class SipAlgProbe:
@@ -58,7 +61,7 @@ class SipAlgProbe:
     proves: ClassVar[Step] = Step.ECHO
 
     async def measure(self, params: SipAlgParams, net: Net) -> None:
-        await net.each(params.targets, partial(_reflect, params.local))
+        await net.each(params.targets, partial(_compare, params))
 
     def summarize(self, observations: Sequence[Observation]) -> Mapping[str, MetricValue]:
         asked = [o for o in observations if o.step is Step.ECHO]
@@ -70,10 +73,27 @@ class SipAlgProbe:
         }
 
 
-async def _reflect(local: str, target: Target, net: Net) -> None:
+async def _compare(params: SipAlgParams, target: Target, net: Net) -> None:
+    """The same request to all ports at once."""
     address = (await addresses(net, target))[0]
-    with net.step(Step.ECHO) as step:
-        step.at(address=address, port=target.port, transport="udp")
+    local = params.local or await _local(net, address, target.port or 0)
+    places = dict.fromkeys((*params.ports, target.port or 0))
+    targets = [replace(target, address=address, port=port, transport="udp") for port in places]
+    await net.each(targets, partial(_reflect, local))
+
+
+async def _local(net: Net, address: str, port: int) -> str:
+    """The address that packets to a place leave from."""
+    try:
+        with closing(await net.plain.connect((address, port), timeout=_CONNECT_S)) as stream:
+            return stream.local[0]
+    except NetError:
+        return NOWHERE
+
+
+async def _reflect(local: str, target: Target, net: Net) -> None:
+    address = target.address or ""
+    with net.step(Step.ECHO, target) as step:
         step.facts["purpose"] = "mirror"
         with closing(await net.plain.open_datagram(family=family_of(address))) as sock:
             request = Request(local, sock.local[1], (address, target.port or 0))

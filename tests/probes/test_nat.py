@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from readycheck.observation import Observation
-from readycheck.probe import Target
+from readycheck.probe import Effort, Target
 from readycheck.testing import run_probe
 from readycheck_probes.nat import NatParams, NatProbe
 
@@ -18,7 +18,8 @@ LADDER = (15.0, 30.0, 60.0, 115.0)
 
 
 def measured(network: Translation, **params: Any) -> tuple[tuple[Observation, ...], Any]:
-    return run_probe(NatProbe(), NatParams(**params), network)
+    effort = Effort.THOROUGH if "ladder_s" in params else Effort.NORMAL
+    return run_probe(NatProbe(), NatParams(**params), network, effort)
 
 
 def of(seen: tuple[Observation, ...], purpose: str) -> list[Observation]:
@@ -41,7 +42,7 @@ def test_one_socket_asks_every_server(mapping: str, different: int) -> None:
 
 @pytest.mark.parametrize(("mapping", "different"), [("any", 1), ("address", 2), ("both", 4)])
 def test_a_far_end_tells_mapping_by_address_from_that_by_port(mapping: str, different: int) -> None:
-    seen, _ = measured(Translation(mapping=mapping, keeps_ports=False), far=(FAR_END,))
+    seen, _ = measured(Translation(mapping=mapping, keeps_ports=False), targets=(FAR_END,), behaviour=True)
     assert {(o.target.address, o.target.port) for o in of(seen, "mapping")} == {
         (a, p) for a in (FAR[0], OTHER[0]) for p in (FAR[1], OTHER[1])
     }
@@ -57,19 +58,19 @@ def test_a_far_end_tells_mapping_by_address_from_that_by_port(mapping: str, diff
     ],
 )
 def test_filtering(filtering: str, answers: dict[str, str]) -> None:
-    seen, _ = measured(Translation(filtering=filtering), far=(FAR_END,))
+    seen, _ = measured(Translation(filtering=filtering), targets=(FAR_END,), behaviour=True)
     assert {o.facts["from_other"]: o.facts["answer"] for o in of(seen, "filtering")} == answers
 
 
 def test_a_silent_filter_costs_one_timeout() -> None:
-    seen, _ = measured(Translation(), far=(FAR_END,), targets=STUN)
+    seen, _ = measured(Translation(), targets=(FAR_END,), behaviour=True)
     assert max(o.started_ms + o.elapsed_ms for o in of(seen, "filtering")) <= 1.2 * 1300
     assert max(o.started_ms + o.elapsed_ms for o in of(seen, "hairpin")) <= 1.2 * 1300
 
 
 @pytest.mark.parametrize("hairpin", [True, False])
 def test_hairpin(hairpin: bool) -> None:
-    seen, _ = measured(Translation(hairpin=hairpin), far=(FAR_END,))
+    seen, _ = measured(Translation(hairpin=hairpin), targets=(FAR_END,), behaviour=True)
     (only,) = of(seen, "hairpin")
     assert only.facts["hairpin"] is hairpin
     assert only.facts["mapped_address"].endswith(f":{only.facts['local_port']}")
@@ -88,7 +89,9 @@ def test_which_routers_packets_to_the_public_address_come_to(
 
 
 def test_nobody_answers() -> None:
-    seen, metrics = measured(Translation(), targets=STUN, far=(Target(address="192.0.2.99", port=1),))
+    seen, metrics = measured(
+        Translation(), targets=(*STUN, Target(address="192.0.2.99", port=1)), behaviour=True
+    )
     assert metrics["sent"] == 8
     assert metrics["answered"] == 0
     assert not any("purpose" in o.facts for o in seen)
@@ -98,7 +101,7 @@ def test_nobody_answers() -> None:
 
 
 def reached(network: Translation, pauses: tuple[float, ...] = LADDER) -> dict[float, bool]:
-    seen, _ = measured(network, far=(FAR_END,), ladder_s=pauses)
+    seen, _ = measured(network, targets=(FAR_END,), behaviour=True, ladder_s=pauses)
     return {o.facts["pause_s"]: o.facts["reached"] for o in of(seen, "lifetime")}
 
 
@@ -110,13 +113,13 @@ def test_a_binding_is_reached_from_outside_as_long_as_it_lives(lives_s: float, k
 
 
 def test_the_ladder_takes_its_longest_pause_and_says_the_longest_that_was_outlived() -> None:
-    seen, metrics = measured(Translation(lives_s=45.0), far=(FAR_END,), ladder_s=LADDER)
+    seen, metrics = measured(Translation(lives_s=45.0), targets=(FAR_END,), behaviour=True, ladder_s=LADDER)
     assert metrics["binding_s"] == 30.0
     assert 115e3 < max(o.started_ms + o.elapsed_ms for o in seen) < 122e3
 
 
 def test_a_far_end_that_answers_to_no_other_port_shows_nothing() -> None:
-    seen, metrics = measured(Translation(deaf=True), far=(FAR_END,), ladder_s=(15.0,))
+    seen, metrics = measured(Translation(deaf=True), targets=(FAR_END,), behaviour=True, ladder_s=(15.0,))
     assert {o.facts["reached"] for o in of(seen, "lifetime")} == {False}
     assert {o.facts["answered"] for o in of(seen, "lifetime")} == {True}
     assert metrics["binding_s"] is None
@@ -134,3 +137,12 @@ def test_a_moved_port_shows_a_lost_binding_without_a_far_end() -> None:
 def test_lost_packets_are_no_lost_binding() -> None:
     network = Translation(lost=lambda number: number % 3 == 0)
     assert all(reached(network, (15.0, 30.0)).values())
+
+
+@pytest.mark.parametrize("effort", [Effort.QUICK, Effort.NORMAL])
+def test_only_a_thorough_run_has_time_for_it(effort: Effort) -> None:
+    params = NatParams(targets=(FAR_END,), behaviour=True, ladder_s=LADDER)
+    seen, _ = run_probe(NatProbe(), params, Translation(), effort)
+    assert not of(seen, "lifetime")
+    assert params.lasts_s(effort) == NatParams().lasts_s(Effort.THOROUGH) == 0.0
+    assert 118.0 < params.lasts_s(Effort.THOROUGH) < 125.0

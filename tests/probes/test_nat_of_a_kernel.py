@@ -52,8 +52,8 @@ async def measure(probe, params):
 
 async def main():
     far, ladder = "198.51.100.1", tuple(json.loads(os.environ["LADDER"]))
-    nat = NatParams(far=(Target(address=far, port=3478),), ladder_s=ladder, keep_s=2.5)
-    alg = SipAlgParams(targets=tuple(Target(address=far, port=p) for p in (5060, 15061)), local="192.168.7.20")
+    nat = NatParams(targets=(Target(address=far, port=3478),), behaviour=True, ladder_s=ladder, keep_s=2.5)
+    alg = SipAlgParams(targets=(Target(address=far, port=15061),), local="192.168.7.20")
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(measure(*one)) for one in ((NatProbe(), nat), (SipAlgProbe(), alg))]
     print(json.dumps([o for task in tasks for o in task.result()]))

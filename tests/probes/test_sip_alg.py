@@ -4,13 +4,13 @@ import pytest
 
 from readycheck.observation import Observation
 from readycheck.probe import Failure, Step, Target
-from readycheck.testing import run_probe
+from readycheck.testing import FakeService, run_probe
 from readycheck.wire import sip
 from readycheck_probes.sip_alg import SipAlgParams, SipAlgProbe, differences
 
 from .translation import FAR, PUBLIC, Edit, Translation
 
-TARGETS = (Target(address=FAR[0], port=5060), Target(address=FAR[0], port=15061))
+TARGETS = (Target(address=FAR[0], port=15061),)
 LOCAL = "192.168.1.20"
 
 
@@ -80,3 +80,12 @@ def test_the_request_is_one() -> None:
     assert request.method == "OPTIONS"
     assert request.body.startswith(b"v=0\r\n")
     assert f"{LOCAL}:4" in str(request.header("Contact"))
+
+
+def test_the_address_of_this_host_is_that_of_a_connection() -> None:
+    network = Translation()
+    network.tcp = {(FAR[0], 15061): FakeService()}
+    sent: list[bytes] = []
+    network.edit = lambda data, to: sent.append(data) or data  # type: ignore[func-returns-value]
+    run_probe(SipAlgProbe(), SipAlgParams(targets=TARGETS), network)
+    assert "192.0.2.200:4" in str(sip.unpack_request(sent[0]).header("Via"))

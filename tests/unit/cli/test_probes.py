@@ -10,7 +10,7 @@ from readycheck.__main__ import main
 def test_every_probe_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["probe", "list"]) == 0
     told = capsys.readouterr().out
-    names = re.findall(r"^(\w+)  \(readycheck [\d.]+\)  \w", told, re.MULTILINE)
+    names = re.findall(r"^([\w-]+)  \(readycheck [\d.]+\)  \w", told, re.MULTILINE)
     assert names == sorted(names)
     assert set("dns http icmp mtls ntp path rtp sip sni stun tcp tftp tls websocket".split()) <= set(names)
     for part in ("parameters: ", "metrics: ", "needs: "):

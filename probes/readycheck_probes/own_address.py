@@ -1,15 +1,16 @@
-"""Where the public address lives: which routers packets to it come to."""
+"""Where the public address lives: which routers packets to it come to, beside those on the way to a server."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 
 from readycheck.net.address import is_carrier_address, is_site_address
 from readycheck.net.interface import IcmpReport
-from readycheck.probe import Capability, Failure, Net, NetError, Target
+from readycheck.probe import Capability, Endpoint, Failure, Net, NetError, Target
 from readycheck_probes.errand import Errand, endpoint
 
-_HOPS = 6
+_HOPS = range(1, 7)
 _WAIT_S = 0.4
 _PORT = 33434
 """Nobody serves it: what arrives is refused at most."""
@@ -27,18 +28,22 @@ async def find_own_address(net: Net, server: Target) -> None:
     if not host or ":" in host or is_site_address(host) or is_carrier_address(host):
         return
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_come_to(net, host, ttl)) for ttl in range(1, _HOPS + 1)]
-    hops = [[ttl, found] for ttl, task in enumerate(tasks, start=1) if (found := task.result())]
-    errand.record(
-        replace(server, address=host, port=None), began_ms, {"purpose": "own-address", "hops": hops}
-    )
+        own = [group.create_task(_come_to(net, (host, _PORT + ttl), ttl)) for ttl in _HOPS]
+        way = [group.create_task(_come_to(net, endpoint(server), ttl)) for ttl in _HOPS]
+    facts = {"purpose": "own-address", "hops": _routers(own), "way": _routers(way)}
+    errand.record(replace(server, address=host, port=None), began_ms, facts)
 
 
-async def _come_to(net: Net, host: str, ttl: int) -> str | None:
+def _routers(ladder: Sequence[asyncio.Task[str | None]]) -> list[list[int | str]]:
+    """Those that spoke, each with its hop limit."""
+    return [[ttl, router] for ttl, task in zip(_HOPS, ladder, strict=True) if (router := task.result())]
+
+
+async def _come_to(net: Net, to: Endpoint, ttl: int) -> str | None:
     """The router at which the hop limit was used up."""
     try:
         with closing(await net.plain.open_datagram(family=4, ttl=ttl)) as sock:
-            await sock.send(b"", (host, _PORT + ttl))
+            await sock.send(b"", to)
             reply = await sock.receive(timeout=_WAIT_S)
     except NetError as error:
         if error.failure in (Failure.TIMED_OUT, Failure.NETWORK_UNREACHABLE, Failure.HOST_UNREACHABLE):

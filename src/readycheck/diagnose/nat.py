@@ -1,5 +1,6 @@
 """Rules for what translates addresses on the way: how it maps, how long it remembers, what it rewrites."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,7 +12,7 @@ from readycheck.engine import Outcome
 from readycheck.failure import Step
 from readycheck.net.address import is_carrier_address, is_site_address
 from readycheck.observation import Observation, Target
-from readycheck.plan import Check
+from readycheck.plan import Check, Scope
 from readycheck.probe import Effort
 
 LEAST_SERVERS, MOST_SERVERS = 3, 4
@@ -28,16 +29,29 @@ def map_again(situation: Situation) -> Iterator[Check]:
     if situation.plan.effort is Effort.QUICK:
         return
     answered = {
-        str(o.target.address): o.target
+        Target(address=o.target.address, port=o.target.port, transport="udp"): None
         for outcome in situation.outcomes
-        if outcome.check.requirement or outcome.check.scope.value == "control"
+        if outcome.check.requirement or outcome.check.scope is Scope.CONTROL
         for o in outcome.observations
         if _is_binding(o) and ":" not in str(o.target.address)
     }
-    targets = [Target(address=t.address, port=t.port, transport="udp") for t in answered.values()]
+    targets = _varied(list(answered))
     if len(targets) >= LEAST_SERVERS:
-        check = situation.check("nat/mapping", "nat", targets[:MOST_SERVERS], longest_s=LONGEST_S)
+        check = situation.check("nat/mapping", "nat", targets, longest_s=LONGEST_S)
         yield from [check] if check else []
+
+
+def _varied(targets: Sequence[Target]) -> list[Target]:
+    """A few addresses, and of their ports those that the others do not have: a NAT may map by either."""
+    chosen: list[Target] = []
+    while len(chosen) < MOST_SERVERS:
+        ports = Counter(t.port for t in chosen)
+        taken = {t.address for t in chosen}
+        free = [t for t in targets if t.address not in taken]
+        if not free:
+            break
+        chosen.append(min(free, key=lambda t: ports[t.port]))
+    return chosen
 
 
 def _is_binding(observation: Observation) -> bool:
@@ -111,25 +125,32 @@ def _mapped(observation: Observation) -> Mapped | None:
 
 
 def nat_double(case: Case) -> Iterator[Finding]:
-    """Packets to one's own public address pass a router of carrier NAT space: it is no address of the site's router.
+    """Packets to one's own public address leave the site for a router of carrier NAT space.
 
-    Where it is, such packets end there, whatever addresses the provider gives to its own routers.
+    Were it the address of the site's router, they would end there, whatever addresses the provider gives to its own.
     """
     for _, o in case.observations():
-        hops = o.facts.get("hops") if o.facts.get("purpose") == "own-address" else None
-        carriers = [(ttl, address) for ttl, address in hops or () if is_carrier_address(address)]
-        inside = [ttl for ttl, address in hops or () if is_site_address(address)]
-        if carriers and inside and min(inside) < carriers[0][0]:
-            ttl, address = carriers[0]
+        if o.facts.get("purpose") == "own-address" and (carrier := _passed_on(o.facts)):
+            ttl, address = carrier
             yield _note(
                 case,
                 "nat-double",
                 f"The site's router translates, and the provider does once more: packets to the public address "
-                f"{o.target.address} leave the site and come to {address} (hop {ttl}).",
+                f"{o.target.address} leave the site for {address} (hop {ttl}).",
                 Confidence.LIKELY,
                 "Ask the provider for a public address if the binding time or inbound trunks demand it.",
             )
             return
+
+
+def _passed_on(facts: Mapping[str, Any]) -> tuple[int, str] | None:
+    """The first router of carrier space, if a private one before it passes packets to the public address on to it."""
+    way, own = dict(facts["way"]), dict(facts["hops"])
+    carriers = [ttl for ttl in sorted(way) if is_carrier_address(way[ttl])]
+    if not carriers or not any(is_site_address(way[ttl]) for ttl in way if ttl < carriers[0]):
+        return None
+    passed = carriers[0] - 1 in own or carriers[0] in own
+    return (carriers[0], way[carriers[0]]) if passed else None
 
 
 def nat_binding_short(case: Case) -> Iterator[Finding]:

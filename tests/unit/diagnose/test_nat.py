@@ -157,6 +157,15 @@ def test_the_servers_that_answered_are_asked_from_one_socket(effort: Effort) -> 
     assert check.params.ladder_s == ()
 
 
+def test_servers_of_other_ports_are_asked_first() -> None:
+    row = requirement("stun", **MEDIA, ports=["3478", "5004", "9000"], probe="stun")
+    world = World(
+        profile=make_profile(row), dense=True, lively=4, registry=make_registry(*PROBES, NatProbe)
+    )  # fmt: skip
+    (check,) = map_again(world.situation(world.outcomes()))
+    assert len({t.port for t in check.params.targets[:2]}) == 2
+
+
 def test_a_quick_run_does_not_ask() -> None:
     world = with_nat(Effort.QUICK)
     assert not list(map_again(world.situation(world.outcomes())))
@@ -172,31 +181,34 @@ def test_without_answers_or_the_probe_nobody_is_asked() -> None:
 # --- two NATs -----------------------------------------------------------------------------------------
 
 
-def own_address(*hops: tuple[int, str]) -> Result:
-    """The routers that spoke of packets to the public address."""
+def own_address(way: Sequence[str], passed_by: int) -> Result:
+    """The routers on the way to a server, and how many of them passed packets to the public address on."""
     target = Target(address=PUBLIC, transport="udp")
-    told = seen(Step.ECHO, target, purpose="own-address", hops=[list(hop) for hop in hops])
+    hops = [[ttl, address] for ttl, address in enumerate(way, start=1)]
+    told = seen(Step.ECHO, target, purpose="own-address", hops=hops[:passed_by], way=hops)
     return beside(world_of(), extra("nat", told))
 
 
-def test_a_public_address_beyond_carrier_space_is_translated_twice() -> None:
-    only = own_address((1, "192.168.1.1"), (2, "100.64.0.1")).only
+@pytest.mark.parametrize("passed_by", [1, 2])
+def test_a_public_address_beyond_carrier_space_is_translated_twice(passed_by: int) -> None:
+    only = own_address(("192.168.1.1", "100.64.0.1", "198.51.100.1"), passed_by).only
     assert (only.cause, only.severity, only.confidence) == ("nat-double", Severity.NOTE, Confidence.LIKELY)
     assert "100.64.0.1 (hop 2)" in only.summary
 
 
 @pytest.mark.parametrize(
-    "hops",
+    ("way", "passed_by"),
     [
-        (),  # the first router keeps them: it is its address
-        ((1, "192.168.1.1"), (2, "10.0.0.1"), (3, "172.16.0.1")),  # a company's routers
-        ((1, "198.51.100.1"), (2, "100.64.0.1")),  # no private address before it
-        ((1, "100.64.0.1"),),
-        ((1, "192.168.1.1"), (2, "198.51.100.1")),
+        (("192.168.1.1", "100.64.0.1"), 0),  # the first router keeps them: it is its address
+        (("192.168.2.1", "192.168.1.1", "100.64.0.1"), 1),  # the second one
+        (("192.168.1.1", "10.0.0.1", "172.16.0.1", "198.51.100.1"), 3),  # a company's routers
+        (("198.51.100.1", "100.64.0.1"), 2),  # no private address before it
+        (("100.64.0.1",), 1),
+        ((), 0),
     ],
 )
-def test_no_second_nat(hops: tuple[tuple[int, str], ...]) -> None:
-    assert own_address(*hops).findings == ()
+def test_no_second_nat(way: Sequence[str], passed_by: int) -> None:
+    assert own_address(way, passed_by).findings == ()
 
 
 def test_carrier_addresses_of_a_providers_routers_are_no_second_nat() -> None:

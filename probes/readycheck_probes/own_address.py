@@ -10,7 +10,7 @@ from readycheck.net.interface import IcmpReport
 from readycheck.probe import Capability, Endpoint, Failure, Net, NetError, Target
 from readycheck_probes.errand import Errand, endpoint
 
-_HOPS = range(1, 7)
+_HOPS, _MOST = range(1, 6), 4
 _WAIT_S = 0.4
 _PORT = 33434
 """Nobody serves it: what arrives is refused at most."""
@@ -27,16 +27,18 @@ async def find_own_address(net: Net, server: Target) -> None:
     host = str((known or {}).get("mapped_address", "")).rpartition(":")[0]
     if not host or ":" in host or is_site_address(host) or is_carrier_address(host):
         return
-    async with asyncio.TaskGroup() as group:
-        own = [group.create_task(_come_to(net, (host, _PORT + ttl), ttl)) for ttl in _HOPS]
-        way = [group.create_task(_come_to(net, endpoint(server), ttl)) for ttl in _HOPS]
-    facts = {"purpose": "own-address", "hops": _routers(own), "way": _routers(way)}
+    way = await _climb(net, endpoint(server), _HOPS)
+    # Where the address lives packets are refused, and what a router may send of ICMP is soon spent.
+    own = await _climb(net, (host, _PORT), [ttl for ttl, _ in way][:_MOST])
+    facts = {"purpose": "own-address", "way": way, "hops": own}
     errand.record(replace(server, address=host, port=None), began_ms, facts)
 
 
-def _routers(ladder: Sequence[asyncio.Task[str | None]]) -> list[list[int | str]]:
-    """Those that spoke, each with its hop limit."""
-    return [[ttl, router] for ttl, task in zip(_HOPS, ladder, strict=True) if (router := task.result())]
+async def _climb(net: Net, to: Endpoint, hops: Sequence[int]) -> list[tuple[int, str]]:
+    """The routers that spoke, each with its hop limit."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(_come_to(net, to, ttl)) for ttl in hops]
+    return [(ttl, router) for ttl, task in zip(hops, tasks, strict=True) if (router := task.result())]
 
 
 async def _come_to(net: Net, to: Endpoint, ttl: int) -> str | None:

@@ -77,14 +77,15 @@ def test_hairpin(hairpin: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("routers", "hops"), [((), []), (("192.168.1.1", "100.64.0.1"), [[1, "192.168.1.1"], [2, "100.64.0.1"]])]
+    ("routers", "hops"), [((), []), (("192.168.1.1", "100.64.0.1"), [(1, "192.168.1.1"), (2, "100.64.0.1")])]
 )
 def test_which_routers_packets_to_the_public_address_come_to(
-    routers: tuple[str, ...], hops: list[list[Any]]
+    routers: tuple[str, ...], hops: list[tuple[int, str]]
 ) -> None:
     seen, _ = measured(Translation(routers=routers, plain=SERVERS), targets=STUN)
     (only,) = of(seen, "own-address")
     assert only.facts["hops"] == hops
+    assert only.facts["way"] == hops
     assert only.started_ms + only.elapsed_ms < 1000
 
 

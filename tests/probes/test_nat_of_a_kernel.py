@@ -112,6 +112,7 @@ def test_a_router_that_keeps_ports_and_forgets_after_three_seconds() -> None:
     assert filters == {"address": "silent", "port": "silent"}
     assert [facts["hairpin"] for facts in facts_of(found, "hairpin")] == [False]
     assert [facts["hops"] for facts in facts_of(found, "own-address")] == [[]]
+    assert [facts["way"] for facts in facts_of(found, "own-address")] == [[[1, "192.168.7.1"]]]
     rungs = {facts["pause_s"]: facts for facts in facts_of(found, "lifetime")}
     assert {pause: rung["reached"] for pause, rung in rungs.items()} == {0.0: True, 2.0: True, 4.0: False}
     assert rungs[4.0]["answered"]

@@ -130,7 +130,7 @@ def nat_double(case: Case) -> Iterator[Finding]:
     Were it the address of the site's router, they would end there, whatever addresses the provider gives to its own.
     """
     for _, o in case.observations():
-        if o.facts.get("purpose") == "own-address" and (carrier := _passed_on(o.facts)):
+        if o.facts.get("purpose") == "own-address" and (carrier := _passed_on(case, o.facts)):
             ttl, address = carrier
             yield _note(
                 case,
@@ -143,9 +143,10 @@ def nat_double(case: Case) -> Iterator[Finding]:
             return
 
 
-def _passed_on(facts: Mapping[str, Any]) -> tuple[int, str] | None:
+def _passed_on(case: Case, facts: Mapping[str, Any]) -> tuple[int, str] | None:
     """The first router of carrier space, if a private one before it passes packets to the public address on to it."""
-    way, own = dict(facts["way"]), dict(facts["hops"])
+    surveyed = {rung.ttl: rung.address for rung in case.evidence.rungs if rung.purpose == "ladder"}
+    way, own = surveyed | dict(facts["way"]), dict(facts["hops"])
     carriers = [ttl for ttl in sorted(way) if is_carrier_address(way[ttl])]
     if not carriers or not any(is_site_address(way[ttl]) for ttl in way if ttl < carriers[0]):
         return None

@@ -8,6 +8,7 @@ from dataclasses import replace
 from readycheck.net.address import is_carrier_address, is_site_address
 from readycheck.net.interface import IcmpReport
 from readycheck.probe import Capability, Endpoint, Failure, Net, NetError, Target
+from readycheck_probes.binding import Binding
 from readycheck_probes.errand import Errand, endpoint
 
 _HOPS, _MOST = range(1, 6), 4
@@ -45,7 +46,7 @@ async def _come_to(net: Net, to: Endpoint, ttl: int) -> str | None:
     """The router at which the hop limit was used up."""
     try:
         with closing(await net.plain.open_datagram(family=4, ttl=ttl)) as sock:
-            await sock.send(b"", to)
+            await sock.send(Binding().payload(0), to)
             reply = await sock.receive(timeout=_WAIT_S)
     except NetError as error:
         if error.failure in (Failure.TIMED_OUT, Failure.NETWORK_UNREACHABLE, Failure.HOST_UNREACHABLE):

@@ -252,6 +252,7 @@ CHANGES: dict[str, dict[str, Any]] = {
                      "trunk_tls": "ConnectionRefusedError"},
     "sip-silent": {"sip": "TimeoutError"},
     "carrier-nat": {"hops": [*OPEN["hops"][:2], "100.64.8.9", *OPEN["hops"][3:]], "stun": "198.51.100.18"},
+    "nat-symmetric": {},
     "slow": {},
     "quic": {},
     "quic-blocked": {},

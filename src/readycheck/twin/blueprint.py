@@ -56,7 +56,8 @@ class Blueprint:
     `echo` are the UDP ports that send back what they get; `spoken` has the protocol of TCP ports whose servers
     must be told it; `page` is in every page that is shown; with `ping` hosts answer ICMP echo requests; `name_servers`
     answer DNS; `greetings` are those that a box on the uplink minds; packets longer than `wan_mtu` are lost on the
-    site's line, and nobody says so; with `quic` web servers speak HTTP/3 and say so.
+    site's line, and nobody says so; with `quic` web servers speak HTTP/3 and say so. A `scattered` NAT gives each
+    destination another port.
     """
 
     networks: tuple[str, ...]
@@ -75,6 +76,7 @@ class Blueprint:
     rules: tuple[Rule, ...] = ()
     faults: Faults = field(default_factory=Faults)
     carrier_nat: bool = False
+    scattered: bool = False
     delay_ms: float = 0.0
     ping: bool = False
     greetings: GreetingRule | None = None

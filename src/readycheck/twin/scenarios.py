@@ -45,14 +45,15 @@ class Scenario:
     faults: Callable[[Offer], Faults] = _no_faults
     greetings: Callable[[Offer], GreetingRule | None] = _no_greetings
     carrier_nat: bool = False
+    scattered: bool = False
     delay_ms: float = 0.0
     wan_mtu: int = 0
     quic: bool = False
 
     @property
     def needs_namespaces(self) -> bool:
-        """Loopback has no narrow links, and its one UDP socket speaks no QUIC."""
-        return bool(self.wan_mtu) or self.quic
+        """Loopback has no narrow links and no NAT, and its one UDP socket speaks no QUIC."""
+        return bool(self.wan_mtu) or self.quic or self.carrier_nat or self.scattered
 
 
 def draw(offer: Offer, scenario: Scenario, *, seed: int, ratio: float) -> Blueprint:
@@ -74,6 +75,7 @@ def draw(offer: Offer, scenario: Scenario, *, seed: int, ratio: float) -> Bluepr
         faults=scenario.faults(offer),
         greetings=scenario.greetings(offer),
         carrier_nat=scenario.carrier_nat,
+        scattered=scenario.scattered,
         delay_ms=scenario.delay_ms,
         page=offer.page,
         ping=offer.ping,
@@ -378,8 +380,15 @@ _ALL = (
         faults=lambda _: Faults(sip_silent=True),
     ),
     Scenario(
+        name="nat-symmetric",
+        summary="the NAT gives each destination another port",
+        causes=("nat-symmetric",),
+        scattered=True,
+    ),
+    Scenario(
         name="carrier-nat",
-        summary="the provider translates addresses once more; nothing is wrong",
+        summary="the provider translates addresses once more",
+        causes=("nat-double",),
         carrier_nat=True,
     ),
     Scenario(

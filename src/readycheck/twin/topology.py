@@ -164,7 +164,7 @@ def edge_firewall(blueprint: Blueprint) -> str:
         "readycheck_edge",
         {
             "translate { type nat hook postrouting priority srcnat; policy accept;": [
-                f"oifname {WAN} masquerade"
+                f"oifname {WAN} masquerade{' fully-random' if blueprint.scattered else ''}"
             ],
             "broken { type filter hook forward priority -10; policy accept;": list(
                 nft_rules(blueprint.rules)

@@ -34,7 +34,10 @@ def _serve_stun(
     sockets: Mapping[Endpoint, socket.socket], pair: tuple[Endpoint, Endpoint], at: Endpoint
 ) -> None:
     data, source = sockets[at].recvfrom(2048)
-    said, origin, port = answer(data, at, source, pair)
+    try:
+        said, origin, port = answer(data, at, source, pair)
+    except ValueError:
+        return
     sockets[origin].sendto(said, (source[0], port))
 
 

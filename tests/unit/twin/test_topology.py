@@ -118,6 +118,11 @@ def test_the_edge_translates_and_is_broken_as_the_scenario_says(offer: Offer) ->
     assert "iifname lan0 udp dport { 5004, 9000, 19560-65535 } counter drop" in text
 
 
+def test_a_scattered_nat_gives_each_flow_a_port_of_its_own(offer: Offer) -> None:
+    text = topology.edge_firewall(draw(offer, SCENARIOS["nat-symmetric"], seed=1, ratio=0.02))
+    assert "oifname wan0 masquerade fully-random" in text
+
+
 def test_the_same_without_nftables(offer: Offer) -> None:
     text = topology.edge_policy(draw(offer, SCENARIOS["ntp-blocked"], seed=1, ratio=0.02))
     assert text == "rule add iif lan0 to 0.0.0.0/0 ipproto udp dport 123 blackhole priority 100\n"

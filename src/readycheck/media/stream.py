@@ -42,8 +42,8 @@ class StreamQuality:
 
     `lost` of `sent` packets never arrived, `bursts` are the lengths of runs of them. `reordered` counts packets that
     came after a later one (RFC 4737), `duplicates` all but the first of each. Jitter is that of RFC 3550 at the end,
-    its largest value beside it; `variation_ms` is how far the 95th (99th) percentile of the delay lies above the
-    least (RFC 5481). A window without a whole span of packets is None.
+    its largest value and its mean beside it; `variation_ms` is how far the 95th (99th) percentile of the delay lies
+    above the least (RFC 5481). A window without a whole span of packets is None.
     """
 
     sent: int
@@ -57,6 +57,7 @@ class StreamQuality:
     duplicates: int
     jitter_ms: float | None
     jitter_most_ms: float | None
+    jitter_mean_ms: float | None
     variation_ms: float | None
     variation_most_ms: float | None
     worst_200_ms_ratio: float | None
@@ -92,6 +93,7 @@ def measure(
         duplicates=len(known) - len(first),
         jitter_ms=jitters[-1] if jitters else None,
         jitter_most_ms=max(jitters, default=None),
+        jitter_mean_ms=sum(jitters) / len(jitters) if jitters else None,
         variation_ms=_variation(transits, 0.95),
         variation_most_ms=_variation(transits, 0.99),
         worst_200_ms_ratio=worst_window(sent, there, SHORT_WINDOW_MS),

@@ -5,12 +5,14 @@ it never counted was lost on the way there. Where both happened between two answ
 the places are the likeliest: first there, then back.
 """
 
-from bisect import bisect
+from bisect import bisect, bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from readycheck.media.stream import Stamp, StreamQuality, measure, unwrapped
+
+_MOST_COPIES, _SPARE = 4, 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +38,10 @@ class TwoWay:
 
 
 def split(sent: Sequence[Stamp], returned: Sequence[Returned], counted: int | None) -> TwoWay:
-    """`counted` is what the far end says that it received; None when it could not be asked any more."""
+    """`counted` is what the far end says that it received; None when it could not be asked any more.
+
+    Raises `ValueError` for counts that no honest far end has.
+    """
     left = {stamp.sequence: stamp.at_ns for stamp in sent}
     known = [one for one in returned if one.number in left]
     counts = dict(zip(map(id, known), _counts(known), strict=True))
@@ -44,8 +49,11 @@ def split(sent: Sequence[Stamp], returned: Sequence[Returned], counted: int | No
     for one in known:
         by_number.setdefault(one.number, one)
     total = max([counted or 0, *(count + 1 for count in counts.values())])
-    reached = _reached(sent, {n: counts[id(one)] for n, one in by_number.items()}, total)
-    came = sorted(by_number.values(), key=lambda one: counts[id(one)])
+    if total > _MOST_COPIES * len(sent) + _SPARE or min(counts.values(), default=0) < 0:
+        raise ValueError("the far end counts what was never sent")
+    seen = {counts[id(one)]: one for one in reversed(known)}
+    reached = _reached(sent, {n: counts[id(one)] for n, one in by_number.items()}, sorted(seen), total)
+    came = [seen[count] for count in sorted(seen)]
     up = measure(sent, [Stamp(one.number, one.received_ns) for one in came], reached=reached)
     stamps = {counts[id(one)]: one.received_ns + one.held_ns for one in known}
     down = measure(_filled(stamps, total), [Stamp(counts[id(one)], one.arrived_ns) for one in known])
@@ -61,8 +69,13 @@ def _counts(returned: Sequence[Returned]) -> Iterator[int]:
         yield near
 
 
-def _reached(sent: Sequence[Stamp], counts: Mapping[int, int], total: int) -> frozenset[int]:
-    """Numbers that the far end received: those answered, and of each hole as many as it counted in it."""
+def _reached(
+    sent: Sequence[Stamp], counts: Mapping[int, int], seen: Sequence[int], total: int
+) -> frozenset[int]:
+    """Numbers that the far end received: those answered, and of each hole as many as it counted in it.
+
+    `seen` are its numbers that came back, those of copies and of packets that were overtaken among them.
+    """
     reached = set(counts)
     order = [stamp.sequence for stamp in sent]
     marks = [-1, *(i for i, n in enumerate(order) if n in counts), len(order)]
@@ -70,7 +83,8 @@ def _reached(sent: Sequence[Stamp], counts: Mapping[int, int], total: int) -> fr
         hole = order[before + 1 : after]
         low = counts[order[before]] if before >= 0 else -1
         high = counts[order[after]] if after < len(order) else total
-        reached |= set(hole[max(0, len(hole) - max(0, high - low - 1)) :])
+        unseen = high - low - 1 - (bisect_left(seen, high) - bisect(seen, low))
+        reached |= set(hole[max(0, len(hole) - max(0, unseen)) :])
     return frozenset(reached)
 
 

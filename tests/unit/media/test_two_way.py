@@ -3,6 +3,7 @@
 import random
 from collections.abc import Collection
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -76,3 +77,31 @@ def test_an_answer_twice_is_a_duplicate_on_the_way_back() -> None:
     once = [Returned(number=n, count=n, received_ns=n, held_ns=0, arrived_ns=n * STEP_NS) for n in range(3)]
     found = split(sent, [*once, once[1]], 3)
     assert (found.down.duplicates, found.down.lost, found.up.lost, found.up.duplicates) == (1, 0, 0, 0)
+
+
+def test_a_copy_made_on_the_way_there_is_told_from_one_made_on_the_way_back() -> None:
+    sent = [Stamp(n, n * STEP_NS) for n in range(4)]
+    order = [0, 0, 1, 3]  # packet 2 is lost on the way there
+    back = [
+        Returned(number=n, count=c, received_ns=c * STEP_NS, held_ns=0, arrived_ns=c * STEP_NS)
+        for c, n in enumerate(order)
+    ]
+    found = split(sent, [*back, back[3]], 4)
+    assert (found.up.duplicates, found.up.lost) == (1, 1)
+    assert (found.down.duplicates, found.down.lost) == (1, 0)
+
+
+def test_what_is_overtaken_on_the_way_there_is_reordered_there_alone() -> None:
+    sent = [Stamp(n, n * STEP_NS) for n in range(5)]
+    order = [0, 2, 1, 3, 4]
+    back = [
+        Returned(number=n, count=c, received_ns=c * STEP_NS, held_ns=0, arrived_ns=c * STEP_NS)
+        for c, n in enumerate(order)
+    ]
+    found = split(sent, back, 5)
+    assert (found.up.reordered, found.down.reordered, found.up.lost, found.down.lost) == (1, 0, 0, 0)
+
+
+def test_counts_of_what_was_never_sent_are_refused() -> None:
+    with pytest.raises(ValueError, match="never sent"):
+        split([Stamp(0, 0)], [], 1_000_000_000_000)

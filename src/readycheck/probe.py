@@ -15,8 +15,10 @@ from readycheck.net.interface import (
     Datagrams,
     Endpoint,
     HopLimited,
+    Leg,
     NetError,
     Network,
+    Played,
     Question,
     Schedule,
     Shown,
@@ -34,12 +36,14 @@ __all__ = [
     "Endpoint",
     "Failure",
     "HopLimited",
+    "Leg",
     "Metric",
     "Net",
     "NetError",
     "Network",
     "Observation",
     "OpenStep",
+    "Played",
     "Probe",
     "Question",
     "Schedule",
@@ -112,7 +116,8 @@ class Probe(Protocol[P_contra]):
     fields are what a profile may set. `proves` is the step whose success shows that the service answered;
     where that depends on what a profile sets, `Params` has a property `proves` of its own, which counts.
     A probe of services that healthy hosts may leave unanswered says so by `may_be_silent = True`, likewise; one
-    whose connections have to stay open after the answer, which its step `echo` shows, by `must_stay = True`.
+    whose connections have to stay open after the answer, which its step `echo` shows, by `must_stay = True`; one
+    that takes longer than a run has for everything, by a method `lasts_s(effort)` of `Params`, in seconds.
     """
 
     name: ClassVar[str]

@@ -19,7 +19,9 @@ from readycheck.net.interface import (
     Datagrams,
     Endpoint,
     IcmpReport,
+    Leg,
     NetError,
+    Played,
     Received,
     Resolution,
     Shown,
@@ -93,7 +95,8 @@ class FakeNetwork:
     `hops` are the routers on the way, nearest first: a packet whose hop limit they use up gets
     *time exceeded*. `blocked(endpoint, transport)` is the number of the hop that drops such
     packets, None when all pass. `narrow` is a hop, and the size of the datagrams that its next link takes:
-    longer ones are lost there without a word. Time only passes as `run` says.
+    longer ones are lost there without a word. `responder` says what comes of each leg of a stream. Time only
+    passes as `run` says.
     """
 
     def __init__(
@@ -111,6 +114,7 @@ class FakeNetwork:
         capabilities: frozenset[Capability] = frozenset(Capability) - {Capability.RAW_SOCKETS},
         rtt_ms: float = 20.0,
         narrow: tuple[int, int] | None = None,
+        responder: Callable[[Leg], Played] | Failure = Failure.TIMED_OUT,
     ) -> None:
         self.names = dict(names or {})
         self.tcp = dict(tcp or {})
@@ -121,6 +125,7 @@ class FakeNetwork:
         self.blocked = blocked
         self.rtt_s = rtt_ms / 1000
         self.narrow = narrow
+        self.responder = responder
         self.sent: list[tuple[Endpoint, bytes]] = []
         self._resolvers = tuple(resolvers)
         self._capabilities = capabilities
@@ -196,6 +201,13 @@ class FakeNetwork:
         if isinstance(self.icmp, Failure):
             raise NetError(self.icmp, "opening an ICMP socket")
         return FakeDatagrams(self, (_LOCAL[family], 0), transport="icmp")
+
+    async def play(self, to: Endpoint, legs: Sequence[Leg]) -> Sequence[Played]:
+        """As long as the longest leg; `responder` says what comes of each."""
+        if isinstance(self.responder, Failure):
+            raise NetError(self.responder, "the responder does not answer")
+        await self.sleep(max(leg.seconds for leg in legs))
+        return tuple(map(self.responder, legs))
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

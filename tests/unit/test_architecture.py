@@ -41,6 +41,7 @@ ORDER = (
     "readycheck.engine",
     "readycheck.evidence",
     "readycheck.walls",
+    "readycheck.bands",
     "readycheck.judgement",
     "readycheck.verdict",
     "readycheck.diagnose",
@@ -78,6 +79,7 @@ PURE = (
     "plan",
     "evidence",
     "walls",
+    "bands",
     "judgement",
     "verdict",
     "diagnose",
@@ -94,7 +96,7 @@ PURE = (
 IMPURE_LIBRARIES = {"asyncio", "socket", "ssl", "subprocess", "threading", "time", "httpx", "dns"}
 
 SOCKETS_LIVE_IN = ("readycheck.net", "readycheck.twin", "readycheck.responder", "readycheck_trace")
-PROBES_MAY_IMPORT = ("probe", "observation", "failure", "units", "net", "wire")
+PROBES_MAY_IMPORT = ("probe", "observation", "failure", "units", "net", "wire", "media")
 NAMES_OF_NOTHING = {"utils", "util", "helpers", "helper", "manager", "common", "misc", "base", "handler"}
 
 NO_TEST_OF_THEIR_OWN = {

@@ -20,9 +20,10 @@ from readycheck.failure import Failure, classify
 from readycheck.media.stream import Stamp
 from readycheck.media.two_way import Returned
 from readycheck.net import guard
+from readycheck.net.address import is_address
 from readycheck.net.datagram import SocketOptions, open_socket
 from readycheck.net.headers import Headers, receive, show_headers
-from readycheck.net.interface import Endpoint, NetError
+from readycheck.net.interface import Endpoint, Leg, NetError, Played
 from readycheck.wire.far_end import (
     ANSWERS,
     REQUEST_SIZE,
@@ -37,38 +38,14 @@ from readycheck.wire.far_end import (
 
 _TRIES_S = (0.5, 1.0, 1.5)
 _LINGER_S = 1.0
+_SENSIBLE = 1e6
+_GLANCE_S = 0.1
+"""How soon whoever waits sees that nobody wants the answer any more."""
 _NEAR_NS = 150_000
 """Closer than this to its moment a packet is waited for with the processor, not with the kernel."""
 _ROOM_NS = 400_000
 _PR_SET_TIMERSLACK = 29
 _BUFFER = 1 << 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Leg:
-    """One stream as an endpoint would send it; `burst` packets leave back to back, as a frame of video does."""
-
-    payload_type: int
-    payload_bytes: int
-    packets_per_second: float
-    seconds: float
-    clock_step: int = 160
-    tos: int = 0
-    source_port: int = 0
-    burst: int = 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Played:
-    """What came of a leg. `paced_late_ns` is how late each packet left; `seen_as` how the far end sees us."""
-
-    leg: Leg
-    sent: tuple[Stamp, ...]
-    returned: tuple[Returned, ...]
-    counted: int | None
-    paced_late_ns: tuple[int, ...]
-    local: Endpoint
-    seen_as: Endpoint
 
 
 @dataclass(slots=True, kw_only=True)
@@ -81,11 +58,13 @@ class _Line:
     sent: list[Stamp] = field(default_factory=list)
     late_ns: list[int] = field(default_factory=list)
     returned: list[Returned] = field(default_factory=list)
+    heard: set[int] = field(default_factory=set)
 
     def take(self, data: bytearray, headers: Headers) -> None:
         """Keep an answer of this stream; `ValueError` for what is none."""
         answer = unpack_answer(bytes(data))
         if answer.ssrc == self.terms["ssrc"]:
+            self.heard.add(answer.number)
             self.returned.append(
                 Returned(
                     number=answer.number,
@@ -119,14 +98,16 @@ def play(
     """All legs at once, for a thread of its own. Raises `NetError` when the far end does not grant them."""
     guard.allow(to[0])
     with ExitStack() as sockets:
-        lines = [_open(to, leg, way_out, key, sockets) for leg in legs]
+        lines = [_open(to, leg, way_out, key, sockets, stop) for leg in legs]
         with suppress(OSError, AttributeError):
             _wake_precisely()
         _Player(lines).run(stop)
-        return tuple(_played(line, _told(line, key)) for line in lines)
+        return tuple(_played(line, _told(line, key, stop)) for line in lines)
 
 
-def _open(to: Endpoint, leg: Leg, way_out: SocketOptions, key: bytes, sockets: ExitStack) -> _Line:
+def _open(
+    to: Endpoint, leg: Leg, way_out: SocketOptions, key: bytes, sockets: ExitStack, stop: threading.Event
+) -> _Line:
     options = SocketOptions(
         family=way_out.family, source=way_out.source, interface=way_out.interface,
         tos=leg.tos, source_port=leg.source_port,
@@ -138,29 +119,59 @@ def _open(to: Endpoint, leg: Leg, way_out: SocketOptions, key: bytes, sockets: E
         sock.connect(to)
     except OSError as error:
         raise NetError(classify(error), f"opening a stream: {error.strerror or error}") from error
-    hello = converse(sock, Kind.HELLO, {}, key)
+    try:
+        return _agreed(leg, sock, key, stop)
+    except (KeyError, TypeError, ValueError) as error:
+        raise NetError(Failure.PROTOCOL_ERROR, f"terms of the responder: {type(error).__name__}") from error
+
+
+def _agreed(leg: Leg, sock: socket.socket, key: bytes, stop: threading.Event) -> _Line:
+    """What the far end grants; `LookupError` and the like for what makes no sense."""
+    hello = converse(sock, Kind.HELLO, {}, key, stop)
     wanted = {
         "cookie": hello.body["cookie"],
         "seconds": leg.seconds,
         "packets_per_second": leg.packets_per_second,
         "payload_bytes": leg.payload_bytes,
     }
-    opened = converse(sock, Kind.OPEN, wanted, key)
+    opened = converse(sock, Kind.OPEN, wanted, key, stop)
     if opened.kind is Kind.REFUSED:
         raise NetError(Failure.RESPONDER_REFUSED, str(opened.body.get("because", ""))[:200])
-    return _Line(leg=leg, sock=sock, terms=opened.body, seen_as=tuple(hello.body["seen_as"]))
+    return _Line(leg=leg, sock=sock, terms=_terms(opened.body), seen_as=_place(hello.body["seen_as"]))
 
 
-def converse(sock: socket.socket, kind: Kind, body: Mapping[str, Any], key: bytes) -> Message:
-    """Ask on a connected socket until the far end answers. Raises `NetError`."""
+def _terms(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    rate, seconds, ssrc = float(body["packets_per_second"]), float(body["seconds"]), int(body["ssrc"])
+    if not (0 < rate < _SENSIBLE and 0 < seconds < _SENSIBLE and 0 <= ssrc < 1 << 32):
+        raise ValueError("out of range")
+    return {"packets_per_second": rate, "seconds": seconds, "ssrc": ssrc, "token": str(body["token"])}
+
+
+def _place(told: Any) -> Endpoint:
+    address, port = told
+    if not isinstance(address, str) or not is_address(address):
+        raise ValueError("no address")
+    return address, int(port)
+
+
+def converse(
+    sock: socket.socket,
+    kind: Kind,
+    body: Mapping[str, Any],
+    key: bytes,
+    stop: threading.Event | None = None,
+) -> Message:
+    """Ask on a connected socket until the far end answers; once `stop` is set, only say it. Raises `NetError`."""
     request = pack_message(kind, body, key, size=REQUEST_SIZE)
     for patience_s in _TRIES_S:
         with suppress(ConnectionError):
             sock.send(request)
         until = time.monotonic() + patience_s
         while (left_s := until - time.monotonic()) > 0:
-            if not select.select([sock], [], [], left_s)[0]:
-                break
+            if stop is not None and stop.is_set():
+                raise NetError(Failure.INTERRUPTED, f"nobody waits for the answer to {kind.name}")
+            if not select.select([sock], [], [], min(left_s, _GLANCE_S))[0]:
+                continue
             with suppress(OSError, ValueError):
                 message = unpack_message(sock.recv(2048), key)
                 if message.kind in ANSWERS[kind]:
@@ -168,9 +179,10 @@ def converse(sock: socket.socket, kind: Kind, body: Mapping[str, Any], key: byte
     raise NetError(Failure.TIMED_OUT, f"the responder does not answer {kind.name}")
 
 
-def _told(line: _Line, key: bytes) -> int | None:
-    with suppress(NetError):
-        return int(converse(line.sock, Kind.CLOSE, {"token": line.terms["token"]}, key).body["received"])
+def _told(line: _Line, key: bytes, stop: threading.Event) -> int | None:
+    with suppress(NetError, KeyError, TypeError, ValueError):
+        closed = converse(line.sock, Kind.CLOSE, {"token": line.terms["token"]}, key, stop)
+        return int(closed.body["received"])
     return None
 
 
@@ -251,7 +263,7 @@ class _Player:
         self._read()
 
     def _is_whole(self) -> bool:
-        return all(len(line.returned) >= len(line.sent) for line in self._lines.values())
+        return all(len(line.heard) >= len(line.sent) for line in self._lines.values())
 
     def _read(self) -> None:
         for number in self._ready():

@@ -6,10 +6,14 @@ Every verb raises `NetError` and nothing else; a timeout is an argument in secon
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from readycheck.failure import Failure
 from readycheck.observation import Target
+
+if TYPE_CHECKING:  # nothing of them is needed before a stream is played
+    from readycheck.media.stream import Stamp
+    from readycheck.media.two_way import Returned
 
 Endpoint = tuple[str, int]
 
@@ -162,6 +166,33 @@ class Datagrams(Protocol):
     def close(self) -> None: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leg:
+    """One stream as an endpoint would send it; `burst` packets leave back to back, as a frame of video does."""
+
+    payload_type: int
+    payload_bytes: int
+    packets_per_second: float
+    seconds: float
+    clock_step: int = 160
+    tos: int = 0
+    source_port: int = 0
+    burst: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Played:
+    """What came of a leg. `paced_late_ns` is how late each packet left; `seen_as` how the far end sees us."""
+
+    leg: Leg
+    sent: "tuple[Stamp, ...]"
+    returned: "tuple[Returned, ...]"
+    counted: int | None
+    paced_late_ns: tuple[int, ...]
+    local: Endpoint
+    seen_as: Endpoint
+
+
 class Network(Protocol):
     """The small interface that probes receive."""
 
@@ -205,6 +236,9 @@ class Network(Protocol):
 
     async def open_echo(self, *, family: int = 4) -> Datagrams:
         """A socket whose datagrams travel in ICMP echo requests, and come back in the replies to them."""
+
+    async def play(self, to: Endpoint, legs: Sequence[Leg]) -> Sequence[Played]:
+        """Send all legs at once to a responder, which returns them; as long as they are, and a little more."""
 
     async def sleep(self, seconds: float) -> None: ...
     def now_ns(self) -> int:

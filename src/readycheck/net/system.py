@@ -3,10 +3,11 @@
 import asyncio
 import socket
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal, Protocol
 
@@ -25,7 +26,9 @@ from readycheck.net.interface import (
     Capability,
     Datagrams,
     Endpoint,
+    Leg,
     NetError,
+    Played,
     Resolution,
     Shown,
     Stream,
@@ -53,6 +56,7 @@ class NetworkOptions:
     rate: float = 400.0
     proxy: ProxyUrl | None = None
     more_proxies: tuple[ProxyUrl, ...] = ()
+    responder_key: bytes = field(default=b"", repr=False)
 
 
 class Lookup(Protocol):
@@ -158,6 +162,20 @@ class SystemNetwork:
 
     async def open_echo(self, *, family: int = 4) -> Datagrams:
         return open_echo(self._way_out(family), self._pace)
+
+    async def play(self, to: Endpoint, legs: Sequence[Leg]) -> Sequence[Played]:
+        """In a thread of its own; whoever cancels waits until its sockets are closed."""
+        from readycheck.net.far_end import play
+
+        stop = threading.Event()
+        way_out, key = self._way_out(family_of(to[0])), self.options.responder_key
+        playing = asyncio.get_running_loop().run_in_executor(None, play, to, legs, way_out, key, stop)
+        try:
+            return await asyncio.shield(playing)
+        finally:
+            stop.set()
+            await asyncio.wait([playing])
+            playing.exception()  # nobody else may be there to look at it
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

@@ -14,8 +14,10 @@ from readycheck.net.interface import (
     Capability,
     Datagrams,
     Endpoint,
+    Leg,
     NetError,
     Network,
+    Played,
     Question,
     Resolution,
     Schedule,
@@ -279,6 +281,13 @@ class TracedNetwork:
             entry.facts.update(_plain(error.facts), attempts=0)
             entry.end(self.now_ms(), error.failure, error.detail)
             raise
+
+    async def play(self, to: Endpoint, legs: Sequence[Leg]) -> Sequence[Played]:
+        """The step is what the far end grants; what came of each leg is the probe's to say."""
+        with self.step(Step.REQUEST, self._known("udp", address=to[0], port=to[1])) as step:
+            played = await self._run.network.play(to, legs)
+            step.facts["legs"] = len(played)
+            return played
 
     async def ask(
         self, datagrams: Datagrams, questions: Sequence[Question], *, schedule: Schedule | None = None

@@ -15,8 +15,10 @@ from readycheck.net.interface import (
     Datagrams,
     Endpoint,
     IcmpReport,
+    Leg,
     NetError,
     Network,
+    Played,
     Received,
     Resolution,
     Shown,
@@ -147,6 +149,9 @@ class RemappedNetwork:
             raise NetError(Failure.NETWORK_UNREACHABLE, "the loopback world has no IPv6")
         inner = await self._network.open_datagram(family=4, tos=tos, source_port=source_port, whole=whole)
         return RemappedDatagrams(inner, self._network, self._remap)
+
+    async def play(self, to: Endpoint, legs: Sequence[Leg]) -> Sequence[Played]:
+        raise NetError(Failure.PLATFORM, "the loopback world has no responder")
 
     async def open_echo(self, *, family: int = 4) -> Datagrams:
         """Kernels answer echo requests, and this one answers for loopback only."""

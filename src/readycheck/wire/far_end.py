@@ -33,6 +33,8 @@ from typing import Any
 from readycheck.wire.rtp import HEADER_SIZE, RtpPacket, pack_packet, unpack_packet
 
 VERSION = 1
+PORT = 3478
+"""That of STUN (RFC 8489), which the responder answers there, too."""
 MAGIC = b"RYFE"
 TAG_SIZE = 16
 REQUEST_SIZE = 1200

@@ -11,8 +11,8 @@ import pytest
 from readycheck.failure import Failure
 from readycheck.media.two_way import split
 from readycheck.net.datagram import SocketOptions
-from readycheck.net.far_end import Leg, play
-from readycheck.net.interface import Endpoint, NetError
+from readycheck.net.far_end import play
+from readycheck.net.interface import Endpoint, Leg, NetError
 from readycheck.responder.control import Control
 from readycheck.responder.guard import Cookies, Sources
 from readycheck.responder.reflector import Reflector
@@ -106,8 +106,9 @@ def test_a_far_end_that_dies_leaves_what_was_heard() -> None:
 def test_it_stops_when_it_is_told_to(responder: Any) -> None:
     stop = threading.Event()
     stop.set()
-    (played,) = play(responder(), [AUDIO], SocketOptions(), b"", stop)
-    assert played.sent == ()
+    with pytest.raises(NetError) as ended:
+        play(responder(), [AUDIO], SocketOptions(), b"", stop)
+    assert ended.value.failure is Failure.INTERRUPTED
 
 
 def test_no_socket_is_left(responder: Any) -> None:

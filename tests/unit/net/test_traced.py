@@ -13,7 +13,9 @@ from readycheck.net.interface import (
     Datagrams,
     Endpoint,
     IcmpReport,
+    Leg,
     NetError,
+    Played,
     Question,
     Received,
     Resolution,
@@ -123,6 +125,10 @@ class FakeNetwork:
     async def open_echo(self, *, family: int = 4) -> Datagrams:
         datagrams: Datagrams = await self._play("open_echo", family, None, EchoDatagrams())
         return datagrams
+
+    async def play(self, to: Endpoint, legs: Sequence[Leg]) -> Sequence[Played]:
+        played: Sequence[Played] = await self._play("play", to, None, ())
+        return played
 
     async def sleep(self, seconds: float) -> None:
         await self._play("sleep", seconds, None, None)

@@ -5,24 +5,16 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 
+from readycheck.bands import RANK, Judgement, bands_of, margin
 from readycheck.engine import Outcome, Status
 from readycheck.evidence import OPEN, Cell, Evidence, Sign
 from readycheck.failure import LOCAL_FAILURES, Failure, Step
 from readycheck.observation import Observation
 from readycheck.plan import Scope
-from readycheck.probe import MetricValue
-from readycheck.profile import Area, Limit, Requirement
+from readycheck.profile import Area, Requirement
 from readycheck.walls import Walls, columns_of, sort_walls
 
 NOT_RUN = "not run: "
-
-
-class Judgement(StrEnum):
-    PASS = "pass"
-    WARN = "warn"
-    FAIL = "fail"
-    INCONCLUSIVE = "inconclusive"
-    SKIPPED = "skipped"
 
 
 class Strength(StrEnum):
@@ -93,6 +85,7 @@ def judge_check(requirement: Requirement, outcome: Outcome, basis: Bench) -> Che
         Scope.SAMPLED: _sampled,
         Scope.NAMED: _named,
         Scope.RESOLVERS: _resolver,
+        Scope.FAR_END: _far_end,
     }
     verdict = by_scope[outcome.check.scope](requirement, outcome, basis)
     if outcome.cut and outcome.because and verdict.status is Judgement.INCONCLUSIVE:
@@ -329,6 +322,25 @@ def _is_answer(observation: Observation) -> bool:
     return observation.failure is None or bool(observation.facts.get("answered_by_server"))
 
 
+# --- the responder ------------------------------------------------------------------------------------
+
+
+def _far_end(requirement: Requirement, outcome: Outcome, basis: Bench) -> CheckVerdict:
+    """It is nobody's service but the user's own: that it does not answer shows nothing of the product."""
+    legs = [o for o in outcome.observations if o.step is outcome.check.proves]
+    cut = next((leg for leg in legs if leg.failure not in (None, Failure.TIMED_OUT)), None)
+    if cut is None and any(leg.failure is None for leg in legs):
+        verdict = _within_limits(requirement, outcome, basis)
+        sound = f"the responder received and returned {outcome.metrics.get('answered') or 0:g} packets"
+        return replace(verdict, because=sound) if verdict.status is Judgement.PASS else verdict
+    lost = next((leg for leg in legs if leg.failure is Failure.TIMED_OUT and "counted" in leg.facts), None)
+    if lost is not None and requirement.limits:
+        return _verdict(outcome, Judgement.FAIL, lost.detail or "nothing comes back from the responder")
+    failed = next((o for o in reversed(outcome.observations) if o.failure), None)
+    words = f"{failed.failure}: {failed.detail}" if failed else "nothing was measured"
+    return _verdict(outcome, Judgement.INCONCLUSIVE, f"no stream to the responder: {words}")
+
+
 # --- through a proxy ----------------------------------------------------------------------------------
 
 
@@ -385,20 +397,18 @@ def _within_limits(requirement: Requirement, outcome: Outcome, basis: Bench) -> 
     answered = _ANSWERED.get(outcome.check.proves, "the service answered")
     worst = _verdict(outcome, Judgement.PASS, answered, Strength.ANSWERED)
     worst = _worse(worst, *_staying(outcome))
-    margins = []
-    for name, limit in requirement.limits.items():
-        value = outcome.metrics.get(name)
-        if value is None:
-            continue
-        status, text = against(name, value, limit)
-        margins.append(_margin(value, limit))
-        worst = _worse(worst, status, text)
+    bands = list(bands_of(requirement, outcome.metrics))
+    for band in bands:
+        worst = worst if band.blur else _worse(worst, band.status, band.text)
     if requirement.pinned and not _pinned(outcome, basis.pins):
         text = "publicly trusted, but by none of the product's pinned authorities"
         worst = _worse(worst, Judgement.WARN, text)
     if outcome.check.must_stay and worst.status is Judgement.PASS and not _has_stayed(outcome):
         text = "the service answered, and whether a connection stays open was not seen"
         worst = replace(worst, status=Judgement.INCONCLUSIVE, strength=None, because=text)
+    if worst.status is Judgement.PASS and (blurred := [band.blur for band in bands if band.blur]):
+        worst = replace(worst, status=Judgement.INCONCLUSIVE, strength=None, because="; ".join(blurred))
+    margins = [margin(band.value, band.limit) for band in bands if not band.blur]
     return replace(worst, margin=min((m for m in margins if m is not None), default=None))
 
 
@@ -407,8 +417,6 @@ _ANSWERED = {
     Step.PROXY_CONNECT: "the proxy opens connections to the port",
 }
 """What is known where nothing was said on the connection."""
-
-RANK = {Judgement.PASS: 0, Judgement.WARN: 1, Judgement.FAIL: 2}
 
 
 def _worse(verdict: CheckVerdict, status: Judgement, text: str) -> CheckVerdict:
@@ -437,23 +445,6 @@ def _has_stayed(outcome: Outcome) -> bool:
 
 
 _NOT_LOST = (None, Failure.INTERRUPTED)
-
-
-def against(name: str, value: MetricValue, limit: Limit) -> tuple[Judgement, str]:
-    """A number against its band."""
-    for status, edge in ((Judgement.FAIL, limit.fail), (Judgement.WARN, limit.warn)):
-        if edge is not None and value is not None and (value < edge if limit.higher else abs(value) >= edge):
-            relation = "below" if limit.higher else "at or above"
-            return status, f"{name} {value:g} is {relation} {edge:g}"
-    return Judgement.PASS, ""
-
-
-def _margin(value: MetricValue, limit: Limit) -> float | None:
-    """Distance to the nearest edge as a share of the edge; negative beyond it."""
-    edge = limit.warn if limit.warn is not None else limit.fail
-    if not edge or value is None:
-        return None
-    return round((value - edge) / edge if limit.higher else (edge - abs(value)) / edge, 3)
 
 
 def _pinned(outcome: Outcome, pins: frozenset[str]) -> bool:

@@ -1,6 +1,6 @@
 """What a product needs of a network: the typed profile."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterator, Mapping
 from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
@@ -258,29 +258,40 @@ class QosClass(Strict):
 
 
 class Limit(Strict):
-    """The band of a metric: beyond `warn` it warns, beyond `fail` it fails; `higher` is better or not."""
+    """The band of a metric: beyond `warn` it warns, beyond `fail` it fails; `higher` is better or not.
+
+    `of` is the metric that counts what a ratio is of: none lost of N shows no more than less than 3 / N. `error` is
+    the metric of the instrument's own error: a tenth of an edge is the most that leaves it to be judged.
+    """
 
     warn: float | None = None
     fail: float | None = None
     higher: bool = False
+    of: str = ""
+    error: str = ""
     source: str = ""
 
 
 class Targets(Strict):
     """Where a requirement leads. `networks` and `names` name groups of the profile.
 
-    `hosts` are literal names, addresses or `{placeholder}`; `resolvers` means the name servers in use.
+    `hosts` are literal names, addresses or `{placeholder}`; `resolvers` means the name servers in use, `responder`
+    the far end that the user gave.
     """
 
     networks: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
     resolvers: bool = False
+    responder: bool = False
     description: str = ""
 
 
 class Requirement(Strict):
-    """One thing that the product needs of the network; `origin` is who opens the connection."""
+    """One thing that the product needs of the network; `origin` is who opens the connection.
+
+    `measured_with` is the requirement whose measurement this one judges, too, by limits of its own.
+    """
 
     id: Slug
     title: str
@@ -294,6 +305,7 @@ class Requirement(Strict):
     ports: tuple[Ports, ...] = ()
     targets: Targets = Targets()
     probe: str | None = None
+    measured_with: str = ""
     params: dict[str, Any] = Field(default_factory=dict)
     limits: dict[str, Limit] = Field(default_factory=dict)
     pinned: bool = False
@@ -359,6 +371,14 @@ class Profile(Strict):
 
     def default_roles(self) -> tuple[str, ...]:
         return tuple(role.name for role in self.roles if role.default) or tuple(r.name for r in self.roles)
+
+    def marks(self, roles: Container[str], traffic: str) -> Iterator[tuple[str, int, str]]:
+        """Role, code point and source ports of each QoS class of these roles that carries the traffic."""
+        for each in self.qos:
+            kinds = each.traffic.replace(",", " and ").split(" and ")
+            if each.source_role in roles and traffic in kinds:
+                code = each.dscp[min(kinds.index(traffic), len(each.dscp) - 1)] if each.dscp else 0
+                yield each.source_role, code, str(next(iter(each.source_ports), ""))
 
 
 def _detail(loc: tuple[int | str, ...], text: str, kind: str = "value_error") -> InitErrorDetails:

@@ -44,6 +44,9 @@ def _dangling(profile: Mapping[str, Any]) -> Iterator[Problem]:
     roles = {row["name"] for _, row in rows(profile.get("roles")) if isinstance(row.get("name"), str)}
     networks, names = _table(profile.get("networks")), _table(profile.get("names"))
     values = _table(profile.get("placeholders"))
+    measured = [
+        str(row.get("id")) for _, row in rows(profile.get("requirements")) if not row.get("measured_with")
+    ]
     for number, row in rows(profile.get("proxies")) if "roles" in profile else ():
         yield from _undefined(("proxies", number, "roles"), _numbered(row.get("roles")), roles)
     for number, row in rows(profile.get("requirements")):
@@ -51,6 +54,8 @@ def _dangling(profile: Mapping[str, Any]) -> Iterator[Problem]:
         place: Loc = ("requirements", number, "targets")
         if "roles" in profile:
             yield from _undefined(("requirements", number, "roles"), _numbered(row.get("roles")), roles)
+        if base := row.get("measured_with"):
+            yield from _undefined(("requirements", number), [("measured_with", base)], measured)
         yield from _undefined((*place, "networks"), _numbered(targets.get("networks")), networks)
         yield from _undefined((*place, "names"), _numbered(targets.get("names")), names)
         for at, host in _numbered(targets.get("hosts")):

@@ -132,6 +132,18 @@ def misfits(
     for name in limits:
         if name not in metrics:
             yield ("limits", name), f"probe '{probe}' has no such metric"
+    for name, key, used in _leaned_on(limits):
+        if used not in metrics:
+            yield ("limits", name, key), f"probe '{probe}' has no metric '{used}'"
+
+
+def _leaned_on(limits: Iterable[str]) -> Iterator[tuple[str, str, str]]:
+    """The metrics that limits are judged with, of a profile or of its tables."""
+    for name, limit in limits.items() if isinstance(limits, Mapping) else ():
+        for key in ("of", "error"):
+            used = limit.get(key) if isinstance(limit, Mapping) else getattr(limit, key, "")
+            if isinstance(used, str) and used:
+                yield name, key, used
 
 
 ParamsT = TypeVar("ParamsT")

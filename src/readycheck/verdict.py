@@ -4,15 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from readycheck.bands import RANK, Band, Judgement, against, bands_of
 from readycheck.engine import Outcome, RunState
 from readycheck.failure import Failure
 from readycheck.judgement import (
-    RANK,
     Bench,
     CheckVerdict,
-    Judgement,
     Strength,
-    against,
     bench,
     is_lost,
     judge_check,
@@ -23,6 +21,7 @@ from readycheck.profile import Area, Importance, Requirement
 from readycheck.references import placeholders
 
 __all__ = [
+    "Band",
     "Bench",
     "CheckVerdict",
     "Judgement",
@@ -30,6 +29,7 @@ __all__ = [
     "Strength",
     "Verdict",
     "against",
+    "bands_of",
     "bench",
     "is_lost",
     "judge",
@@ -77,12 +77,17 @@ def judge_all(plan: Plan, outcomes: Sequence[Outcome], basis: Bench) -> tuple[Ve
     for requirement in plan.selected:
         if requirement.id in deselected:
             verdicts.append(_deselected(requirement))
-        elif requirement.id in planned or requirement.id in by_requirement:
-            verdict = judge(requirement, by_requirement.get(requirement.id, []), basis)
+        elif _measured(requirement) in {*planned, *by_requirement}:
+            verdict = judge(requirement, by_requirement.get(_measured(requirement), []), basis)
             verdicts.append(_of_a_part(verdict, plan.partly.get(requirement.id, "")))
         else:
             verdicts.append(_without_checks(plan, requirement, basis))
     return tuple(verdicts)
+
+
+def _measured(requirement: Requirement) -> str:
+    """The requirement whose checks it is judged by."""
+    return requirement.measured_with or requirement.id
 
 
 def _deselected(requirement: Requirement) -> Verdict:

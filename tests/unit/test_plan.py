@@ -432,6 +432,10 @@ def test_a_script_has_a_way_for_each_lane() -> None:
             {"limits": {"rtt": {"warn": 1}}},
             r"^p.toml: requirements\[r\]\.limits\.rtt: probe 'sip' has no such metric$",
         ),
+        (
+            {"limits": {"rtt_ms": {"warn": 1, "error": "own_ms"}}},
+            r"^p.toml: requirements\[r\]\.limits\.rtt_ms\.error: probe 'sip' has no metric 'own_ms'$",
+        ),
     ],
 )
 def test_a_profile_is_checked_against_the_probes(row: dict[str, Any], message: str) -> None:

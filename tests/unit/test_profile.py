@@ -172,6 +172,11 @@ def test_placeholders_must_be_declared() -> None:
     assert read(HEAD + row + '\n[placeholders.customer]\ntitle = "C"\n').placeholders
 
 
+def test_what_is_measured_with_another_names_it() -> None:
+    assert "measured_with: 'nosuch' is not defined" in complaint(HEAD + ROW + 'measured_with = "nosuch"\n')
+    assert "measured_with: 'sip' is not defined" in complaint(HEAD + ROW + 'measured_with = "sip"\n')
+
+
 # --- properties ---------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,72 @@
+"""Numbers against the limits of a profile: within, beyond, or not to be judged by them. Pure."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from readycheck.probe import MetricValue
+from readycheck.profile import Limit, Requirement
+
+
+class Judgement(StrEnum):
+    PASS = "pass"
+    WARN = "warn"
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+    SKIPPED = "skipped"
+
+
+RANK = {Judgement.PASS: 0, Judgement.WARN: 1, Judgement.FAIL: 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """A number against its limits; `blur` says why it cannot be judged by them, if it cannot."""
+
+    name: str
+    value: float
+    limit: Limit
+    status: Judgement
+    text: str
+    blur: str
+
+
+def bands_of(requirement: Requirement, metrics: Mapping[str, MetricValue]) -> Iterator[Band]:
+    """What was measured of what the requirement limits."""
+    for name, limit in requirement.limits.items():
+        if (value := metrics.get(name)) is not None:
+            status, text = against(name, value, limit)
+            yield Band(name, value, limit, status, text, blur(name, limit, status, metrics))
+
+
+_FINEST = 0.1
+"""The share of an edge that the instrument's own error may have."""
+
+
+def blur(name: str, limit: Limit, status: Judgement, metrics: Mapping[str, MetricValue]) -> str:
+    """Why a number cannot be judged by this band: too few packets, or an instrument too coarse; else empty."""
+    met = {Judgement.FAIL: (limit.fail,), Judgement.WARN: (limit.warn,)}.get(status, (limit.warn, limit.fail))
+    edges = [edge for edge in met if edge]
+    of, error = metrics.get(limit.of), metrics.get(limit.error)
+    if limit.of and edges and (not of or 3 / of > min(edges)):
+        return f"{name}: {of or 0:g} are too few to show less than {min(edges):g}"
+    if edges and error is not None and error > _FINEST * min(edges):
+        return f"{name}: self-limited, this host is {error:g} ms late itself where {min(edges):g} is judged"
+    return ""
+
+
+def against(name: str, value: MetricValue, limit: Limit) -> tuple[Judgement, str]:
+    """A number against its band."""
+    for status, edge in ((Judgement.FAIL, limit.fail), (Judgement.WARN, limit.warn)):
+        if edge is not None and value is not None and (value < edge if limit.higher else abs(value) >= edge):
+            relation = "below" if limit.higher else "at or above"
+            return status, f"{name} {value:g} is {relation} {edge:g}"
+    return Judgement.PASS, ""
+
+
+def margin(value: MetricValue, limit: Limit) -> float | None:
+    """Distance to the nearest edge as a share of the edge; negative beyond it."""
+    edge = limit.warn if limit.warn is not None else limit.fail
+    if not edge or value is None:
+        return None
+    return round((value - edge) / edge if limit.higher else (edge - abs(value)) / edge, 3)

@@ -72,19 +72,32 @@ async def assess(
             await head_start
             made = plan(request.profile, request.registry, request.selection, request.seed, known)
             meanwhile = group.create_task(_import_meanwhile())
-            await run.run([check for check in made.checks if check.scope is not Scope.RESOLVERS])
+            await run.run([check for check in made.checks if check.scope not in _APART])
             meanwhile.cancel()
         for _ in range(FOLLOW_UP_ROUNDS if run.state is RunState.COMPLETE else 0):
             extra = _further(request, made, run, environment, deadline - loop.time())
             if not extra:
                 break
             await run.run(extra)
+        await _stream(run, made)
     except asyncio.CancelledError:
         run.state = RunState.INTERRUPTED
     from readycheck.conclude import conclude
 
     facts = _facts(request, made, run, shared.now_ms())
     return conclude(facts, request.profile, made, run.outcomes, environment, known)
+
+
+_APART = frozenset({Scope.RESOLVERS, Scope.FAR_END})
+
+
+async def _stream(run: Run, made: Plan) -> None:
+    """What is measured against the responder comes last, one by one: nothing else may disturb its timing."""
+    streams = [check for check in made.checks if check.scope is Scope.FAR_END]
+    if streams:
+        run.extend(sum(check.lasts_s for check in streams))
+    for check in streams:
+        await run.run([check])
 
 
 async def _import_meanwhile() -> None:

@@ -1,7 +1,7 @@
 """The checks of a requirement: which addresses, names and ports a run asks for it. Pure and deterministic."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from hashlib import blake2b
 from ipaddress import ip_address, ip_network
@@ -27,7 +27,7 @@ MOST_CHECKS = 5_000
 class Scope(StrEnum):
     """How a check finds its targets; a follow-up has those that a diagnosis gave it.
 
-    `honesty` asks name servers too: for what they cannot know.
+    `honesty` asks name servers too: for what they cannot know. `far-end` is the responder, if the user gave one.
     """
 
     SAMPLED = "sampled"
@@ -36,6 +36,7 @@ class Scope(StrEnum):
     CONTROL = "control"
     HONESTY = "honesty"
     PATH = "path"
+    FAR_END = "far-end"
     FOLLOW_UP = "follow-up"
 
 
@@ -62,7 +63,8 @@ class Check:
 
     `proves` is the step whose success shows that the service answered, `may_be_silent` that no answer at all
     is a healthy one too, `must_stay` that the connection has to stay open after the answer, `certain` says that the
-    name is known to exist, and `group` is the wildcard that a representative name stands for.
+    name is known to exist, and `group` is the wildcard that a representative name stands for. `lasts_s` is what the
+    check adds to the time that a run has.
     """
 
     id: str
@@ -78,6 +80,7 @@ class Check:
     must_stay: bool = False
     certain: bool = True
     group: str = ""
+    lasts_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +103,7 @@ class Selection:
     past_proxy: tuple[str, ...] = ()
     ways: Mapping[str, str | None] = field(default_factory=dict)
     resolvers: tuple[tuple[str, int], ...] = ()
+    responder: tuple[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,7 +228,7 @@ class CheckMaker:
         """How many checks it would have, had it no share to keep to."""
         places = self._named(requirement) + sum(len(self.networks[g]) for g in requirement.targets.networks)
         resolvers = len(self.selection.resolvers) if requirement.targets.resolvers else 0
-        return places * len(self._slices(requirement)) + resolvers
+        return places * len(self._slices(requirement)) + resolvers + requirement.targets.responder
 
     def _named(self, requirement: Requirement) -> int:
         targets = requirement.targets
@@ -240,6 +244,8 @@ class CheckMaker:
                 yield from self._hosts(requirement, filled_host(host, self.selection.values), True, host)
         if requirement.targets.resolvers:
             yield from self._resolver(requirement)
+        if requirement.targets.responder and self.selection.responder:
+            yield self._far_end(requirement, *self.selection.responder)
 
     def controls(self) -> Iterator[Check]:
         """Hosts outside the product, unless the user opted out or asked for a part only."""
@@ -376,6 +382,18 @@ class CheckMaker:
             aim = _Aim(id=name, scope=Scope.RESOLVERS, targets=[target])
             yield self._check(requirement, requirement.probe or "", aim)
 
+    def _far_end(self, requirement: Requirement, host: str, port: int) -> Check:
+        """The responder is no server of the product: what it is asked is marked as the product's own traffic."""
+        place = {"address": host} if is_address(host) else {"host": host}
+        target = Target(port=port, transport="udp", **place)
+        probe = self.registry.probe(requirement.probe or "")
+        settable = {one.name: one.default for one in fields(probe.Params)}
+        traffic = str(requirement.params.get("traffic", settable.get("traffic")))
+        roles = set(self.selection.roles or self.profile.default_roles()) & set(requirement.roles)
+        values = {"marks": tuple(self.profile.marks(roles, traffic))} if "marks" in settable else {}
+        aim = _Aim(id=requirement.id, scope=Scope.FAR_END, targets=[target], values=values)
+        return self._check(requirement, requirement.probe or "", aim)
+
     def _check(self, requirement: Requirement | None, probe: str, aim: _Aim) -> Check:
         """A control has no requirement."""
         implementation = self.registry.probe(probe)
@@ -385,6 +403,7 @@ class CheckMaker:
         proves = _said("proves", params, implementation)
         # The proxy makes the connection; what we see of it is that it says so.
         tunnelled = via is not None and proves is Step.CONNECT
+        lasts_s = params.lasts_s(self.selection.effort) if hasattr(params, "lasts_s") else 0.0
         return Check(
             id=aim.id,
             requirement=requirement.id if requirement else None,
@@ -392,12 +411,13 @@ class CheckMaker:
             scope=aim.scope,
             target=aim.about(via),
             params=params,
-            budget_s=BUDGET_S[self.selection.effort],
+            budget_s=BUDGET_S[self.selection.effort] + lasts_s,
             proves=Step.PROXY_CONNECT if tunnelled else proves,
             may_be_silent=_said("may_be_silent", params, implementation),
             must_stay=_said("must_stay", params, implementation),
             certain=aim.certain,
             group=aim.group,
+            lasts_s=lasts_s,
         )
 
     def _params(

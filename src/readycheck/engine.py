@@ -95,6 +95,11 @@ class Run:
         found = self._done | under_way
         return tuple(found[name] for name in self._planned if name in found)
 
+    def extend(self, seconds: float) -> None:
+        """Give the run more time, from now on if its deadline has gone by."""
+        start = max(self._limits.deadline, asyncio.get_running_loop().time())
+        self._limits = replace(self._limits, deadline=start + seconds)
+
     async def run(self, checks: Sequence[Check]) -> tuple[Outcome, ...]:
         """Run checks, each after those that it needs; returns their outcomes.
 

@@ -38,6 +38,7 @@ __all__ = [
 ]
 
 DEFAULT_SEED = 1
+NO_RESPONDER = "not testable from here: needs a responder (--responder HOST)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +70,8 @@ def plan(
     untested = dict(_untested(selected, selection))
     unprobed = dict(_unprobed(selected, registry))
     deselected = dict.fromkeys(r.id for r in selected if _deselected(r, selection))
-    asked = [r for r in selected if not any(r.id in some for some in (untested, unprobed, deselected))]
+    left_out = (untested, unprobed, deselected)
+    asked = [r for r in selected if not r.measured_with and not any(r.id in some for some in left_out)]
     maker = CheckMaker(profile, registry, selection, seed, tuple(known), asked)
     made = {requirement.id: list(maker.checks(requirement)) for requirement in asked}
     partly = {r.id: words for r in asked if (words := maker.shortfall(r, made[r.id]))}
@@ -130,6 +132,8 @@ def _untested(selected: Iterable[Requirement], selection: Selection) -> Iterator
         elif wanted and len(wanted) == len(requirement.targets.hosts) and not _elsewhere(requirement):
             missing = ", ".join(open_placeholders(wanted[0], selection.values))
             yield requirement.id, f"not testable from here: give --set {missing}=VALUE"
+        elif requirement.targets.responder and not selection.responder:
+            yield requirement.id, NO_RESPONDER
 
 
 def _unprobed(selected: Iterable[Requirement], registry: Registry) -> Iterator[tuple[str, str]]:

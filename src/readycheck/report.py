@@ -150,7 +150,9 @@ def compose(
     findings: Sequence[Finding],
 ) -> Report:
     """Put the parts of a run together."""
-    judged = {c.check: c for v in verdicts for c in v.checks}
+    # A check has the verdict of the requirement that it was made for, whoever else reads it.
+    own_last = sorted(verdicts, key=lambda v: not v.requirement.measured_with)
+    judged = {c.check: c for v in own_last for c in v.checks}
     began = datetime.fromisoformat(run.started_at)
     return Report(
         schema_version=SCHEMA_VERSION,

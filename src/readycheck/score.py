@@ -61,7 +61,18 @@ def score(verdicts: Sequence[Verdict], profile: Profile) -> Score:
         untestable_ratio=round(_untestable(verdicts), 3),
         areas=areas,
         because=refusal or because,
+        media=_media(verdicts),
     )
+
+
+_MEDIA = {Judgement.FAIL: Grade.POOR, Judgement.WARN: Grade.FAIR, Judgement.PASS: Grade.GOOD}
+
+
+def _media(verdicts: Sequence[Verdict]) -> str | None:
+    """By the streams to the responder: the worst of their bands decides; None where none could be judged."""
+    streams = [v for v in verdicts if v.requirement.targets.responder]
+    found = {v.status for v in streams if v.requirement.area is Area.MEDIA_QUALITY}
+    return next((grade.value for status, grade in _MEDIA.items() if status in found), None)
 
 
 def weigh(verdict: Verdict) -> float:

@@ -27,6 +27,7 @@ from readycheck_probes.repeat import RepeatProbe
 from readycheck_probes.rtp import RtpProbe
 from readycheck_probes.sip import SipProbe
 from readycheck_probes.sni import SniProbe
+from readycheck_probes.stream import StreamProbe
 from readycheck_probes.stun import StunProbe
 from readycheck_probes.tcp import TcpProbe
 from readycheck_probes.tls import TlsProbe
@@ -52,6 +53,7 @@ PROBES: tuple[Any, ...] = (
     RtpProbe,
     SipProbe,
     SniProbe,
+    StreamProbe,
     StunProbe,
     TcpProbe,
     TlsProbe,

@@ -17,6 +17,7 @@ from readycheck.net.traced import SharedNetwork
 from readycheck.plan import Selection, plan
 from readycheck.probe import Effort
 from readycheck.profile import Profile
+from readycheck.rejudge import rejudge
 from readycheck.report import Report, dump, load
 from readycheck.sampling import PER_RUN
 from readycheck.testing import FakeNetwork, FakeService, run, tls_facts
@@ -33,6 +34,8 @@ from tests.unit.builders import (
     make_registry,
     make_selection,
 )
+from tests.unit.far_side import PLACE, QOS, way
+from tests.unit.far_side import ROWS as MEDIA_ROWS
 
 RESOLVER = ("192.88.99.53", 53)
 WEB, CONTROL = "192.88.99.9", "192.88.99.10"
@@ -315,3 +318,37 @@ def test_a_name_that_cannot_be_resolved_costs_its_requirement_only() -> None:
     found = report(on)
     assert statuses(found)["web"] is Judgement.INCONCLUSIVE
     assert statuses(found)["sip"] is Judgement.PASS
+
+
+# --- streams ------------------------------------------------------------------------------------------
+
+
+def streamed(play: Any, **changes: Any) -> Report:
+    profile = make_profile(*ROWS, *MEDIA_ROWS, qos=QOS)
+    chosen = make_selection(resolvers=(RESOLVER,), targets=("node.example.com", NODES[1]), responder=PLACE)
+    on = network()
+    on.responder = play
+    return report(on, request(profile, chosen, **changes))
+
+
+def test_streams_come_last_one_by_one_and_their_time_is_added() -> None:
+    found = streamed(way(), deadline_s=12.0)
+    streams = [check for check in found.checks if check.probe == "stream"]
+    others = max(c.started_ms + c.duration_ms for c in found.checks if c.probe != "stream")
+    first, second = streams
+    assert others <= first.started_ms
+    assert first.started_ms + first.duration_ms <= second.started_ms
+    assert second.started_ms + second.duration_ms > 20_000
+    assert found.run.state is RunState.COMPLETE
+    assert found.score.media == "good"
+
+
+def test_a_report_of_streams_can_be_judged_again() -> None:
+    found = streamed(way(rtt_ms=150.0))
+    assert "delay" in causes(found)
+    assert found.score.media == "fair"
+    again = rejudge(load(dump(found), "stored"))
+    assert (again.findings, again.score) == (found.findings, found.score)
+    assert statuses(again) == statuses(found)
+    (audio,) = [check for check in found.checks if check.id == "audio"]
+    assert audio.status is Judgement.WARN  # by its own requirement, not by those that read it, too

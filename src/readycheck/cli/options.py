@@ -14,6 +14,7 @@ from readycheck.errors import UsageError
 WHAT, WAY_OUT, COST, RESULT = "What to test", "Which way out", "How much it may cost", "What comes of it"
 
 _LONGEST_LABEL = 200
+_LONGEST_KEY = 4096
 _HOST = re.compile(r"[A-Za-z0-9_.:-]{1,253}(%[A-Za-z0-9_.-]{1,40})?")
 
 
@@ -93,6 +94,24 @@ TrustRoots = Annotated[
         metavar="FILE",
         help="PEM certificates to take as the vendor's own authorities (repeat).",
         rich_help_panel=WAY_OUT,
+    ),
+]
+Responder = Annotated[
+    str | None,
+    typer.Option(
+        "--responder",
+        metavar="HOST[:PORT]",
+        help="Far end for media streams ('readycheck responder').",
+        rich_help_panel=WHAT,
+    ),
+]
+ResponderKey = Annotated[
+    Path | None,
+    typer.Option(
+        "--responder-key",
+        metavar="FILE",
+        help="The key that the responder wants, if it wants one.",
+        rich_help_panel=WHAT,
     ),
 ]
 Quick = Annotated[bool, typer.Option("--quick", help="Smaller samples, shorter waits.", rich_help_panel=COST)]
@@ -202,11 +221,46 @@ def endpoint(option: str, text: str, default_port: int) -> tuple[str, int]:
     """`IP`, `IP:PORT` or `[IPv6]:PORT`. Raises `UsageError` that names the option."""
     from readycheck.net.address import is_address
 
+    host, port = _place(text, default_port)
+    if not is_address(host) or not _is_port(port):
+        raise UsageError(f"{option} {text}: not an address, or address:port")
+    return host, int(port)
+
+
+def responder(option: str, text: str | None) -> tuple[str, int] | None:
+    """`HOST`, `HOST:PORT` or `[IPv6]:PORT`. Raises `UsageError` that names the option."""
+    if text is None:
+        return None
+    from readycheck.wire.far_end import PORT
+
+    host, port = _place(text, PORT)
+    if not _HOST.fullmatch(host) or not _is_port(port):
+        raise UsageError(f"{option} {text}: not HOST or HOST:PORT")
+    return host, int(port)
+
+
+def key(option: str, path: Path | None) -> bytes:
+    """What the file holds, without the white space around it. Raises `UsageError` that names option and file."""
+    if path is None:
+        return b""
+    try:
+        with path.open("rb") as file:
+            found = file.read(_LONGEST_KEY + 1)
+    except OSError as error:
+        raise UsageError(f"{option} {path}: {error.strerror or error}") from None
+    if not found.strip() or len(found) > _LONGEST_KEY:
+        raise UsageError(f"{option} {path}: not a key of 1 to {_LONGEST_KEY} bytes")
+    return found.strip()
+
+
+def _place(text: str, default_port: int) -> tuple[str, str]:
     host, port = text, str(default_port)
     if bracketed := re.fullmatch(r"\[([^\[\]]*)\](?::(.*))?", text):
         host, port = bracketed[1], port if bracketed[2] is None else bracketed[2]
     elif text.count(":") == 1:
         host, _, port = text.partition(":")
-    if not is_address(host) or not re.fullmatch(r"[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
-        raise UsageError(f"{option} {text}: not an address, or address:port")
-    return host, int(port)
+    return host, port
+
+
+def _is_port(text: str) -> bool:
+    return bool(re.fullmatch(r"[0-9]{1,5}", text)) and 1 <= int(text) <= 65535

@@ -23,6 +23,8 @@ def run(
     set_: o.Values = None,
     site: o.Site = None,
     target: o.Targets = None,
+    responder: o.Responder = None,
+    responder_key: o.ResponderKey = None,
     proxy: Annotated[
         str,
         typer.Option(
@@ -80,6 +82,8 @@ def run(
         targets=o.nodes("--target", target or ()),
         values=o.pairs("--set", set_ or ()),
         proxy=proxy,
+        responder=o.responder("--responder", responder),
+        responder_key=o.key("--responder-key", responder_key),
         resolvers=tuple(o.endpoint("--resolver", text, 53) for text in resolver or ()),
         trust_roots=tuple(trust_roots or ()),
         interface=interface,

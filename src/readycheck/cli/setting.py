@@ -57,6 +57,8 @@ class Setting:
     values: Mapping[str, str] = field(default_factory=dict)
     proxy: str = field(default="auto", repr=False)  # may hold a password
     resolvers: tuple[Endpoint, ...] = ()
+    responder: Endpoint | None = None
+    responder_key: bytes = field(default=b"", repr=False)
     trust_roots: tuple[Path, ...] = ()
     interface: str | None = None
     source: str | None = None
@@ -88,6 +90,7 @@ class Setting:
             "values": dict(self.values),
             "proxy": self._shown_proxy(),
             "resolvers": [f"{host}:{port}" for host, port in self.resolvers],
+            "responder": f"{self.responder[0]}:{self.responder[1]}" if self.responder else None,
             "interface": self.interface,
             "source": self.source,
             "family": self.family,
@@ -149,6 +152,8 @@ def prepare(setting: Setting) -> tuple[Request, Callable[[], SharedNetwork], Env
 def _refuse_unusable(setting: Setting) -> None:
     """What can be told from the options alone."""
     _ = setting.named
+    if setting.responder_key and not setting.responder:
+        raise UsageError("--responder-key: of no use without --responder")
     if setting.interface is not None and not _is_plain(setting.interface):
         raise UsageError(f"--interface {setting.interface}: not the name of an interface")
     if setting.source is not None:
@@ -195,6 +200,7 @@ def _selection(setting: Setting, resolvers: tuple[Endpoint, ...], routing: Routi
         effort=Effort(setting.effort),
         controls=setting.controls,
         resolvers=resolvers,
+        responder=setting.responder,
         **_proxying(routing),
     )
 
@@ -245,6 +251,7 @@ def _network(setting: Setting, trust: TrustStore, routing: Routing) -> Network:
         rate=setting.rate,
         proxy=next(iter(routing.proxies), setting.route.beside),
         more_proxies=routing.proxies[1:],
+        responder_key=setting.responder_key,
     )
 
     async def open_datagram(**wanted: Any) -> Datagrams:

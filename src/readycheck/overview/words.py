@@ -54,7 +54,8 @@ def destinations(requirement: Requirement, profile: Profile) -> list[str]:
     groups = [profile.networks[name].title for name in targets.networks]
     groups += [profile.names[name].title for name in targets.names]
     resolvers = ["the name servers in use"] if targets.resolvers else []
-    return [part for part in (targets.description, *groups, *targets.hosts, *resolvers) if part]
+    responder = ["the responder that a run is given"] if targets.responder else []
+    return [part for part in (targets.description, *groups, *targets.hosts, *resolvers, *responder) if part]
 
 
 def verification(requirement: Requirement) -> str:
@@ -64,6 +65,8 @@ def verification(requirement: Requirement) -> str:
         *(f"{key} = {value(found)}" for key, found in requirement.params.items()),
     ]
     parts += [f"{name} {limit(found)}" for name, found in requirement.limits.items()]
+    if requirement.measured_with:
+        parts.append(f"measured with {requirement.measured_with}")
     if requirement.pinned:
         parts.append("by a pinned authority")
     if requirement.proxied:
@@ -78,6 +81,8 @@ def limit(band: Limit) -> str:
     edge = "below" if band.higher else "from"
     edges = (("warns", band.warn), ("fails", band.fail))
     told = ", ".join(f"{verb} {edge} {number:g}" for verb, number in edges if number is not None)
+    blurred = (("enough", band.of), ("a small", band.error))
+    told += "".join(f", given {amount} {metric}" for amount, metric in blurred if metric)
     return f"{told or 'is shown'}{f' ({band.source})' if band.source else ''}"
 
 

@@ -1,5 +1,7 @@
 """Texts of options become values, or one line that names the option."""
 
+from pathlib import Path
+
 import pytest
 
 from readycheck.cli import options as o
@@ -98,3 +100,40 @@ def test_a_label(text: str | None) -> None:
 def test_what_is_no_label(text: str) -> None:
     with pytest.raises(UsageError, match=r"^--site"):
         o.label("--site", text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("far.example.com", ("far.example.com", 3478)),
+        ("far.example.com:9000", ("far.example.com", 9000)),
+        ("192.0.2.1:9000", ("192.0.2.1", 9000)),
+        ("2001:db8::1", ("2001:db8::1", 3478)),
+        ("[2001:db8::1]:9000", ("2001:db8::1", 9000)),
+    ],
+)
+def test_a_responder(text: str, expected: tuple[str, int]) -> None:
+    assert o.responder("--responder", text) == expected
+    assert o.responder("--responder", None) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["", ":9000", "a b", "far.example.com:", "far.example.com:0", "far/x", "[::1"]
+)
+def test_no_responder(text: str) -> None:
+    with pytest.raises(UsageError, match=r"^--responder .*: not HOST or HOST:PORT$"):
+        o.responder("--responder", text)
+
+
+def test_a_key_is_what_its_file_holds(tmp_path: Path) -> None:
+    (tmp_path / "key").write_bytes(b"of this site\n")
+    assert o.key("--responder-key", tmp_path / "key") == b"of this site"
+    assert o.key("--responder-key", None) == b""
+
+
+@pytest.mark.parametrize("content", [None, b"", b" \n", b"x" * 5000])
+def test_no_key(tmp_path: Path, content: bytes | None) -> None:
+    if content is not None:
+        (tmp_path / "key").write_bytes(content)
+    with pytest.raises(UsageError, match=r"^--responder-key .*key: "):
+        o.key("--responder-key", tmp_path / "key")

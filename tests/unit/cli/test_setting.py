@@ -29,6 +29,19 @@ def test_a_run_is_prepared() -> None:
     assert environment.host
 
 
+def test_the_responder_is_in_the_report_and_its_key_is_not() -> None:
+    setting = Setting(profile="webex-calling", responder=("far.example", 3478), responder_key=b"hush")
+    request, *_ = prepare(setting)
+    assert request.options["responder"] == "far.example:3478"
+    assert "hush" not in repr(setting) + repr(request)
+    planned = [check for check in request.draft.checks if check.probe == "stream"]
+    assert [check.id for check in planned] == ["media-quality-audio", "media-quality-video"]
+    audio, video = (check.params.marks for check in planned)
+    assert audio == (("app", 46, "8500-8599"), ("device", 46, "19560-19660"))
+    assert video == (("app", 34, "8600-8699"), ("device", 34, "19560-19660"))
+    assert all(check.lasts_s >= 10 for check in planned)
+
+
 def test_a_profile_is_looked_for_in_the_given_folders(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text('extends = "webex-calling"\nname = "mine"\n')
     request, *_ = prepare(Setting(profile="mine", profile_dirs=(tmp_path,)))
@@ -51,6 +64,7 @@ def test_what_was_learned_is_in_force() -> None:
         ("--skip nosuch: no such probe", {"skip": ("nosuch",)}),
         ("--role nosuch: profile 'webex-calling' has the roles", {"roles": ("nosuch",)}),
         ("--set nosuch: profile 'webex-calling' has the placeholders", {"values": {"nosuch": "1"}}),
+        ("--responder-key: of no use without --responder", {"responder_key": b"x"}),
         ("--source here: not an address", {"source": "here"}),
         ("--source ::1: not an IPv4 address, as -4 wants", {"source": "::1", "family": "4"}),
         ("--source 127.0.0.1: not an IPv6 address, as -6 wants", {"source": "127.0.0.1", "family": "6"}),

@@ -15,6 +15,7 @@ from readycheck.diagnose import (
     ipv6,
     link,
     lookups,
+    media,
     names,
     nat,
     offline,
@@ -81,6 +82,14 @@ RULES: tuple[Rule, ...] = (
     nat.nat_symmetric,
     nat.nat_double,
     quic.quic_blocked,
+    media.udp_return_blocked,
+    media.burst_loss,
+    media.loss,
+    media.jitter,
+    media.delay,
+    media.reordering,
+    media.duplication,
+    media.dscp_changed,
 )
 
 FOLLOW_UPS: tuple[FollowUp, ...] = (
@@ -126,6 +135,8 @@ def diagnose(case: Case) -> tuple[Finding, ...]:
 
 
 def _explains(kept: Finding, candidate: Finding) -> bool:
+    if {kept.cause, candidate.cause} <= media.MEASURES:
+        return False
     return bool(candidate.evidence) and set(candidate.evidence) <= set(kept.evidence)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from readycheck.render import surroundings, wording
+from readycheck.render import streams, surroundings, wording
 from readycheck.render.clean import clean, code
 from readycheck.render.clean import markdown as md
 
@@ -22,6 +22,9 @@ def _lines(report: "Report") -> Iterator[str]:
     yield from _findings(report)
     yield from _requirements(report)
     yield from _areas(report)
+    if found := list(streams.rows(report)):
+        yield from ("", "## Media streams", "")
+        yield from _table(streams.HEAD, found)
     yield from _untestable(report)
     yield from ("", "## Measured from", "")
     yield from _table(("what", "value"), surroundings.facts(report.environment))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup, escape
 
-from readycheck.render import surroundings, wording
+from readycheck.render import streams, surroundings, wording
 from readycheck.render.clean import clean
 from readycheck.render.timeline import timeline
 
@@ -34,6 +34,8 @@ def render(report: "Report") -> str:
         wording=wording,
         environment=list(surroundings.facts(report.environment)),
         timeline=timeline(report),
+        streams=list(streams.rows(report)),
+        streams_head=streams.HEAD,
         evidence=_Evidence(report),
     )
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from readycheck.diagnose.finding import Severity
-from readycheck.render import surroundings, wording
+from readycheck.render import streams, surroundings, wording
 from readycheck.render.clean import clean
 from readycheck.verdict import Judgement, Readiness
 
@@ -77,6 +77,7 @@ class _Sheet:
         self._findings()
         self._requirements()
         self._areas()
+        self._streams()
         self._untestable()
         self._environment()
         self._more()
@@ -168,6 +169,16 @@ class _Sheet:
             value = "not measured" if area.score is None else f"{area.score:.0f} of 100"
             coverage = f"coverage {wording.share(area.confidence_ratio)}"
             table.add_row(area.name.value, value, coverage, f"weight {area.weight:g}")
+        self.console.print(table)
+
+    def _streams(self) -> None:
+        found = list(streams.rows(self.report))
+        if not found:
+            return
+        self._title("Media streams", "to the responder and back")
+        table = self._grid(None, *((None, None),) * (len(streams.HEAD) - 1))
+        for cells in (streams.HEAD, *found):
+            table.add_row(*cells, style="dim" if cells is streams.HEAD else "")
         self.console.print(table)
 
     def _untestable(self) -> None:

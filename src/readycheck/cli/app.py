@@ -4,7 +4,7 @@ from typing import Any
 
 import typer
 
-from readycheck.cli import demo, explain, firewall, pins, probes, profiles, run
+from readycheck.cli import demo, explain, firewall, pins, probes, profiles, responder, run
 from readycheck.cli.grouped import GroupedCommand
 
 _HELP = """Network readiness for cloud calling, meetings and PBX products.
@@ -29,6 +29,7 @@ def command() -> Any:
     app.callback()(_version)
     app.command("run", cls=GroupedCommand)(run.run)
     app.command("demo", cls=GroupedCommand)(demo.demo)
+    app.command("responder", cls=GroupedCommand)(responder.responder)
     app.add_typer(profiles.app, name="profile")
     app.add_typer(probes.app, name="probe")
     app.add_typer(pins.app, name="pin")

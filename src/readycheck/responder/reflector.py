@@ -38,6 +38,7 @@ class Reflector:
         self._other = other
         self._family = socket.AF_INET6 if ":" in listen[0] else socket.AF_INET
         self._selector = selectors.DefaultSelector()
+        self._refuse_taken(listen)
         self._open = self._bound(listen)
         self.local: Endpoint = self._open.getsockname()[:2]
         self.filtered = attach(self._open, program(streams=not _own_sockets()))
@@ -62,18 +63,27 @@ class Reflector:
                     self._expire()
                     tick_s = time.monotonic() + _TICK_S
         finally:
-            self._close()
+            self.close()
 
     def stop(self) -> None:
         self._stopping = True
         with suppress(OSError):
             self._waker.send(b"x")
 
+    def _refuse_taken(self, listen: Endpoint) -> None:
+        """Streams share the port with the open one; another program would share it just as silently."""
+        with socket.socket(self._family, socket.SOCK_DGRAM) as alone:
+            if self._family == socket.AF_INET6:
+                alone.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            alone.bind(listen)
+
     def _bound(self, to: Endpoint) -> socket.socket:
         sock = socket.socket(self._family, socket.SOCK_DGRAM)
         sock.setblocking(False)
         if _own_sockets():
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if self._family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
         show_headers(sock)
         sock.bind(to)
@@ -166,7 +176,7 @@ class Reflector:
             self._selector.unregister(sock)
             sock.close()
 
-    def _close(self) -> None:
+    def close(self) -> None:
         for token in list(self._streams):
             self._detach(token)
         self._selector.close()

@@ -1,0 +1,79 @@
+"""`responder`: the far end of media tests."""
+
+import signal
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from readycheck.cli import options as o
+from readycheck.cli.output import tell_lines
+
+_LIMITS = "What it grants"
+
+
+def responder(
+    listen: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--listen", metavar="IP[:PORT]", help="Serve this address (repeat).  [default: all of them]"
+        ),
+    ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option("--key", metavar="FILE", help="Be silent to whoever lacks the key in this file."),
+    ] = None,
+    sessions: Annotated[
+        int,
+        typer.Option(
+            "--sessions", metavar="N", help="Streams at once.", min=1, max=5000, rich_help_panel=_LIMITS
+        ),
+    ] = 500,
+    seconds: Annotated[
+        float,
+        typer.Option(
+            "--seconds", metavar="S", help="The longest stream.", min=1, max=86_400, rich_help_panel=_LIMITS
+        ),
+    ] = 300.0,
+    packets: Annotated[
+        float,
+        typer.Option(
+            "--packets",
+            metavar="N",
+            help="Packets a second of a stream.",
+            min=1,
+            max=10_000,
+            rich_help_panel=_LIMITS,
+        ),
+    ] = 500.0,
+    quiet: o.Quiet = False,
+) -> None:
+    """Serve media streams of agents ('run --responder'), until it is told to stop.
+
+    It answers who has shown that its address is its own, and never with more than it was sent.
+    """
+    from readycheck.responder.server import Responder, Settings, everywhere
+    from readycheck.responder.session import Limits
+    from readycheck.wire.far_end import PORT
+
+    places = [o.endpoint("--listen", text, PORT) for text in listen or ()]
+    settings = Settings(
+        listen=tuple(places) or everywhere(PORT),
+        limits=Limits(sessions=sessions, seconds=seconds, packets_per_second=packets),
+        key=o.key("--key", key),
+    )
+    serving = Responder(settings)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    serving.start()
+    if not quiet:
+        shown = ", ".join(
+            f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in serving.places
+        )
+        tell_lines(f"listening on UDP {shown}{', for who has the key' if settings.key else ''}")
+    try:
+        stop.wait()
+    finally:
+        serving.stop()

@@ -15,7 +15,7 @@ from .ports import Kind, Ports, dash
 RESOLVER = "203.0.113.53"
 SERVERS = "203.0.113.80"
 """Where coturn and Kamailio listen; whatever address was asked is translated to it, and the answer back."""
-ELSEWHERE = ipaddress.IPv4Network("192.0.2.0/24")
+ELSEWHERE = ipaddress.IPv4Network("192.88.99.0/24")
 """Names that are not the vendor's own live here."""
 
 IPV6 = "2001:db8:ffff::/48"

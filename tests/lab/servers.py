@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from .certificates import Certificates, Credentials
-from .cloud import IPV6, RESOLVER_IPV6, SERVERS, SIP_OFFSET, CloudMode, Sip, Web, shifted
+from .cloud import IPV6, RESOLVER, RESOLVER_IPV6, SERVERS, SIP_OFFSET, CloudMode, Sip, Web, shifted
 from .machine import LabError, Machine, Process
 from .ports import Kind, Ports
 from .spoken import wanted
@@ -223,7 +223,8 @@ class Servers:
         """The translations that lead to the resolver and the clock of this mode, which run from now on."""
         resolver = self._resolver(mode.retired, mode.ipv6)
         clock = self._clock(mode.clock_s)
-        found = [f"meta l4proto {{ tcp, udp }} th dport 53 redirect to :{resolver}"] if resolver != 53 else []
+        asked = f"ip daddr {RESOLVER} meta l4proto {{ tcp, udp }} th dport 53"
+        found = [f"{asked} redirect to :{resolver}"] if resolver != 53 else []
         found += [f"udp dport 123 redirect to :{clock}"] if clock != 123 else []
         return found + ([f"udp dport 443 redirect to :{self._http3()}"] if mode.web is Web.HTTP3 else [])
 

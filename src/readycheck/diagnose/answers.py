@@ -178,9 +178,13 @@ class _View:
         ]
 
     @cached_property
-    def known(self) -> set[str]:
-        """Names for which some server gave an address of the internet."""
-        return {s.host for s in self.answers if s.failure is None and s.is_public}
+    def known(self) -> dict[str, set[str]]:
+        """Names for which somebody gave an address of the internet, and who did."""
+        found: dict[str, set[str]] = {}
+        for s in self.answers:
+            if s.failure is None and s.is_public:
+                found.setdefault(s.host, set()).add(s.server)
+        return found
 
     @cached_property
     def helpful(self) -> set[str]:
@@ -201,8 +205,11 @@ class _View:
 
     def proof(self, suspect: Said) -> Confidence | None:
         """How sure it is that the name is hidden; None when it may be gone."""
-        if suspect.filters or suspect.is_sunk or suspect.host in self.known:
+        others = self.known.get(suspect.host, set())
+        if suspect.filters or suspect.is_sunk or others - {suspect.server}:
             return Confidence.CERTAIN
+        if others:  # it knows the name itself: what was lost on the way is no filter
+            return None
         if suspect.addresses:
             return Confidence.LIKELY if suspect.host in self.pinned else None
         if suspect.is_of_its_zone:

@@ -79,11 +79,12 @@ def plan(
     untested |= {
         name: "no target is known from here" for name in made if not made[name] and name not in unprobed
     }
-    # Names first: a few packets that would otherwise wait behind the samples' many. Then datagrams: their silence
-    # takes longest to be told from an answer, and the rest can go on meanwhile.
+    # Names first: a few packets that would otherwise wait behind the samples' many. A quick run then sends datagrams:
+    # their silence takes it longest to tell from an answer, as that of connections takes every other run.
+    slow = "udp" if selection.effort is Effort.QUICK else "tcp"
     checks = (*(check for own in made.values() for check in own), *maker.controls())
     return Plan(
-        checks=tuple(sorted(checks, key=_turn)),
+        checks=tuple(sorted(checks, key=lambda c: (c.scope is Scope.SAMPLED, c.target.transport != slow))),
         selected=selected,
         untested={k: v for k, v in untested.items() if k not in deselected},
         unprobed={k: v for k, v in unprobed.items() if k not in deselected and k not in untested},
@@ -93,10 +94,6 @@ def plan(
         effort=selection.effort,
         partly={name: words for name, words in partly.items() if made[name]},
     )
-
-
-def _turn(check: Check) -> tuple[bool, bool]:
-    return check.scope is Scope.SAMPLED, check.target.transport == "tcp"
 
 
 def _roles(profile: Profile, selection: Selection) -> tuple[str, ...]:

@@ -83,9 +83,8 @@ def survey(situation: Situation) -> Iterator[Check]:
 
 def _kept_s(situation: Situation) -> float:
     """The time that the comparison of silent ports with their controls will want, for what the verdict hangs on."""
-    counting = {r.id for r in situation.plan.selected if _counts(r.importance)}
-    checks = {o.check.id for o in situation.outcomes if o.check.requirement in counting}
-    named = any(door.is_lost and checks & set(door.checks) for door in find_doors(situation.outcomes))
+    doors = find_doors(situation.outcomes)
+    named = any(door.is_lost and situation.counting & set(door.checks) for door in doors)
     return FLOWS_S if named or silent_columns(situation) else 0.0
 
 

@@ -52,7 +52,7 @@ def _is_survey_due(situation: Situation) -> bool:
 
 def ask_again(situation: Situation) -> Iterator[Check]:
     """Silent ports of hosts that live, several times: a lost packet or two is no block."""
-    silent = [door.target for door in _chosen(_lost_doors(situation.outcomes)) if door.sign is Sign.SILENT]
+    silent = [door.target for door in _chosen(_lost_doors(situation)) if door.sign is Sign.SILENT]
     cells = [_target(cell) for cell, _ in silent_columns(situation)]
     check = situation.check(
         "repeat/silent",
@@ -100,16 +100,18 @@ def _shows_loss(observation: Observation) -> bool:
 def find_pairs(situation: Situation) -> list[Pair]:
     """A silent port and its control: of named hosts one for each pattern of failure, and of the networks' ports."""
     outcomes = situation.outcomes
-    lost = _lost_doors(outcomes)
+    lost = _lost_doors(situation)
     named = [pair for door in _chosen(lost) for pair in _beside(door, outcomes, situation.evidence)]
     grid = [(_target(c), _target(beside)) for c, beside in silent_columns(situation)]
     return list(dict.fromkeys([*named[: PAIRS - bool(grid)], *grid, *named]))[:PAIRS]
 
 
-def _lost_doors(outcomes: Sequence[Outcome]) -> list[Door]:
-    """Doors that a requirement needs and that nothing answered at; silence that is allowed counts for nothing."""
-    quiet = {o.check.id for o in outcomes if o.check.may_be_silent}
-    return [d for d in find_doors(outcomes) if d.is_lost and set(d.checks) - quiet and not d.again[1]]
+def _lost_doors(situation: Situation) -> list[Door]:
+    """Doors that the verdict hangs on and that nothing answered at; silence that is allowed counts for nothing."""
+    loud = situation.counting - {o.check.id for o in situation.outcomes if o.check.may_be_silent}
+    return [
+        d for d in find_doors(situation.outcomes) if d.is_lost and loud & set(d.checks) and not d.again[1]
+    ]
 
 
 def _chosen(doors: Sequence[Door]) -> list[Door]:

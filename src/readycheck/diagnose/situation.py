@@ -12,8 +12,10 @@ from readycheck.net.environment import Environment
 from readycheck.net.interface import Capability
 from readycheck.observation import Target
 from readycheck.plan import Check, CheckTarget, Plan, Scope
+from readycheck.profile import Importance
 from readycheck.registry import Registry, build_params
 
+_COUNTING = (Importance.REQUIRED, Importance.RECOMMENDED)
 LONGEST_S = 6.0
 LEAST_S = 0.5
 SPARE_S = 0.3
@@ -37,6 +39,12 @@ class Situation:
     @cached_property
     def case(self) -> Case:
         return self.judged(self.evidence)
+
+    @cached_property
+    def counting(self) -> frozenset[str]:
+        """The checks that the verdict hangs on: others are worth no time that those would miss."""
+        needed = {r.id for r in self.plan.selected if r.importance in _COUNTING}
+        return frozenset(o.check.id for o in self.outcomes if o.check.requirement in needed)
 
     @cached_property
     def done(self) -> frozenset[str]:

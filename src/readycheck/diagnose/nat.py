@@ -66,6 +66,8 @@ def nat_symmetric(case: Case) -> Iterator[Finding]:
     before the checks of the run.
     """
     asked = _sockets(case)
+    if _keeps_ports(case):
+        return
     groups = asked or [g for outcome in case.outcomes if len(g := _ports(outcome.observations)) > 1]
     if not groups or not all(_maps_by_destination(group) for group in groups):
         return
@@ -81,6 +83,16 @@ def nat_symmetric(case: Case) -> Iterator[Finding]:
         "different ports.",
         Confidence.LIKELY,
         "Nothing, if calls go through the vendor's cloud; else switch the NAT to endpoint-independent mapping.",
+    )
+
+
+def _keeps_ports(case: Case) -> bool:
+    """Some server saw the very port of this host: where others did not, it was taken, here or in front of them."""
+    return any(
+        o.facts.get("purpose") == "mapping"
+        and (m := _mapped(o)) is not None
+        and m[1] == str(o.facts.get("local_port"))
+        for _, o in case.observations()
     )
 
 

@@ -1,19 +1,18 @@
 """From rows to numbers: who was named for what, and how often somebody was blamed falsely. Pure."""
 
-import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import TypeVar
 
+from readycheck.media.stream import wilson
+
 from .judging import UNKNOWN, Answer, Row
 
 T = TypeVar("T")
 
 NOTHING = "(nothing)"
-_Z = 1.959964
-"""Of 95 %."""
 
 
 @dataclass(frozen=True)
@@ -29,14 +28,7 @@ class Rate:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """See E. B. Wilson, Probable inference, 1927; sensible for few trials and at both ends."""
-        if not self.of:
-            return 0.0, 1.0
-        share, n = self.hits / self.of, self.of
-        middle = share + _Z**2 / (2 * n)
-        spread = _Z * math.sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2))
-        low, high = (middle - spread) / (1 + _Z**2 / n), (middle + spread) / (1 + _Z**2 / n)
-        return max(0.0, low), min(1.0, high)
+        return wilson(self.hits, self.of)
 
     def __str__(self) -> str:
         if not self.of:

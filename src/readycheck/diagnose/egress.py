@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from readycheck.diagnose.doors import find_doors
-from readycheck.diagnose.situation import Situation, can_hear_routers, local_address, round_trip
+from readycheck.diagnose.situation import COUNTING, Situation, can_hear_routers, local_address, round_trip
 from readycheck.engine import Outcome
 from readycheck.evidence import Cell, Evidence, Sign
 from readycheck.failure import Step
@@ -81,6 +81,11 @@ def survey(situation: Situation) -> Iterator[Check]:
         yield from [check] if check else []
 
 
+def is_due(situation: Situation) -> bool:
+    """The survey is still to come: who also listens to routers, which answer seldom, would take its answers."""
+    return any(check.id not in situation.done for check in survey(situation))
+
+
 def _kept_s(situation: Situation) -> float:
     """The time that the comparison of silent ports with their controls will want, for what the verdict hangs on."""
     doors = find_doors(situation.outcomes)
@@ -114,7 +119,7 @@ def egress_check(
     """The check that surveys what no answer has proven; None when there is nothing to prove or no way to."""
     if PROBE not in registry.installed or left_s < 0.5:
         return None
-    important = {r.id for r in plan.selected if _counts(r.importance)}
+    important = {r.id for r in plan.selected if r.importance in COUNTING}
     counting = {o.check.id for o in outcomes if o.check.requirement in important}
     cells = [c for c in evidence.cells if c.check in counting]
     vital = frozenset(r.id for r in plan.selected if r.area in (Area.SIGNALLING, Area.MEDIA_REACHABILITY))
@@ -158,10 +163,6 @@ def egress_check(
 
 def _grids(vital: frozenset[str], cells: Sequence[Cell]) -> list[_Grid]:
     return [_Grid(t, vital, [c for c in cells if c.transport == t]) for t in ("udp", "tcp")]
-
-
-def _counts(importance: Importance) -> bool:
-    return importance in (Importance.REQUIRED, Importance.RECOMMENDED)
 
 
 def _cells(grids: Sequence[_Grid]) -> tuple[list[Cell], list[Cell]]:

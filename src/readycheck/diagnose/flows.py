@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from readycheck.diagnose.doors import Door, find_doors
-from readycheck.diagnose.egress import silent_columns, survey
+from readycheck.diagnose.egress import is_due, silent_columns
 from readycheck.diagnose.link import is_slow
 from readycheck.diagnose.situation import Situation, can_hear_routers, local_address, round_trip
 from readycheck.engine import Outcome
@@ -27,7 +27,7 @@ Pair = tuple[Target, Target]
 def compare(situation: Situation) -> Iterator[Check]:
     """Hop-limited packets to silent ports, each beside a port that answers; after the survey of the networks."""
     pairs = find_pairs(situation) if can_hear_routers(situation.environment) else []
-    if not pairs or _is_survey_due(situation):
+    if not pairs or is_due(situation):
         return
     check = situation.check(
         "path/flows",
@@ -43,11 +43,6 @@ def compare(situation: Situation) -> Iterator[Check]:
     )
     if check:
         yield replace(check, scope=Scope.PATH)
-
-
-def _is_survey_due(situation: Situation) -> bool:
-    """Routers answer seldom: two checks that listen to them would take each other's answers."""
-    return any(check.id not in situation.done for check in survey(situation))
 
 
 def ask_again(situation: Situation) -> Iterator[Check]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from readycheck.diagnose.case import Case
+from readycheck.diagnose.egress import is_due
 from readycheck.diagnose.finding import Confidence, Finding, Owner, Severity
 from readycheck.diagnose.situation import Situation
 from readycheck.engine import Outcome
@@ -26,7 +27,7 @@ Mapped = tuple[str, str]
 
 def map_again(situation: Situation) -> Iterator[Check]:
     """The STUN servers that answered, all of them from one socket: those of the run had a socket for each check."""
-    if situation.plan.effort is Effort.QUICK:
+    if situation.plan.effort is Effort.QUICK or is_due(situation):
         return
     answered = {
         Target(address=o.target.address, port=o.target.port, transport="udp"): None

@@ -15,7 +15,7 @@ from readycheck.plan import Check, CheckTarget, Plan, Scope
 from readycheck.profile import Importance
 from readycheck.registry import Registry, build_params
 
-_COUNTING = (Importance.REQUIRED, Importance.RECOMMENDED)
+COUNTING = (Importance.REQUIRED, Importance.RECOMMENDED)
 LONGEST_S = 6.0
 LEAST_S = 0.5
 SPARE_S = 0.3
@@ -43,7 +43,7 @@ class Situation:
     @cached_property
     def counting(self) -> frozenset[str]:
         """The checks that the verdict hangs on: others are worth no time that those would miss."""
-        needed = {r.id for r in self.plan.selected if r.importance in _COUNTING}
+        needed = {r.id for r in self.plan.selected if r.importance in COUNTING}
         return frozenset(o.check.id for o in self.outcomes if o.check.requirement in needed)
 
     @cached_property

@@ -1,6 +1,5 @@
 """Rules for what answers by turns: asked again slowly it is counted, and never called a block."""
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +8,7 @@ from readycheck.diagnose.doors import find_doors
 from readycheck.diagnose.finding import Confidence, Finding
 from readycheck.evidence import Sign
 from readycheck.failure import Failure
+from readycheck.media.stream import wilson
 from readycheck.plan import Scope
 
 STEADY = 0.95
@@ -18,7 +18,6 @@ BROKEN = 0.7
 """Of packets sent at once, no more than so many are."""
 
 LEAST_BURST = 10
-_Z = 1.96  # 95 %
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,15 +129,6 @@ def _counts(case: Case, purpose: str) -> dict[tuple[str, str, int], tuple[int, i
             answered, tried = found.get(key, (0, 0))
             found[key] = answered + (o.failure is None), tried + 1
     return found
-
-
-def wilson(successes: int, tries: int) -> tuple[float, float]:
-    """The Wilson score interval of a share, at 95 % confidence."""
-    share, square = successes / tries, _Z * _Z
-    middle = share + square / (2 * tries)
-    spread = _Z * math.sqrt(share * (1 - share) / tries + square / (4 * tries * tries))
-    scale = 1 + square / tries
-    return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
 
 
 def _sum(pairs: Sequence[tuple[int, int]]) -> tuple[int, int]:

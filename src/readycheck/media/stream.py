@@ -8,13 +8,12 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import NormalDist
 
 from readycheck.media.e_model import burst_ratio
 
 _MS = 1e6
 _JITTER_GAIN = 16  # RFC 3550 section 6.4.1
-_Z95 = NormalDist().inv_cdf(0.975)
+_Z95 = 1.96
 SHORT_WINDOW_MS, LONG_WINDOW_MS = 200.0, 15_000.0
 """Windows that published limits speak of: burst loss in any 200 ms, loss in any 15 s."""
 
@@ -102,16 +101,21 @@ def measure(
 
 
 def interval(events: int, of: int) -> Interval:
-    """Wilson's score interval; none of N proves no more than less than 3 / N (the rule of three)."""
-    if not of:
-        return Interval(0.0, 0.0, 1.0)
-    ratio = events / of
-    if not events:
+    """With Wilson's bounds; none of N proves no more than less than 3 / N (the rule of three)."""
+    if of and not events:
         return Interval(0.0, 0.0, min(1.0, 3 / of))
-    middle = ratio + _Z95**2 / (2 * of)
-    spread = _Z95 * math.sqrt(ratio * (1 - ratio) / of + _Z95**2 / (4 * of**2))
-    scale = 1 + _Z95**2 / of
-    return Interval(ratio, max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale))
+    return Interval(events / of if of else 0.0, *wilson(events, of))
+
+
+def wilson(events: int, of: int) -> tuple[float, float]:
+    """Wilson's score interval of a ratio, at 95 % confidence: sensible for few trials and at both ends."""
+    if not of:
+        return 0.0, 1.0
+    ratio, square = events / of, _Z95**2
+    middle = ratio + square / (2 * of)
+    spread = _Z95 * math.sqrt(ratio * (1 - ratio) / of + square / (4 * of**2))
+    scale = 1 + square / of
+    return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
 
 
 def can_judge(edge: float, packets: int) -> bool:

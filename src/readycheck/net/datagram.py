@@ -6,7 +6,6 @@ asyncio's transports offer none of it, and spin at full load on an error queue t
 import asyncio
 import errno
 import socket
-import struct
 import sys
 import threading
 import time
@@ -18,6 +17,7 @@ from select import select
 
 from readycheck.failure import Failure, classify
 from readycheck.net import guard
+from readycheck.net.headers import Ancillary, read_headers, show_headers
 from readycheck.net.interface import Endpoint, IcmpReport, NetError, Received
 from readycheck.net.pace import Pace
 from readycheck.wire.extended_error import ExtendedError, Origin, meaning, unpack_extended_error
@@ -27,22 +27,15 @@ IP_RECVERR = getattr(socket, "IP_RECVERR", 11)
 IPV6_RECVERR = getattr(socket, "IPV6_RECVERR", 25)
 _IP_MTU_DISCOVER, _IPV6_MTU_DISCOVER = 10, 23
 _PMTUDISC_PROBE = 3  # "don't fragment", and no thought of what is remembered of the path
-SO_TIMESTAMPNS = getattr(socket, "SO_TIMESTAMPNS", 35)
-_IP_RECVTTL = getattr(socket, "IP_RECVTTL", 12)
-_IPV6_RECVHOPLIMIT = getattr(socket, "IPV6_RECVHOPLIMIT", 51)
-_IPV6_HOPLIMIT = getattr(socket, "IPV6_HOPLIMIT", 52)
 _IPV6_TCLASS = getattr(socket, "IPV6_TCLASS", 67)
 _SO_BINDTODEVICE = getattr(socket, "SO_BINDTODEVICE", 25)
 _IP_BOUND_IF, _IPV6_BOUND_IF = 25, 125  # macOS
 
-_TIMESPEC = struct.Struct("@ll")
 _ANCILLARY_BYTES = 512
 _BATCH = 64  # datagrams read before other tasks get their turn
 _KEPT = 4096  # datagrams held for a slow reader
 _KEPT_BYTES = 4 << 20
 _RECEIVE_BUFFER = 1 << 20  # a burst of answers must not overflow the kernel's default of 208 KiB
-
-Ancillary = list[tuple[int, int, bytes]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +95,8 @@ def drain_errors(sock: socket.socket) -> Iterator[IcmpReport]:
             return
         error = _extended_error(ancillary)
         if error is not None and error.origin in (Origin.ICMP, Origin.ICMP6):
-            yield IcmpReport(_endpoint(to), error.offender, meaning(error), _stamp(ancillary), payload)
+            at_ns = read_headers(ancillary).received_ns or time.time_ns()
+            yield IcmpReport(_endpoint(to), error.offender, meaning(error), at_ns, payload)
 
 
 class SystemDatagrams:
@@ -292,13 +286,7 @@ def _bind_interface(sock: socket.socket, interface: str) -> None:
 def _ask_for_stamps(sock: socket.socket) -> None:
     with suppress(OSError):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
-    if sys.platform != "linux":
-        return
-    six = sock.family == socket.AF_INET6
-    level, hops = (socket.IPPROTO_IPV6, _IPV6_RECVHOPLIMIT) if six else (socket.IPPROTO_IP, _IP_RECVTTL)
-    for where, option in ((socket.SOL_SOCKET, SO_TIMESTAMPNS), (level, hops)):
-        with suppress(OSError):
-            sock.setsockopt(where, option, 1)
+    show_headers(sock)
     with suppress(OSError):
         report_errors(sock)
 
@@ -308,23 +296,10 @@ def _receive(sock: socket.socket) -> Received:
         payload, source = sock.recvfrom(65535)
         return Received(payload, _endpoint(source), time.time_ns())
     payload, ancillary, _, source = sock.recvmsg(65535, _ANCILLARY_BYTES)
-    return Received(payload, _endpoint(source), _stamp(ancillary), _ttl(ancillary))
-
-
-def _stamp(ancillary: Ancillary) -> int:
-    for level, kind, data in ancillary:
-        if (level, kind) == (socket.SOL_SOCKET, SO_TIMESTAMPNS) and len(data) >= _TIMESPEC.size:
-            seconds, nanoseconds = _TIMESPEC.unpack_from(data)
-            return int(seconds * 1_000_000_000 + nanoseconds)
-    return time.time_ns()
-
-
-def _ttl(ancillary: Ancillary) -> int | None:
-    wanted = ((socket.IPPROTO_IP, socket.IP_TTL), (socket.IPPROTO_IPV6, _IPV6_HOPLIMIT))
-    for level, kind, data in ancillary:
-        if (level, kind) in wanted and len(data) >= 4:
-            return int.from_bytes(data[:4], sys.byteorder)
-    return None
+    headers = read_headers(ancillary)
+    return Received(
+        payload, _endpoint(source), headers.received_ns or time.time_ns(), headers.hop_limit or None
+    )
 
 
 def _extended_error(ancillary: Ancillary) -> ExtendedError | None:

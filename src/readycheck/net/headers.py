@@ -2,6 +2,7 @@
 
 import socket
 import struct
+import sys
 import time
 from contextlib import suppress
 from typing import NamedTuple
@@ -28,7 +29,9 @@ class Headers(NamedTuple):
 
 
 def show_headers(sock: socket.socket) -> None:
-    """Ask for all that this system can tell."""
+    """Ask for all that Linux can tell; the numbers of these options mean other things elsewhere."""
+    if sys.platform != "linux":
+        return
     options = [(socket.SOL_SOCKET, SO_TIMESTAMPNS)]
     if sock.family == socket.AF_INET:
         options += [(socket.IPPROTO_IP, _IP_RECVTTL), (socket.IPPROTO_IP, _IP_RECVTOS)]
@@ -45,6 +48,8 @@ def read_headers(ancillary: Ancillary) -> Headers:
         if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPNS:
             seconds, nanoseconds = _TIMESPEC.unpack_from(data)
             received_ns = seconds * 1_000_000_000 + nanoseconds
+        elif level == socket.SOL_SOCKET:
+            continue
         elif kind in (_IP_TTL, _IPV6_HOPLIMIT):
             hop_limit = data[0]
         elif kind in (_IP_TOS, _IPV6_TCLASS):

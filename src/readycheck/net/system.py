@@ -14,7 +14,6 @@ from typing import Literal, Protocol
 from readycheck.failure import Failure
 from readycheck.net.address import family_of, is_address
 from readycheck.net.datagram import (
-    SO_TIMESTAMPNS,
     SocketOptions,
     SystemDatagrams,
     is_routed,
@@ -22,6 +21,7 @@ from readycheck.net.datagram import (
     report_errors,
 )
 from readycheck.net.echo import open_echo
+from readycheck.net.headers import SO_TIMESTAMPNS
 from readycheck.net.interface import (
     Capability,
     Datagrams,

@@ -8,6 +8,7 @@ import pytest
 
 from readycheck.diagnose.finding import Confidence, Owner, Severity, Where
 from readycheck.diagnose.nat import LEAST_SERVERS, map_again
+from readycheck.diagnose.table import follow_ups
 from readycheck.engine import Outcome
 from readycheck.failure import Failure, Step
 from readycheck.observation import Observation, Target
@@ -143,6 +144,13 @@ def test_several_public_addresses_are_no_symmetric_nat() -> None:
     assert "nat-symmetric" not in beside(world_of(), together).causes
 
 
+@pytest.mark.parametrize(("local_port", "symmetric"), [(50_002, False), (40_000, True)])
+def test_a_nat_that_keeps_a_port_changes_others_for_want_of_room(local_port: int, symmetric: bool) -> None:
+    run = asked(*((0, a, 3478, 50_000 + n) for n, a in enumerate((A, B, C))))
+    told = tuple(replace(o, facts={**o.facts, "local_port": local_port}) for o in run.observations)
+    assert ("nat-symmetric" in beside(world_of(), replace(run, observations=told)).causes) is symmetric
+
+
 def with_nat(effort: Effort = Effort.NORMAL, **changes: Any) -> World:
     registry = make_registry(*PROBES, NatProbe)
     return world_of(registry=registry, selection=make_selection(effort=effort), lively=4, **changes)
@@ -164,6 +172,16 @@ def test_servers_of_other_ports_are_asked_first() -> None:
     )  # fmt: skip
     (check,) = map_again(world.situation(world.outcomes()))
     assert len({t.port for t in check.params.targets[:2]}) == 2
+
+
+def test_routers_are_left_to_the_survey_first() -> None:
+    """The probe sends hop-limited packets too, and would take the answers that the survey waits for."""
+    world = World(registry=make_registry(*PROBES, NatProbe), lively=3)
+    first = [world.measure(check) for check in world.plan.checks]
+    assert "path/egress" in {check.id for check in follow_ups(world.situation(first))}
+    assert not list(map_again(world.situation(first)))
+    survey = next(check for check in follow_ups(world.situation(first)) if check.id == "path/egress")
+    assert [c.id for c in map_again(world.situation([*first, world.measure(survey)]))] == ["nat/mapping"]
 
 
 def test_a_quick_run_does_not_ask() -> None:

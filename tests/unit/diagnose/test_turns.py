@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from readycheck.diagnose.finding import Confidence, Severity, Where
-from readycheck.diagnose.turns import wilson
 from readycheck.engine import Outcome
 from readycheck.failure import Failure, Step
+from readycheck.media.stream import wilson
 from readycheck.observation import Target
 from readycheck.plan import Scope
 from tests.unit.builders import NODES, World, conclude, conclude_from, seen

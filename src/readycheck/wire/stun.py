@@ -23,6 +23,9 @@ _CHANGE_IP = 0x04
 _CHANGE_PORT = 0x02
 _ADDRESS_SIZES = {1: 4, 2: 16}
 _INTEGRITY = {0x0008, 0x001C}
+_CREDENTIALS = {0x0006, 0x0014, 0x0015, 0x001D, 0x001E} | _INTEGRITY
+"""Whoever asks for none may pass them over (RFC 8489 section 9)."""
+_MOST_UNKNOWN = 16
 
 Address = tuple[str, int]
 
@@ -56,6 +59,9 @@ class StunMessage:
     change_ip: bool = False
     change_port: bool = False
     response_port: int | None = None
+    padding: int | None = None
+    unknown_attributes: tuple[int, ...] = ()
+    """What has to be understood and is not; of a request as found in it, of an error response as told by it."""
 
 
 def pack_binding_request(
@@ -65,8 +71,9 @@ def pack_binding_request(
     change_ip: bool = False,
     change_port: bool = False,
     response_port: int | None = None,
+    padding: int | None = None,
 ) -> bytes:
-    """A Binding request, with CHANGE-REQUEST and RESPONSE-PORT when asked (RFC 5780 sections 7.2 and 7.5)."""
+    """A Binding request, with CHANGE-REQUEST, RESPONSE-PORT and PADDING when asked (RFC 5780 section 7)."""
     message = StunMessage(
         MessageClass.REQUEST,
         BINDING,
@@ -75,6 +82,7 @@ def pack_binding_request(
         change_ip=change_ip,
         change_port=change_port,
         response_port=response_port,
+        padding=padding,
     )
     return pack_message(message)
 
@@ -101,9 +109,18 @@ def pack_binding_success(
     return pack_message(message)
 
 
-def pack_binding_error(transaction_id: bytes, code: int, reason: str) -> bytes:
-    """A Binding error response (RFC 8489 section 14.8)."""
-    message = StunMessage(MessageClass.ERROR, BINDING, transaction_id, error_code=code, error_reason=reason)
+def pack_binding_error(
+    transaction_id: bytes, code: int, reason: str, *, unknown_attributes: tuple[int, ...] = ()
+) -> bytes:
+    """A Binding error response (RFC 8489 sections 14.8 and 14.13)."""
+    message = StunMessage(
+        MessageClass.ERROR,
+        BINDING,
+        transaction_id,
+        error_code=code,
+        error_reason=reason,
+        unknown_attributes=unknown_attributes,
+    )
     return pack_message(message)
 
 
@@ -125,10 +142,13 @@ def unpack_message(data: bytes) -> StunMessage:
     kind, length, cookie, transaction_id = _HEADER.unpack_from(data)
     _check_header(kind, length, cookie, len(data) - _HEADER.size)
     fields: dict[str, Any] = {}
+    unknown = _unknown_attributes(data)
     for attribute, value in _known_attributes(data):
         if attribute.fields[0] not in fields:
             fields.update(zip(attribute.fields, attribute.unpack(transaction_id, value), strict=True))
     message_class, method = _unpack_type(kind)
+    if unknown and message_class is MessageClass.REQUEST:
+        fields["unknown_attributes"] = unknown
     return StunMessage(message_class, method, transaction_id, **fields)
 
 
@@ -157,12 +177,24 @@ def _unpack_type(kind: int) -> tuple[MessageClass, int]:
 def _pack_attributes(message: StunMessage) -> Iterator[bytes]:
     for attribute in _ATTRIBUTES:
         values = [getattr(message, field) for field in attribute.fields]
-        if any(value is not None and value is not False and value != "" for value in values):
+        if any(value is not None and value is not False and value not in ("", ()) for value in values):
             value = attribute.pack(message.transaction_id, *values)
             yield struct.pack("!HH", attribute.kind, len(value)) + value + bytes(-len(value) % 4)
 
 
 def _known_attributes(data: bytes) -> Iterator[tuple[_Attribute, bytes]]:
+    for kind, value in _attributes(data):
+        if kind in _BY_KIND:
+            yield _BY_KIND[kind], value
+
+
+def _unknown_attributes(data: bytes) -> tuple[int, ...]:
+    """Those that a server has to understand to answer rightly (RFC 8489 sections 6.3.1 and 14)."""
+    found = dict.fromkeys(kind for kind, _ in _attributes(data) if kind < 0x8000)
+    return tuple(kind for kind in found if kind not in _BY_KIND and kind not in _CREDENTIALS)[:_MOST_UNKNOWN]
+
+
+def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
     position, sealed = _HEADER.size, False
     while position < len(data):
         kind, length = struct.unpack_from("!HH", data, position)
@@ -171,8 +203,8 @@ def _known_attributes(data: bytes) -> Iterator[tuple[_Attribute, bytes]]:
             raise ValueError(f"STUN attribute 0x{kind:04x} of {length} bytes overruns the message")
         # What follows MESSAGE-INTEGRITY is not protected and does not count (RFC 8489 section 14.5).
         sealed = sealed or kind in _INTEGRITY
-        if kind in _BY_KIND and not sealed:
-            yield _BY_KIND[kind], value
+        if not sealed:
+            yield kind, value
         position += 4 + length + (-length % 4)
 
 
@@ -257,6 +289,22 @@ def _unpack_port(_: bytes, value: bytes) -> tuple[int]:
     return (int.from_bytes(value[:2], "big"),)
 
 
+def _pack_padding(_: bytes, size: int) -> bytes:
+    return bytes(size)
+
+
+def _unpack_padding(_: bytes, value: bytes) -> tuple[int]:
+    return (len(value),)
+
+
+def _pack_kinds(_: bytes, kinds: tuple[int, ...]) -> bytes:
+    return struct.pack(f"!{len(kinds)}H", *kinds)
+
+
+def _unpack_kinds(_: bytes, value: bytes) -> tuple[tuple[int, ...]]:
+    return (struct.unpack_from(f"!{len(value) // 2}H", value)[:_MOST_UNKNOWN],)
+
+
 class _Attribute(NamedTuple):
     kind: int
     fields: tuple[str, ...]
@@ -268,7 +316,9 @@ _ATTRIBUTES = (
     _Attribute(0x0001, ("mapped_address",), _pack_address, _unpack_address),
     _Attribute(0x0003, ("change_ip", "change_port"), _pack_change, _unpack_change),
     _Attribute(0x0009, ("error_code", "error_reason"), _pack_error, _unpack_error),
+    _Attribute(0x000A, ("unknown_attributes",), _pack_kinds, _unpack_kinds),
     _Attribute(0x0020, ("xor_mapped_address",), _pack_xor_address, _unpack_xor_address),
+    _Attribute(0x0026, ("padding",), _pack_padding, _unpack_padding),
     _Attribute(0x0027, ("response_port",), _pack_port, _unpack_port),
     _Attribute(0x8022, ("software",), _pack_text, _unpack_text),
     _Attribute(0x802B, ("response_origin",), _pack_address, _unpack_address),

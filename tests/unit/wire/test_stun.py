@@ -75,7 +75,23 @@ def message_with(attributes: str, kind: str = "0101") -> bytes:
 
 def test_reads_the_rfc5769_request() -> None:
     message = unpack_message(RFC5769_REQUEST)
-    assert message == StunMessage(MessageClass.REQUEST, BINDING, TID, software="STUN test client")
+    assert message == StunMessage(
+        MessageClass.REQUEST, BINDING, TID, software="STUN test client", unknown_attributes=(0x0024,)
+    )
+
+
+def test_what_a_server_has_to_understand_and_does_not_is_named() -> None:
+    """ICE's PRIORITY (0x0024) is such; credentials and what may be passed over (0x8022 and above) are not."""
+    error = pack_binding_error(TID, 420, "Unknown Attribute", unknown_attributes=(0x0024,))
+    assert unpack_message(error).unknown_attributes == (0x0024,)
+    assert aioice.stun.parse_message(error).attributes["ERROR-CODE"] == (420, "Unknown Attribute")
+
+
+@pytest.mark.parametrize("size", [0, 1, 56, 1500])
+def test_padding_makes_a_request_longer(size: int) -> None:
+    request = pack_binding_request(TID, padding=size)
+    assert len(request) == 24 + size + -size % 4
+    assert unpack_message(request).padding == size
 
 
 @pytest.mark.parametrize(("data", "mapped"), [(RFC5769_IPV4, V4), (RFC5769_IPV6, V6)])

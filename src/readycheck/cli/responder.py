@@ -20,6 +20,16 @@ def responder(
             "--listen", metavar="IP[:PORT]", help="Serve this address (repeat).  [default: all of them]"
         ),
     ] = None,
+    second_port: Annotated[
+        int | None,
+        typer.Option(
+            "--second-port",
+            metavar="PORT",
+            min=1,
+            max=65535,
+            help="Serve each address there, too.  [default: one above, with two addresses of a family]",
+        ),
+    ] = None,
     key: Annotated[
         Path | None,
         typer.Option("--key", metavar="FILE", help="Be silent to whoever lacks the key in this file."),
@@ -62,6 +72,7 @@ def responder(
         listen=tuple(places) or everywhere(PORT),
         limits=Limits(sessions=sessions, seconds=seconds, packets_per_second=packets),
         key=o.key("--key", key),
+        second_port=second_port,
     )
     serving = Responder(settings)
     stop = threading.Event()

@@ -1,11 +1,11 @@
 """Control messages of the responder: one answer each at most, never longer than itself. Pure; time is an argument."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from readycheck.net.interface import Endpoint
-from readycheck.responder.guard import Cookies, Sources
+from readycheck.responder.guard import Cookies, Known, Sources
 from readycheck.responder.session import Refused, Session, Sessions
 from readycheck.wire.far_end import Kind, Message, pack_message, unpack_message
 
@@ -20,6 +20,7 @@ class Control:
     cookies: Cookies
     sources: Sources
     key: bytes = b""
+    known: Known = field(default_factory=Known)
 
     def answer(self, data: bytes, source: Endpoint, now_s: float) -> bytes | None:
         """The answer to a datagram; None is silence."""
@@ -62,6 +63,7 @@ class Control:
             or not self.cookies.holds(cookie, source, now_s)
         ):
             return None
+        self.known.note(source[0], now_s)
         try:
             return Kind.OPENED, _terms(self.sessions.open(source, body, now_s))
         except Refused as refused:

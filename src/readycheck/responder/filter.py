@@ -14,15 +14,18 @@ _PAYLOAD = 8  # the filter of a UDP socket begins at the UDP header
 _LOAD_WORD, _LOAD_BYTE = 0x20, 0x30
 _EQUAL, _ABOVE, _RETURN = 0x15, 0x25, 0x06
 _ACCEPT = 0xFFFF
+_SIP = (b"OPTI", b"REGI", b"INVI")
+"""How the requests begin that a gateway of the site may look at."""
 
 Instruction = tuple[int, int, int, int]
 
 
 def program(*, streams: bool) -> tuple[Instruction, ...]:
-    """Lets through control messages and STUN, and with `streams` also RTP, which has no socket of its own then."""
+    """Lets through control messages, STUN and some SIP, and with `streams` RTP, which has no socket of its own then."""
+    words = (MAGIC, *_SIP)
     return (
         (_LOAD_WORD, 0, 0, _PAYLOAD),
-        (_EQUAL, 6, 0, int.from_bytes(MAGIC, "big")),
+        *((_EQUAL, 5 + len(words) - i, 0, int.from_bytes(word, "big")) for i, word in enumerate(words)),
         (_LOAD_BYTE, 0, 0, _PAYLOAD),
         (_EQUAL, 4 if streams else 0, 0, 0x80),
         (_ABOVE, 2, 0, 0x03),

@@ -5,11 +5,13 @@ import hmac
 import ipaddress
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from threading import Lock
 
 from readycheck.net.interface import Endpoint
 
 _COOKIE_S = 30.0
 _MOST_SOURCES = 20_000
+_KNOWN_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,26 @@ class Sources:
 
     def __len__(self) -> int:
         return len(self._each)
+
+
+class Known:
+    """Addresses that have proved themselves of late; several threads ask."""
+
+    def __init__(self, most: int = _MOST_SOURCES) -> None:
+        self._most = most
+        self._until: OrderedDict[str, float] = OrderedDict()
+        self._lock = Lock()
+
+    def note(self, address: str, now_s: float) -> None:
+        with self._lock:
+            self._until.pop(address, None)
+            self._until[address] = now_s + _KNOWN_S
+            if len(self._until) > self._most:
+                self._until.popitem(last=False)
+
+    def holds(self, address: str, now_s: float) -> bool:
+        with self._lock:
+            return self._until.get(address, now_s) > now_s
 
 
 def network_of(address: str) -> str:

@@ -24,18 +24,16 @@ _TICK_S = 0.5
 _BUFFER_BYTES = 2048
 _RECEIVE_BUFFER = 1 << 20
 
-Answering = Callable[[bytes, Endpoint], bytes | None]
-"""What else the open port answers, such as STUN; None is silence."""
+Answering = Callable[[bytes, Endpoint], None]
+"""Answers what is neither a control message nor of a stream; or not."""
 
 
 class Reflector:
     """Serves one address until `stop`; `run` is for a thread of its own."""
 
-    def __init__(
-        self, listen: Endpoint, control: Control, other: Answering = lambda data, source: None
-    ) -> None:
+    def __init__(self, listen: Endpoint, control: Control) -> None:
         self.control = control
-        self._other = other
+        self.other: Answering = lambda data, source: None
         self._family = socket.AF_INET6 if ":" in listen[0] else socket.AF_INET
         self._selector = selectors.DefaultSelector()
         self._refuse_taken(listen)
@@ -149,7 +147,7 @@ class Reflector:
             elif (session := self.control.sessions.carrying(peek(packet)[0], source)) is not None:
                 self._send_back(self._open, session, packet, ancillary)
             else:
-                self._say(self._other(bytes(packet), source), source)
+                self.other(bytes(packet), source)
 
     def _converse(self, data: bytes, source: Endpoint) -> None:
         answer = self.control.answer(data, source, time.monotonic())
@@ -159,12 +157,13 @@ class Reflector:
         for session in self.control.sessions:
             if session.source == source:
                 self._attach(session)
-        self._say(answer, source)
-
-    def _say(self, answer: bytes | None, to: Endpoint) -> None:
         if answer is not None:
-            with suppress(OSError):
-                self._open.sendto(answer, to)
+            self.say(answer, source)
+
+    def say(self, answer: bytes, to: Endpoint) -> None:
+        """From the open port; other threads may, too."""
+        with suppress(OSError):
+            self._open.sendto(answer, to)
 
     def _expire(self) -> None:
         for session in self.control.sessions.expired(time.monotonic()):

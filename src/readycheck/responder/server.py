@@ -3,13 +3,17 @@
 import secrets
 import socket
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from readycheck.errors import UsageError
 from readycheck.net.interface import Endpoint
+from readycheck.responder.binding import Bindings, corners, is_wildcard
 from readycheck.responder.control import Control
-from readycheck.responder.guard import Cookies, Sources
+from readycheck.responder.guard import Cookies, Known, Sources
+from readycheck.responder.others import Others
 from readycheck.responder.reflector import Reflector
 from readycheck.responder.session import Limits, Sessions
 
@@ -22,11 +26,31 @@ _OTHER_FILES = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Where to listen, and what to grant; with a `key` whoever lacks it hears nothing."""
+    """Where to listen, and what to grant; with a `key` whoever lacks it hears nothing.
+
+    With a `second_port` each address has that, too; two addresses of a family have one in any case (RFC 5780).
+    """
 
     listen: tuple[Endpoint, ...]
     limits: Limits = field(default_factory=Limits)
     key: bytes = field(default=b"", repr=False)
+    second_port: int | None = None
+
+    @property
+    def places(self) -> tuple[Endpoint, ...]:
+        """All that is listened on."""
+        second = {(host, self._second(host, port)) for host, port in self.listen}
+        return tuple(dict.fromkeys((*self.listen, *sorted((h, p) for h, p in second if p))))
+
+    def _second(self, host: str, port: int) -> int | None:
+        """One above, as STUN servers have it, where two addresses ask for one."""
+        if self.second_port is not None:
+            return self.second_port
+        others = {
+            h for h, p in self.listen if (":" in h) == (":" in host) and not is_wildcard(h) and p == port
+        }
+        own = {p for h, p in self.listen if h == host}
+        return port + 1 if len(others) > 1 and len(own) == 1 and 0 < port < 65535 else None
 
 
 def everywhere(port: int) -> tuple[Endpoint, ...]:
@@ -40,13 +64,20 @@ class Responder:
 
     def __init__(self, settings: Settings) -> None:
         self._reflectors: list[Reflector] = []
+        known = Known()
         try:
-            for place in settings.listen:
-                self._reflectors.append(_reflector(place, settings))
+            for place in settings.places:
+                self._reflectors.append(_reflector(place, settings, known))
         except OSError as error:
             self.close()
             host, port = place
             raise UsageError(f"--listen {host}: UDP port {port}: {error.strerror or error}") from None
+        at = {one.local: one for one in self._reflectors}
+        for corner in corners(at):
+            one = at[corner.here]
+            bindings = Bindings(corner, one.control.sources)
+            others = Others(bindings, known if settings.key else None)
+            one.other = partial(_answer, others, at)
         self._threads = [threading.Thread(target=one.run, name="reflector") for one in self._reflectors]
 
     @property
@@ -77,10 +108,17 @@ class Responder:
             one.close()
 
 
-def _reflector(place: Endpoint, settings: Settings) -> Reflector:
+def _answer(others: Others, at: Mapping[Endpoint, Reflector], data: bytes, source: Endpoint) -> None:
+    """By the reflector of the place that the answer has to come from."""
+    said = others.answer(data, source, time.monotonic())
+    if said is not None:
+        at[said.origin].say(said.data, said.to)
+
+
+def _reflector(place: Endpoint, settings: Settings, known: Known) -> Reflector:
     sources = Sources(REQUESTS_PER_SOURCE, BURST_PER_SOURCE, REQUESTS_OVERALL)
     cookies = Cookies(secrets.token_bytes(32))
-    return Reflector(place, Control(Sessions(settings.limits), cookies, sources, settings.key))
+    return Reflector(place, Control(Sessions(settings.limits), cookies, sources, settings.key, known))
 
 
 def _allow_files(wanted: int) -> None:

@@ -205,6 +205,10 @@ def test_the_filter_lets_through_what_the_open_port_serves(streams: bool) -> Non
             b"a",
             bytes(60),
             b"SIP/2.0 200 OK",
+            b"OPTIONS sip:a SIP/2.0",
+            b"REGISTER sip:a SIP/2.0",
+            b"INVITE sip:a SIP/2.0",
+            b"OPT",
             b"\xff" * 900,
             b"\x16\x03",
         ]
@@ -215,5 +219,9 @@ def test_the_filter_lets_through_what_the_open_port_serves(streams: bool) -> Non
         while (data := there.recv(2048)) != b"RYFE last":
             heard.append(data)
         assert heard == [
-            one for one in sent if one[:4] == b"RYFE" or one == stun or (streams and one[:1] == b"\x80")
+            one
+            for one in sent
+            if one[:4] in (b"RYFE", b"OPTI", b"REGI", b"INVI")
+            or one == stun
+            or (streams and one[:1] == b"\x80")
         ]

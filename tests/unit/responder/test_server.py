@@ -1,17 +1,31 @@
 """The responder as a whole, on loopback."""
 
+import shutil
 import socket
+import subprocess
 import threading
+from contextlib import suppress
 
 import pytest
 
 from readycheck.errors import UsageError
 from readycheck.net.datagram import SocketOptions
 from readycheck.net.far_end import play
-from readycheck.net.interface import Leg
+from readycheck.net.interface import Endpoint, Leg
 from readycheck.responder.server import Responder, Settings
+from readycheck.wire.mirror import turned_over
+from readycheck.wire.sip import pack_options
+from readycheck.wire.stun import pack_binding_request, unpack_message
 
 AUDIO = Leg(payload_type=0, payload_bytes=160, packets_per_second=50, seconds=0.2)
+SIP = pack_options(
+    uri="sip:127.0.0.1",
+    via_transport="UDP",
+    local=("127.0.0.1", 5060),
+    branch="z9hG4bKa",
+    call_id="c",
+    tag="t",
+)
 
 
 def test_every_address_serves_streams_of_its_own() -> None:
@@ -42,3 +56,95 @@ def test_a_second_responder_does_not_share_the_port_of_the_first() -> None:
     with pytest.raises(UsageError, match="already in use"):
         Responder(Settings(listen=tuple(first.places)))
     first.close()
+
+
+def exchanged(place: Endpoint, data: bytes) -> tuple[bytes, Endpoint]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.settimeout(2.0)
+        sock.sendto(data, place)
+        answer, origin = sock.recvfrom(2048)
+        return answer, origin
+
+
+def test_two_addresses_discover_a_nat() -> None:
+    port = free_pair()
+    serving = Responder(Settings(listen=(("127.0.0.1", port), ("127.0.0.2", port))))
+    serving.start()
+    try:
+        for change_ip, change_port in ((False, False), (True, True), (True, False), (False, True)):
+            request = pack_binding_request(bytes(12), change_ip=change_ip, change_port=change_port)
+            answer, origin = exchanged(("127.0.0.1", port), request)
+            assert origin == (f"127.0.0.{1 + change_ip}", port + change_port)
+            assert unpack_message(answer).other_address == ("127.0.0.2", port + 1)
+    finally:
+        serving.stop()
+
+
+@pytest.mark.skipif(
+    shutil.which("turnutils_natdiscovery") is None, reason="turnutils_natdiscovery is not here"
+)
+def test_a_client_of_others_discovers_that_there_is_no_nat() -> None:
+    port = free_pair()
+    serving = Responder(Settings(listen=(("127.0.0.1", port), ("127.0.0.2", port))))
+    serving.start()
+    try:
+        command = [
+            "turnutils_natdiscovery",
+            "-m",
+            "-f",
+            "-H",
+            "-p",
+            str(port),
+            "-L",
+            "127.0.0.1",
+            "127.0.0.1",
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    finally:
+        serving.stop()
+    said = done.stdout + done.stderr
+    assert "NAT with Endpoint Independent Mapping" in said, said
+    assert "NAT with Endpoint Independent Filtering" in said, said
+
+
+def test_a_request_of_sip_comes_back_on_every_port() -> None:
+    port = free_pair()
+    serving = Responder(Settings(listen=(("127.0.0.1", port),), second_port=port + 1))
+    serving.start()
+    try:
+        for place in serving.places:
+            answer, origin = exchanged(place, SIP)
+            assert (turned_over(answer), origin) == (SIP, place)
+    finally:
+        serving.stop()
+
+
+@pytest.mark.parametrize(
+    ("listen", "second_port", "places"),
+    [
+        ([("192.0.2.1", 3478)], None, [("192.0.2.1", 3478)]),
+        ([("0.0.0.0", 3478), ("::", 3478)], 5060, [("0.0.0.0", 3478), ("::", 3478), ("0.0.0.0", 5060), ("::", 5060)]),
+        (
+            [("192.0.2.1", 3478), ("192.0.2.2", 3478)],
+            None,
+            [("192.0.2.1", 3478), ("192.0.2.2", 3478), ("192.0.2.1", 3479), ("192.0.2.2", 3479)],
+        ),
+        ([("192.0.2.1", 3478), ("192.0.2.1", 5060)], None, [("192.0.2.1", 3478), ("192.0.2.1", 5060)]),
+    ],
+)  # fmt: skip
+def test_where_it_listens(listen: list[Endpoint], second_port: int | None, places: list[Endpoint]) -> None:
+    assert list(Settings(listen=tuple(listen), second_port=second_port).places) == places
+
+
+def free_pair() -> int:
+    """A port that is free, and the one above."""
+    while True:
+        with (
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one,
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as above,
+        ):
+            one.bind(("", 0))
+            port = int(one.getsockname()[1])
+            with suppress(OSError, OverflowError):
+                above.bind(("", port + 1))
+                return port

@@ -33,7 +33,8 @@ def test_it_serves_until_it_is_told_to_stop(tmp_path: Path, number: int) -> None
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as serving:
         assert serving.stdout is not None and serving.stderr is not None
         said = re.fullmatch(
-            r"listening on UDP 127\.0\.0\.1:(\d+), for who has the key\n", serving.stdout.readline()
+            r"listening on UDP, TCP and TLS 127\.0\.0\.1:(\d+), for who has the key; pin of the certificate: \S{44}\n",
+            serving.stdout.readline(),
         )
         assert said is not None
         to = ("127.0.0.1", int(said[1]))

@@ -34,6 +34,14 @@ def responder(
         Path | None,
         typer.Option("--key", metavar="FILE", help="Be silent to whoever lacks the key in this file."),
     ] = None,
+    certificate: Annotated[
+        Path | None,
+        typer.Option(
+            "--certificate",
+            metavar="FILE",
+            help="PEM chain and key for TLS.  [default: one is made, and its pin shown]",
+        ),
+    ] = None,
     sessions: Annotated[
         int,
         typer.Option(
@@ -57,13 +65,30 @@ def responder(
             rich_help_panel=_LIMITS,
         ),
     ] = 500.0,
+    rate: Annotated[
+        float,
+        typer.Option(
+            "--rate",
+            metavar="N",
+            help="Requests a second of one address.",
+            min=1,
+            max=10_000,
+            rich_help_panel=_LIMITS,
+        ),
+    ] = 20.0,
+    metrics: Annotated[
+        str | None,
+        typer.Option("--metrics", metavar="IP:PORT", help="Serve figures for Prometheus there."),
+    ] = None,
     quiet: o.Quiet = False,
 ) -> None:
-    """Serve media streams of agents ('run --responder'), until it is told to stop.
+    """Be the far end of 'run --responder', until it is told to stop.
 
-    It answers who has shown that its address is its own, and never with more than it was sent.
+    UDP, TCP and TLS on one port: streams, STUN, and SIP requests returned as they came. It answers who has shown that
+    its address is its own, and with no more than it was sent; STUN alone asks for no proof, and is slow instead.
     """
-    from readycheck.responder.server import Responder, Settings, everywhere
+    from readycheck.responder.identity import read_identity
+    from readycheck.responder.server import METRICS_PORT, Responder, Settings, everywhere
     from readycheck.responder.session import Limits
     from readycheck.wire.far_end import PORT
 
@@ -73,6 +98,9 @@ def responder(
         limits=Limits(sessions=sessions, seconds=seconds, packets_per_second=packets),
         key=o.key("--key", key),
         second_port=second_port,
+        identity=read_identity(certificate) if certificate else None,
+        metrics=o.endpoint("--metrics", metrics, METRICS_PORT) if metrics else None,
+        requests_per_source=rate,
     )
     serving = Responder(settings)
     stop = threading.Event()
@@ -83,7 +111,8 @@ def responder(
         shown = ", ".join(
             f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in serving.places
         )
-        tell_lines(f"listening on UDP {shown}{', for who has the key' if settings.key else ''}")
+        keyed = ", for who has the key" if settings.key else ""
+        tell_lines(f"listening on UDP, TCP and TLS {shown}{keyed}; pin of the certificate: {serving.pin}")
     try:
         stop.wait()
     finally:

@@ -4,6 +4,7 @@ import socket
 import struct
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -14,6 +15,8 @@ _IPV6_RECVHOPLIMIT = getattr(socket, "IPV6_RECVHOPLIMIT", 51)
 _IPV6_HOPLIMIT = getattr(socket, "IPV6_HOPLIMIT", 52)
 _IPV6_RECVTCLASS, _IPV6_TCLASS = getattr(socket, "IPV6_RECVTCLASS", 66), getattr(socket, "IPV6_TCLASS", 67)
 _TIMESPEC = struct.Struct("@ll")
+_CONTROL_HEAD = struct.Struct("@Nii")
+_IP_PKTOPTIONS, _IPV6_2292PKTOPTIONS = 9, 6
 
 ANCILLARY_BYTES = 256
 
@@ -55,6 +58,32 @@ def read_headers(ancillary: Ancillary) -> Headers:
         elif kind in (_IP_TOS, _IPV6_TCLASS):
             traffic_class = data[0]
     return Headers(received_ns, hop_limit, traffic_class)
+
+
+def shown_by_handshake(sock: socket.socket) -> Headers:
+    """Of an accepted TCP connection: what its opening packet showed, if the listening socket was told to show it.
+
+    Linux keeps it with the connection; elsewhere the fields are 0.
+    """
+    level, option = (socket.IPPROTO_IP, _IP_PKTOPTIONS)
+    if sock.family == socket.AF_INET6:
+        level, option = (socket.IPPROTO_IPV6, _IPV6_2292PKTOPTIONS)
+    if sys.platform != "linux":
+        return Headers(0, 0, 0)
+    try:
+        return read_headers(list(_unpacked(sock.getsockopt(level, option, ANCILLARY_BYTES))))
+    except OSError:
+        return Headers(0, 0, 0)
+
+
+def _unpacked(buffer: bytes) -> Iterator[tuple[int, int, bytes]]:
+    at = 0
+    while at + _CONTROL_HEAD.size <= len(buffer):
+        size, level, kind = _CONTROL_HEAD.unpack_from(buffer, at)
+        if size <= _CONTROL_HEAD.size:
+            return
+        yield level, kind, buffer[at + _CONTROL_HEAD.size : at + size]
+        at += size + -size % struct.calcsize("@N")
 
 
 def receive(sock: socket.socket, buffer: bytearray) -> tuple[int, Headers] | None:

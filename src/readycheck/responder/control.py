@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from readycheck.net.interface import Endpoint
 from readycheck.responder.guard import Cookies, Known, Sources
+from readycheck.responder.mirrors import WAIT_S, Mirrors
 from readycheck.responder.session import Refused, Session, Sessions
 from readycheck.wire.far_end import Kind, Message, pack_message, unpack_message
 
@@ -21,29 +23,34 @@ class Control:
     sources: Sources
     key: bytes = b""
     known: Known = field(default_factory=Known)
+    mirrors: Mirrors | None = None
 
-    def answer(self, data: bytes, source: Endpoint, now_s: float) -> bytes | None:
-        """The answer to a datagram; None is silence."""
+    def answer(
+        self, data: bytes, source: Endpoint, now_s: float, shown: Mapping[str, Any] = MappingProxyType({})
+    ) -> bytes | None:
+        """The answer to a message, with what else was `shown` of its source; None is silence."""
         try:
             message = unpack_message(data, self.key)
         except ValueError:
             return None
         if not self.sources.allows(source[0], now_s):
             return None
-        kind_and_body = self._kind_and_body(message, source, now_s)
+        kind_and_body = self._kind_and_body(message, source, now_s, shown)
         if kind_and_body is None:
             return None
         answer = pack_message(*kind_and_body, self.key)
         return answer if len(answer) <= len(data) else None
 
     def _kind_and_body(
-        self, message: Message, source: Endpoint, now_s: float
+        self, message: Message, source: Endpoint, now_s: float, shown: Mapping[str, Any]
     ) -> tuple[Kind, Mapping[str, Any]] | None:
         if message.kind is Kind.HELLO:
             cookie = self.cookies.make(source, now_s)
-            return Kind.COOKIE, {"cookie": cookie, "seen_as": list(source)}
+            return Kind.COOKIE, {"cookie": cookie, "seen_as": list(source), **shown}
         if message.kind is Kind.OPEN:
             return self._opened(message.body, source, now_s)
+        if message.kind is Kind.MIRROR:
+            return self._mirrored(message.body, source, now_s)
         if message.kind in _ANSWERS:
             session = self.sessions.of(message.body.get("token"), source)
             if session is None:
@@ -53,17 +60,37 @@ class Control:
             return _ANSWERS[message.kind], session.counted()
         return None
 
+    def _mirrored(
+        self, body: Mapping[str, Any], source: Endpoint, now_s: float
+    ) -> tuple[Kind, Mapping[str, Any]] | None:
+        """With a cookie, wait for the next ClientHello of this address; with a token, tell a part of it."""
+        if "token" in body:
+            told = self.mirrors and self.mirrors.tell(body["token"], source[0], body.get("offset"), now_s)
+            return (Kind.MIRRORED, told) if told else None
+        if not self._is_proved(body, source, now_s):
+            return None
+        try:
+            if self.mirrors is None:
+                raise Refused("what is mirrored is told over TCP")
+            return Kind.MIRRORED, {"token": self.mirrors.wait(source[0], now_s), "seconds": WAIT_S}
+        except Refused as refused:
+            return Kind.REFUSED, {"because": str(refused)}
+
+    def _is_proved(self, body: Mapping[str, Any], source: Endpoint, now_s: float) -> bool:
+        """Whether it has shown that it receives at its address; who has is known for a while."""
+        cookie = body.get("cookie")
+        if not isinstance(cookie, str) or not cookie.isascii():
+            return False
+        proved = self.cookies.holds(cookie, source, now_s)
+        if proved:
+            self.known.note(source[0], now_s)
+        return proved
+
     def _opened(
         self, body: Mapping[str, Any], source: Endpoint, now_s: float
     ) -> tuple[Kind, Mapping[str, Any]] | None:
-        cookie = body.get("cookie")
-        if (
-            not isinstance(cookie, str)
-            or not cookie.isascii()
-            or not self.cookies.holds(cookie, source, now_s)
-        ):
+        if not self._is_proved(body, source, now_s):
             return None
-        self.known.note(source[0], now_s)
         try:
             return Kind.OPENED, _terms(self.sessions.open(source, body, now_s))
         except Refused as refused:

@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import ipaddress
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
 from threading import Lock
 
@@ -92,6 +92,30 @@ class Known:
     def holds(self, address: str, now_s: float) -> bool:
         with self._lock:
             return self._until.get(address, now_s) > now_s
+
+
+class Doors:
+    """So many connections at once, of all and of each source network."""
+
+    def __init__(self, overall: int = 512, each: int = 32) -> None:
+        self.overall, self._each = overall, each
+        self._inside: Counter[str] = Counter()
+
+    def enter(self, address: str) -> bool:
+        key = network_of(address)
+        if len(self) >= self.overall or self._inside.get(key, 0) >= self._each:
+            return False
+        self._inside[key] += 1
+        return True
+
+    def leave(self, address: str) -> None:
+        key = network_of(address)
+        self._inside[key] -= 1
+        if not self._inside[key]:
+            del self._inside[key]
+
+    def __len__(self) -> int:
+        return self._inside.total()
 
 
 def network_of(address: str) -> str:

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 
 from readycheck.net.headers import ANCILLARY_BYTES, Ancillary, read_headers, show_headers
 from readycheck.net.interface import Endpoint
@@ -28,11 +29,24 @@ Answering = Callable[[bytes, Endpoint], None]
 """Answers what is neither a control message nor of a stream; or not."""
 
 
+@dataclass(slots=True)
+class Counts:
+    """Since the start: of streams, of control messages, and of all else that the open port read."""
+
+    packets: int = 0
+    packets_answered: int = 0
+    messages: int = 0
+    messages_answered: int = 0
+    others: int = 0
+    others_answered: int = 0
+
+
 class Reflector:
     """Serves one address until `stop`; `run` is for a thread of its own."""
 
     def __init__(self, listen: Endpoint, control: Control) -> None:
         self.control = control
+        self.counts = Counts()
         self.other: Answering = lambda data, source: None
         self._family = socket.AF_INET6 if ":" in listen[0] else socket.AF_INET
         self._selector = selectors.DefaultSelector()
@@ -121,6 +135,7 @@ class Reflector:
         packet: bytearray,
         ancillary: Ancillary,
     ) -> None:
+        self.counts.packets += 1
         ssrc, number = peek(packet)
         if ssrc != session.ssrc or not session.admits(number, len(packet) - HEADER_SIZE, time.monotonic()):
             return
@@ -132,6 +147,7 @@ class Reflector:
         )
         with suppress(OSError):  # a full buffer is a lost packet, as on any link
             sock.sendto(packet, session.source)
+            self.counts.packets_answered += 1
 
     # --- everybody else ---
 
@@ -147,9 +163,11 @@ class Reflector:
             elif (session := self.control.sessions.carrying(peek(packet)[0], source)) is not None:
                 self._send_back(self._open, session, packet, ancillary)
             else:
+                self.counts.others += 1
                 self.other(bytes(packet), source)
 
     def _converse(self, data: bytes, source: Endpoint) -> None:
+        self.counts.messages += 1
         answer = self.control.answer(data, source, time.monotonic())
         known = {session.token for session in self.control.sessions}
         for token in self._streams.keys() - known:
@@ -158,6 +176,7 @@ class Reflector:
             if session.source == source:
                 self._attach(session)
         if answer is not None:
+            self.counts.messages_answered += 1
             self.say(answer, source)
 
     def say(self, answer: bytes, to: Endpoint) -> None:

@@ -1,18 +1,24 @@
-"""The responder as a whole: a reflector for each address, each in a thread of its own."""
+"""The responder as a whole: a thread for the reflector of each place, and one for all TCP connections."""
 
 import secrets
 import socket
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
 from readycheck.errors import UsageError
 from readycheck.net.interface import Endpoint
-from readycheck.responder.binding import Bindings, corners, is_wildcard
+from readycheck.responder.binding import Bindings, Corner, corners, is_wildcard
+from readycheck.responder.connection import Desk
 from readycheck.responder.control import Control
+from readycheck.responder.figures import Figure, render
 from readycheck.responder.guard import Cookies, Known, Sources
+from readycheck.responder.identity import Identity, make_identity
+from readycheck.responder.listener import Listener
+from readycheck.responder.mirrors import Mirrors
 from readycheck.responder.others import Others
 from readycheck.responder.reflector import Reflector
 from readycheck.responder.session import Limits, Sessions
@@ -21,7 +27,17 @@ REQUESTS_PER_SOURCE = 20.0
 BURST_PER_SOURCE = 300.0
 """Three requests for each stream: a site may open a hundred at once, and one every few seconds after that."""
 REQUESTS_OVERALL = 5000.0
+METRICS_PORT = 9478
 _OTHER_FILES = 64
+_COUNTED = {
+    "packets": ("packets_total", "Packets from those who have a stream."),
+    "packets_answered": ("packets_answered_total", "Packets of streams that were sent back."),
+    "messages": ("messages_total", "Control messages over UDP."),
+    "messages_answered": ("messages_answered_total", "Control messages over UDP that got an answer."),
+    "others": ("others_total", "STUN, SIP and rubbish that passed the filter."),
+    "others_answered": ("others_answered_total", "STUN and SIP requests that got an answer."),
+}
+"""Of what the reflectors count: the name for monitoring, and the meaning."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +51,9 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     key: bytes = field(default=b"", repr=False)
     second_port: int | None = None
+    identity: Identity | None = None
+    metrics: Endpoint | None = None
+    requests_per_source: float = REQUESTS_PER_SOURCE
 
     @property
     def places(self) -> tuple[Endpoint, ...]:
@@ -64,41 +83,48 @@ class Responder:
 
     def __init__(self, settings: Settings) -> None:
         self._reflectors: list[Reflector] = []
-        known = Known()
+        self._listener: Listener | None = None
+        self._settings, self._known = settings, Known()
+        self._identity = settings.identity or make_identity()
         try:
-            for place in settings.places:
-                self._reflectors.append(_reflector(place, settings, known))
-        except OSError as error:
+            self._bind()
+        except UsageError:
             self.close()
-            host, port = place
-            raise UsageError(f"--listen {host}: UDP port {port}: {error.strerror or error}") from None
-        at = {one.local: one for one in self._reflectors}
-        for corner in corners(at):
-            one = at[corner.here]
-            bindings = Bindings(corner, one.control.sources)
-            others = Others(bindings, known if settings.key else None)
-            one.other = partial(_answer, others, at)
+            raise
         self._threads = [threading.Thread(target=one.run, name="reflector") for one in self._reflectors]
+        self._threads.append(threading.Thread(target=self.listener.run, name="listener"))
+
+    @property
+    def listener(self) -> Listener:
+        assert self._listener is not None
+        return self._listener
 
     @property
     def places(self) -> Sequence[Endpoint]:
-        """Where it listens."""
+        """Where it listens, by UDP and by TCP."""
         return [one.local for one in self._reflectors]
+
+    @property
+    def pin(self) -> str:
+        """Of the certificate that it shows."""
+        return self._identity.pin
 
     @property
     def streams(self) -> int:
         """How many are open."""
-        return sum(len(one.control.sessions) for one in self._reflectors)
+        return sum(len(control.sessions) for control in self._controls())
 
     def start(self) -> None:
-        _allow_files(sum(one.control.sessions.limits.sessions for one in self._reflectors) + _OTHER_FILES)
+        sessions = sum(one.control.sessions.limits.sessions for one in self._reflectors)
+        _allow_files(sessions + self.listener.doors.overall + _OTHER_FILES)
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        """End every stream, and wait for the threads."""
+        """End every stream and connection, and wait for the threads."""
         for one in self._reflectors:
             one.stop()
+        self.listener.stop()
         for thread in self._threads:
             thread.join()
 
@@ -106,19 +132,77 @@ class Responder:
         """Of one that was never started."""
         for one in self._reflectors:
             one.close()
+        if self._listener is not None:
+            self._listener.close()
+
+    def figures(self) -> Iterator[Figure]:
+        """What monitoring is told."""
+        counts = [one.counts for one in self._reflectors]
+        yield Figure("streams", "gauge", "Streams that are open.", self.streams)
+        for name, (title, meaning) in _COUNTED.items():
+            yield Figure(title, "counter", meaning, sum(getattr(one, name) for one in counts))
+        yield Figure("connections", "gauge", "TCP connections that are open.", len(self.listener.doors))
+        refused = self.listener.refused
+        yield Figure("connections_refused_total", "counter", "TCP connections turned away.", refused)
+
+    def _controls(self) -> Iterator[Control]:
+        yield from (one.control for one in self._reflectors)
+        yield from (desk.control for desk in self._desks.values())
+
+    def _bind(self) -> None:
+        for place in self._settings.places:
+            with _named("--listen", "UDP", place):
+                self._reflectors.append(Reflector(place, self._control()))
+        at = {one.local: one for one in self._reflectors}
+        for corner in corners(at):
+            others = self._others(corner, at[corner.here].control)
+            at[corner.here].other = partial(_answer, others, at)
+        self._desks = {place: self._desk(place) for place in at}
+        page = self._settings.metrics
+        self._listener = Listener(lambda: render(self.figures()))
+        for place, desk in self._desks.items():
+            with _named("--listen", "TCP", place):
+                self._listener.listen(place, desk)
+        if page is not None:
+            with _named("--metrics", "TCP", page):
+                self._listener.listen(page, None)
+
+    def _control(self, mirrors: Mirrors | None = None) -> Control:
+        """Each thread has its own: a stream is of one place, and so are its limits."""
+        return Control(
+            Sessions(self._settings.limits),
+            Cookies(secrets.token_bytes(32)),
+            Sources(self._settings.requests_per_source, BURST_PER_SOURCE, REQUESTS_OVERALL),
+            self._settings.key,
+            self._known,
+            mirrors,
+        )
+
+    def _desk(self, place: Endpoint) -> Desk:
+        control = self._control(Mirrors())
+        return Desk(control, self._others(Corner(place), control), self._identity.context)
+
+    def _others(self, corner: Corner, control: Control) -> Others:
+        known = self._known if self._settings.key else None
+        return Others(Bindings(corner, control.sources), known)
+
+
+@contextmanager
+def _named(option: str, protocol: str, place: Endpoint) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        host, port = place
+        raise UsageError(f"{option} {host}: {protocol} port {port}: {error.strerror or error}") from None
 
 
 def _answer(others: Others, at: Mapping[Endpoint, Reflector], data: bytes, source: Endpoint) -> None:
     """By the reflector of the place that the answer has to come from."""
     said = others.answer(data, source, time.monotonic())
     if said is not None:
-        at[said.origin].say(said.data, said.to)
-
-
-def _reflector(place: Endpoint, settings: Settings, known: Known) -> Reflector:
-    sources = Sources(REQUESTS_PER_SOURCE, BURST_PER_SOURCE, REQUESTS_OVERALL)
-    cookies = Cookies(secrets.token_bytes(32))
-    return Reflector(place, Control(Sessions(settings.limits), cookies, sources, settings.key, known))
+        there = at[said.origin]
+        there.counts.others_answered += 1
+        there.say(said.data, said.to)
 
 
 def _allow_files(wanted: int) -> None:

@@ -5,9 +5,10 @@ import socket
 import ssl
 from pathlib import Path
 
+from readycheck.responder.channel import Channel, ClearChannel, TlsChannel
 from readycheck.twin import envelope, topology
 from readycheck.twin.certificates import utc_now, write_certificates
-from readycheck.twin.channel import Channel, ClearChannel, Contexts, TlsChannel, wanted_chains
+from readycheck.twin.channel import Contexts, wanted_chains
 from readycheck.twin.dialogue import DIALOGUES, SIP, Dialogue
 from readycheck.twin.services import Endpoint, Services
 from readycheck.wire.sip import MessageBuffer

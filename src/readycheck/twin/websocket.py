@@ -3,7 +3,7 @@
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
-from readycheck.twin.channel import Channel
+from readycheck.responder.channel import Channel
 
 MAX_MESSAGE_BYTES = 64 * 1024
 

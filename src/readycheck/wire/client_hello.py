@@ -11,6 +11,22 @@ def is_greeting(data: bytes) -> bool:
     return len(data) > _RECORD_HEAD and data[0] == _HANDSHAKE and data[_RECORD_HEAD] == _CLIENT_HELLO
 
 
+def greeting_size(data: bytes) -> int | None:
+    """How many bytes of records hold the whole ClientHello, None while some are missing; ValueError for none."""
+    at, message = 0, b""
+    while len(data) >= at + _RECORD_HEAD:
+        size = _number(data, at + 3, 2)
+        if data[at] != _HANDSHAKE or not size:
+            raise ValueError("this is no ClientHello")
+        message += data[at + _RECORD_HEAD : at + _RECORD_HEAD + size]
+        at += _RECORD_HEAD + size
+        if message[:1] != bytes([_CLIENT_HELLO]) and message:
+            raise ValueError("this is no ClientHello")
+        if len(message) >= _MESSAGE_HEAD and len(message) >= _MESSAGE_HEAD + _number(message, 1, 3):
+            return at if at <= len(data) else None
+    return None
+
+
 def unpack_server_name(data: bytes) -> str | None:
     """The server name of a ClientHello, None without one; ValueError unless its first record holds it whole."""
     span = name_span(data)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from readycheck.responder.guard import Bucket, Cookies, Sources, network_of
+from readycheck.responder.guard import Bucket, Cookies, Doors, Sources, network_of
 
 HERE, OTHER = ("192.0.2.1", 5004), ("192.0.2.2", 5004)
 
@@ -63,3 +63,13 @@ def test_many_sources_together_are_bounded_and_forgotten() -> None:
 )
 def test_what_one_subscriber_holds(address: str, network: str) -> None:
     assert network_of(address) == network
+
+
+def test_doors_are_for_so_many_of_a_source_and_of_all() -> None:
+    doors = Doors(overall=3, each=2)
+    assert [doors.enter("192.0.2.1") for _ in range(3)] == [True, True, False]
+    assert doors.enter("192.0.2.2")
+    assert not doors.enter("192.0.2.3")
+    doors.leave("192.0.2.1")
+    assert doors.enter("192.0.2.3")
+    assert len(doors) == 3

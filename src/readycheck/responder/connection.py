@@ -1,0 +1,198 @@
+"""One TCP connection: TLS or clear by its first byte, and in it control messages, streams, STUN or SIP.
+
+Control messages and packets of streams stand behind a length of two bytes (as in RFC 4571); STUN and SIP frame
+themselves.
+"""
+
+import asyncio
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from readycheck.net.headers import Headers
+from readycheck.net.interface import Endpoint
+from readycheck.responder.channel import Channel, TlsChannel
+from readycheck.responder.control import Control
+from readycheck.responder.mirrors import Arrival
+from readycheck.responder.others import Others
+from readycheck.wire.client_hello import greeting_size
+from readycheck.wire.far_end import answer_in_place, is_control, peek
+from readycheck.wire.rtp import HEADER_SIZE
+from readycheck.wire.sip import MessageBuffer
+from readycheck.wire.stun import MAGIC_COOKIE
+
+MOST_BYTES = 256 * 1024
+"""Of all that is no packet of a stream that was granted."""
+
+_TLS = b"\x16"
+_STUN = b"\x00\x01"
+_STUN_HEAD = 20
+_COOKIE = MAGIC_COOKIE.to_bytes(4, "big")
+_LONGEST = 1500
+_LONGEST_HELLO = 1 << 14
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What all connections of one port share; `others` answers STUN and SIP."""
+
+    control: Control
+    others: Others
+    context: ssl.SSLContext
+
+    @property
+    def patience_s(self) -> float:
+        """In which a message has to be there as a whole, and its answer taken."""
+        return self.control.sessions.limits.idle_s
+
+
+class Overrun(ValueError):
+    """More than anybody may say."""
+
+
+class Intake:
+    """What has arrived and was not taken, counted."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel, self._data = channel, bytearray()
+        self.left = MOST_BYTES
+
+    async def peek(self, size: int) -> bytes:
+        """All that is there, `size` bytes at least. Raises `EOFError` at the end."""
+        while len(self._data) < size:
+            await self._fetch()
+        return bytes(self._data)
+
+    async def take(self, size: int) -> bytes:
+        data = (await self.peek(size))[:size]
+        del self._data[:size]
+        return data
+
+    async def read(self) -> bytes:
+        """Some bytes, empty at the end: an intake is a channel, too."""
+        try:
+            return await self.take(len(await self.peek(1)))
+        except EOFError:
+            return b""
+
+    async def write(self, data: bytes) -> None:
+        await self._channel.write(data)
+
+    async def _fetch(self) -> None:
+        data = await self._channel.read()
+        if not data:
+            raise EOFError
+        self.left -= len(data)
+        if self.left < 0:
+            raise Overrun("too much was said")
+        self._data += data
+
+
+class Connection:
+    def __init__(self, desk: Desk, source: Endpoint, seen: Headers) -> None:
+        self._desk, self._source, self._seen = desk, source, seen
+        self._hello: Arrival | None = None
+
+    async def talk(self, channel: Channel) -> None:
+        """Until the other end has no more to say, or says what is not answered."""
+        try:
+            intake = Intake(channel)
+            async with asyncio.timeout(self._desk.patience_s):
+                first = (await intake.peek(1))[:1]
+                if first == _TLS:
+                    intake = Intake(await self._secured(intake))
+                    first = (await intake.peek(1))[:1]
+            if first.isalpha():
+                await self._return_requests(intake)
+            else:
+                await self._answer_frames(intake)
+        except (EOFError, ValueError, OSError, ssl.SSLError, TimeoutError):
+            return
+        finally:
+            self._close_sessions()
+
+    async def _secured(self, intake: Intake) -> TlsChannel:
+        data = await intake.peek(1)
+        while (size := greeting_size(data)) is None:
+            if len(data) > _LONGEST_HELLO:
+                raise Overrun("a ClientHello without an end")
+            data = await intake.peek(len(data) + 1)
+        hello = data[:size]
+        self._hello = Arrival(
+            data=hello,
+            source=self._source,
+            hop_limit=self._seen.hop_limit,
+            traffic_class=self._seen.traffic_class,
+        )
+        if self._desk.control.mirrors is not None:
+            self._desk.control.mirrors.keep(self._hello, time.monotonic())
+        tls = TlsChannel(intake, self._desk.context)
+        await tls.handshake()
+        return tls
+
+    async def _return_requests(self, intake: Intake) -> None:
+        buffer = MessageBuffer()
+        while True:
+            async with asyncio.timeout(self._desk.patience_s):
+                while (request := buffer.take()) is None:
+                    data = await intake.read()
+                    if not data:
+                        return
+                    buffer.feed(data)
+                await self._answer_other(intake, request)
+
+    async def _answer_frames(self, intake: Intake) -> None:
+        ends_s = time.monotonic() + self._desk.control.sessions.limits.seconds + 3 * self._desk.patience_s
+        while time.monotonic() < ends_s:
+            async with asyncio.timeout(self._desk.patience_s):
+                head = await intake.peek(2)
+                if head[:2] == _STUN and (await intake.peek(8))[4:8] == _COOKIE:
+                    rest = int.from_bytes((await intake.peek(4))[2:4], "big")
+                    await self._answer_other(intake, await intake.take(_STUN_HEAD + rest))
+                    continue
+                size = int.from_bytes(head[:2], "big")
+                if not 0 < size <= _LONGEST:
+                    return
+                await self._answer_frame(intake, (await intake.take(2 + size))[2:])
+
+    async def _answer_frame(self, intake: Intake, frame: bytes) -> None:
+        answer = self._controlled(frame) if is_control(frame) else self._reflected(bytearray(frame), intake)
+        if answer is not None:
+            await intake.write(len(answer).to_bytes(2, "big") + answer)
+
+    def _controlled(self, frame: bytes) -> bytes | None:
+        now_s, control = time.monotonic(), self._desk.control
+        answer = control.answer(frame, self._source, now_s, self._shown())
+        if self._hello is not None and control.mirrors is not None:
+            control.mirrors.keep(self._hello, now_s)
+        return answer
+
+    def _shown(self) -> Mapping[str, Any]:
+        return {
+            "hop_limit": self._seen.hop_limit,
+            "traffic_class": self._seen.traffic_class,
+            "tls": self._hello is not None,
+        }
+
+    def _reflected(self, packet: bytearray, intake: Intake) -> bytes | None:
+        ssrc, number = peek(packet)
+        session = self._desk.control.sessions.carrying(ssrc, self._source)
+        if session is None or not session.admits(number, len(packet) - HEADER_SIZE, time.monotonic()):
+            return None
+        intake.left += len(packet) + 2
+        answer_in_place(
+            packet, session.received - 1, time.time_ns(), 0, self._seen.hop_limit, self._seen.traffic_class
+        )
+        return bytes(packet)
+
+    async def _answer_other(self, intake: Intake, data: bytes) -> None:
+        said = self._desk.others.answer(data, self._source, time.monotonic())
+        if said is not None:
+            await intake.write(said.data)
+
+    def _close_sessions(self) -> None:
+        for session in self._desk.control.sessions:
+            if session.source == self._source:
+                self._desk.control.sessions.close(session)

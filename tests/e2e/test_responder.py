@@ -4,13 +4,17 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
+from cryptography import x509
 
+from readycheck.net.certificate import spki_pin
 from readycheck.net.datagram import SocketOptions
 from readycheck.net.far_end import play
 from readycheck.net.interface import Leg
@@ -45,6 +49,21 @@ def test_it_serves_until_it_is_told_to_stop(tmp_path: Path, number: int) -> None
         assert serving.stderr.read() == ""
 
 
+def test_figures_are_served_and_tls_shows_the_pin_that_was_told(tmp_path: Path) -> None:
+    place, page = ("127.0.0.1", free_port()), ("127.0.0.1", free_port())
+    command = [*COMMAND, "--listen", f"{place[0]}:{place[1]}", "--metrics", f"{page[0]}:{page[1]}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as serving:
+        assert serving.stdout is not None
+        pin = serving.stdout.readline().rpartition(" ")[2].strip()
+        shown = ssl.get_server_certificate(place, timeout=5)
+        assert spki_pin(x509.load_pem_x509_certificate(shown.encode())) == pin
+        play(place, [AUDIO], SocketOptions(), b"", threading.Event())
+        with urlopen(f"http://{page[0]}:{page[1]}/metrics", timeout=5) as response:
+            assert b"readycheck_responder_packets_answered_total 10\n" in response.read()
+        serving.terminate()
+        assert serving.wait(10) == 0
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -56,6 +75,8 @@ def test_it_serves_until_it_is_told_to_stop(tmp_path: Path, number: int) -> None
         ),
         (["--key", "/nowhere/key"], "--key /nowhere/key: No such file or directory"),
         (["--sessions", "0"], "--sessions"),
+        (["--certificate", "/nowhere/pem"], "--certificate /nowhere/pem: No such file or directory"),
+        (["--listen", "127.0.0.1", "--metrics", "nowhere"], "--metrics nowhere: not an address"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(options: list[str], message: str) -> None:

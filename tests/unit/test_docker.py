@@ -113,3 +113,12 @@ def test_only_the_fenced_in_service_runs_unasked() -> None:
     assert [name for name, told in services.items() if "profiles" not in told] == ["demo"]
     assert "--loopback" in services["demo"]["command"]
     assert services["demo"]["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_the_responder_sees_addresses_as_they_are_and_is_fenced_in() -> None:
+    told = yaml.safe_load((FOLDER / "compose.yaml").read_text())["services"]["responder"]
+    assert told["command"][0] == "responder"
+    assert told["network_mode"] == "host", "a translated address is of no use to an agent"
+    assert told["cap_drop"] == ["ALL"] and "cap_add" not in told and told["read_only"]
+    assert told["security_opt"] == ["no-new-privileges:true"]
+    assert told["mem_limit"] and told["pids_limit"], "a flood fills this, not the host"

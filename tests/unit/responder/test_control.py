@@ -95,6 +95,31 @@ def test_a_refusal_says_why() -> None:
     assert found.body["because"] == "all sessions are taken"
 
 
+def test_a_mirror_is_for_who_has_proved_its_address_and_over_tcp() -> None:
+    desk = control()
+    assert ask(desk, Kind.MIRROR, {}) is None
+    assert ask(desk, Kind.MIRROR, {"token": "0" * 32}) is None
+    assert ask(desk, Kind.MIRROR, {"cookie": cookie(desk)}, OTHER) is None
+    found = ask(desk, Kind.MIRROR, {"cookie": cookie(desk)})
+    assert found is not None and found.kind is Kind.REFUSED
+
+
+def test_who_has_proved_its_address_is_known_and_nobody_else() -> None:
+    desk = control(KEY)
+    ask(desk, Kind.HELLO, {})
+    assert not desk.known.holds(HERE[0], 0.0)
+    opened(desk)
+    assert desk.known.holds(HERE[0], 0.0) and not desk.known.holds(OTHER[0], 0.0)
+
+
+def test_a_replayed_request_opens_no_second_stream() -> None:
+    desk = control(KEY)
+    request = pack_message(Kind.OPEN, {"cookie": cookie(desk), **WANTED}, KEY, size=REQUEST_SIZE)
+    answers = [desk.answer(request, HERE, 0.0) for _ in range(5)]
+    assert len(set(answers)) == 1 and len(desk.sessions) == 1
+    assert desk.answer(request, OTHER, 0.0) is None
+
+
 def test_without_the_key_there_is_silence() -> None:
     assert control(KEY).answer(pack_message(Kind.HELLO, {}, b"", size=REQUEST_SIZE), HERE, 0.0) is None
 

@@ -10,9 +10,9 @@ from typing import TypeVar
 
 import pytest
 
+from readycheck.responder.channel import Channel, ClearChannel, TlsChannel
 from readycheck.twin.blueprint import Chain
 from readycheck.twin.certificates import ROOT_FILE, utc_now, write_certificates
-from readycheck.responder.channel import Channel, ClearChannel, TlsChannel
 from readycheck.twin.channel import Contexts, wanted_chains
 from readycheck.twin.offer import Offer
 from readycheck.twin.scenarios import SCENARIOS, draw

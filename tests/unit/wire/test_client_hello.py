@@ -1,6 +1,7 @@
 """Greetings as OpenSSL makes them: the name in them, and shapes that mean the same."""
 
 import ssl
+from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
@@ -11,6 +12,7 @@ from readycheck.wire.client_hello import (
     as_records,
     as_segments,
     cut_point,
+    greeting_size,
     is_greeting,
     name_span,
     unpack_server_name,
@@ -108,3 +110,24 @@ def test_damaged_greetings_are_refused_or_read(at: int, value: int) -> None:
     with suppress(ValueError):
         name = unpack_server_name(bytes(data))
         assert name is None or len(name) <= len(data)
+
+
+@pytest.mark.parametrize("shape", [bytes, as_records], ids=["one record", "two records"])
+def test_the_size_of_a_greeting_is_known_when_it_is_whole(shape: Callable[[bytes], bytes]) -> None:
+    greeting = shape(hello("far.example"))
+    assert greeting_size(greeting + b"\x17\x03\x03\x00\x01x") == len(greeting)
+    assert all(greeting_size(greeting[:size]) is None for size in range(len(greeting)))
+
+
+@pytest.mark.parametrize(
+    "data", [b"GET / HTTP/1.1\r\n", b"\x16\x03\x01\x00\x00", b"\x16\x03\x01\x00\x04\x02\x00\x00\x00"]
+)
+def test_what_begins_otherwise_has_no_size(data: bytes) -> None:
+    with pytest.raises(ValueError, match="no ClientHello"):
+        greeting_size(data)
+
+
+@given(st.binary(max_size=100))
+def test_no_bytes_crash_the_measuring(data: bytes) -> None:
+    with suppress(ValueError):
+        greeting_size(b"\x16" + data)

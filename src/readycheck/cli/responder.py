@@ -82,10 +82,11 @@ def responder(
     ] = None,
     quiet: o.Quiet = False,
 ) -> None:
-    """Be the far end of 'run --responder', until it is told to stop.
+    """Be the far end of 'run --responder'.
 
-    UDP, TCP and TLS on one port: streams, STUN, and SIP requests returned as they came. It answers who has shown that
-    its address is its own, and with no more than it was sent; STUN alone asks for no proof, and is slow instead.
+    It serves until it is told to stop: UDP, TCP and TLS on one port, streams, STUN, and SIP requests returned as they
+    came. It answers who has shown that its address is its own, with no more than it was sent. STUN and SIP over UDP
+    ask for no proof unless there is a key: they are bounded in rate instead.
     """
     from readycheck.responder.identity import read_identity
     from readycheck.responder.server import METRICS_PORT, Responder, Settings, everywhere

@@ -330,6 +330,9 @@ def _far_end(requirement: Requirement, outcome: Outcome, basis: Bench) -> CheckV
     legs = [o for o in outcome.observations if o.step is outcome.check.proves]
     cut = next((leg for leg in legs if leg.failure not in (None, Failure.TIMED_OUT)), None)
     if cut is None and any(leg.failure is None for leg in legs):
+        if requirement.limits and not any(bands_of(requirement, outcome.metrics)):
+            words = f"{', '.join(requirement.limits)}: not measured"
+            return _verdict(outcome, Judgement.INCONCLUSIVE, words)
         verdict = _within_limits(requirement, outcome, basis)
         sound = f"the responder received and returned {outcome.metrics.get('answered') or 0:g} packets"
         return replace(verdict, because=sound) if verdict.status is Judgement.PASS else verdict

@@ -727,3 +727,23 @@ def test_what_was_not_selected_and_what_cannot_be_tested_is_skipped_and_says_so(
     assert (a.status, a.because) == (I, "nothing was measured")
     assert (b.status, b.testable, b.because) == (S, False, "inbound")
     assert (c.status, c.deselected, c.testable) == (S, True, True)
+
+
+@pytest.mark.parametrize(
+    ("metrics", "status"),
+    [
+        ({"binding_s": None}, Judgement.INCONCLUSIVE),
+        ({"binding_s": 115.0}, Judgement.PASS),
+        ({"binding_s": 30.0}, Judgement.WARN),
+    ],
+)
+def test_a_far_end_that_answers_proves_no_figure_that_was_not_measured(
+    metrics: dict[str, Any], status: Judgement
+) -> None:
+    asked = make_profile(
+        requirement("nat", limits={"binding_s": {"warn": 115, "higher": True}})
+    ).requirements[0]
+    check = make_check("nat/x", scope=Scope.FAR_END, proves=Step.ECHO)
+    outcome = make_outcome(check, seen(Step.ECHO, Target(address="203.0.113.99", port=3478)), metrics=metrics)
+    verdict = judge_check(asked, outcome, bench([asked], gather([outcome]), ()))
+    assert verdict.status is status

@@ -1,6 +1,7 @@
 """A CONNECT proxy with switchable manners: it leads every allowed name to a server of the test's."""
 
 import base64
+import select
 import socket
 import threading
 from collections.abc import Mapping
@@ -62,10 +63,7 @@ class Proxy:
             connection.sendall(b"HTTP/1.1 200 Connection established\r\nVia: 1.1 test\r\n\r\n")
             if self._cut_after_s:
                 threading.Timer(self._cut_after_s, _cut, (onward,)).start()
-            back = threading.Thread(target=_pump, args=(onward, connection), daemon=True)
-            back.start()
-            _pump(connection, onward)
-            back.join(PATIENCE_S)
+            _lead({connection: onward, onward: connection})
 
 
 def _cut(sock: socket.socket) -> None:
@@ -73,12 +71,22 @@ def _cut(sock: socket.socket) -> None:
         sock.shutdown(socket.SHUT_RDWR)
 
 
-def _pump(source: socket.socket, sink: socket.socket) -> None:
+def _lead(sinks: dict[socket.socket, socket.socket]) -> None:
+    """Both ways in one thread: OpenSSL damages the records of a connection that two threads read and write."""
+    while sinks:
+        for source in select.select(list(sinks), (), (), PATIENCE_S)[0]:
+            if not _passed_on(source, sinks[source]):
+                del sinks[source]
+
+
+def _passed_on(source: socket.socket, sink: socket.socket) -> bool:
     with suppress(OSError):
-        while data := source.recv(65536):
+        if data := source.recv(65536):
             sink.sendall(data)
+            return True
     with suppress(OSError):
         sink.shutdown(socket.SHUT_WR)
+    return False
 
 
 def endless_headers(connection: socket.socket) -> None:

@@ -7,6 +7,7 @@ from functools import partial
 from hashlib import sha256
 from itertools import islice
 from typing import Any, ClassVar, Literal
+from urllib.parse import quote
 
 from readycheck.probe import (
     Better,
@@ -38,6 +39,8 @@ _SHOWN = ("server", "location", "alt-svc")
 _MAX_HEADERS = 24
 _MAX_BODY = 400
 _DIGEST = 16
+_SAFE = "/%?&=:@+,;~!$'()*"
+_PORTS = {"http": 80, "https": 443}
 _PRIVATE = frozenset({"set-cookie", "set-cookie2"})
 
 
@@ -90,20 +93,22 @@ async def _visit(params: HttpParams, target: Target, net: Net) -> None:
 
 
 async def _request(params: HttpParams, target: Target, stream: Stream, net: Net) -> None:
-    from readycheck_probes.exchange import drain, request  # httpx is slow to import
+    from readycheck_probes.exchange import Request  # h11 is slow to import
 
     deadline_ms = net.now_ms() + patience(net) * 1000
+    request = Request(stream, lambda: max(0.0, deadline_ms - net.now_ms()) / 1000)
     with net.step(Step.RESPONSE) as step:
         step.at(**reached(target, stream))
-        url = _url(params, target)
-        async with request(params.method, url, stream, deadline_ms=deadline_ms, now_ms=net.now_ms) as answer:
-            step.facts.update(status=answer.status_code, **_facts(answer.headers))
-            step.facts["http"] = {"headers": _headers(answer.headers)}
-            body = await drain(answer)
-            step.facts["body_bytes"] = len(body)
-            step.facts["http"] |= _page(body, params.contains)
-        if answer.status_code >= 500:
-            raise NetError(Failure.HTTP_STATUS, f"status {answer.status_code}")
+        status, headers = await request.ask(
+            params.method, quote(params.path, safe=_SAFE), _host(params, target)
+        )
+        step.facts.update(status=status, **_facts(headers))
+        step.facts["http"] = {"headers": _headers(headers)}
+        body = await request.body()
+        step.facts["body_bytes"] = len(body)
+        step.facts["http"] |= _page(body, params.contains)
+        if status >= 500:
+            raise NetError(Failure.HTTP_STATUS, f"status {status}")
 
 
 def _facts(headers: Mapping[str, str]) -> dict[str, str]:
@@ -130,6 +135,8 @@ def _page(body: bytes, contains: str) -> dict[str, Any]:
     return {**found, "expected": contains.encode() in body} if contains else found
 
 
-def _url(params: HttpParams, target: Target) -> str:
+def _host(params: HttpParams, target: Target) -> str:
+    """RFC 9110 section 7.2: with the port, unless it is that of the scheme."""
     host = target.host or target.address or ""
-    return f"{params.scheme}://{f'[{host}]' if ':' in host else host}:{target.port}{params.path}"
+    named = f"[{host}]" if ":" in host else host
+    return named if target.port == _PORTS[params.scheme] else f"{named}:{target.port}"

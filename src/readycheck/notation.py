@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import (
@@ -54,7 +55,12 @@ def _port_range(value: Any) -> Any:
         return value
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise ValueError("not a port or a range of ports such as '19560-65535'")
-    text = hex(value) if isinstance(value, int) and abs(value) > 1 << 64 else str(value)
+    return _ports(hex(value) if isinstance(value, int) and abs(value) > 1 << 64 else str(value))
+
+
+@lru_cache(maxsize=1024)
+def _ports(text: str) -> "PortRange | dict[str, int]":
+    """Most rows of a profile share their ports; what is out of order is left to `PortRange` to refuse."""
     low, _, high = text.partition("-")
     digits = low.strip().isdecimal() and (not high or high.strip().isdecimal())
     if not digits or len(text) > _LONGEST_PORTS:
@@ -62,7 +68,8 @@ def _port_range(value: Any) -> Any:
     bounds = int(low), int(high or low)
     if not all(1 <= port <= 65535 for port in bounds):
         raise ValueError(f"port {max(bounds) if max(bounds) > 65535 else min(bounds)} is outside 1 to 65535")
-    return {"low": bounds[0], "high": bounds[1]}
+    written = {"low": bounds[0], "high": bounds[1]}
+    return PortRange(**written) if bounds[0] <= bounds[1] else written
 
 
 _OCTET = r"(0|[1-9][0-9]{0,2})"

@@ -166,13 +166,12 @@ def build_params(
 
 def _refused(params_type: type[ParamsT], values: Mapping[str, Any]) -> tuple[list[Problem], ParamsT | None]:
     """What cannot be set, or what comes of it."""
-    settable = {f.name for f in fields(params_type)} - {"targets"} if values else set()  # type: ignore[arg-type]
-    unknown = f"unknown key (known: {', '.join(sorted(settable)) or 'none'})"
+    settable = _settable(params_type) if values else ()  # type: ignore[arg-type]
     problems: list[Problem] = []
     checked: dict[str, Any] = {}
     for key, value in values.items():
         if key not in settable:
-            problems.append(((key,), unknown))
+            problems.append(((key,), f"unknown key (known: {', '.join(settable) or 'none'})"))
             continue
         try:
             checked[key] = _adapter(params_type, key).validate_python(value)  # type: ignore[arg-type]
@@ -185,6 +184,12 @@ def _refused(params_type: type[ParamsT], values: Mapping[str, Any]) -> tuple[lis
         return [], params_type(**checked)
     except (TypeError, ValueError) as error:  # such as a parameter that has no default
         return [((), str(error))], None
+
+
+@cache
+def _settable(params_type: type[Any]) -> tuple[str, ...]:
+    """What a profile may set: the plan fills in the targets."""
+    return tuple(sorted(field.name for field in fields(params_type) if field.name != "targets"))
 
 
 @cache

@@ -6,15 +6,14 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TypeVar
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit, urlunsplit
 
 from readycheck.failure import Failure
 from readycheck.net.address import is_address
 from readycheck.net.interface import NetError, Network, Stream, TlsSettings
 
-if TYPE_CHECKING:
-    import h11
+_Octets = TypeVar("_Octets", bytes, bytearray)
 
 MAX_BYTES = 1 << 20
 _PORTS = {"http": 80, "https": 443}
@@ -97,7 +96,7 @@ def _read(path: Path) -> bytes:
         raise FetchError(f"cannot be read: {error.strerror or type(error).__name__}") from None
 
 
-def _bounded(data: bytes) -> bytes:
+def _bounded(data: _Octets) -> _Octets:
     if len(data) > MAX_BYTES:
         raise FetchError(f"is larger than {MAX_BYTES >> 20} MB")
     return data
@@ -150,49 +149,30 @@ async def _connected(network: Network, host: str, port: int, timeout: float) -> 
 
 
 async def _get(parts: SplitResult, stream: Stream, timeout: float) -> tuple[int, Mapping[str, str], bytes]:
-    import h11
+    from readycheck.wire.http import Exchange, NotHttp  # h11 is slow to import
 
-    connection = h11.Connection(h11.CLIENT)
-    asked = connection.send(_request(parts))
-    await stream.write(asked or b"", timeout=timeout)
     try:
-        return await _response(connection, stream, timeout)
-    except h11.RemoteProtocolError:
-        raise NetError(Failure.PROTOCOL_ERROR, "not an HTTP answer") from None
-
-
-def _request(parts: SplitResult) -> "h11.Request":
-    import h11
-
-    target = urlunsplit(("", "", parts.path or "/", parts.query, ""))
-    headers = [
-        ("Host", _bare(parts, authority_only=True)),
-        ("User-Agent", "readycheck"),
-        ("Accept", "application/x-ns-proxy-autoconfig, */*"),
-        ("Connection", "close"),
-    ]
-    try:
-        return h11.Request(method="GET", target=target, headers=headers)
-    except (h11.LocalProtocolError, UnicodeEncodeError):
+        exchange = Exchange("GET", urlunsplit(("", "", parts.path or "/", parts.query, "")), _headers(parts))
+    except NotHttp:
         raise NetError(Failure.PROTOCOL_ERROR, "not a URL that can be asked for") from None
+    await stream.write(exchange.request, timeout=timeout)
+    while not exchange.ended:
+        try:
+            exchange.feed(await stream.read(_CHUNK, timeout=timeout))
+        except NotHttp:
+            raise NetError(Failure.PROTOCOL_ERROR, "not an HTTP answer") from None
+        _bounded_length(exchange.headers.get("content-length", ""))
+        _bounded(exchange.body)
+    return exchange.status or 0, exchange.headers, bytes(exchange.body)
 
 
-async def _response(connection: Any, stream: Stream, timeout: float) -> tuple[int, Mapping[str, str], bytes]:
-    import h11
-
-    status, headers, body = 0, {}, b""
-    while True:
-        event = connection.next_event()
-        if event is h11.NEED_DATA:
-            connection.receive_data(await stream.read(_CHUNK, timeout=timeout))
-        elif isinstance(event, h11.Response):
-            status = event.status_code
-            headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in event.headers}
-            _bounded_length(headers.get("content-length", ""))
-        elif isinstance(event, h11.Data):
-            body = _bounded(body + bytes(event.data))
-        elif isinstance(event, h11.EndOfMessage):
-            return status, headers, body
+def _headers(parts: SplitResult) -> dict[str, str]:
+    return {
+        "Host": _bare(parts, authority_only=True),
+        "User-Agent": "readycheck",
+        "Accept": "application/x-ns-proxy-autoconfig, */*",
+        "Connection": "close",
+    }
 
 
 def _bounded_length(told: str) -> None:

@@ -8,7 +8,6 @@ where it starts, so that no entity is ever declared. The encoding is always UTF-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from xml.parsers import expat
-from xml.sax.saxutils import quoteattr
 
 MAX_HEADER_BYTES = 16 * 1024
 
@@ -27,12 +26,12 @@ class StreamHeader:
 
 def pack_header(to: str) -> bytes:
     """A client's stream header (RFC 6120 section 4.2)."""
-    return _header(f"to={quoteattr(to)}").encode()
+    return _header("to", to).encode()
 
 
 def pack_response(sender: str, *, error: str = "") -> bytes:
     """A stand-in server's header with its features, or with the error that ends the stream."""
-    header = _header(f"from={quoteattr(sender)} id='readycheck'")
+    header = _header("from", sender, " id='readycheck'")
     if not error:
         return f"{header}<stream:features/>".encode()
     condition = f"<{error} xmlns='{_CONDITIONS}'/>"
@@ -59,9 +58,11 @@ def unpack_header(data: bytes) -> StreamHeader | None:
     return StreamHeader(heard.root.get("from", ""), heard.root.get("version", ""), heard.error)
 
 
-def _header(address: str) -> str:
+def _header(attribute: str, name: str, more: str = "") -> str:
+    from xml.sax.saxutils import quoteattr  # brings all of urllib.request, and few ask for XMPP
+
     spaces = f"xmlns='jabber:client' xmlns:stream='{_STREAMS}'"
-    return f"<?xml version='1.0'?><stream:stream {address} version='1.0' xml:lang='en' {spaces}>"
+    return f"<?xml version='1.0'?><stream:stream {attribute}={quoteattr(name)}{more} version='1.0' xml:lang='en' {spaces}>"
 
 
 class _Heard:

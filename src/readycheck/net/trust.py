@@ -4,10 +4,11 @@ import os
 import re
 import ssl
 import stat
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from threading import Lock
 
@@ -174,18 +175,18 @@ def _unusable(file: Path, why: str) -> UsageError:
 
 def _installed_anchors() -> set[bytes]:
     """Certificates in DER; what is none of them is left to whoever parses it."""
-    found = set(ssl.create_default_context().get_ca_certs(binary_form=True))
-    # The context reads certificate folders on demand only, so that it does not list what is in them.
-    for block in _blocks_in_folders():
+    # Windows alone has them in no file; to have OpenSSL read the files takes ten times as long.
+    found = set(ssl.create_default_context().get_ca_certs(binary_form=True) if sys.platform == "win32" else ())
+    for block in _blocks_in_files():
         with suppress(ValueError):
             found.add(ssl.PEM_cert_to_DER_cert(block.decode()))
     return found
 
 
-def _blocks_in_folders() -> Iterator[bytes]:
+def _blocks_in_files() -> Iterator[bytes]:
     paths = ssl.get_default_verify_paths()
     folders = dict.fromkeys(filter(None, (paths.capath, paths.openssl_capath, *_ANCHOR_DIRS)))
-    files = (file for folder in folders for file in _files(folder))
+    files = chain(filter(None, (paths.cafile,)), (file for folder in folders for file in _files(folder)))
     for file in _distinct(islice(files, _MAX_LOCAL_FILES)):
         with suppress(OSError), open(file, "rb") as opened:
             yield from _pem_blocks(opened.read(_MAX_BUNDLE_BYTES))

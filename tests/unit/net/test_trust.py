@@ -29,8 +29,8 @@ def bare_host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("SSL_CERT_DIR", str(folder))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none"))
     monkeypatch.setattr(trust, "_ANCHOR_DIRS", ())
-    paths = ssl.get_default_verify_paths()._replace(openssl_capath=str(folder))
-    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: paths)
+    found = ssl.get_default_verify_paths
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: found()._replace(openssl_capath=str(folder)))
     return folder
 
 

@@ -62,7 +62,8 @@ def _header(attribute: str, name: str, more: str = "") -> str:
     from xml.sax.saxutils import quoteattr  # brings all of urllib.request, and few ask for XMPP
 
     spaces = f"xmlns='jabber:client' xmlns:stream='{_STREAMS}'"
-    return f"<?xml version='1.0'?><stream:stream {attribute}={quoteattr(name)}{more} version='1.0' xml:lang='en' {spaces}>"
+    named = f"{attribute}={quoteattr(name)}{more}"
+    return f"<?xml version='1.0'?><stream:stream {named} version='1.0' xml:lang='en' {spaces}>"
 
 
 class _Heard:

@@ -8,7 +8,12 @@ from readycheck.cli import options as o
 from readycheck.cli.output import tell_lines
 from readycheck.errors import ReadycheckError
 
-app = typer.Typer(help="The pins in force; learn issuer pins.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="The pins in force; learn issuer pins.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
 
 
 @app.command()

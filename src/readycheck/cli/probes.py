@@ -7,7 +7,9 @@ import typer
 
 from readycheck.cli.output import tell_lines
 
-app = typer.Typer(help="The installed probes.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="The installed probes.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
+)
 
 
 @app.callback()

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from readycheck.cli import firewall
 from readycheck.cli import options as o
+from readycheck.cli.grouped import GroupedCommand
 from readycheck.cli.output import complain, screen, tell, tell_lines
 from readycheck.errors import ReadycheckError, UsageError
 
@@ -19,7 +21,12 @@ if TYPE_CHECKING:
     from readycheck.catalog import Place
     from readycheck.profile import Profile
 
-app = typer.Typer(help="Look into profiles and check them.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Look into profiles and check them.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
 
 
 class ShowFormat(StrEnum):
@@ -212,3 +219,6 @@ def schema() -> None:
     from readycheck import profile_schema
 
     tell(json.dumps(profile_schema.schema(), indent=2) + "\n")
+
+
+app.command("firewall", cls=GroupedCommand)(firewall.firewall)

@@ -176,7 +176,9 @@ def _unusable(file: Path, why: str) -> UsageError:
 def _installed_anchors() -> set[bytes]:
     """Certificates in DER; what is none of them is left to whoever parses it."""
     # Windows alone has them in no file; to have OpenSSL read the files takes ten times as long.
-    found = set(ssl.create_default_context().get_ca_certs(binary_form=True) if sys.platform == "win32" else ())
+    found = set(
+        ssl.create_default_context().get_ca_certs(binary_form=True) if sys.platform == "win32" else ()
+    )
     for block in _blocks_in_files():
         with suppress(ValueError):
             found.add(ssl.PEM_cert_to_DER_cert(block.decode()))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from readycheck.__main__ import main
-from readycheck.cli.app import command
+from readycheck.cli.app import PLACES, command
 
 HEAVY = (
     "scapy",
@@ -54,6 +54,11 @@ def test_the_commands_of_the_interface() -> None:
     }
 
 
+@pytest.mark.parametrize("name", PLACES)
+def test_the_list_says_what_each_says_of_itself(name: str) -> None:
+    assert TREE[(name,)].get_short_help_str(100) == PLACES[name].summary
+
+
 @pytest.mark.parametrize("path", TREE, ids=" ".join)
 def test_help_is_readable_at_80_columns(
     path: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -64,6 +69,7 @@ def test_help_is_readable_at_80_columns(
     assert complaint == ""
     assert told.startswith(f"Usage: {' '.join(('readycheck', *path))} ")
     assert max(map(len, told.splitlines())) <= 80
+    assert "completion" not in told
     assert "..." not in told.replace("[ARGS]...", ""), "a summary is cut"
 
 

@@ -7,6 +7,7 @@ from statistics import median
 
 from bench import large
 from bench.table import Row, remark, show
+from readycheck.__main__ import lighten
 from readycheck.catalog import available, draft
 from readycheck.plan import DEFAULT_SEED, Selection, plan, usable
 from readycheck.profile_file import layer, stack
@@ -19,6 +20,7 @@ PROMISED_LARGE_MS = 2000.0
 
 def measure() -> None:
     """From their names, as a command does it. Imports, and what is built on first use, are not in it."""
+    lighten()
     registry = find()
     len(registry.installed)  # loads the probes, which is importing them
     sizes = {name: len(entry.read_bytes()) for name, entry in available()}

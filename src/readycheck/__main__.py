@@ -40,7 +40,7 @@ def _invoke(given: list[str]) -> Any:
         from readycheck import __version__
 
         return print(f"readycheck {__version__}")  # noqa: T201
-    _lighten()
+    lighten()
     import typer
 
     from readycheck.cli.app import command
@@ -53,7 +53,7 @@ def _invoke(given: list[str]) -> Any:
         return ended.exit_code
 
 
-def _lighten() -> None:
+def lighten() -> None:
     """What a run makes lives as long as the run: looking for garbage every 700 objects finds none."""
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, *gc.get_threshold()[1:])
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # else it reads what every package offers

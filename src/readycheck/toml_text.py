@@ -11,8 +11,8 @@ import rtoml
 from readycheck.errors import ProfileError
 
 MAX_BYTES = 16_000_000
-_MOST = {"\n[": 50_000, "=": 500_000, ",": 500_000, ".": 1_000_000, "\\": 1_000_000}
-_WHAT = {"\n[": "tables", "=": "keys", ",": "values", ".": "dots", "\\": "escapes"}
+_MOST = {b"\n[": 50_000, b"=": 500_000, b",": 500_000, b".": 1_000_000, b"\\": 1_000_000}
+_WHAT = {b"\n[": "tables", b"=": "keys", b",": "values", b".": "dots", b"\\": "escapes"}
 _TOO_DEEP = ("recursion limit", "recursion depth")
 
 
@@ -24,7 +24,7 @@ def read(text: bytes, origin: str) -> dict[str, Any]:
         raise ProfileError(f"{origin}: begins with a byte order mark: save it as UTF-8 without one")
     try:
         decoded = text.decode("utf-8")
-        _refuse_endless(decoded, origin)
+        _refuse_endless(text, origin)
         data: dict[str, Any] = rtoml.loads(decoded)
     except UnicodeDecodeError as error:
         raise ProfileError(f"{origin}: not UTF-8 text (byte {error.start})") from None
@@ -40,7 +40,7 @@ def _in_words(message: str) -> str:
     return "nested too deeply" if deep else " ".join(message.split())
 
 
-def _refuse_endless(text: str, origin: str) -> None:
+def _refuse_endless(text: bytes, origin: str) -> None:
     """What a parser's time grows with: ten times what the largest product has."""
     for mark, most in _MOST.items():
         if text.count(mark) > most:

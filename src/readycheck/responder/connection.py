@@ -13,12 +13,14 @@ from typing import Any
 
 from readycheck.net.headers import Headers
 from readycheck.net.interface import Endpoint
+from readycheck.responder.calls import Calls, Placed
 from readycheck.responder.channel import Channel, TlsChannel
-from readycheck.responder.control import Control
+from readycheck.responder.control import Control, Said
 from readycheck.responder.mirrors import Arrival
 from readycheck.responder.others import Others
+from readycheck.responder.session import Refused
 from readycheck.wire.client_hello import greeting_size
-from readycheck.wire.far_end import answer_in_place, is_control, peek
+from readycheck.wire.far_end import Kind, Message, answer_in_place, is_control, peek
 from readycheck.wire.rtp import HEADER_SIZE
 from readycheck.wire.sip import MessageBuffer
 from readycheck.wire.stun import MAGIC_COOKIE
@@ -41,6 +43,7 @@ class Desk:
     control: Control
     others: Others
     context: ssl.SSLContext
+    calls: Calls | None = None
 
     @property
     def patience_s(self) -> float:
@@ -94,9 +97,19 @@ class Connection:
     def __init__(self, desk: Desk, source: Endpoint, seen: Headers) -> None:
         self._desk, self._source, self._seen = desk, source, seen
         self._hello: Arrival | None = None
+        self._placed: Placed | None = None
+        self._call: asyncio.Task[None] | None = None
 
     async def talk(self, channel: Channel) -> None:
         """Until the other end has no more to say, or says what is not answered."""
+        async with asyncio.TaskGroup() as group:
+            try:
+                await self._listen(channel, group)
+            finally:
+                self._close_sessions()
+                self._end_call()
+
+    async def _listen(self, channel: Channel, group: asyncio.TaskGroup) -> None:
         try:
             intake = Intake(channel)
             async with asyncio.timeout(self._desk.patience_s):
@@ -107,11 +120,9 @@ class Connection:
             if first.isalpha():
                 await self._return_requests(intake)
             else:
-                await self._answer_frames(intake)
+                await self._answer_frames(intake, group)
         except (EOFError, ValueError, OSError, ssl.SSLError, TimeoutError):
             return
-        finally:
-            self._close_sessions()
 
     async def _secured(self, intake: Intake) -> TlsChannel:
         data = await intake.peek(1)
@@ -143,7 +154,7 @@ class Connection:
                     buffer.feed(data)
                 await self._answer_other(intake, request)
 
-    async def _answer_frames(self, intake: Intake) -> None:
+    async def _answer_frames(self, intake: Intake, group: asyncio.TaskGroup) -> None:
         ends_s = time.monotonic() + self._desk.control.sessions.limits.seconds + 3 * self._desk.patience_s
         while time.monotonic() < ends_s:
             async with asyncio.timeout(self._desk.patience_s):
@@ -155,19 +166,61 @@ class Connection:
                 size = int.from_bytes(head[:2], "big")
                 if not 0 < size <= _LONGEST:
                     return
-                await self._answer_frame(intake, (await intake.take(2 + size))[2:])
+                await self._answer_frame(intake, (await intake.take(2 + size))[2:], group)
 
-    async def _answer_frame(self, intake: Intake, frame: bytes) -> None:
-        answer = self._controlled(frame) if is_control(frame) else self._reflected(bytearray(frame), intake)
+    async def _answer_frame(self, intake: Intake, frame: bytes, group: asyncio.TaskGroup) -> None:
+        if is_control(frame):
+            answer = await self._controlled(frame, intake, group)
+        elif self._placed is not None:
+            intake.left += (2 + len(frame)) * self._placed.call.feed(frame)
+            return
+        else:
+            answer = self._reflected(bytearray(frame), intake)
         if answer is not None:
             await intake.write(len(answer).to_bytes(2, "big") + answer)
 
-    def _controlled(self, frame: bytes) -> bytes | None:
+    async def _controlled(self, frame: bytes, intake: Intake, group: asyncio.TaskGroup) -> bytes | None:
         now_s, control = time.monotonic(), self._desk.control
-        answer = control.answer(frame, self._source, now_s, self._shown())
+        message = control.read(frame, self._source, now_s)
+        if message is None:
+            return None
+        if message.kind is Kind.OFFER:
+            said = await self._offered(message, intake, group)
+        else:
+            said = self._of_call(message) or control.reply(message, self._source, now_s, self._shown())
+        answer = control.packed(said, len(frame)) if said else None
         if self._hello is not None and control.mirrors is not None:
             control.mirrors.keep(self._hello, now_s)
         return answer
+
+    async def _offered(self, message: Message, intake: Intake, group: asyncio.TaskGroup) -> Said | None:
+        """One call a connection, for who has shown that its address is its own."""
+        calls = self._desk.calls
+        if calls is None or not self._desk.control.is_proved(message.body, self._source, time.monotonic()):
+            return None
+        try:
+            if self._placed is not None:
+                raise Refused("a connection carries one call")
+            self._placed = placed = await calls.open(message.body, self._source, intake.write)
+        except Refused as refused:
+            return Kind.REFUSED, {"because": str(refused)}
+        self._call = group.create_task(placed.call.run())
+        self._call.add_done_callback(lambda _: calls.close(placed))
+        return Kind.ACCEPTED, placed.answer()
+
+    def _of_call(self, message: Message) -> Said | None:
+        """What is asked of the call of this connection."""
+        placed = self._placed
+        if placed is None or message.body.get("token") != placed.token:
+            return None
+        if message.kind is Kind.CLOSE:
+            self._end_call()
+            return Kind.CLOSED, placed.call.counted()
+        return (Kind.COUNTED, placed.call.counted()) if message.kind is Kind.REPORT else None
+
+    def _end_call(self) -> None:
+        if self._call is not None:
+            self._call.cancel()
 
     def _shown(self) -> Mapping[str, Any]:
         return {

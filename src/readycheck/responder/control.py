@@ -11,6 +11,8 @@ from readycheck.responder.mirrors import WAIT_S, Mirrors
 from readycheck.responder.session import Refused, Session, Sessions
 from readycheck.wire.far_end import Kind, Message, pack_message, unpack_message
 
+Said = tuple[Kind, Mapping[str, Any]]
+
 _ANSWERS = {Kind.REPORT: Kind.COUNTED, Kind.CLOSE: Kind.CLOSED}
 
 
@@ -29,21 +31,26 @@ class Control:
         self, data: bytes, source: Endpoint, now_s: float, shown: Mapping[str, Any] = MappingProxyType({})
     ) -> bytes | None:
         """The answer to a message, with what else was `shown` of its source; None is silence."""
+        message = self.read(data, source, now_s)
+        said = message and self.reply(message, source, now_s, shown)
+        return self.packed(said, len(data)) if said else None
+
+    def read(self, data: bytes, source: Endpoint, now_s: float) -> Message | None:
+        """What is to be answered: of who has the key, and within its rate."""
         try:
             message = unpack_message(data, self.key)
         except ValueError:
             return None
-        if not self.sources.allows(source[0], now_s):
-            return None
-        kind_and_body = self._kind_and_body(message, source, now_s, shown)
-        if kind_and_body is None:
-            return None
-        answer = pack_message(*kind_and_body, self.key)
-        return answer if len(answer) <= len(data) else None
+        return message if self.sources.allows(source[0], now_s) else None
 
-    def _kind_and_body(
+    def packed(self, said: Said, room: int) -> bytes | None:
+        """Nothing that is longer than what it answers."""
+        answer = pack_message(*said, self.key)
+        return answer if len(answer) <= room else None
+
+    def reply(
         self, message: Message, source: Endpoint, now_s: float, shown: Mapping[str, Any]
-    ) -> tuple[Kind, Mapping[str, Any]] | None:
+    ) -> Said | None:
         if message.kind is Kind.HELLO:
             cookie = self.cookies.make(source, now_s)
             return Kind.COOKIE, {"cookie": cookie, "seen_as": list(source), **shown}
@@ -60,14 +67,12 @@ class Control:
             return _ANSWERS[message.kind], session.counted()
         return None
 
-    def _mirrored(
-        self, body: Mapping[str, Any], source: Endpoint, now_s: float
-    ) -> tuple[Kind, Mapping[str, Any]] | None:
+    def _mirrored(self, body: Mapping[str, Any], source: Endpoint, now_s: float) -> Said | None:
         """With a cookie, wait for the next ClientHello of this address; with a token, tell a part of it."""
         if "token" in body:
             told = self.mirrors and self.mirrors.tell(body["token"], source[0], body.get("offset"), now_s)
             return (Kind.MIRRORED, told) if told else None
-        if not self._is_proved(body, source, now_s):
+        if not self.is_proved(body, source, now_s):
             return None
         try:
             if self.mirrors is None:
@@ -76,7 +81,7 @@ class Control:
         except Refused as refused:
             return Kind.REFUSED, {"because": str(refused)}
 
-    def _is_proved(self, body: Mapping[str, Any], source: Endpoint, now_s: float) -> bool:
+    def is_proved(self, body: Mapping[str, Any], source: Endpoint, now_s: float) -> bool:
         """Whether it has shown that it receives at its address; who has is known for a while."""
         cookie = body.get("cookie")
         if not isinstance(cookie, str) or not cookie.isascii():
@@ -86,10 +91,8 @@ class Control:
             self.known.note(source[0], now_s)
         return proved
 
-    def _opened(
-        self, body: Mapping[str, Any], source: Endpoint, now_s: float
-    ) -> tuple[Kind, Mapping[str, Any]] | None:
-        if not self._is_proved(body, source, now_s):
+    def _opened(self, body: Mapping[str, Any], source: Endpoint, now_s: float) -> Said | None:
+        if not self.is_proved(body, source, now_s):
             return None
         try:
             return Kind.OPENED, _terms(self.sessions.open(source, body, now_s))

@@ -101,6 +101,18 @@ class Reflector:
         sock.bind(to)
         return sock
 
+    def connected(self, peer: Endpoint) -> socket.socket:
+        """A socket of this port for one peer; other threads may ask. Raises `OSError` for want of one."""
+        if not _own_sockets():
+            raise OSError("only Linux has sockets of one port with a peer of their own")
+        sock = self._bound(self.local)
+        try:
+            sock.connect(peer)
+        except OSError:
+            sock.close()
+            raise
+        return sock
+
     # --- streams ---
 
     def _attach(self, session: Session) -> None:
@@ -108,8 +120,7 @@ class Reflector:
         if session.token in self._streams or not _own_sockets():
             return
         try:
-            sock = self._bound(self.local)
-            sock.connect(session.source)
+            sock = self.connected(session.source)
         except OSError:
             return  # no file is left: the open port serves it
         self._streams[session.token] = sock

@@ -12,6 +12,7 @@ from functools import partial
 from readycheck.errors import UsageError
 from readycheck.net.interface import Endpoint
 from readycheck.responder.binding import Bindings, Corner, corners, is_wildcard
+from readycheck.responder.calls import CallLimits, Calls
 from readycheck.responder.connection import Desk
 from readycheck.responder.control import Control
 from readycheck.responder.figures import Figure, render
@@ -49,6 +50,7 @@ class Settings:
 
     listen: tuple[Endpoint, ...]
     limits: Limits = field(default_factory=Limits)
+    calls: CallLimits = field(default_factory=CallLimits)
     key: bytes = field(default=b"", repr=False)
     second_port: int | None = None
     identity: Identity | None = None
@@ -141,6 +143,8 @@ class Responder:
         yield Figure("streams", "gauge", "Streams that are open.", self.streams)
         for name, (title, meaning) in _COUNTED.items():
             yield Figure(title, "counter", meaning, sum(getattr(one, name) for one in counts))
+        on = sum(map(len, self._calls.values()))
+        yield Figure("calls", "gauge", "Calls that are on.", on)
         yield Figure("connections", "gauge", "TCP connections that are open.", len(self.listener.doors))
         refused = self.listener.refused
         yield Figure("connections_refused_total", "counter", "TCP connections turned away.", refused)
@@ -154,9 +158,11 @@ class Responder:
             with _named("--listen", "UDP", place):
                 self._reflectors.append(Reflector(place, self._control()))
         at = {one.local: one for one in self._reflectors}
+        self._calls = {place: Calls(place, one.connected, self._settings.calls) for place, one in at.items()}
         for corner in corners(at):
             others = self._others(corner, at[corner.here].control)
-            at[corner.here].other = partial(_answer, others, at)
+            calls = self._calls[corner.here]
+            at[corner.here].other = partial(_answer, others, calls, at)
         self._desks = {place: self._desk(place) for place in at}
         page = self._settings.metrics
         self._listener = Listener(lambda: render(self.figures()))
@@ -180,7 +186,7 @@ class Responder:
 
     def _desk(self, place: Endpoint) -> Desk:
         control = self._control(Mirrors())
-        return Desk(control, self._others(Corner(place), control), self._identity.context)
+        return Desk(control, self._others(Corner(place), control), self._identity.context, self._calls[place])
 
     def _others(self, corner: Corner, control: Control) -> Others:
         known = self._known if self._settings.key else None
@@ -196,8 +202,12 @@ def _named(option: str, protocol: str, place: Endpoint) -> Iterator[None]:
         raise UsageError(f"{option} {host}: {protocol} port {port}: {error.strerror or error}") from None
 
 
-def _answer(others: Others, at: Mapping[Endpoint, Reflector], data: bytes, source: Endpoint) -> None:
-    """By the reflector of the place that the answer has to come from."""
+def _answer(
+    others: Others, calls: Calls, at: Mapping[Endpoint, Reflector], data: bytes, source: Endpoint
+) -> None:
+    """By the call that it is of, or by the reflector of the place that the answer has to come from."""
+    if calls.introduce(data, source):
+        return
     said = others.answer(data, source, time.monotonic())
     if said is not None:
         there = at[said.origin]

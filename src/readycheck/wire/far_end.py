@@ -9,6 +9,9 @@ long as its answer may become. A conversation, in the manner of STAMP and irtt: 
 address), OPEN with what is wanted, OPENED with what is granted or REFUSED with the reason, streams, REPORT, COUNTED,
 CLOSE.
 
+A call (`readycheck call`) is agreed on over TCP or TLS by OFFER and ACCEPTED, in the manner of SDP's offer and answer:
+who each end is in ICE and in DTLS. REPORT and CLOSE are for calls, too.
+
 Packets of a stream are RTP (RFC 3550) with a payload that begins, from the agent, with
 
     number 4 | sent 8
@@ -70,6 +73,8 @@ class Kind(IntEnum):
     MIRRORED = 12
     CALL_BACK = 13
     CALLED = 14
+    OFFER = 21
+    ACCEPTED = 22
 
 
 ANSWERS = {
@@ -79,6 +84,7 @@ ANSWERS = {
     Kind.CLOSE: (Kind.CLOSED,),
     Kind.MIRROR: (Kind.MIRRORED, Kind.REFUSED),
     Kind.CALL_BACK: (Kind.CALLED, Kind.REFUSED),
+    Kind.OFFER: (Kind.ACCEPTED, Kind.REFUSED),
 }
 """What each request may be answered with."""
 

@@ -1,0 +1,1 @@
+"""A real call to the responder, and the stage at which it fails."""

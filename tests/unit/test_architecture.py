@@ -45,6 +45,7 @@ ORDER = (
     "readycheck.judgement",
     "readycheck.verdict",
     "readycheck.diagnose",
+    "readycheck.call",
     "readycheck.score",
     "readycheck.report",
     "readycheck.conclude",

@@ -65,6 +65,17 @@ def responder(
             rich_help_panel=_LIMITS,
         ),
     ] = 500.0,
+    calls: Annotated[
+        int,
+        typer.Option(
+            "--calls",
+            metavar="N",
+            help="Calls at once; they need 'readycheck[call]'.",
+            min=0,
+            max=1000,
+            rich_help_panel=_LIMITS,
+        ),
+    ] = 8,
     rate: Annotated[
         float,
         typer.Option(
@@ -82,12 +93,13 @@ def responder(
     ] = None,
     quiet: o.Quiet = False,
 ) -> None:
-    """Be the far end of 'run --responder'.
+    """Be the far end of 'run --responder' and of 'call'.
 
     It serves until it is told to stop: UDP, TCP and TLS on one port, streams, STUN, and SIP requests returned as they
     came. It answers who has shown that its address is its own, with no more than it was sent. STUN and SIP over UDP
     ask for no proof unless there is a key: they are bounded in rate instead.
     """
+    from readycheck.responder.calls import CallLimits
     from readycheck.responder.identity import read_identity
     from readycheck.responder.server import METRICS_PORT, Responder, Settings, everywhere
     from readycheck.responder.session import Limits
@@ -97,6 +109,7 @@ def responder(
     settings = Settings(
         listen=tuple(places) or everywhere(PORT),
         limits=Limits(sessions=sessions, seconds=seconds, packets_per_second=packets),
+        calls=CallLimits(calls=calls),
         key=o.key("--key", key),
         second_port=second_port,
         identity=read_identity(certificate) if certificate else None,

@@ -8,7 +8,7 @@ from typing import Any
 
 from readycheck.call.attempt import Attempt, Quality, Reception
 from readycheck.call.signalling import Signalling, greet, offer
-from readycheck.call.stage import Ears, Ended, Progress, Stage, Via, lost, media_failure
+from readycheck.call.stage import Ears, Ended, Progress, Stage, Via, is_doubtful, lost, media_failure
 from readycheck.failure import Failure
 from readycheck.net.datagram import SocketOptions
 from readycheck.net.interface import Endpoint, NetError, Network, Stream, TlsSettings
@@ -16,7 +16,7 @@ from readycheck.net.secure_media import FramePath, IcePath, Identity, Security, 
 from readycheck.net.talk import Heard, Talk
 from readycheck.wire.far_end import Kind
 
-_NAMES_S, _CONNECT_S, _ANSWER_S, _ICE_S, _DTLS_S = 3.0, 4.0, 3.0, 5.0, 6.0
+_NAMES_S, _CONNECT_S, _ANSWER_S, _ICE_S, _DTLS_S = 3.0, 4.0, 3.0, 4.5, 5.0
 _GLANCE_S = 0.1
 _ASK_S = 0.5
 _WORST = 0.95
@@ -189,12 +189,12 @@ class Dial:
                 task.cancel()
 
     async def _listen(self) -> None:
-        """Until the end of the talk, or of the sound."""
+        """Until the end of the talk, or of the sound; sound that has just stopped is waited for."""
         now = self._progress.now
-        while now() < self._talk_began_s + self._order.seconds:
+        ends_s = now() + self._order.seconds
+        while now() < ends_s or is_doubtful(self._ears(), now()):
             await asyncio.sleep(_GLANCE_S)
             self._judge(now())
-        self._judge(now())
 
     def _judge(self, now_s: float) -> None:
         ears = self._ears()

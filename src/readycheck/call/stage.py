@@ -10,6 +10,7 @@ from readycheck.net.interface import NetError
 
 SILENCE_S = 2.0
 """Without a packet of fifty a second, a way is lost: longer than any pause that a listener bears."""
+_PAUSE_S = 1.25
 _SETTLE_S = 1.0
 """So much later one way alone is named: what is said of the other comes twice a second at best."""
 
@@ -84,6 +85,11 @@ def lost(ears: Ears, now_s: float) -> tuple[Stage, Direction | None] | None:
     if silent and ears.silent_s(silent[0], now_s) > SILENCE_S + _SETTLE_S:
         return Stage.MEDIA_ONE_WAY, silent[0]
     return None
+
+
+def is_doubtful(ears: Ears, now_s: float) -> bool:
+    """Whether a way has been silent for longer than what is said of it may take."""
+    return any(ears.silent_s(way, now_s) > _PAUSE_S for way in Direction)
 
 
 def media_failure(ears: Ears, stage: Stage, way: Direction | None, began_s: float) -> Failed:

@@ -99,8 +99,8 @@ def responder(
     came. It answers who has shown that its address is its own, with no more than it was sent. STUN and SIP over UDP
     ask for no proof unless there is a key: they are bounded in rate instead.
     """
-    from readycheck.responder.calls import CallLimits
     from readycheck.responder.identity import read_identity
+    from readycheck.responder.offer import CallLimits
     from readycheck.responder.server import METRICS_PORT, Responder, Settings, everywhere
     from readycheck.responder.session import Limits
     from readycheck.wire.far_end import PORT

@@ -12,8 +12,8 @@ from aioice import stun
 from readycheck.net.interface import Endpoint
 from readycheck.net.secure_media import FramePath, IcePath, Identity, Security, Sockets
 from readycheck.net.talk import Talk
-from readycheck.responder.calls import CallLimits, Offer
 from readycheck.responder.guard import Bucket
+from readycheck.responder.offer import CallLimits, Offer
 
 ADDRESSES = 4
 """From which one call may be heard: each costs a socket, and gets some checks of ICE."""
@@ -99,12 +99,14 @@ class Call:
 
     async def _hold(self) -> None:
         assert self._talk is not None
+        offer = self._offer
+        other = Identity(user=offer.user, password=offer.password, fingerprint=offer.fingerprint)
         with suppress(ConnectionError, TimeoutError):
             async with asyncio.timeout(self._limits.setup_s):
                 if self._ice is not None:
-                    await self._ice.connect(self._offer.identity)
-                await self._security.handshake(self._offer.identity)
-            async with asyncio.timeout(self._offer.seconds):
+                    await self._ice.connect(other)
+                await self._security.handshake(other)
+            async with asyncio.timeout(offer.seconds):
                 await self._talk.speak()
 
     async def _close(self) -> None:

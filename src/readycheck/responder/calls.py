@@ -2,7 +2,6 @@
 
 import asyncio
 import importlib
-import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,37 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from readycheck.net.interface import Endpoint
 from readycheck.responder.guard import network_of
+from readycheck.responder.offer import CallLimits, read_offer
 from readycheck.responder.session import Refused
 
 if TYPE_CHECKING:
     import socket
 
-    from readycheck.net.secure_media import Identity
     from readycheck.responder.call import Call
-
-_VIAS = ("udp", "tcp", "tls")
-_USER, _PASSWORD = re.compile(r"[A-Za-z0-9+/]{4,32}"), re.compile(r"[A-Za-z0-9+/]{22,64}")
-_FINGERPRINT = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){31}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallLimits:
-    """What one place takes at most; `setup_s` is for ICE and DTLS together."""
-
-    calls: int = 8
-    calls_per_source: int = 2
-    seconds: float = 120.0
-    setup_s: float = 20.0
-    packets_per_second: float = 200.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
-    """What the caller said of itself, checked."""
-
-    via: str
-    identity: "Identity"
-    seconds: float
 
 
 @dataclass(slots=True)
@@ -121,27 +96,3 @@ async def _load() -> None:
         await asyncio.to_thread(importlib.import_module, "readycheck.responder.call")
     except ImportError:
         raise Refused("it takes no calls: readycheck[call] is not installed there") from None
-
-
-def read_offer(body: Mapping[str, Any], limits: CallLimits) -> Offer:
-    """Raises `Refused` for what is no offer."""
-    from readycheck.net.secure_media import Identity
-
-    via, seconds = body.get("via"), body.get("seconds")
-    if via not in _VIAS:
-        raise Refused("via is to be udp, tcp or tls")
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < float("inf"):
-        raise Refused("seconds is to be a number above 0")
-    identity = Identity(
-        user=_text(body, "user", _USER) if via == "udp" else "",
-        password=_text(body, "password", _PASSWORD) if via == "udp" else "",
-        fingerprint=_text(body, "fingerprint", _FINGERPRINT),
-    )
-    return Offer(via=via, identity=identity, seconds=min(float(seconds), limits.seconds))
-
-
-def _text(body: Mapping[str, Any], key: str, pattern: re.Pattern[str]) -> str:
-    value = body.get(key)
-    if not isinstance(value, str) or not pattern.fullmatch(value):
-        raise Refused(f"{key} is not one")
-    return value

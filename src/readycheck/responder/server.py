@@ -12,7 +12,7 @@ from functools import partial
 from readycheck.errors import UsageError
 from readycheck.net.interface import Endpoint
 from readycheck.responder.binding import Bindings, Corner, corners, is_wildcard
-from readycheck.responder.calls import CallLimits, Calls
+from readycheck.responder.calls import Calls
 from readycheck.responder.connection import Desk
 from readycheck.responder.control import Control
 from readycheck.responder.figures import Figure, render
@@ -20,6 +20,7 @@ from readycheck.responder.guard import Cookies, Known, Sources
 from readycheck.responder.identity import Identity, make_identity
 from readycheck.responder.listener import Listener
 from readycheck.responder.mirrors import Mirrors
+from readycheck.responder.offer import CallLimits
 from readycheck.responder.others import Others
 from readycheck.responder.reflector import Reflector
 from readycheck.responder.session import Limits, Sessions

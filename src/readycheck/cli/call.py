@@ -75,6 +75,8 @@ def call(
     TLS there is no ICE: the media goes through the connection that the call was agreed on. Needs 'readycheck[call]',
     here and at the responder.
     """
+    import asyncio
+
     from readycheck import catalog
     from readycheck.cli.interrupt import Interruption
     from readycheck.net.guard import refuse_outside
@@ -97,7 +99,10 @@ def call(
     vias = tuple(Via(one) for one in via or ladder(wanted, roles))
     interruption = Interruption()
     with interruption.minded():
-        called = interruption.run(lambda: _placed(wanted, roles, order, vias, servers, _watch(quiet)))
+        try:
+            called = interruption.run(lambda: _placed(wanted, roles, order, vias, servers, _watch(quiet)))
+        except asyncio.CancelledError:  # half a call is no call
+            raise KeyboardInterrupt from None
         _tell(called, format_)
     return STATUS[verdict(called.attempts, called.limits).value]
 

@@ -207,6 +207,11 @@ class Security:
     async def handshake(self, other: Identity) -> None:
         """Raises `ConnectionError`."""
         await self.dtls.start(RTCDtlsParameters([RTCDtlsFingerprint("sha-256", other.fingerprint)]))
+        task = asyncio.current_task()
+        if (
+            task is not None and task.cancelling()
+        ):  # aiortc's wait_for loses a cancel that comes with a datagram
+            raise asyncio.CancelledError
         if self.dtls.state != "connected":
             raise ConnectionError("DTLS was refused, or the certificate is not the one that was announced")
 

@@ -38,6 +38,7 @@ def test_the_commands_of_the_interface() -> None:
     assert {path for path, found in TREE.items() if not hasattr(found, "commands")} == {
         ("run",),
         ("demo",),
+        ("call",),
         ("responder",),
         ("explain",),
         ("report-schema",),

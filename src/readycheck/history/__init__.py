@@ -1,0 +1,1 @@
+"""Stored runs: the report is the record; a summary stays when it is pruned."""

@@ -1,0 +1,81 @@
+"""Store a run after its verdict: whatever goes wrong here is told, and changes no verdict."""
+
+from collections.abc import Iterator
+
+from readycheck.errors import ReadycheckError
+from readycheck.history import spool
+from readycheck.history.place import Place, StoreError
+from readycheck.history.spool import Spool
+from readycheck.history.store import Store, opened
+from readycheck.report import Report
+
+TWIN = "twin"
+"""The site of all runs in a stand-in world: none of them is a baseline or tells of real addresses."""
+_AT_ONCE = 500
+"""Delivered after one run; whoever waits for the program should not wait for ever."""
+
+
+def keep(report: Report, place: Place, site: str | None = None, queue: Spool | None = None) -> list[str]:
+    """Store it, after those that wait for the same database. What went wrong, in lines."""
+    queue = queue or spool.of(place)
+    try:
+        waits = queue.waiting()
+    except OSError:
+        waits = []
+    if waits:
+        return _behind(report, place, site, queue)
+    try:
+        with opened(place, writing=True) as store:
+            store.record(report, site)
+        return []
+    except StoreError as error:
+        return [_put_aside(report, site, queue, error)]
+
+
+def _behind(report: Report, place: Place, site: str | None, queue: Spool) -> list[str]:
+    """It takes its turn."""
+    try:
+        queue.put(report, site)
+    except (OSError, ReadycheckError) as error:
+        return [f"this run is not kept: {_said(error)}"]
+    return deliver(place, queue)
+
+
+def _put_aside(report: Report, site: str | None, queue: Spool, why: StoreError) -> str:
+    try:
+        path = queue.put(report, site)
+    except (OSError, ReadycheckError) as error:
+        return f"{why}; this run is not kept ({_said(error)})"
+    return f"{why}; this run waits in {path.parent} until it can be stored"
+
+
+def deliver(place: Place, queue: Spool) -> list[str]:
+    """Store what waits, oldest first, until it is done or the database fails again."""
+    try:
+        with queue.delivering() as mine:
+            if not mine:
+                return []
+            with opened(place, writing=True) as store:
+                return list(_deliver(store, queue))
+    except (OSError, StoreError) as error:
+        return [
+            f"{_said(error)}; {len(queue.waiting())} runs wait in {queue.folder} until they can be stored"
+        ]
+
+
+def _deliver(store: Store, queue: Spool) -> Iterator[str]:
+    for path in queue.waiting()[:_AT_ONCE]:
+        try:
+            one = spool.read(path)
+        except FileNotFoundError:
+            continue
+        except ReadycheckError as error:
+            path.replace(path.with_suffix(".damaged"))
+            yield f"{error}; set aside"
+            continue
+        store.record(one.report, one.site)
+        path.unlink(missing_ok=True)
+
+
+def _said(error: Exception) -> str:
+    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)

@@ -1,0 +1,98 @@
+"""Runs that could not be stored wait here, and are delivered in the order in which they were made, once."""
+
+import json
+import os
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from readycheck.errors import ReadycheckError
+from readycheck.history.place import Place
+from readycheck.report import Report, dump, load
+
+MOST = 10_000
+"""Files in a spool; a hundred days of a run every fifteen minutes."""
+_LARGEST = 256 * 1024 * 1024
+_ENDING = ".run"
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    report: Report
+    site: str | None
+
+
+class Spool:
+    """One folder for each database."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def waiting(self) -> list[Path]:
+        """Oldest first: their numbers grow, whatever the clock does."""
+        try:
+            return sorted(path for path in self.folder.iterdir() if path.name.endswith(_ENDING))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def put(self, report: Report, site: str | None) -> Path:
+        """Whole or not at all, and on the disk when it returns. Raises `OSError` or `ReadycheckError`."""
+        before = self.waiting()
+        if len(before) >= MOST:
+            raise ReadycheckError(f"{self.folder}: {MOST} runs wait there already")
+        number = int(before[-1].name.partition("-")[0]) + 1 if before else 1
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = self.folder / f"{number:012}-{report.run.id[:64]}{_ENDING}"
+        beside = path.with_suffix(f".{os.getpid()}.part")
+        head = json.dumps({"site": site}).encode() + b"\n"
+        try:
+            with beside.open("wb") as file:
+                file.write(zlib.compress(head + dump(report, None).encode(), 6))
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
+        return path
+
+    @contextmanager
+    def delivering(self) -> Iterator[bool]:
+        """Whether this process is the one that delivers: another that is at it already keeps the order."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with (self.folder / "lock").open("ab") as file:
+            yield _locked(file.fileno())
+
+
+def read(path: Path) -> Waiting:
+    """Raises `ReadycheckError` when it is damaged, and `OSError`."""
+    try:
+        unpacker = zlib.decompressobj()
+        text = unpacker.decompress(path.read_bytes(), _LARGEST)
+        if not unpacker.eof:
+            raise ValueError("its end is missing")
+        head, _, document = text.partition(b"\n")
+        site = json.loads(head)["site"]
+    except (zlib.error, ValueError, TypeError, KeyError) as error:
+        raise ReadycheckError(f"{path}: damaged ({error})") from None
+    return Waiting(load(document, str(path)), site if isinstance(site, str) else None)
+
+
+def of(place: Place, base: Path | None = None) -> Spool:
+    from platformdirs import user_state_path
+
+    return Spool((base or user_state_path("readycheck", appauthor=False)) / "spool" / place.digest)
+
+
+def _locked(descriptor: int) -> bool:
+    """Given back when the file is closed, however the process ends."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: two that deliver at once may swap the order, and store nothing twice
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,252 @@
+"""Storing after the verdict: what goes wrong is told, nothing is lost, nothing is stored twice."""
+
+import ast
+import os
+import random
+import select
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from readycheck.history import spool
+from readycheck.history.keep import deliver, keep
+from readycheck.history.place import Place, place_of
+from readycheck.history.spool import Spool
+from readycheck.history.store import Wanted, opened
+from tests.unit.history.postgres import NOBODY
+from tests.unit.history.runs import small
+
+
+def stored(place: Place) -> list[int]:
+    with opened(place) as store:
+        return [int(run.id[:8], 16) for run in reversed(store.recent(Wanted(), 1000))]
+
+
+def closed_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+def test_a_run_is_kept_without_a_word(place: Place) -> None:
+    assert keep(small(1), place) == []
+    assert stored(place) == [1]
+
+
+def test_what_waits_goes_first(place: Place) -> None:
+    queue = spool.of(place)
+    for number in (1, 2):
+        queue.put(small(number), None)
+    assert keep(small(3), place) == []
+    assert stored(place) == [1, 2, 3]
+    assert queue.waiting() == []
+
+
+def test_a_server_that_cannot_be_reached_costs_no_run_and_shows_no_password(tmp_path: Path) -> None:
+    place = place_of(f"postgresql://me:secret@127.0.0.1:{closed_port()}/runs")
+    queue = spool.of(place)
+    first, second = (keep(small(number), place) for number in (1, 2))
+    assert first[0].startswith(f"{place.shown}: Can't create a connection to host 127.0.0.1")
+    assert first[0].endswith(f"; this run waits in {queue.folder} until it can be stored")
+    assert second[0].endswith(f"; 2 runs wait in {queue.folder} until they can be stored")
+    assert "secret" not in "".join((*first, *second))
+    assert len(queue.waiting()) == 2
+    later = place_of(str(tmp_path / "later.db"))
+    assert deliver(later, queue) == []
+    assert stored(later) == [1, 2]
+
+
+def test_a_wrong_password_is_told_and_not_shown(database: str) -> None:
+    right = place_of(database)
+    wrong = place_of(database.replace(right.server["password"][:6], "wrong-").replace("s3cr%2Fet", "wrong"))
+    told = keep(small(1), wrong)
+    assert "password authentication failed" in told[0]
+    assert right.server["password"] not in told[0]
+    assert wrong.server["password"] not in told[0]
+
+
+def test_a_run_that_was_stored_but_not_taken_from_the_queue_is_not_stored_twice(place: Place) -> None:
+    """As after a `kill -9` between the two."""
+    keep(small(1), place)
+    spool.of(place).put(small(1), None)
+    assert keep(small(2), place) == []
+    assert stored(place) == [1, 2]
+
+
+def test_two_deliver_at_once(place: Place) -> None:
+    queue = spool.of(place)
+    for number in range(20):
+        queue.put(small(number), None)
+    threads = [threading.Thread(target=deliver, args=(place, queue)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert deliver(place, queue) == []
+    assert stored(place) == list(range(20))
+
+
+def test_a_damaged_run_in_the_queue_stops_no_other(place: Place) -> None:
+    queue = spool.of(place)
+    damaged = queue.put(small(1), None)
+    damaged.write_bytes(damaged.read_bytes()[:100])
+    queue.put(small(2), None)
+    told = keep(small(3), place)
+    assert told[0].startswith(f"{damaged}: damaged")
+    assert stored(place) == [2, 3]
+    assert damaged.with_suffix(".damaged").exists()
+
+
+def test_the_queue_has_an_end(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool, "MOST", 2)
+    queue = spool.of(place)
+    for number in (1, 2):
+        queue.put(small(number), None)
+    assert keep(small(3), place) == [f"this run is not kept: {queue.folder}: 2 runs wait there already"]
+
+
+def test_the_site_that_stands_in_waits_with_the_run(place: Place) -> None:
+    spool.of(place).put(small(1, site="office"), "twin")
+    keep(small(2), place)
+    with opened(place) as store:
+        assert [run.site for run in store.recent(Wanted(site="twin"), 9)] == ["twin"]
+
+
+@pytest.mark.parametrize("content", [b"this is not a database", b"SQLite format 3\0" + b"\xff" * 5000])
+def test_a_damaged_file_is_never_written_over(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "runs.db"
+    file.write_bytes(content)
+    place = place_of(str(file))
+    told = keep(small(1), place)
+    assert told[0].startswith(f"{file}: ")
+    assert "'readycheck history check --salvage FILE' saves what can be read" in told[0]
+    assert file.read_bytes() == content
+    assert len(spool.of(place).waiting()) == 1
+
+
+def test_a_disk_that_is_full(tmp_path: Path) -> None:
+    """SQLite's own limit stands in for the disk's: it fails in the same place."""
+    place = place_of(str(tmp_path / "runs.db"))
+    keep(small(1), place)
+    assert place.file is not None
+    command = [sys.executable, "-c", _FULL, str(place.file)]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert f"{place.file}: database or disk is full; this run waits in " in told
+    assert stored(place) == [1]
+    assert keep(small(3), place) == []  # there is room again
+    assert stored(place)[::2] == [1, 3]
+
+
+_FULL = """
+import sqlite3, sys
+from readycheck.history import engine, place
+from readycheck.history.keep import keep
+from tests.unit.history.runs import case
+
+attach = engine._set_up
+def full(connection, record):
+    attach(connection, record)
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    connection.execute(f"PRAGMA max_page_count={pages}").fetchall()
+engine._set_up = full
+print(keep(case("sni-filter"), place.place_of(sys.argv[1])))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root to become nobody")
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    """Runs can be listed there, and a new one is told as not kept."""
+    folder = Path(f"/tmp/readycheck-{os.getpid()}")
+    place = place_of(str(folder / "runs.db"))
+    try:
+        keep(small(1), place)
+        assert place.file is not None
+        place.file.chmod(0o644)
+        folder.chmod(0o755)
+        before, told = as_nobody(lambda: (stored(place), keep(small(2), place)))
+        assert before == [1]
+        assert "attempt to write a readonly database; this run is not kept (" in told[0]
+        assert stored(place) == [1]
+    finally:
+        subprocess.run(["rm", "-r", str(folder)], check=True)
+
+
+def as_nobody(job: Callable[[], Any]) -> Any:
+    """What `job` returns in a process that gives its privileges up."""
+    near, far = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            os.setgroups([])
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+            found = repr(job())
+        except BaseException as error:
+            found = repr(repr(error))
+        os.write(far, found.encode())
+        os._exit(0)
+    os.close(far)
+    with open(near, encoding="utf-8") as pipe:
+        found = ast.literal_eval(pipe.read())
+    os.waitpid(child, 0)
+    return found
+
+
+KILLED = 20
+"""Rounds; 200 of them were played, too."""
+
+
+def killed_writer(place: Place, first: int, chance: random.Random) -> list[int]:
+    """Start a process that stores run after run, kill it at some point, and tell what it said to have stored."""
+    near, far = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            for number in range(first, first + 1000):
+                told = "".join(keep(small(number), place))
+                os.write(far, f"{told or number}\n".encode())
+        finally:
+            os._exit(1)
+    os.close(far)
+    with open(near, "rb", buffering=0) as pipe:
+        said = b"".join(pipe.read(1) for _ in range(chance.randrange(4) * len(f"{first}\n")))
+        select.select([pipe], [], [], chance.random() / 20)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        said += pipe.read()
+    return [int(line) for line in said.decode().splitlines()]
+
+
+def test_kill_9_in_mid_write_loses_at_most_the_run_in_flight(place: Place) -> None:
+    """What a writer said that it had stored is there, and whole, whenever it was killed."""
+    keep(small(1), place)
+    said, chance = [1], random.Random(6)
+    for turn in range(KILLED):
+        said += killed_writer(place, 100_000 + turn * 1000, chance)
+    with opened(place) as store:
+        found = store.recent(Wanted(), 100_000)
+        assert all(store.report(run) for run in found)
+    kept = {int(run.id[:8], 16) for run in found}
+    assert set(said) <= kept
+    # A run may be stored, and its writer killed before it could say so.
+    assert KILLED < len(kept) <= len(said) + KILLED
+    if place.file is not None:
+        with closing(sqlite3.connect(place.file)) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+            assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+def test_a_run_that_waits_is_whole_or_not_there(tmp_path: Path) -> None:
+    queue = Spool(tmp_path)
+    path = queue.put(small(1), None)
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
+    assert spool.read(path).report == small(1)

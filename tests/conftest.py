@@ -44,6 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
         if name.lower() in _PROXY_VARIABLES or name.startswith(_OWN_PREFIX):
             del os.environ[name]
     os.environ["XDG_CONFIG_HOME"] = os.devnull  # no profiles of whoever runs the tests
+    os.environ["READYCHECK_STORE"] = "none"  # and no runs among theirs; tests of storing name a place
     sys.addaudithook(_stay_on_loopback)
 
 

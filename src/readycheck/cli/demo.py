@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from readycheck.profile import Profile
 
 _WORLD = "The stand-in world"
-_OWN = {"profile", "break_", "list_", "loopback", "edge_rules", "raw", "seed", "site"}
+_OWN = {"profile", "break_", "list_", "loopback", "edge_rules", "raw", "seed", "site", "store", "no_store"}
 
 
 def demo(
@@ -66,6 +66,8 @@ def demo(
     seed: o.Seed = None,
     format_: o.OutputFormat = o.Format.TEXT,
     output: o.Outputs = None,
+    store: o.Store = None,
+    no_store: o.NoStore = False,
     quiet: o.Quiet = False,
     verbose: o.Verbose = False,
 ) -> int:
@@ -74,6 +76,7 @@ def demo(
     The cloud is built from the profile on this machine, broken on request, and tested by the unmodified agent.
     """
     from readycheck.catalog import read
+    from readycheck.cli.storing import store_at, storing_demo
     from readycheck.plan import DEFAULT_SEED
     from readycheck.twin.offer import filled
     from readycheck.twin.scenarios import SCENARIOS
@@ -89,9 +92,11 @@ def demo(
     needs = read(profile, tuple(profile_dir or ()))
     given = o.pairs("--set", set_ or ())
     arguments += _examples(needs, given)
-    return _play(
-        filled(needs, given), arguments, break_, drawn, loopback=loopback, edge_rules=edge_rules, raw=raw
-    )
+    with storing_demo(store_at(store, no_store)) as beside:
+        arguments += ["--no-store", *beside]
+        return _play(
+            filled(needs, given), arguments, break_, drawn, loopback=loopback, edge_rules=edge_rules, raw=raw
+        )
 
 
 def _play(

@@ -174,6 +174,18 @@ Outputs = Annotated[
         rich_help_panel=RESULT,
     ),
 ]
+Store = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        metavar="URL",
+        envvar="READYCHECK_STORE",
+        show_envvar=True,
+        help="Where runs are kept: FILE or postgresql://USER@HOST/DB (default: in the user's data folder).",
+        rich_help_panel=RESULT,
+    ),
+]
+NoStore = Annotated[bool, typer.Option("--no-store", help="Do not keep this run.", rich_help_panel=RESULT)]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.", rich_help_panel=RESULT)]
 Verbose = Annotated[
     bool,

@@ -58,6 +58,8 @@ def run(
     seed: o.Seed = None,
     format_: o.OutputFormat = o.Format.TEXT,
     output: o.Outputs = None,
+    store: o.Store = None,
+    no_store: o.NoStore = False,
     quiet: o.Quiet = False,
     verbose: o.Verbose = False,
     remap: Annotated[Path | None, typer.Option("--remap", hidden=True)] = None,
@@ -69,6 +71,7 @@ def run(
     from readycheck.assess import assess
     from readycheck.cli.interrupt import Interruption
     from readycheck.cli.setting import Setting, prepare
+    from readycheck.cli.storing import store_at, stored
     from readycheck.net.guard import refuse_outside
     from readycheck.render.progress import Display
 
@@ -98,12 +101,14 @@ def run(
         remap=remap,
     )
     outputs = _outputs(output or [])
+    place = store_at(store, no_store)
     request, network, environment = prepare(setting)
     interruption = Interruption()
     with interruption.minded():
         with Display(request.profile.title, quiet=quiet, verbose=verbose) as display:
             report = interruption.run(lambda: assess(request, network(), environment, display))
-        _tell(report, format_, verbose, outputs)
+        with stored(report, place):
+            _tell(report, format_, verbose, outputs)
     return STATUS[report.verdict.value]
 
 

@@ -22,6 +22,10 @@ HEAVY = (
     "httpx",
     "websockets",
     "jinja2",
+    "sqlalchemy",
+    "alembic",
+    "sqlite3",
+    "zstandard",
 )
 
 
@@ -52,6 +56,12 @@ def test_the_commands_of_the_interface() -> None:
         ("probe", "list"),
         ("pin", "show"),
         ("pin", "learn"),
+        ("history", "list"),
+        ("history", "show"),
+        ("history", "diff"),
+        ("history", "trend"),
+        ("history", "check"),
+        ("history", "prune"),
     }
 
 

@@ -1,5 +1,5 @@
 # Thin names over the real commands. ARGS reaches the program: make demo ARGS='--break udp-blocked'
-.PHONY: help demo test check matrix bench docs dist lock environment test-environment lab-packages matrix-packages clean
+.PHONY: help demo test check matrix bench bench-history docs dist lock environment test-environment lab-packages matrix-packages clean
 
 ARGS ?=
 PROFILE ?= webex-calling
@@ -39,6 +39,9 @@ matrix: test-environment lab-packages matrix-packages
 
 bench: test-environment
 	.venv/bin/python -m bench $(ARGS)
+
+bench-history: test-environment lab-packages
+	.venv/bin/python -m bench history
 
 docs: environment
 	.venv/bin/python -m readycheck.diagnose.causes >docs/causes.md

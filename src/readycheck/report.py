@@ -238,15 +238,22 @@ def iso(moment: datetime) -> str:
 
 def dump(report: Report, indent: int | None = 2) -> str:
     """The document as JSON text, in which nothing steers the terminal that it may be shown on."""
-    return _UNCOMMON.sub(_escaped, _json(report, indent)) + "\n"
+    text = _json(report, indent).decode()
+    plain = text.replace("\n", "").isprintable()  # as nearly all are, and quicker than to look at each letter
+    return (text if plain else _UNCOMMON.sub(_escaped, text)) + "\n"
 
 
-def _json(report: Report, indent: int | None) -> str:
+def compact(report: Report) -> bytes:
+    """The document to be stored: the same for `load`, without a line of its own for each value."""
+    return _json(report, None)
+
+
+def _json(report: Report, indent: int | None) -> bytes:
     try:
-        return _adapter().dump_json(report, indent=indent).decode()
+        return _adapter().dump_json(report, indent=indent)
     except PydanticSerializationError:
         # Half a character, as in a host's or an interface's name that is not UTF-8.
-        return _adapter().dump_json(_whole(report), indent=indent).decode()
+        return _adapter().dump_json(_whole(report), indent=indent)
 
 
 def _whole(value: Any) -> Any:

@@ -96,6 +96,7 @@ def as_user(
         "XDG_CACHE_HOME": f"{home}/cache",
         "TMPDIR": f"{home}/tmp",
         "PYTHONDONTWRITEBYTECODE": "1",
+        "READYCHECK_STORE": "none",
         **({"PYTHONPYCACHEPREFIX": str(bytecode)} if bytecode else {}),
         "READYCHECK_ONLY_NETNS": str(machine.inode(network)),
         **{name: os.environ[name] for name in _KEPT if name in os.environ},

@@ -18,6 +18,7 @@ from readycheck.history.place import Place, StoreError
 PATIENCE_S = 30.0
 """How long one writer waits for the others."""
 CONNECT_S = 10.0
+_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 _MAGIC = b"SQLite format 3\0"
 _CHECK = "'readycheck history check --salvage FILE' saves what can be read"
 
@@ -106,7 +107,8 @@ def _server(place: Place) -> Engine:
 
 
 def _tls(place: Place) -> "ssl.SSLContext | bool | None":
-    mode = place.server.get("sslmode", "prefer")
+    here = place.server["host"] in _THIS_MACHINE
+    mode = place.server.get("sslmode", "disable" if here else "prefer")
     if mode in ("allow", "prefer"):
         return None
     if mode == "disable":
@@ -134,13 +136,13 @@ def told(place: Place) -> Iterator[None]:
     """Errors of the driver as one line."""
     try:
         yield
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, sqlite3.Error) as error:
         raise StoreError(f"{place.shown}: {_reason(place, error)}") from None
     except OSError as error:
         raise StoreError(f"{place.shown}: {error.strerror or error}") from None
 
 
-def _reason(place: Place, error: SQLAlchemyError) -> str:
+def _reason(place: Place, error: Exception) -> str:
     said: Any = error.orig if isinstance(error, DBAPIError) else error
     first = said.args[0] if said is not None and said.args else said
     text = str(first.get("M", first) if isinstance(first, dict) else first)

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, inspect, text
+from sqlalchemy.exc import DBAPIError
 
 from readycheck.history.place import Place, StoreError
 from readycheck.history.schema import HEAD, REVISIONS
@@ -15,10 +16,14 @@ _LOCK = 0x7265616479  # any number that is ours alone
 
 def revision(connection: Connection) -> str | None:
     """None where there are no tables yet."""
-    names = inspect(connection).get_table_names()
-    if _VERSION not in names:
-        return None if not names else ""
-    found = connection.scalar(text(f"SELECT version_num FROM {_VERSION}"))
+    try:
+        with connection.begin_nested():
+            found = connection.scalar(text(f"SELECT version_num FROM {_VERSION}"))
+    except DBAPIError:  # most databases have it: only where it is missing all tables are asked for
+        names = inspect(connection).get_table_names()
+        if _VERSION in names:
+            raise
+        return "" if names else None
     return None if found is None else str(found)
 
 

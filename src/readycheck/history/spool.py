@@ -10,7 +10,7 @@ from pathlib import Path
 
 from readycheck.errors import ReadycheckError
 from readycheck.history.place import Place
-from readycheck.report import Report, dump, load
+from readycheck.report import Report, compact, load
 
 MOST = 10_000
 """Files in a spool; a hundred days of a run every fifteen minutes."""
@@ -49,7 +49,7 @@ class Spool:
         head = json.dumps({"site": site}).encode() + b"\n"
         try:
             with beside.open("wb") as file:
-                file.write(zlib.compress(head + dump(report, None).encode(), 6))
+                file.write(zlib.compress(head + compact(report), 6))
                 file.flush()
                 os.fsync(file.fileno())
             beside.replace(path)

@@ -1,8 +1,10 @@
 """The stored runs: written whole, listed by their summaries."""
 
+import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from time import monotonic, sleep
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, Select, delete, exists, func, select
@@ -10,14 +12,23 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from readycheck.errors import UsageError
 from readycheck.history import migration, schema
-from readycheck.history.engine import connect, told
-from readycheck.history.packing import PackingError, digest, pack, pack_numbers, unpack, unpack_numbers
+from readycheck.history.engine import PATIENCE_S, connect, told
+from readycheck.history.packing import (
+    PackingError,
+    digest,
+    number_in,
+    pack,
+    pack_numbers,
+    unpack,
+    unpack_numbers,
+)
 from readycheck.history.place import Place, StoreError
 from readycheck.history.summary import Summary, epoch_ms, summarize
-from readycheck.report import Report, dump, load
+from readycheck.report import Report, compact, load
 
 _SHORTEST_PREFIX = 4
 _AT_ONCE = 500
+_PAUSE_S = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +72,7 @@ class Store:
 
     def record(self, report: Report, site: str | None = None) -> bool:
         """Keep a run; False when it was there already. `site` stands in for the one that the report names."""
-        document = dump(report, None).encode()
+        document = compact(report)
         summary = summarize(report, site)
         basis, against = self._basis(summary.profile_hash) or (digest(document), document)
         body = pack(document, against)
@@ -119,7 +130,7 @@ class Store:
             rows = connection.execute(query).all()
         if plain:
             return [(moment, None if value is None else float(value)) for moment, value in rows]
-        return [(moment, _numbers(body).get(number)) for moment, body in rows]
+        return [(moment, number_in(body, number)) for moment, body in rows]
 
     def find(self, name: str) -> Summary:
         """By `last`, or by the beginning of its id. Raises `UsageError` for none, and for more than one."""
@@ -239,7 +250,15 @@ def _prepare(engine: Engine) -> None:
     with engine.connect() as connection:
         raw: Any = connection.connection.dbapi_connection
         raw.execute("PRAGMA auto_vacuum=INCREMENTAL")
-        raw.execute("PRAGMA journal_mode=WAL").fetchall()
+        until = monotonic() + PATIENCE_S
+        while True:
+            try:
+                raw.execute("PRAGMA journal_mode=WAL").fetchall()
+                return
+            except sqlite3.OperationalError:  # SQLite itself does not wait here for those who do the same
+                if monotonic() > until:
+                    raise
+                sleep(_PAUSE_S)
 
 
 def _row_of(summary: Summary) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """The same tests against both databases."""
 
 import itertools
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -26,9 +25,7 @@ def server() -> Iterator[tuple[Path, int]]:
     """A PostgreSQL server: the folder of its socket, and its port."""
     if postgres.programs() is None:
         pytest.skip("PostgreSQL: not installed: postgresql (as root, `make test` installs it)")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
+    port = postgres.free_port()
     with postgres.server(port) as folder:
         yield folder, port
 

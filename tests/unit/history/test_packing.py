@@ -4,11 +4,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from readycheck.history.packing import PackingError, digest, pack, pack_numbers, unpack, unpack_numbers
-from readycheck.report import dump
+from readycheck.history.packing import (
+    PackingError,
+    digest,
+    number_in,
+    pack,
+    pack_numbers,
+    unpack,
+    unpack_numbers,
+)
+from readycheck.report import compact
 from tests.unit.history.runs import case
 
 MOST_BYTES = 40 * 1024
+NAMES = st.text('ab.-"\\é', max_size=8)
 
 
 @given(st.binary(max_size=2000), st.binary(max_size=2000))
@@ -18,8 +27,8 @@ def test_what_is_packed_comes_back(document: bytes, basis: bytes) -> None:
 
 def test_a_run_against_another_of_its_profile_is_small() -> None:
     """The promise is for the median; these are runs of the widest profile on broken networks."""
-    basis = dump(case("sni-filter"), None).encode()
-    document = dump(case("sni-required"), None).encode()
+    basis = compact(case("quic-blocked"))
+    document = compact(case("sni-filter"))
     assert len(pack(document, basis)) < MOST_BYTES < len(pack(document))
 
 
@@ -42,6 +51,20 @@ def test_numbers_come_back() -> None:
         "score": 98.0,
         "dns.rtt_ms": 1.5,
     }
+
+
+@given(
+    st.dictionaries(NAMES, st.floats(allow_nan=False, allow_infinity=False)),
+    NAMES,
+)
+def test_one_number_is_what_it_is_among_all(numbers: dict[str, float], other: str) -> None:
+    body = pack_numbers(numbers)
+    assert {name: number_in(body, name) for name in numbers} == numbers
+    assert number_in(body, other) == numbers.get(other)
+
+
+def test_one_number_of_what_is_damaged() -> None:
+    assert number_in(b"x", "score") is None
 
 
 @pytest.mark.parametrize("body", [b"", b"x", pack(b"{}")])

@@ -11,7 +11,7 @@ from readycheck.errors import UsageError
 from readycheck.history.place import Place, StoreError, place_of
 from readycheck.history.store import Wanted, opened
 from readycheck.history.summary import epoch_ms, summarize
-from readycheck.report import Report, dump
+from readycheck.report import Report, compact, dump
 from tests.unit.history.runs import case, small
 
 
@@ -32,7 +32,7 @@ def test_a_run_is_kept_whole(place: Place) -> None:
     with opened(place) as store:
         for report in reports:
             found = store.find(report.run.id[:10])
-            assert store.document(found) == dump(report, None).encode()
+            assert store.document(found) == compact(report)
             assert dump(store.report(found)) == dump(report)
 
 

@@ -206,6 +206,18 @@ def test_addresses_of_names_are_asked_first_and_recorded() -> None:
     assert first.observations[0].target.address in NODES[:2]
 
 
+def test_remembered_addresses_are_asked_first_and_one_that_is_silent_now_is_noted() -> None:
+    gone = NODES[0].rpartition(".")[0] + ".251"
+    found = report(asked=request(remembered=(NODES[1], gone)))
+    assert found.known[:2] == (NODES[1], gone)
+    assert found.run.notes == (f"answered an earlier run and are silent now, while others answer: {gone}",)
+    assert (found.verdict, causes(found)) == (Readiness.READY, [])
+
+
+def test_where_nothing_answers_a_silent_address_is_no_news() -> None:
+    assert report(silent_network(), request(remembered=NODES[:1])).run.notes == ()
+
+
 def test_no_more_names_are_looked_up_than_addresses_are_asked() -> None:
     class Counting(FakeNetwork):
         looked_up = 0

@@ -1,5 +1,6 @@
 """`run`: the main job."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -71,7 +72,7 @@ def run(
     from readycheck.assess import assess
     from readycheck.cli.interrupt import Interruption
     from readycheck.cli.setting import Setting, prepare
-    from readycheck.cli.storing import store_at, stored
+    from readycheck.cli.storing import remembered, store_at, stored
     from readycheck.net.guard import refuse_outside
     from readycheck.render.progress import Display
 
@@ -103,6 +104,7 @@ def run(
     outputs = _outputs(output or [])
     place = store_at(store, no_store)
     request, network, environment = prepare(setting)
+    request = replace(request, remembered=remembered(request.profile.name, setting.site, place))
     interruption = Interruption()
     with interruption.minded():
         with Display(request.profile.title, quiet=quiet, verbose=verbose) as display:

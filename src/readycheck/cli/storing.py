@@ -30,6 +30,23 @@ def stored(report: "Report", place: "Place | None") -> Iterator[None]:
             from readycheck.history.keep import keep
 
             complain(keep(report, place))
+            _remember(report)
+
+
+def remembered(profile: str, site: str | None, place: "Place | None") -> tuple[str, ...]:
+    """Whoever keeps no runs remembers nothing of them either."""
+    from readycheck.history.remembered import load
+
+    return load(profile, site) if place is not None else ()
+
+
+def _remember(report: "Report") -> None:
+    from readycheck.history.remembered import remember
+
+    try:
+        remember(report)
+    except OSError as error:
+        complain([f"the addresses that answered are not remembered: {error.strerror or error}"])
 
 
 @contextmanager
@@ -48,7 +65,8 @@ def storing_demo(place: "Place | None") -> Iterator[list[str]]:
 
 
 def _kept(file: Path, place: "Place") -> list[str]:
-    from readycheck.history.keep import TWIN, keep
+    from readycheck.history.keep import keep
+    from readycheck.history.place import TWIN
     from readycheck.report import load
 
     try:

@@ -9,8 +9,6 @@ from readycheck.history.spool import Spool
 from readycheck.history.store import Store, opened
 from readycheck.report import Report
 
-TWIN = "twin"
-"""The site of all runs in a stand-in world: none of them is a baseline or tells of real addresses."""
 _AT_ONCE = 500
 """Delivered after one run; whoever waits for the program should not wait for ever."""
 

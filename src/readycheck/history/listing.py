@@ -15,7 +15,7 @@ from readycheck.render.clean import cell, clean
 _ID = 12
 _COLUMNS = (
     *("id", "started_at", "site", "profile", "revision", "verdict", "score", "grade", "coverage"),
-    *("state", "duration_ms", "causes", "tool", "kept"),
+    *("state", "duration_ms", "causes", "failed", "tool", "kept"),
 )
 _KINDS = {
     "verdict": "Verdict",

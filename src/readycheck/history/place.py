@@ -12,6 +12,8 @@ from readycheck.errors import ReadycheckError, UsageError
 
 OPTION = "--store"
 NOWHERE = "none"
+TWIN = "twin"
+"""The site of all runs in a stand-in world: none of them is a baseline or tells of real addresses."""
 _SERVER = ("postgresql", "postgres")
 _SETTINGS = frozenset({"host", "port", "user", "password", "dbname", "sslmode", "sslrootcert"})
 _TLS = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")

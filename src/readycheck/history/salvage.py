@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from readycheck.errors import ReadycheckError
@@ -148,8 +149,11 @@ def _summary(connection: sqlite3.Connection, place: int) -> Summary | None:
         row = connection.execute("SELECT * FROM run WHERE place = ?", (place,)).fetchone()
         if row is None:
             return None
-        values = {name: row[name] for name in row.keys() if name != "started_ms"}
-        return Summary(
-            **{**values, "causes": tuple(row["causes"].split()), "numbers": unpack_numbers(row["numbers"])}
-        )
+        values: dict[str, Any] = {name: row[name] for name in row.keys() if name != "started_ms"}
+        values |= {
+            "causes": tuple(row["causes"].split()),
+            "failed": tuple(str(values.get("failed", "")).split()),  # older schemas have none
+            "numbers": unpack_numbers(row["numbers"]),
+        }
+        return Summary(**values)
     return None

@@ -41,6 +41,7 @@ run = Table(
     Column("causes", Text, nullable=False),
     Column("tool", Text, nullable=False),
     Column("numbers", LargeBinary, nullable=False),
+    Column("failed", Text, nullable=False, server_default=""),
     sqlite_autoincrement=True,
 )
 Index("run_of_site", run.c.site, run.c.profile, run.c.place)
@@ -62,14 +63,4 @@ report = Table(
     Column("place", ForeignKey("run.place", ondelete="CASCADE"), primary_key=True, autoincrement=False),
     Column("basis", ForeignKey("basis.id"), nullable=False, index=True),
     Column("body", LargeBinary, nullable=False),
-)
-
-# Vendor addresses that answered, by site: which of them answer is the site's way out as much as the vendor's.
-remembered = Table(
-    "remembered",
-    metadata,
-    Column("site", Text, primary_key=True),
-    Column("profile", Text, primary_key=True),
-    Column("address", String(64), primary_key=True),
-    Column("seen_ms", BigInteger, nullable=False),
 )

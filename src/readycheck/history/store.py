@@ -278,6 +278,7 @@ def _row_of(summary: Summary) -> dict[str, Any]:
         "coverage": summary.coverage,
         "causes": " ".join(summary.causes),
         "tool": summary.tool,
+        "failed": " ".join(summary.failed),
         "numbers": pack_numbers(summary.numbers),
     }
 
@@ -286,6 +287,7 @@ def _summary(row: Row[Any]) -> Summary:
     values = dict(row._mapping)
     del values["started_ms"]
     values["causes"] = tuple(values["causes"].split())
+    values["failed"] = tuple(values["failed"].split())
     values["numbers"] = _numbers(values["numbers"])
     values["kept"] = bool(values["kept"])
     return Summary(**values)

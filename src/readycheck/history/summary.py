@@ -7,13 +7,14 @@ from statistics import median
 
 from readycheck.diagnose.finding import Severity
 from readycheck.report import Report
+from readycheck.verdict import Judgement
 
 _COUNTS = frozenset({"sent", "answered", "egress_proven"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """One run in a line. `numbers` are the score and its areas, and each requirement's metrics.
+    """One run in a line. `failed` are requirements; `numbers` the score, its areas, and the requirements' metrics.
 
     `place` is its place in the order of arrival, which no clock that jumps can change. `kept` says whether the
     report is still there.
@@ -33,6 +34,7 @@ class Summary:
     coverage: float
     causes: tuple[str, ...]
     tool: str
+    failed: tuple[str, ...] = ()
     numbers: Mapping[str, float] = field(default_factory=dict, repr=False)
     place: int = 0
     kept: bool = True
@@ -56,6 +58,7 @@ def summarize(report: Report, site: str | None = None) -> Summary:
         coverage=report.score.confidence_ratio,
         causes=tuple(dict.fromkeys(f.cause for f in report.findings if f.severity is not Severity.NOTE)),
         tool=report.tool.version,
+        failed=tuple(r.id for r in report.requirements if r.status is Judgement.FAIL),
         numbers=dict(_numbers(report)),
     )
 

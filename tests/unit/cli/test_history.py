@@ -203,9 +203,9 @@ def test_nowhere(home: Path) -> None:
 def test_nothing_of_the_database_is_imported_before_the_report_is_out() -> None:
     code = (
         "import sys\n"
-        "from readycheck.cli.storing import store_at\n"
+        "from readycheck.cli.storing import remembered, store_at\n"
         "import readycheck.cli.run, readycheck.assess, readycheck.conclude, readycheck.render.text\n"
-        "store_at('postgresql://u@h/d'); store_at(None)\n"
+        "store_at('postgresql://u@h/d'); remembered('webex', None, store_at(None))\n"
         "print(*sorted({'sqlalchemy', 'alembic', 'sqlite3', 'zstandard', 'pg8000'} & set(sys.modules)))\n"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

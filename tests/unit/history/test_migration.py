@@ -28,13 +28,13 @@ def test_an_older_schema_is_brought_up_to_date_and_loses_nothing(place: Place) -
     with opened(place, writing=True) as store:
         store.record(small(1))
         with store.writing() as connection:
-            connection.execute(text("DROP TABLE remembered"))
+            connection.execute(text("ALTER TABLE run DROP COLUMN failed"))
             connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
     with opened(place) as store:
         assert store.find("last").id == small(1).run.id
+        assert store.find("last").failed == ()
         with store.reading() as connection:
             assert migration.revision(connection) == schema.HEAD
-            assert connection.scalar(text("SELECT count(*) FROM remembered")) == 0
 
 
 @pytest.mark.parametrize("writing", [False, True])
@@ -59,12 +59,12 @@ def test_a_database_of_something_else_is_left_as_it_is(place: Place, writing: bo
 
 
 def test_a_migration_that_fails_changes_nothing(place: Place) -> None:
-    """The table that the second step makes is there already."""
+    """The column that the second step adds is there already."""
     with opened(place, writing=True) as store:
         store.record(small(1))
         with store.writing() as connection:
             connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
-    with pytest.raises(StoreError, match="already exists"), opened(place):
+    with pytest.raises(StoreError, match=r"already exists|duplicate column"), opened(place):
         pass
     engine = connect(place, writing=True)
     with engine.connect() as connection:

@@ -11,6 +11,7 @@ def test_notes_are_no_causes() -> None:
     found = summarize(report)
     named = [each.cause for each in report.findings if each.severity.value != "note"]
     assert named
+    assert found.failed == tuple(r.id for r in report.requirements if r.status.value == "fail")
     assert list(found.causes) == list(dict.fromkeys(named))
 
 

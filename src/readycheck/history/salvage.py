@@ -1,21 +1,27 @@
 """Whether stored runs can all be read, and how those that can are saved from a database that is damaged."""
 
+import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import quote
 
 from readycheck.errors import ReadycheckError
+from readycheck.history.engine import told
 from readycheck.history.packing import PackingError, unpack, unpack_numbers
-from readycheck.history.place import Place, StoreError
+from readycheck.history.place import Place, StoreError, place_of
 from readycheck.history.store import Store, opened
 from readycheck.history.summary import Summary
 from readycheck.report import load
 
 _MOST_TOLD = 20
+PAGE = 4096
+"""Bytes of a page: SQLite's default, which nothing here changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +83,15 @@ def salvage(damaged: Path, to: Place) -> Saved:
     """
     if to.file is None or to.file.exists():
         raise StoreError(f"{to.shown}: name a new file for what is saved")
+    if not damaged.exists():
+        raise StoreError(f"{damaged}: no runs are stored there")
+    with told(to), opened(to, writing=True) as store, _mended(damaged, to.file.parent) as file:
+        return _copied(file, store)
+
+
+def _copied(file: Path, store: Store) -> Saved:
     reports = summaries = lost = 0
-    with closing(_raw(damaged)) as connection, opened(to, writing=True) as store:
+    with closing(_raw(file)) as connection:
         bases = dict(_bases(connection))
         for place in _places(connection):
             document = _document(connection, place, bases)
@@ -91,6 +104,38 @@ def salvage(damaged: Path, to: Place) -> Saved:
             else:
                 lost += 1
     return Saved(reports, summaries, lost)
+
+
+@contextmanager
+def _mended(damaged: Path, folder: Path) -> Iterator[Path]:
+    """The file itself, or where its first page is gone a copy with that of an empty database.
+
+    All of them are made by the same steps: what lies where is the same.
+    """
+    if _is_readable(damaged):
+        yield damaged
+        return
+    with TemporaryDirectory(prefix="readycheck-", dir=folder) as name:
+        copy, empty = Path(name) / "copy.db", Path(name) / "empty.db"
+        with opened(place_of(str(empty)), writing=True):
+            pass
+        page = bytearray(empty.read_bytes()[:PAGE])
+        shutil.copyfile(damaged, copy)
+        with copy.open("r+b") as file:
+            # The size in pages, and no list of free ones (file format, section 1.3).
+            page[28:40] = (file.seek(0, os.SEEK_END) // PAGE).to_bytes(4, "big") + bytes(8)
+            file.seek(0)
+            file.write(page)
+        yield copy
+
+
+def _is_readable(file: Path) -> bool:
+    try:
+        with closing(_raw(file)) as connection:
+            connection.execute("SELECT place FROM run LIMIT 1")
+    except sqlite3.Error:
+        return False
+    return True
 
 
 def _recorded(store: Store, document: bytes, summary: Summary | None) -> bool:

@@ -8,11 +8,9 @@ from pathlib import Path
 import pytest
 
 from readycheck.history.place import Place, StoreError, place_of
-from readycheck.history.salvage import Saved, examine, salvage
+from readycheck.history.salvage import PAGE, Saved, examine, salvage
 from readycheck.history.store import Wanted, opened
 from tests.unit.history.runs import case, small
-
-PAGE = 4096
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +78,18 @@ def test_pages_that_are_overwritten_cost_what_was_on_them(full: Place, tmp_path:
         case(name).run.id for name in ("sni-filter", "sni-required", "pmtu-blackhole")
     }
     assert found.reports + found.summaries == len(ids) >= 10
+
+
+@pytest.mark.parametrize("lost", [16, 100, PAGE])
+def test_the_first_page_can_be_had_from_any_other_database(full: Place, tmp_path: Path, lost: int) -> None:
+    assert full.file is not None
+    full.file.write_bytes(bytes(lost) + full.file.read_bytes()[lost:])
+    with pytest.raises(StoreError), opened(full):
+        pass
+    found, ids = saved_from(full, tmp_path)
+    assert found == Saved(43, 0, 0)
+    assert len(ids) == 43
+    assert {path.name for path in tmp_path.iterdir()} == {"runs.db", "saved.db"}
 
 
 def test_a_new_file_is_wanted(full: Place) -> None:

@@ -36,7 +36,17 @@ def play(scenario: str, *options: str, wire: bool = False) -> Iterator[Result]:
         agent = (sys.executable, "-m", "bench.agent", name, "wire" if wire else "-")
         world.run(
             read(PROFILE),
-            ["run", PROFILE, "--seed", str(SEED), "--store", str(folder / "runs.db"), *options],
+            [
+                "run",
+                PROFILE,
+                "--seed",
+                str(SEED),
+                "--site",
+                "twin",
+                "--store",
+                str(folder / "runs.db"),
+                *options,
+            ],
             scenario=SCENARIOS[scenario],
             seed=SEED,
             agent=agent,

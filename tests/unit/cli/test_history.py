@@ -16,6 +16,7 @@ from readycheck.history.place import place_of
 from readycheck.history.store import opened
 from readycheck.report import dump, load
 from tests.unit.history.runs import case, small
+from tests.unit.history.test_remembered import seen
 
 Captured = pytest.CaptureFixture[str]
 
@@ -189,6 +190,23 @@ def test_a_demo_is_kept_under_the_site_of_the_twin(home: Path) -> None:
     assert place is not None
     with opened(place) as store:
         assert store.find("last").site == "twin"
+
+
+def test_addresses_are_remembered_but_not_those_of_a_stand_in(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, report = storing.store_at(None), seen("8.8.1.1")
+    monkeypatch.setenv("READYCHECK_ONLY_NETNS", "1")
+    with storing.stored(report, place):
+        pass
+    monkeypatch.delenv("READYCHECK_ONLY_NETNS")
+    assert storing.remembered("example", None, place) == ()
+    with storing.stored(report, place):
+        pass
+    assert storing.remembered("example", None, place) == ("8.8.1.1",)
+    assert storing.remembered("example", None, None) == ()
+    monkeypatch.setenv("READYCHECK_ONLY_NETNS", "1")
+    assert storing.remembered("example", None, place) == ()
 
 
 def test_nowhere(home: Path) -> None:

@@ -76,6 +76,28 @@ def responder(
             rich_help_panel=_LIMITS,
         ),
     ] = 8,
+    bandwidth: Annotated[
+        float,
+        typer.Option(
+            "--bandwidth",
+            metavar="MBIT",
+            help="Megabits a second each way for all who measure throughput; 0 for nobody.",
+            min=0,
+            max=100_000,
+            rich_help_panel=_LIMITS,
+        ),
+    ] = 100.0,
+    volume: Annotated[
+        float,
+        typer.Option(
+            "--volume",
+            metavar="MB",
+            help="Megabytes of throughput for one address in an hour.",
+            min=1,
+            max=1_000_000,
+            rich_help_panel=_LIMITS,
+        ),
+    ] = 1000.0,
     rate: Annotated[
         float,
         typer.Option(
@@ -97,9 +119,11 @@ def responder(
 
     It serves until it is told to stop: UDP, TCP and TLS on one port, streams, STUN, and SIP requests returned as they
     came. It answers who has shown that its address is its own, with no more than it was sent. STUN and SIP over UDP
-    ask for no proof unless there is a key: they are bounded in rate instead.
+    ask for no proof unless there is a key: they are bounded in rate instead. Throughput is served over TCP alone,
+    after the same proof, within --bandwidth and --volume and for ten seconds.
     """
     from readycheck.responder.identity import read_identity
+    from readycheck.responder.load import LoadLimits
     from readycheck.responder.offer import CallLimits
     from readycheck.responder.server import METRICS_PORT, Responder, Settings, everywhere
     from readycheck.responder.session import Limits
@@ -110,6 +134,7 @@ def responder(
         listen=tuple(places) or everywhere(PORT),
         limits=Limits(sessions=sessions, seconds=seconds, packets_per_second=packets),
         calls=CallLimits(calls=calls),
+        loads=LoadLimits(bits_per_second=bandwidth * 1e6, bytes_per_source=volume * 1e6),
         key=o.key("--key", key),
         second_port=second_port,
         identity=read_identity(certificate) if certificate else None,

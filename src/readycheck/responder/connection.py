@@ -5,9 +5,11 @@ themselves.
 """
 
 import asyncio
+import os
 import ssl
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,11 +18,12 @@ from readycheck.net.interface import Endpoint
 from readycheck.responder.calls import Calls, Placed
 from readycheck.responder.channel import Channel, TlsChannel
 from readycheck.responder.control import Control, Said
+from readycheck.responder.load import Load, Loads
 from readycheck.responder.mirrors import Arrival
 from readycheck.responder.others import Others
 from readycheck.responder.session import Refused
 from readycheck.wire.client_hello import greeting_size
-from readycheck.wire.far_end import Kind, Message, answer_in_place, is_control, peek
+from readycheck.wire.far_end import Kind, Message, answer_in_place, is_control, pack_message, peek
 from readycheck.wire.rtp import HEADER_SIZE
 from readycheck.wire.sip import MessageBuffer
 from readycheck.wire.stun import MAGIC_COOKIE
@@ -34,6 +37,10 @@ _STUN_HEAD = 20
 _COOKIE = MAGIC_COOKIE.to_bytes(4, "big")
 _LONGEST = 1500
 _LONGEST_HELLO = 1 << 14
+_CHUNK = 1 << 14
+_NOISE = os.urandom(_CHUNK)
+"""What fills a connection: nothing on the way can make it shorter."""
+_GRACE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +174,9 @@ class Connection:
                 if not 0 < size <= _LONGEST:
                     return
                 await self._answer_frame(intake, (await intake.take(2 + size))[2:], group)
+            if (load := self._load) is not None:
+                await self._fill(load, intake)
+                return
 
     async def _answer_frame(self, intake: Intake, frame: bytes, group: asyncio.TaskGroup) -> None:
         if is_control(frame):
@@ -177,7 +187,27 @@ class Connection:
         else:
             answer = self._reflected(bytearray(frame), intake)
         if answer is not None:
-            await intake.write(len(answer).to_bytes(2, "big") + answer)
+            await intake.write(_framed(answer))
+
+    @property
+    def _load(self) -> Load | None:
+        loads = self._desk.control.loads
+        return loads.of(self._source) if loads is not None else None
+
+    async def _fill(self, load: Load, intake: Intake) -> None:
+        """As long as was granted, however slowly the other end takes it or gives it."""
+        loads = self._desk.control.loads
+        assert loads is not None
+        with suppress(TimeoutError):
+            async with asyncio.timeout(load.seconds):
+                await (_pour if load.way == "down" else _drain)(load, loads, intake)
+        if load.way == "up":
+            async with asyncio.timeout(_GRACE_S):
+                await intake.write(_framed(pack_message(Kind.LOADED, load.told(), self._desk.control.key)))
+                while await _taken(
+                    intake
+                ):  # what is unread when a connection closes would take the answer with it
+                    pass
 
     async def _controlled(self, frame: bytes, intake: Intake, group: asyncio.TaskGroup) -> bytes | None:
         now_s, control = time.monotonic(), self._desk.control
@@ -246,6 +276,33 @@ class Connection:
             await intake.write(said.data)
 
     def _close_sessions(self) -> None:
+        if (load := self._load) is not None and self._desk.control.loads is not None:
+            self._desk.control.loads.close(load)
         for session in self._desk.control.sessions:
             if session.source == self._source:
                 self._desk.control.sessions.close(session)
+
+
+def _framed(message: bytes) -> bytes:
+    return len(message).to_bytes(2, "big") + message
+
+
+async def _pour(load: Load, loads: Loads, intake: Intake) -> None:
+    while not load.is_over(time.monotonic()):
+        await intake.write(_NOISE)
+        await asyncio.sleep(loads.moved(load, len(_NOISE), time.monotonic()))
+
+
+async def _drain(load: Load, loads: Loads, intake: Intake) -> None:
+    while not load.is_over(time.monotonic()):
+        size = await _taken(intake)
+        if not size:
+            return
+        await asyncio.sleep(loads.moved(load, size, time.monotonic()))
+
+
+async def _taken(intake: Intake) -> int:
+    """How much came in; none of it counts as said."""
+    size = len(await intake.read())
+    intake.left += size
+    return size

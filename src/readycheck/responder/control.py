@@ -7,6 +7,7 @@ from typing import Any
 
 from readycheck.net.interface import Endpoint
 from readycheck.responder.guard import Cookies, Known, Sources
+from readycheck.responder.load import Loads
 from readycheck.responder.mirrors import WAIT_S, Mirrors
 from readycheck.responder.session import Refused, Session, Sessions
 from readycheck.wire.far_end import Kind, Message, pack_message, unpack_message
@@ -26,6 +27,7 @@ class Control:
     key: bytes = b""
     known: Known = field(default_factory=Known)
     mirrors: Mirrors | None = None
+    loads: Loads | None = None
 
     def answer(
         self, data: bytes, source: Endpoint, now_s: float, shown: Mapping[str, Any] = MappingProxyType({})
@@ -58,6 +60,8 @@ class Control:
             return self._opened(message.body, source, now_s)
         if message.kind is Kind.MIRROR:
             return self._mirrored(message.body, source, now_s)
+        if message.kind is Kind.LOAD:
+            return self._loaded(message.body, source, now_s)
         if message.kind in _ANSWERS:
             session = self.sessions.of(message.body.get("token"), source)
             if session is None:
@@ -78,6 +82,17 @@ class Control:
             if self.mirrors is None:
                 raise Refused("what is mirrored is told over TCP")
             return Kind.MIRRORED, {"token": self.mirrors.wait(source[0], now_s), "seconds": WAIT_S}
+        except Refused as refused:
+            return Kind.REFUSED, {"because": str(refused)}
+
+    def _loaded(self, body: Mapping[str, Any], source: Endpoint, now_s: float) -> Said | None:
+        """What follows on the connection is the load itself; datagrams would be an amplifier."""
+        if not self.is_proved(body, source, now_s):
+            return None
+        try:
+            if self.loads is None:
+                raise Refused("throughput is measured over TCP")
+            return Kind.LOADING, self.loads.open(source, body, now_s).terms()
         except Refused as refused:
             return Kind.REFUSED, {"because": str(refused)}
 

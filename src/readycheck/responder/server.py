@@ -19,6 +19,7 @@ from readycheck.responder.figures import Figure, render
 from readycheck.responder.guard import Cookies, Known, Sources
 from readycheck.responder.identity import Identity, make_identity
 from readycheck.responder.listener import Listener
+from readycheck.responder.load import LoadLimits, Loads
 from readycheck.responder.mirrors import Mirrors
 from readycheck.responder.offer import CallLimits
 from readycheck.responder.others import Others
@@ -52,6 +53,7 @@ class Settings:
     listen: tuple[Endpoint, ...]
     limits: Limits = field(default_factory=Limits)
     calls: CallLimits = field(default_factory=CallLimits)
+    loads: LoadLimits = field(default_factory=LoadLimits)
     key: bytes = field(default=b"", repr=False)
     second_port: int | None = None
     identity: Identity | None = None
@@ -88,6 +90,7 @@ class Responder:
         self._reflectors: list[Reflector] = []
         self._listener: Listener | None = None
         self._settings, self._known = settings, Known()
+        self._loads = Loads(settings.loads)
         self._identity = settings.identity or make_identity()
         try:
             self._bind()
@@ -146,6 +149,7 @@ class Responder:
             yield Figure(title, "counter", meaning, sum(getattr(one, name) for one in counts))
         on = sum(map(len, self._calls.values()))
         yield Figure("calls", "gauge", "Calls that are on.", on)
+        yield Figure("loads", "gauge", "Connections that are filled for throughput.", len(self._loads))
         yield Figure("connections", "gauge", "TCP connections that are open.", len(self.listener.doors))
         refused = self.listener.refused
         yield Figure("connections_refused_total", "counter", "TCP connections turned away.", refused)
@@ -174,7 +178,7 @@ class Responder:
             with _named("--metrics", "TCP", page):
                 self._listener.listen(page, None)
 
-    def _control(self, mirrors: Mirrors | None = None) -> Control:
+    def _control(self, mirrors: Mirrors | None = None, loads: Loads | None = None) -> Control:
         """Each thread has its own: a stream is of one place, and so are its limits."""
         return Control(
             Sessions(self._settings.limits),
@@ -183,10 +187,11 @@ class Responder:
             self._settings.key,
             self._known,
             mirrors,
+            loads,
         )
 
     def _desk(self, place: Endpoint) -> Desk:
-        control = self._control(Mirrors())
+        control = self._control(Mirrors(), self._loads)
         return Desk(control, self._others(Corner(place), control), self._identity.context, self._calls[place])
 
     def _others(self, corner: Corner, control: Control) -> Others:

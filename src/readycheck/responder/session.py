@@ -70,13 +70,14 @@ class Session:
 def granted(wanted: Mapping[str, Any], limits: Limits) -> Wanted:
     """What was asked for, cut to the limits. Raises `Refused` for what is no request."""
     return Wanted(
-        seconds=_within(wanted, "seconds", limits.seconds),
-        packets_per_second=_within(wanted, "packets_per_second", limits.packets_per_second),
-        payload_bytes=int(_within(wanted, "payload_bytes", limits.payload_bytes)),
+        seconds=within(wanted, "seconds", limits.seconds),
+        packets_per_second=within(wanted, "packets_per_second", limits.packets_per_second),
+        payload_bytes=int(within(wanted, "payload_bytes", limits.payload_bytes)),
     )
 
 
-def _within(wanted: Mapping[str, Any], key: str, most: float) -> float:
+def within(wanted: Mapping[str, Any], key: str, most: float) -> float:
+    """A number as it was asked for, cut to what is granted. Raises `Refused` for what is none."""
     value = wanted.get(key)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
         raise Refused(f"{key} is to be a number above 0")

@@ -20,6 +20,10 @@ and back from the responder, in a packet of the same length whose RTP sequence i
 
     number 4 | received 8 | held 4 | hop limit 1 | traffic class 1
 
+Throughput is measured over TCP: LOAD instead of OPEN, LOADING, and then plain bytes in the direction that was asked for
+until the time that was granted is over. Of bytes that came up the responder tells with LOADED, in the same frame as
+other messages, how many it took in each window of time.
+
 Times are nanoseconds, each of its own end's clock. As in STAMP (RFC 8762 section 4.3), the two counts tell on which
 way a packet was lost.
 """
@@ -53,6 +57,8 @@ _MOST = 1400
 _FILL = b"\xff" * 65536
 _U32 = 0xFFFFFFFF
 
+WINDOW_S = 0.25
+"""Throughput is counted in windows of that length, from when it was granted."""
 LEAST_PAYLOAD = _ANSWER.size
 """A packet carries at least its answer's fields: 18 bytes, less than 20 ms of G.729."""
 
@@ -75,6 +81,9 @@ class Kind(IntEnum):
     CALLED = 14
     OFFER = 21
     ACCEPTED = 22
+    LOAD = 25
+    LOADING = 26
+    LOADED = 28
 
 
 ANSWERS = {
@@ -85,6 +94,7 @@ ANSWERS = {
     Kind.MIRROR: (Kind.MIRRORED, Kind.REFUSED),
     Kind.CALL_BACK: (Kind.CALLED, Kind.REFUSED),
     Kind.OFFER: (Kind.ACCEPTED, Kind.REFUSED),
+    Kind.LOAD: (Kind.LOADING, Kind.REFUSED),
 }
 """What each request may be answered with."""
 

@@ -6,13 +6,14 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import pytest
 
 from readycheck.net.interface import Endpoint
 from readycheck.responder.connection import MOST_BYTES
+from readycheck.responder.load import LoadLimits
 from readycheck.responder.server import Responder, Settings
 from readycheck.wire.far_end import (
     REQUEST_SIZE,
@@ -265,3 +266,100 @@ def test_threads_are_gone_at_the_end() -> None:
         serving.stop()
         assert agent.is_shut()
     assert threading.active_count() == before
+
+
+# --- throughput ---------------------------------------------------------------------------------------
+
+
+@contextmanager
+def serving(key: bytes = b"", **limits: Any) -> Iterator[Endpoint]:
+    settings = Settings(listen=(("127.0.0.1", 0),), key=key, loads=LoadLimits(**limits))
+    responder = Responder(settings)
+    responder.start()
+    try:
+        yield responder.places[0]
+    finally:
+        responder.stop()
+
+
+def poured(agent: Agent) -> int:
+    size = 0
+    with suppress(ConnectionResetError):
+        while data := agent.socket.recv(1 << 16):
+            size += len(data)
+    return size
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["TCP", "TLS"])
+def test_throughput_down_has_its_time_and_its_rate(tls: bool) -> None:
+    with serving(bits_per_second=16e6) as place, ExitStack() as stack:
+        agent = Agent(place, stack, tls=tls)
+        wanted = {"cookie": agent.cookie(), "way": "down", "seconds": 0.5}
+        answer = agent.ask(Kind.LOAD, wanted)
+        assert (answer.kind, answer.body["bits_per_second"]) == (Kind.LOADING, 16e6)
+        assert 0.5e6 < poured(agent) < 1.3e6  # a megabyte in half a second, and what the pace lets go at once
+
+
+def test_throughput_up_is_told_in_windows() -> None:
+    with serving(KEY) as place, ExitStack() as stack:
+        agent = Agent(place, stack, key=KEY)
+        agent.ask(Kind.LOAD, {"cookie": agent.cookie(), "way": "up", "seconds": 5})
+        agent.socket.sendall(bytes(500_000))
+        agent.socket.shutdown(socket.SHUT_WR)
+        told = unpack_message(agent.hear(), KEY)
+        assert (told.kind, told.body["moved"]) == (Kind.LOADED, 500_000)
+        assert sum(told.body["windows"]) == 500_000
+        assert agent.is_shut()
+
+
+def test_throughput_up_ends_by_the_clock_of_the_responder() -> None:
+    with serving(bits_per_second=8e6) as place, ExitStack() as stack:
+        agent = Agent(place, stack)
+        agent.ask(Kind.LOAD, {"cookie": agent.cookie(), "way": "up", "seconds": 0.3})
+        agent.socket.setblocking(False)
+        told = b""
+        while not told:
+            with suppress(BlockingIOError):
+                agent.socket.send(bytes(65536))
+            with suppress(BlockingIOError):
+                told = agent.socket.recv(2048)
+        assert unpack_message(told[2:]).body["moved"] < 8e6 / 8 * 0.3 + 200_000
+
+
+def test_nothing_is_poured_without_a_cookie_of_this_connection() -> None:
+    with serving() as place, ExitStack() as stack:
+        honest, thief = Agent(place, stack), Agent(place, stack)
+        stolen = honest.cookie()
+        for cookie in (stolen, "", "0" * 32):
+            wanted = {"cookie": cookie, "way": "down", "seconds": 1}
+            thief.say(pack_message(Kind.LOAD, wanted, size=REQUEST_SIZE))
+        thief.say(pack_message(Kind.HELLO, {}, size=REQUEST_SIZE))
+        assert unpack_message(thief.hear()).kind is Kind.COOKIE
+
+
+def test_nothing_is_poured_without_the_key() -> None:
+    with serving(KEY) as place, ExitStack() as stack:
+        honest, stranger = Agent(place, stack, key=KEY), Agent(place, stack)
+        wanted = {"cookie": honest.cookie(), "way": "down", "seconds": 1}
+        stranger.say(pack_message(Kind.LOAD, wanted, size=REQUEST_SIZE))
+        stranger.socket.shutdown(socket.SHUT_WR)
+        assert stranger.is_shut()
+
+
+def test_who_takes_nothing_is_left_when_the_time_is_over() -> None:
+    """A slow reader holds its place no longer than it was granted."""
+    with serving(per_source=1) as place, ExitStack() as stack:
+        slow, next_one = Agent(place, stack), Agent(place, stack)
+        slow.ask(Kind.LOAD, {"cookie": slow.cookie(), "way": "down", "seconds": 0.2})
+        wanted = {"cookie": next_one.cookie(), "way": "down", "seconds": 0.1}
+        assert next_one.ask(Kind.LOAD, wanted).kind is Kind.REFUSED
+        poured(slow)
+        while next_one.ask(Kind.LOAD, wanted).kind is Kind.REFUSED:
+            pass
+
+
+def test_the_share_of_the_hour_ends_it() -> None:
+    with serving(bytes_per_source=300_000) as place, ExitStack() as stack:
+        agent = Agent(place, stack)
+        agent.ask(Kind.LOAD, {"cookie": agent.cookie(), "way": "down", "seconds": 5})
+        assert poured(agent) <= 300_000 + 2 * 16_384

@@ -150,3 +150,11 @@ def test_no_body_crashes_it(body: dict[str, Any]) -> None:
     for kind in (Kind.OPEN, Kind.REPORT, Kind.CLOSE, Kind.HELLO):
         ask(desk, kind, body)
         ask(desk, kind, {**body, "cookie": known})
+
+
+def test_throughput_is_not_to_be_had_by_datagrams() -> None:
+    desk = control()
+    body = {"cookie": cookie(desk), "way": "down", "seconds": 1}
+    refused = ask(desk, Kind.LOAD, body)
+    assert refused is not None and refused.kind is Kind.REFUSED
+    assert ask(desk, Kind.LOAD, body, OTHER) is None

@@ -18,6 +18,7 @@ from readycheck.net.interface import (
     Capability,
     Datagrams,
     Endpoint,
+    Filled,
     IcmpReport,
     Leg,
     NetError,
@@ -115,6 +116,7 @@ class FakeNetwork:
         rtt_ms: float = 20.0,
         narrow: tuple[int, int] | None = None,
         responder: Callable[[Leg], Played] | Failure = Failure.TIMED_OUT,
+        throughput: Callable[[str, tuple[str, ...], float], Filled] | None = None,
     ) -> None:
         self.names = dict(names or {})
         self.tcp = dict(tcp or {})
@@ -126,6 +128,7 @@ class FakeNetwork:
         self.rtt_s = rtt_ms / 1000
         self.narrow = narrow
         self.responder = responder
+        self.throughput = throughput
         self.sent: list[tuple[Endpoint, bytes]] = []
         self._resolvers = tuple(resolvers)
         self._capabilities = capabilities
@@ -208,6 +211,13 @@ class FakeNetwork:
             raise NetError(self.responder, "the responder does not answer")
         await self.sleep(max(leg.seconds for leg in legs))
         return tuple(map(self.responder, legs))
+
+    async def fill(self, to: Endpoint, ways: Sequence[str], seconds: float) -> Sequence[Filled]:
+        """As long as it should; `throughput` says what comes of each way, by all that are filled at once."""
+        if self.throughput is None:
+            raise NetError(Failure.RESPONDER_REFUSED, "throughput is not served here")
+        await self.sleep(seconds)
+        return tuple(self.throughput(way, tuple(ways), seconds) for way in ways)
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

@@ -193,6 +193,23 @@ class Played:
     seen_as: Endpoint
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filled:
+    """Bytes that whoever took them counted in windows of time, of all connections of one way (up or down) together.
+
+    `bits_per_second` is what the far end lets through at most; `spent` says that it ended it for having let through
+    enough.
+    """
+
+    way: str
+    connections: int
+    windows: tuple[int, ...]
+    window_s: float
+    seconds: float
+    bits_per_second: float
+    spent: bool = False
+
+
 class Network(Protocol):
     """The small interface that probes receive."""
 
@@ -239,6 +256,9 @@ class Network(Protocol):
 
     async def play(self, to: Endpoint, legs: Sequence[Leg]) -> Sequence[Played]:
         """Send all legs at once to a responder, which returns them; as long as they are, and a little more."""
+
+    async def fill(self, to: Endpoint, ways: Sequence[str], seconds: float) -> Sequence[Filled]:
+        """Send a responder as much as it takes (up), or take as much as it sends (down), or both at once."""
 
     async def sleep(self, seconds: float) -> None: ...
     def now_ns(self) -> int:

@@ -5,11 +5,11 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 from readycheck.failure import Failure
 from readycheck.net.address import family_of, is_address
@@ -26,6 +26,7 @@ from readycheck.net.interface import (
     Capability,
     Datagrams,
     Endpoint,
+    Filled,
     Leg,
     NetError,
     Played,
@@ -40,6 +41,8 @@ from readycheck.net.pace import Pace
 from readycheck.net.proxy import ProxyUrl
 from readycheck.net.stream import open_stream
 from readycheck.net.tunnel import open_tunnel
+
+T = TypeVar("T")
 
 _GREETINGS = 64  # handshakes at once: each costs processor time, and all the others' answers wait for it
 _BURST = 16  # packets that may leave back to back before the rate applies
@@ -167,15 +170,15 @@ class SystemNetwork:
         """In a thread of its own; whoever cancels waits until its sockets are closed."""
         from readycheck.net.far_end import play
 
-        stop = threading.Event()
         way_out, key = self._way_out(family_of(to[0])), self.options.responder_key
-        playing = asyncio.get_running_loop().run_in_executor(None, play, to, legs, way_out, key, stop)
-        try:
-            return await asyncio.shield(playing)
-        finally:
-            stop.set()
-            await asyncio.wait([playing])
-            playing.exception()  # nobody else may be there to look at it
+        return await _in_a_thread(lambda stop: play(to, legs, way_out, key, stop))
+
+    async def fill(self, to: Endpoint, ways: Sequence[str], seconds: float) -> Sequence[Filled]:
+        """As `play` does."""
+        from readycheck.net.load import fill
+
+        way_out, key = self._way_out(family_of(to[0])), self.options.responder_key
+        return await _in_a_thread(lambda stop: fill(to, ways, seconds, way_out, key, stop))
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
@@ -241,3 +244,15 @@ def _may_open_raw_sockets() -> bool:
     except OSError:
         return False
     return True
+
+
+async def _in_a_thread(job: Callable[[threading.Event], T]) -> T:
+    """Whoever cancels waits until it has seen that nobody wants it any more, and has closed what it opened."""
+    stop = threading.Event()
+    doing = asyncio.get_running_loop().run_in_executor(None, job, stop)
+    try:
+        return await asyncio.shield(doing)
+    finally:
+        stop.set()
+        await asyncio.wait([doing])
+        doing.exception()  # nobody else may be there to look at it

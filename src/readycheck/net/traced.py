@@ -14,6 +14,7 @@ from readycheck.net.interface import (
     Capability,
     Datagrams,
     Endpoint,
+    Filled,
     Leg,
     NetError,
     Network,
@@ -288,6 +289,12 @@ class TracedNetwork:
             played = await self._run.network.play(to, legs)
             step.facts["legs"] = len(played)
             return played
+
+    async def fill(self, to: Endpoint, ways: Sequence[str], seconds: float) -> Sequence[Filled]:
+        """As with `play`."""
+        with self.step(Step.REQUEST, self._known("tcp", address=to[0], port=to[1])) as step:
+            step.facts["ways"] = list(ways)
+            return await self._run.network.fill(to, ways, seconds)
 
     async def ask(
         self, datagrams: Datagrams, questions: Sequence[Question], *, schedule: Schedule | None = None

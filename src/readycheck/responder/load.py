@@ -10,6 +10,9 @@ from readycheck.responder.session import Refused, within
 from readycheck.wire.far_end import WINDOW_S
 
 WAYS = ("up", "down")
+ENTRY_BYTES = 65_536.0
+"""What a connection is charged before anything moves: more than the last piece, for which nothing may be left."""
+
 _BURST_S = 0.05
 _HOUR_S = 3600.0
 
@@ -80,7 +83,7 @@ class Loads:
         rate = max(1.0, limits.bits_per_second) / 8
         self._pace = {way: Pace(rate) for way in WAYS}
         hourly = limits.bytes_per_source
-        self._shares = Sources(hourly / _HOUR_S, hourly, overall=4 * rate)
+        self._shares = Sources(hourly / _HOUR_S, hourly, overall=4 * rate + limits.at_once * ENTRY_BYTES)
 
     def __len__(self) -> int:
         return len(self._open)
@@ -100,7 +103,7 @@ class Loads:
         mine = network_of(source[0])
         if sum(network_of(one[0]) == mine for one in self._open) >= limits.per_source:
             raise Refused(f"{limits.per_source} connections of this source are filled")
-        if not self._shares.allows(source[0], now_s, cost=1.0):
+        if not self._shares.allows(source[0], now_s, cost=ENTRY_BYTES):
             raise Refused("this source has had its share of the hour")
         rate = limits.bits_per_second
         load = Load(source=source, way=str(way), seconds=seconds, bits_per_second=rate, began_s=now_s)

@@ -14,6 +14,7 @@ from readycheck.net.interface import (
     Capability,
     Datagrams,
     Endpoint,
+    Filled,
     IcmpReport,
     Leg,
     NetError,
@@ -151,6 +152,9 @@ class RemappedNetwork:
         return RemappedDatagrams(inner, self._network, self._remap)
 
     async def play(self, to: Endpoint, legs: Sequence[Leg]) -> Sequence[Played]:
+        raise NetError(Failure.PLATFORM, "the loopback world has no responder")
+
+    async def fill(self, to: Endpoint, ways: Sequence[str], seconds: float) -> Sequence[Filled]:
         raise NetError(Failure.PLATFORM, "the loopback world has no responder")
 
     async def open_echo(self, *, family: int = 4) -> Datagrams:

@@ -12,6 +12,7 @@ from readycheck.net.interface import (
     Capability,
     Datagrams,
     Endpoint,
+    Filled,
     IcmpReport,
     Leg,
     NetError,
@@ -129,6 +130,10 @@ class FakeNetwork:
     async def play(self, to: Endpoint, legs: Sequence[Leg]) -> Sequence[Played]:
         played: Sequence[Played] = await self._play("play", to, None, ())
         return played
+
+    async def fill(self, to: Endpoint, ways: Sequence[str], seconds: float) -> Sequence[Filled]:
+        filled: Sequence[Filled] = await self._play("fill", to, seconds, ())
+        return filled
 
     async def sleep(self, seconds: float) -> None:
         await self._play("sleep", seconds, None, None)

@@ -359,7 +359,7 @@ def test_who_takes_nothing_is_left_when_the_time_is_over() -> None:
 
 
 def test_the_share_of_the_hour_ends_it() -> None:
-    with serving(bytes_per_source=300_000) as place, ExitStack() as stack:
+    with serving(bytes_per_source=400_000) as place, ExitStack() as stack:
         agent = Agent(place, stack)
         agent.ask(Kind.LOAD, {"cookie": agent.cookie(), "way": "down", "seconds": 5})
-        assert poured(agent) <= 300_000 + 2 * 16_384
+        assert poured(agent) <= 400_000 + 2 * 16_384

@@ -90,13 +90,13 @@ def test_each_way_has_its_rate() -> None:
 def test_who_has_had_the_share_of_the_hour_is_done() -> None:
     shared = loads(bytes_per_source=1e6)
     load = shared.open(place(1), WANTED, 0.0)
-    shared.moved(load, 900_000, 0.1)
+    shared.moved(load, 800_000, 0.1)
     assert not load.spent
     shared.moved(load, 200_000, 0.2)
     assert load.spent and load.is_over(0.2)
     shared.moved(load, 99_990, 0.2)  # what was on its way is charged as far as it goes
     shared.close(load)
-    greedy = loads(bytes_per_source=1.0)
+    greedy = loads(bytes_per_source=100_000)
     greedy.open(place(1), WANTED, 0.0)
     assert refusal(greedy, place(2), WANTED) == "this source has had its share of the hour"
     greedy.open(place(2), WANTED, 3601.0)

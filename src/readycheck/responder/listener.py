@@ -113,7 +113,8 @@ class Listener:
                 async with asyncio.timeout(_PAUSE_S):
                     await writer.wait_closed()
         finally:
-            writer.transport.abort()
+            with suppress(AttributeError):  # what Python 3.11 has for one that was lost while it was closing
+                writer.transport.abort()
 
 
 def listening(place: Endpoint) -> socket.socket:

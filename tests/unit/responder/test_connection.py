@@ -347,15 +347,23 @@ def test_nothing_is_poured_without_the_key() -> None:
 
 
 def test_who_takes_nothing_is_left_when_the_time_is_over() -> None:
-    """A slow reader holds its place no longer than it was granted."""
-    with serving(per_source=1) as place, ExitStack() as stack:
+    """A slow reader holds its place no longer than it was granted; what it then takes all the same ends nothing."""
+    limits = LoadLimits(per_source=1, bits_per_second=1e10, bytes_per_source=1e12)
+    responder = Responder(Settings(listen=(("127.0.0.1", 0),), loads=limits))
+    responder.start()
+    with ExitStack() as stack:
+        stack.callback(responder.stop)
+        place = responder.places[0]
         slow, next_one = Agent(place, stack), Agent(place, stack)
         slow.ask(Kind.LOAD, {"cookie": slow.cookie(), "way": "down", "seconds": 0.2})
         wanted = {"cookie": next_one.cookie(), "way": "down", "seconds": 0.1}
         assert next_one.ask(Kind.LOAD, wanted).kind is Kind.REFUSED
-        poured(slow)
-        while next_one.ask(Kind.LOAD, wanted).kind is Kind.REFUSED:
+        while any(figure.name == "loads" and figure.value for figure in responder.figures()):
             pass
+        poured(slow)
+        assert next_one.ask(Kind.LOAD, wanted).kind is Kind.LOADING
+        poured(next_one)
+        assert Agent(place, stack).cookie()
 
 
 def test_the_share_of_the_hour_ends_it() -> None:

@@ -26,7 +26,10 @@ _PACKET_BYTES = 65536
 
 @dataclass(frozen=True, kw_only=True)
 class Wire:
-    """What happens to a packet, one way. Lost packets come in runs of `burst` on average."""
+    """What happens to a packet, one way. Lost packets come in runs of `burst` on average.
+
+    With a `rate_mbit`, packets wait for those before them, `queue_ms` at most; what finds the queue full is dropped.
+    """
 
     delay_ms: float = 0.0
     jitter_ms: float = 0.0
@@ -35,6 +38,8 @@ class Wire:
     reorder_ratio: float = 0.0
     reorder_ms: float = 10.0
     duplicate_ratio: float = 0.0
+    rate_mbit: float = 0.0
+    queue_ms: float = 50.0
     seed: int = 1
 
 
@@ -46,11 +51,16 @@ class Direction:
     rng: random.Random
     losing: bool = False
     last_due_s: float = 0.0
+    free_s: float = 0.0
 
-    def due(self, now_s: float) -> list[float]:
+    def due(self, now_s: float, size: int = 0) -> list[float]:
         """When the packet, and its copies, come out at the other end; none when it is lost."""
         if self._lost():
             return []
+        if self.wire.rate_mbit:
+            if self.free_s - now_s > self.wire.queue_ms / 1000:
+                return []
+            now_s = self.free_s = max(self.free_s, now_s) + size * 8 / (self.wire.rate_mbit * 1e6)
         wire, rng = self.wire, self.rng
         late_ms = rng.uniform(0.0, wire.jitter_ms) if wire.jitter_ms else 0.0
         due_s = now_s + (wire.delay_ms + late_ms) / 1000
@@ -92,7 +102,7 @@ def carry(ends: tuple[int, int], wire: Wire) -> None:
         now_s = time.monotonic()
         for fd in readable:
             data = os.read(fd, _PACKET_BYTES)
-            for due_s in ways[fd].due(now_s):
+            for due_s in ways[fd].due(now_s, len(data)):
                 number += 1
                 heapq.heappush(parcels, _Parcel(due_s, number, other[fd], data))
         while parcels and parcels[0].due_s <= now_s:

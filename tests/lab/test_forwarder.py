@@ -40,6 +40,13 @@ def test_jitter_keeps_the_order_and_reordering_does_not() -> None:
     assert sum(later < earlier for earlier, later in pairwise(mixed)) == pytest.approx(2000, rel=0.2)
 
 
+def test_a_rate_queues_and_drops() -> None:
+    way = Direction(Wire(rate_mbit=1.0, queue_ms=40.0), random.Random(1))
+    fates = [way.due(0.0, 1250) for _ in range(10)]  # 10 ms each
+    assert [round(due[0], 3) for due in fates if due] == [0.01, 0.02, 0.03, 0.04, 0.05]
+    assert way.due(1.0, 1250) == [1.01]
+
+
 def test_duplicates_come_together() -> None:
     assert sum(len(due) == 2 for due in _fates(Wire(duplicate_ratio=0.5))) == pytest.approx(10_000, rel=0.1)
 

@@ -327,7 +327,7 @@ def _rating(found: TwoWay, trip_ms: float | None, shape: Shape) -> dict[str, Any
         return {}
     packet_ms = 1000 / shape.packets_per_second
     ways = {
-        way: _rated(quality, trip_ms, packet_ms, shape.rated)
+        way: rated(quality, trip_ms, packet_ms, shape.rated)
         for way, quality in zip(_WAYS, (found.up, found.down), strict=True)
     }
     return {
@@ -345,7 +345,8 @@ def _rating(found: TwoWay, trip_ms: float | None, shape: Shape) -> dict[str, Any
     }
 
 
-def _rated(quality: StreamQuality, trip_ms: float, packet_ms: float, codec: e_model.Codec) -> dict[str, Any]:
+def rated(quality: StreamQuality, trip_ms: float, packet_ms: float, codec: e_model.Codec) -> dict[str, Any]:
+    """One direction by the E-model, with what went into it."""
     one_way_ms = max(0.0, trip_ms) / 2 + 2 * (quality.jitter_mean_ms or 0.0) + packet_ms
     burst_ratio = max(1.0, quality.burst_ratio)
     rating = e_model.rate(one_way_ms, quality.loss.ratio, codec, burst_ratio=burst_ratio)

@@ -104,6 +104,7 @@ class Selection:
     ways: Mapping[str, str | None] = field(default_factory=dict)
     resolvers: tuple[tuple[str, int], ...] = ()
     responder: tuple[str, int] | None = None
+    capacity: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +161,8 @@ _CONTROL_PROBES = {
 """What a control is asked, by transport and port: a plain connection, or a binding, unless it says here."""
 
 HIJACK = "hijack"
+CAPACITY = "capacity"
+"""The probe that is not run unless somebody asks for it: it fills the line."""
 _HIJACK_SERVERS = 2
 _HIJACK_ZONES = 2
 _NOBODY = ("198.51.100.253", "203.0.113.253", "192.0.2.253")
@@ -390,7 +393,11 @@ class CheckMaker:
         settable = {one.name: one.default for one in fields(probe.Params)}
         traffic = str(requirement.params.get("traffic", settable.get("traffic")))
         roles = set(self.selection.roles or self.profile.default_roles()) & set(requirement.roles)
-        values = {"marks": tuple(self.profile.marks(roles, traffic))} if "marks" in settable else {}
+        values: dict[str, Any] = {}
+        if "marks" in settable:
+            values["marks"] = tuple(self.profile.marks(roles, traffic))
+        if requirement.probe == CAPACITY:
+            values["wanted"] = self.selection.capacity or 0
         aim = _Aim(id=requirement.id, scope=Scope.FAR_END, targets=[target], values=values)
         return self._check(requirement, requirement.probe or "", aim)
 

@@ -86,16 +86,16 @@ def conclude(
         known=known,
         environment=environment,
         readiness=overall(verdicts, run.state),
-        score=_scored(verdicts, profile, run.state),
+        score=_scored(verdicts, profile, seen, run.state),
         verdicts=verdicts,
         outcomes=outcomes,
         findings=diagnose(case),
     )
 
 
-def _scored(verdicts: Sequence[Verdict], profile: Profile, state: RunState) -> Score:
+def _scored(verdicts: Sequence[Verdict], profile: Profile, seen: Sequence[Outcome], state: RunState) -> Score:
     """A run that somebody ended says nothing of the whole."""
-    found = score(verdicts, profile)
+    found = score(verdicts, profile, seen)
     if state is not RunState.INTERRUPTED:
         return found
     return replace(found, overall=None, grade=Grade.NOT_GRADED, because="not graded: interrupted")

@@ -334,7 +334,10 @@ def _far_end(requirement: Requirement, outcome: Outcome, basis: Bench) -> CheckV
             words = f"{', '.join(requirement.limits)}: not measured"
             return _verdict(outcome, Judgement.INCONCLUSIVE, words)
         verdict = _within_limits(requirement, outcome, basis)
-        sound = f"the responder received and returned {outcome.metrics.get('answered') or 0:g} packets"
+        packets = outcome.metrics.get("answered")
+        sound = "measured with the responder"
+        if packets is not None:
+            sound = f"the responder received and returned {packets:g} packets"
         return replace(verdict, because=sound) if verdict.status is Judgement.PASS else verdict
     lost = next((leg for leg in legs if leg.failure is Failure.TIMED_OUT and "counted" in leg.facts), None)
     if lost is not None and requirement.limits:

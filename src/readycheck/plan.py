@@ -6,6 +6,7 @@ from typing import Any
 
 from readycheck.check import (
     BUDGET_S,
+    CAPACITY,
     NAME_SERVERS,
     Check,
     CheckMaker,
@@ -38,6 +39,7 @@ __all__ = [
 ]
 
 DEFAULT_SEED = 1
+NO_CAPACITY = "not tested unless asked for, because it fills the line (--capacity CALLS)"
 NO_RESPONDER = "not testable from here: needs a responder (--responder HOST)"
 
 
@@ -131,6 +133,8 @@ def _untested(selected: Iterable[Requirement], selection: Selection) -> Iterator
             yield requirement.id, f"not testable from here: give --set {missing}=VALUE"
         elif requirement.targets.responder and not selection.responder:
             yield requirement.id, NO_RESPONDER
+        elif requirement.probe == CAPACITY and not selection.capacity:
+            yield requirement.id, NO_CAPACITY
 
 
 def _unprobed(selected: Iterable[Requirement], registry: Registry) -> Iterator[tuple[str, str]]:

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from readycheck.engine import Outcome
+from readycheck.plan import Scope
 from readycheck.profile import Area, Importance, Profile
 from readycheck.verdict import Judgement, Strength, Verdict, unanswered
 
@@ -32,8 +34,31 @@ class AreaScore:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Capacity:
+    """What the line carried to the responder and back, in bits a second, and calls at once from that.
+
+    `calls_cscan` is CScan's own figure, `calls_line` and `calls_both_legs` keep a reserve of a quarter, of rates that
+    were measured both ways at once; `calls_loaded` were played. With `at_least`, the responder's own limit was met.
+    """
+
+    calls_wanted: int | None
+    up: float | None
+    down: float | None
+    up_together: float | None
+    down_together: float | None
+    calls_cscan: int | None
+    calls_line: int | None
+    calls_both_legs: int | None
+    calls_loaded: int | None
+    at_least: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """`overall` is None unless it is graded; `because` says why not, or which gate capped it."""
+    """`overall` is None unless it is graded; `because` says why not, or which gate capped it.
+
+    `calls` are those at once, with one leg each over the site's line.
+    """
 
     overall: int | None
     grade: Grade
@@ -43,9 +68,10 @@ class Score:
     because: str
     calls: int | None = None
     media: str | None = None
+    capacity: Capacity | None = None
 
 
-def score(verdicts: Sequence[Verdict], profile: Profile) -> Score:
+def score(verdicts: Sequence[Verdict], profile: Profile, outcomes: Sequence[Outcome] = ()) -> Score:
     """Weighted mean of the areas, then the gates, then the grade (FIELD section 1)."""
     areas = tuple(_area(area, weight, verdicts) for area, weight in profile.weights.items())
     coverage = _coverage(verdicts)
@@ -62,6 +88,32 @@ def score(verdicts: Sequence[Verdict], profile: Profile) -> Score:
         areas=areas,
         because=refusal or because,
         media=_media(verdicts),
+        capacity=(capacity := _capacity(outcomes)),
+        calls=capacity.calls_line if capacity else None,
+    )
+
+
+def _capacity(outcomes: Sequence[Outcome]) -> Capacity | None:
+    """None unless throughput was measured."""
+    far = (o.metrics for o in outcomes if o.check.scope is Scope.FAR_END)
+    metrics = next((m for m in far if m.get("throughput_capped") is not None), None)
+    if metrics is None:
+        return None
+
+    def count(name: str) -> int | None:
+        return None if (value := metrics.get(name)) is None else int(value)
+
+    return Capacity(
+        calls_wanted=count("calls_wanted"),
+        up=metrics.get("throughput_up_bits_per_second"),
+        down=metrics.get("throughput_down_bits_per_second"),
+        up_together=metrics.get("throughput_up_together_bits_per_second"),
+        down_together=metrics.get("throughput_down_together_bits_per_second"),
+        calls_cscan=count("calls_cscan"),
+        calls_line=count("calls_line"),
+        calls_both_legs=count("calls_both_legs"),
+        calls_loaded=count("calls_loaded"),
+        at_least=bool(metrics["throughput_capped"]),
     )
 
 

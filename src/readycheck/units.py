@@ -11,6 +11,7 @@ class Unit(StrEnum):
     SECONDS = "s"
     DAYS = "days"
     BYTES = "bytes"
+    BITS_PER_SECOND = "bits_per_second"
 
 
 class Better(StrEnum):

@@ -17,6 +17,7 @@ from readycheck.plan import Check, CheckTarget, Plan, Scope, Selection, plan
 from readycheck.profile import Profile
 from readycheck.registry import Installed, Registry
 from readycheck.verdict import Judgement, Readiness, Verdict, bench, judge_all, overall
+from readycheck_probes.capacity import CapacityProbe
 from readycheck_probes.dns import DnsProbe
 from readycheck_probes.flow import FlowProbe
 from readycheck_probes.http import HttpProbe
@@ -43,6 +44,7 @@ SOURCE = {"document": "doc", "section": "1"}
 ISSUERS = ("CN=Example Issuing CA", "CN=Example Root")
 
 PROBES: tuple[Any, ...] = (
+    CapacityProbe,
     DnsProbe,
     FlowProbe,
     HttpProbe,

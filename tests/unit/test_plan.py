@@ -355,7 +355,7 @@ def test_a_probe_that_did_not_load_leaves_its_requirements_unprobed() -> None:
     ("chosen", "message"),
     [
         ({"roles": ("boss",)}, r"^--role boss: profile 'example' has the roles app, gateway$"),
-        ({"only": ("quic",)}, r"^--only quic: no such probe \(known: dns, "),
+        ({"only": ("quic",)}, r"^--only quic: no such probe \(known: capacity, dns, "),
         ({"skip": ("quic",)}, r"^--skip quic: no such probe"),
         ({"values": {"x": "1"}}, r"^--set x: profile 'example' has the placeholders none$"),
     ],

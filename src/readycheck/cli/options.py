@@ -114,6 +114,17 @@ ResponderKey = Annotated[
         rich_help_panel=WHAT,
     ),
 ]
+Capacity = Annotated[
+    int | None,
+    typer.Option(
+        "--capacity",
+        metavar="CALLS",
+        min=1,
+        max=500,
+        help="Fill the line to the responder: does it carry so many calls at once?",
+        rich_help_panel=WHAT,
+    ),
+]
 Quick = Annotated[bool, typer.Option("--quick", help="Smaller samples, shorter waits.", rich_help_panel=COST)]
 Thorough = Annotated[
     bool, typer.Option("--thorough", help="Larger samples, longer waits.", rich_help_panel=COST)

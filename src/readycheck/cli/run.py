@@ -26,6 +26,7 @@ def run(
     target: o.Targets = None,
     responder: o.Responder = None,
     responder_key: o.ResponderKey = None,
+    capacity: o.Capacity = None,
     proxy: Annotated[
         str,
         typer.Option(
@@ -88,6 +89,7 @@ def run(
         proxy=proxy,
         responder=o.responder("--responder", responder),
         responder_key=o.key("--responder-key", responder_key),
+        capacity=capacity,
         resolvers=tuple(o.endpoint("--resolver", text, 53) for text in resolver or ()),
         trust_roots=tuple(trust_roots or ()),
         interface=interface,

@@ -59,6 +59,7 @@ class Setting:
     resolvers: tuple[Endpoint, ...] = ()
     responder: Endpoint | None = None
     responder_key: bytes = field(default=b"", repr=False)
+    capacity: int | None = None
     trust_roots: tuple[Path, ...] = ()
     interface: str | None = None
     source: str | None = None
@@ -91,6 +92,7 @@ class Setting:
             "proxy": self._shown_proxy(),
             "resolvers": [f"{host}:{port}" for host, port in self.resolvers],
             "responder": f"{self.responder[0]}:{self.responder[1]}" if self.responder else None,
+            "capacity": self.capacity,
             "interface": self.interface,
             "source": self.source,
             "family": self.family,
@@ -154,6 +156,8 @@ def _refuse_unusable(setting: Setting) -> None:
     _ = setting.named
     if setting.responder_key and not setting.responder:
         raise UsageError("--responder-key: of no use without --responder")
+    if setting.capacity and not setting.responder:
+        raise UsageError("--capacity: of no use without --responder")
     if setting.interface is not None and not _is_plain(setting.interface):
         raise UsageError(f"--interface {setting.interface}: not the name of an interface")
     if setting.source is not None:
@@ -201,6 +205,7 @@ def _selection(setting: Setting, resolvers: tuple[Endpoint, ...], routing: Routi
         controls=setting.controls,
         resolvers=resolvers,
         responder=setting.responder,
+        capacity=setting.capacity,
         **_proxying(routing),
     )
 

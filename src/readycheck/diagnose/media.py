@@ -63,7 +63,7 @@ class Excess:
         )
 
 
-def _excesses(case: Case, *names: str) -> list[Excess]:
+def excesses(case: Case, *names: str) -> list[Excess]:
     """What lies beyond its limits, and can be judged by them, of the metrics that begin like this."""
     return [
         Excess(verdict.requirement, check.check, band, _legs(case.by_check[check.check]))
@@ -143,7 +143,7 @@ def burst_loss(case: Case) -> Iterator[Finding]:
 
 def _lossy(case: Case) -> list[Excess]:
     """Without the streams of which nothing at all came back."""
-    found = _excesses(case, "loss_", "worst_200_ms_", "worst_15_s_")
+    found = excesses(case, "loss_", "worst_200_ms_", "worst_15_s_")
     return [one for one in found if one.total("sent") and (one.way == "up" or one.total("received"))]
 
 
@@ -178,13 +178,13 @@ def _is_proven(one: Excess) -> bool:
 
 def jitter(case: Case) -> Iterator[Finding]:
     """The spacing varies; what overtakes for that reason is not told again."""
-    if found := _excesses(case, "jitter_"):
+    if found := excesses(case, "jitter_"):
         made = _finding(
             case, "jitter", found, f"Packets come unevenly {_by_way(found, _jitters)}.", _agree(found)
         )
         ways = {one.way for one in found}
-        overtaking = any(one.way in ways for one in _excesses(case, "reordering_"))
-        waiting = any(map(_only_waits, _excesses(case, "rtt_")))
+        overtaking = any(one.way in ways for one in excesses(case, "reordering_"))
+        waiting = any(map(_only_waits, excesses(case, "rtt_")))
         also = (("reordering", overtaking), ("delay", waiting))
         yield replace(made, explains=tuple(cause for cause, met in also if met))
 
@@ -200,8 +200,8 @@ def _jitters(one: Excess) -> str:
 
 def delay(case: Case) -> Iterator[Finding]:
     """The round trip is long: of both ways, for the clocks of two hosts do not tell one of them."""
-    uneven = bool(_excesses(case, "jitter_"))
-    found = [one for one in _excesses(case, "rtt_") if not (uneven and _only_waits(one))]
+    uneven = bool(excesses(case, "jitter_"))
+    found = [one for one in excesses(case, "rtt_") if not (uneven and _only_waits(one))]
     if found:
         trips = " and ".join(f"{one.band.value:.0f} ms for {one.traffic}" for one in found)
         least = min(leg["rtt_least_ms"] for one in found for leg in one.legs)
@@ -220,8 +220,8 @@ def _only_waits(one: Excess) -> bool:
 
 def reordering(case: Case) -> Iterator[Finding]:
     """Packets overtake each other although they come evenly."""
-    uneven = {one.way for one in _excesses(case, "jitter_")}
-    found = [one for one in _excesses(case, "reordering_") if one.way not in uneven]
+    uneven = {one.way for one in excesses(case, "jitter_")}
+    found = [one for one in excesses(case, "reordering_") if one.way not in uneven]
     if found:
         count = partial(_counted, name="reordered")
         yield _finding(
@@ -231,7 +231,7 @@ def reordering(case: Case) -> Iterator[Finding]:
 
 def duplication(case: Case) -> Iterator[Finding]:
     """Packets come more than once."""
-    if found := _excesses(case, "duplicates_"):
+    if found := excesses(case, "duplicates_"):
         count = partial(_counted, name="duplicates")
         yield _finding(
             case, "duplication", found, f"Packets arrive twice {_by_way(found, count)}.", _agree(found)
@@ -255,7 +255,7 @@ def _agree(found: Iterable[Excess]) -> bool:
 
 def dscp_changed(case: Case) -> Iterator[Finding]:
     """The marks at the far end are not those that were sent."""
-    found = _excesses(case, "marks_kept_")
+    found = excesses(case, "marks_kept_")
     words = list(dict.fromkeys(text for one in found for text in _marks(one)))
     if words:
         kept = [one for one in _streams(case) if one.metrics.get("marks_kept_ratio") == 1.0]
@@ -295,5 +295,17 @@ def _percent(ratio: float) -> str:
     return f"{100 * ratio:.2g} %"
 
 
-MEASURES = frozenset({"loss", "burst-loss", "jitter", "delay", "reordering", "duplication", "dscp-changed"})
+MEASURES = frozenset(
+    {
+        "loss",
+        "burst-loss",
+        "jitter",
+        "delay",
+        "reordering",
+        "duplication",
+        "dscp-changed",
+        "bandwidth-insufficient",
+        "bufferbloat",
+    }
+)
 """Independent numbers of one stream: that they rest on the same check does not make one the cause of another."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 from readycheck.diagnose import (
     answers,
     beside,
+    capacity,
     certificates,
     egress,
     flows,
@@ -90,6 +91,8 @@ RULES: tuple[Rule, ...] = (
     media.reordering,
     media.duplication,
     media.dscp_changed,
+    capacity.bandwidth_insufficient,
+    capacity.bufferbloat,
 )
 
 FOLLOW_UPS: tuple[FollowUp, ...] = (

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from readycheck.render import streams, surroundings, wording
+from readycheck.render import streams, surroundings, throughput, wording
 from readycheck.render.clean import clean, code
 from readycheck.render.clean import markdown as md
 
@@ -25,6 +25,9 @@ def _lines(report: "Report") -> Iterator[str]:
     if found := list(streams.rows(report)):
         yield from ("", "## Media streams", "")
         yield from _table(streams.HEAD, found)
+    if line := list(throughput.facts(report)):
+        yield from ("", f"## {throughput.TITLE}", "")
+        yield from _table(("what", "value"), line)
     yield from _untestable(report)
     yield from ("", "## Measured from", "")
     yield from _table(("what", "value"), surroundings.facts(report.environment))

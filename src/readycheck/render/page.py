@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup, escape
 
-from readycheck.render import streams, surroundings, wording
+from readycheck.render import streams, surroundings, throughput, wording
 from readycheck.render.clean import clean
 from readycheck.render.timeline import timeline
 
@@ -36,6 +36,7 @@ def render(report: "Report") -> str:
         timeline=timeline(report),
         streams=list(streams.rows(report)),
         streams_head=streams.HEAD,
+        capacity=list(throughput.facts(report)),
         evidence=_Evidence(report),
     )
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from readycheck.diagnose.finding import Severity
-from readycheck.render import streams, surroundings, wording
+from readycheck.render import streams, surroundings, throughput, wording
 from readycheck.render.clean import clean
 from readycheck.verdict import Judgement, Readiness
 
@@ -78,6 +78,7 @@ class _Sheet:
         self._requirements()
         self._areas()
         self._streams()
+        self._throughput()
         self._untestable()
         self._environment()
         self._more()
@@ -180,6 +181,11 @@ class _Sheet:
         for cells in (streams.HEAD, *found):
             table.add_row(*cells, style="dim" if cells is streams.HEAD else "")
         self.console.print(table)
+
+    def _throughput(self) -> None:
+        if found := list(throughput.facts(self.report)):
+            self._title(throughput.TITLE, "to the responder and back")
+            self._pairs(found)
 
     def _untestable(self) -> None:
         found = wording.untestable(self.report)

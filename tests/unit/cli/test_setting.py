@@ -65,6 +65,7 @@ def test_what_was_learned_is_in_force() -> None:
         ("--role nosuch: profile 'webex-calling' has the roles", {"roles": ("nosuch",)}),
         ("--set nosuch: profile 'webex-calling' has the placeholders", {"values": {"nosuch": "1"}}),
         ("--responder-key: of no use without --responder", {"responder_key": b"x"}),
+        ("--capacity: of no use without --responder", {"capacity": 5}),
         ("--source here: not an address", {"source": "here"}),
         ("--source ::1: not an IPv4 address, as -4 wants", {"source": "::1", "family": "4"}),
         ("--source 127.0.0.1: not an IPv6 address, as -6 wants", {"source": "127.0.0.1", "family": "6"}),

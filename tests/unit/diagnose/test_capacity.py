@@ -1,0 +1,155 @@
+"""What a full line is called: too narrow, or with too long a queue; and what is left open."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from readycheck.diagnose.finding import Confidence, Finding, Severity, Where
+from readycheck.engine import Outcome, Status
+from readycheck.failure import Step
+from readycheck.observation import Observation, Target
+from readycheck.plan import NO_CAPACITY, NO_RESPONDER, Check
+from readycheck.probe import MetricValue
+from readycheck.verdict import Judgement, Readiness
+from tests.unit.builders import ROWS as REACHABILITY
+from tests.unit.builders import Result, World, conclude, make_profile, make_selection, requirement
+from tests.unit.far_side import PLACE
+
+_FAR = {
+    "area": "quality of service",
+    "importance": "recommended",
+    "transport": "none",
+    "direction": "none",
+    "ports": [],
+    "targets": {"responder": True},
+    "probe": "capacity",
+}
+CALLS = requirement(
+    "calls",
+    **_FAR,
+    limits={
+        "calls_line_ratio": {"warn": 1, "higher": True},
+        "calls_loaded_ratio": {"fail": 1, "higher": True},
+    },
+)
+DELAY = requirement(
+    "delay",
+    **_FAR,
+    measured_with="calls",
+    limits={"queue_up_ms": {"warn": 100, "fail": 200}, "queue_down_ms": {"warn": 100, "fail": 200}},
+)
+PROFILE = make_profile(*REACHABILITY, CALLS, DELAY)
+
+GOOD: Mapping[str, MetricValue] = {
+    "throughput_up_bits_per_second": 9.5e6,
+    "throughput_down_bits_per_second": 40e6,
+    "throughput_up_together_bits_per_second": 9e6,
+    "throughput_down_together_bits_per_second": 38e6,
+    "throughput_capped": 0,
+    "idle_trip_ms": 20.0,
+    "idle_trip_p95_ms": 22.0,
+    "loaded_up_trip_ms": 50.0,
+    "loaded_up_trip_p95_ms": 70.0,
+    "loaded_down_trip_ms": 25.0,
+    "loaded_down_trip_p95_ms": 30.0,
+    "queue_up_ms": 48.0,
+    "queue_down_ms": 8.0,
+    "calls_wanted": 20,
+    "calls_cscan": 95,
+    "calls_line": 67,
+    "calls_both_legs": 33,
+    "calls_line_ratio": 3.35,
+    "calls_loaded": 20,
+    "calls_loaded_ratio": 1.0,
+}
+NARROW = {**GOOD, "calls_line": 7, "calls_line_ratio": 0.35, "calls_loaded": 12, "calls_loaded_ratio": 0.6}
+BLOATED = {**GOOD, "loaded_up_trip_ms": 400.0, "loaded_up_trip_p95_ms": 522.0, "queue_up_ms": 500.0}
+
+
+@dataclass(kw_only=True)
+class Filled(World):
+    """A healthy site whose line shows these figures."""
+
+    metrics: Mapping[str, MetricValue] = field(default_factory=lambda: GOOD)
+
+    def measure(self, check: Check) -> Outcome:
+        if check.probe != "capacity":
+            return super().measure(check)
+        seen = Observation(
+            step=Step.ECHO, target=Target(address=PLACE[0], port=PLACE[1]), started_ms=0.0, elapsed_ms=1.0
+        )
+        return Outcome(check=check, status=Status.MEASURED, observations=(seen,), metrics=self.metrics)
+
+
+def filled(metrics: Mapping[str, MetricValue], **selection: Any) -> Result:
+    asked = {"responder": PLACE, "capacity": 20, **selection}
+    return conclude(Filled(profile=PROFILE, selection=make_selection(**asked), metrics=metrics))
+
+
+def only(result: Result) -> Finding:
+    assert len(result.findings) == 1, [f"{f.cause}: {f.summary}" for f in result.findings]
+    return result.findings[0]
+
+
+def test_a_wide_line_with_a_short_queue() -> None:
+    result = filled(GOOD)
+    assert (result.findings, result.readiness) == ((), Readiness.READY)
+    assert result.verdict("calls").because == "measured with the responder"
+
+
+def test_too_few_calls_by_both_measures() -> None:
+    result = filled(NARROW)
+    finding = only(result)
+    assert (finding.cause, finding.where) == ("bandwidth-insufficient", Where.UNKNOWN)
+    assert (finding.confidence, finding.severity) == (Confidence.CERTAIN, Severity.DEGRADING)
+    assert finding.affects == ("calls",)
+    assert "of 20 calls at once 12 were played in order" in finding.summary
+    assert "9 Mbit/s up, 38 Mbit/s down" in finding.summary
+    assert result.readiness is Readiness.WARNINGS
+
+
+def test_one_measure_alone_is_no_certainty() -> None:
+    played = {**GOOD, "calls_loaded": 12, "calls_loaded_ratio": 0.6}
+    assert only(filled(played)).confidence is Confidence.LIKELY
+    reckoned = {**GOOD, "calls_line": 15, "calls_line_ratio": 0.75}
+    assert only(filled(reckoned)).confidence is Confidence.POSSIBLE
+
+
+def test_a_long_queue_has_its_direction() -> None:
+    finding = only(filled(BLOATED))
+    assert (finding.cause, finding.confidence) == ("bufferbloat", Confidence.CERTAIN)
+    assert finding.affects == ("delay",)
+    assert "20 ms on the idle line and, while sending fills it, 400 ms" in finding.summary
+    assert "receiving" not in finding.summary
+
+
+def test_late_packets_alone_are_no_certainty() -> None:
+    finding = only(filled({**BLOATED, "loaded_up_trip_ms": 60.0}))
+    assert finding.confidence is Confidence.LIKELY
+
+
+def test_both_at_once_are_two_findings() -> None:
+    found = filled({**BLOATED, **{k: v for k, v in NARROW.items() if k.startswith("calls_")}}).findings
+    assert {one.cause for one in found} == {"bandwidth-insufficient", "bufferbloat"}
+
+
+def test_what_the_responder_limits_is_not_blamed() -> None:
+    capped = {k: v for k, v in GOOD.items() if k != "calls_line_ratio"} | {
+        "calls_line": 7,
+        "throughput_capped": 4,
+    }
+    assert filled(capped).findings == ()
+
+
+def test_nothing_measured_is_no_pass() -> None:
+    for name in ("calls", "delay"):
+        assert filled({"calls_wanted": 20}).verdict(name).status is Judgement.INCONCLUSIVE
+
+
+def test_it_is_off_unless_asked_for() -> None:
+    for selection, words in (({"capacity": None}, NO_CAPACITY), ({"responder": None}, NO_RESPONDER)):
+        result = filled(GOOD, **selection)
+        for name in ("calls", "delay"):
+            verdict = result.verdict(name)
+            assert (verdict.status, verdict.because) == (Judgement.SKIPPED, words)
+        assert result.readiness is Readiness.READY

@@ -6,14 +6,16 @@ Path MTU discovery (RFC 1191, RFC 8201) needs an ICMP message that nobody may ha
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import ClassVar
 
 from readycheck.net.interface import IcmpReport
 from readycheck.probe import (
+    Better,
     Capability,
     Datagrams,
+    Effort,
     Endpoint,
     Failure,
     Metric,
@@ -38,11 +40,15 @@ HEADERS = {4: 28, 6: 48}  # of IP and UDP
 _BETWEEN_S = 0.02
 _ROUNDS_S = (1.2, 0.8)  # routers answer a few such packets at once, and then one each second
 _SMALL = 32
+_RESOLVE_S = 3.0
+_FATHOM_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class MtuParams:
     """TLS servers whose handshakes stalled; the first is asked in every size, the others in the least.
+
+    A target of UDP is a responder, which tells of the way down, too.
 
     `largest` is the size of the packets that this host's link takes, `hops` how many routers on the way to the
     first are asked whether such a packet comes as far as them.
@@ -51,6 +57,18 @@ class MtuParams:
     targets: tuple[Target, ...] = ()
     hops: int = 10
     largest: int = 1500
+
+    @property
+    def proves(self) -> Step:
+        return Step.ECHO if _is_responder(self) else Step.TLS_HANDSHAKE
+
+    def lasts_s(self, effort: Effort) -> float:
+        """Two ladders each way, of sizes that may all be lost."""
+        return _FATHOM_S if _is_responder(self) else 0.0
+
+
+def _is_responder(params: MtuParams) -> bool:
+    return any(target.transport == "udp" for target in params.targets)
 
 
 class MtuProbe:
@@ -62,17 +80,28 @@ class MtuProbe:
     metrics: ClassVar[tuple[Metric, ...]] = (
         *COMMON_METRICS,
         Metric("max_segment", Unit.COUNT, title="largest TCP segment in which a handshake succeeded"),
+        Metric("largest_up_bytes", Unit.BYTES, Better.HIGHER, "longest packet to the responder in one piece"),
+        Metric(
+            "largest_down_bytes", Unit.BYTES, Better.HIGHER, "longest packet from the responder in one piece"
+        ),
     )
     proves: ClassVar[Step] = Step.TLS_HANDSHAKE
 
     async def measure(self, params: MtuParams, net: Net) -> None:
         if not params.targets:
             return
+        if _is_responder(params):
+            with suppress(NetError):
+                await _fathom(params.targets[0], net)
+            return
         async with asyncio.TaskGroup() as group:
             group.create_task(_climb(params, net))
             group.create_task(net.each(params.targets, partial(_redial, params)))
 
     def summarize(self, observations: Sequence[Observation]) -> Mapping[str, MetricValue]:
+        told = next((o.facts for o in observations if o.step is Step.ECHO and o.failure is None), None)
+        if told is not None:
+            return {f"{name}_bytes": told[name] for name in ("largest_up", "largest_down")}
         passed = [
             one.facts["max_segment"]
             for one in observations
@@ -83,6 +112,25 @@ class MtuProbe:
             **tally(dialled, self.proves, timed=Step.CONNECT),
             "max_segment": max(passed, default=None),
         }
+
+
+async def _fathom(target: Target, net: Net) -> None:
+    address = target.address
+    if address is None:
+        found = await net.towards(target).resolve(target.host or "", timeout=_RESOLVE_S)
+        address = found.addresses[0]
+    seen = replace(target, address=address)
+    began_ms = net.now_ms()
+    fathomed = await net.towards(seen).fathom((address, target.port or 0))
+    net.record(
+        Observation(
+            step=Step.ECHO,
+            target=seen,
+            started_ms=round(began_ms, 3),
+            elapsed_ms=round(net.now_ms() - began_ms, 3),
+            facts={"largest_up": fathomed.up, "largest_down": fathomed.down, "tried": fathomed.tried},
+        )
+    )
 
 
 async def _redial(params: MtuParams, target: Target, net: Net) -> None:

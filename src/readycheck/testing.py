@@ -18,6 +18,7 @@ from readycheck.net.interface import (
     Capability,
     Datagrams,
     Endpoint,
+    Fathomed,
     Filled,
     IcmpReport,
     Leg,
@@ -116,6 +117,7 @@ class FakeNetwork:
         rtt_ms: float = 20.0,
         narrow: tuple[int, int] | None = None,
         responder: Callable[[Leg], Played] | Failure = Failure.TIMED_OUT,
+        sizes: tuple[int | None, int | None] | Failure = Failure.TIMED_OUT,
         throughput: Callable[[str, tuple[str, ...], float], Filled] | None = None,
     ) -> None:
         self.names = dict(names or {})
@@ -129,6 +131,7 @@ class FakeNetwork:
         self.narrow = narrow
         self.responder = responder
         self.throughput = throughput
+        self.sizes = sizes
         self.sent: list[tuple[Endpoint, bytes]] = []
         self._resolvers = tuple(resolvers)
         self._capabilities = capabilities
@@ -218,6 +221,12 @@ class FakeNetwork:
             raise NetError(Failure.RESPONDER_REFUSED, "throughput is not served here")
         await self.sleep(seconds)
         return tuple(self.throughput(way, tuple(ways), seconds) for way in ways)
+
+    async def fathom(self, to: Endpoint) -> Fathomed:
+        """What `sizes` has, of the way there and back."""
+        if isinstance(self.sizes, Failure):
+            raise NetError(self.sizes, "the responder does not answer")
+        return Fathomed(up=self.sizes[0], down=self.sizes[1], tried=1500)
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

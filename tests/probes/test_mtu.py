@@ -89,3 +89,14 @@ def test_nothing_to_ask() -> None:
     observations, metrics = run_probe(MtuProbe(), MtuParams(), FakeNetwork())
     assert observations == ()
     assert metrics["max_segment"] is None
+
+
+def fathomed(sizes: tuple[int | None, int | None] | Failure) -> Mapping[str, MetricValue]:
+    far_end = (Target(host="192.0.2.9", address="192.0.2.9", port=3478, transport="udp"),)
+    return run_probe(MtuProbe(), MtuParams(far_end), FakeNetwork(sizes=sizes))[1]
+
+
+def test_a_responder_tells_of_both_ways() -> None:
+    assert fathomed((1492, 1400)) == {"largest_up_bytes": 1492, "largest_down_bytes": 1400}
+    assert fathomed((1300, None)) == {"largest_up_bytes": 1300, "largest_down_bytes": None}
+    assert fathomed(Failure.TIMED_OUT).get("largest_up_bytes") is None

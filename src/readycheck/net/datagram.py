@@ -26,6 +26,7 @@ from readycheck.wire.extended_error import ExtendedError, Origin, meaning, unpac
 IP_RECVERR = getattr(socket, "IP_RECVERR", 11)
 IPV6_RECVERR = getattr(socket, "IPV6_RECVERR", 25)
 _IP_MTU_DISCOVER, _IPV6_MTU_DISCOVER = 10, 23
+_PMTUDISC_DONT = 0
 _PMTUDISC_PROBE = 3  # "don't fragment", and no thought of what is remembered of the path
 _IPV6_TCLASS = getattr(socket, "IPV6_TCLASS", 67)
 _SO_BINDTODEVICE = getattr(socket, "SO_BINDTODEVICE", 25)
@@ -250,16 +251,27 @@ def _set_header(sock: socket.socket, options: SocketOptions) -> None:
     if options.tos:
         sock.setsockopt(level, mark, options.tos)
     if options.whole:
-        _forbid_fragments(sock)
+        forbid_fragments(sock)
 
 
-def _forbid_fragments(sock: socket.socket) -> None:
+def forbid_fragments(sock: socket.socket) -> None:
+    """Nothing longer than the link takes leaves it, and nothing is cut on the way. Raises `NetError`."""
     if sys.platform != "linux":
         raise NetError(Failure.PLATFORM, "this system cannot forbid fragments of a datagram")
     if sock.family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _PMTUDISC_PROBE)
     else:
         sock.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _PMTUDISC_PROBE)
+
+
+def allow_fragments(sock: socket.socket) -> None:
+    """What is too long is cut here, and may be cut on the way in IPv4."""
+    if sys.platform != "linux":
+        return
+    if sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _PMTUDISC_DONT)
+    else:
+        sock.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _PMTUDISC_DONT)
 
 
 def _bind(sock: socket.socket, options: SocketOptions) -> None:

@@ -210,6 +210,15 @@ class Filled:
     spent: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fathomed:
+    """The longest datagrams, with their headers, that pass in one piece; None where none of the tried ones does."""
+
+    up: int | None
+    down: int | None
+    tried: int
+
+
 class Network(Protocol):
     """The small interface that probes receive."""
 
@@ -259,6 +268,9 @@ class Network(Protocol):
 
     async def fill(self, to: Endpoint, ways: Sequence[str], seconds: float) -> Sequence[Filled]:
         """Send a responder as much as it takes (up), or take as much as it sends (down), or both at once."""
+
+    async def fathom(self, to: Endpoint) -> Fathomed:
+        """How long a datagram may be on its way to a responder and back, in one piece."""
 
     async def sleep(self, seconds: float) -> None: ...
     def now_ns(self) -> int:

@@ -26,6 +26,7 @@ from readycheck.net.interface import (
     Capability,
     Datagrams,
     Endpoint,
+    Fathomed,
     Filled,
     Leg,
     NetError,
@@ -179,6 +180,13 @@ class SystemNetwork:
 
         way_out, key = self._way_out(family_of(to[0])), self.options.responder_key
         return await _in_a_thread(lambda stop: fill(to, ways, seconds, way_out, key, stop))
+
+    async def fathom(self, to: Endpoint) -> Fathomed:
+        """As `play` does."""
+        from readycheck.net.size import fathom
+
+        way_out, key = self._way_out(family_of(to[0])), self.options.responder_key
+        return await _in_a_thread(lambda stop: fathom(to, way_out, key, stop))
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

@@ -14,6 +14,7 @@ from readycheck.net.interface import (
     Capability,
     Datagrams,
     Endpoint,
+    Fathomed,
     Filled,
     Leg,
     NetError,
@@ -295,6 +296,11 @@ class TracedNetwork:
         with self.step(Step.REQUEST, self._known("tcp", address=to[0], port=to[1])) as step:
             step.facts["ways"] = list(ways)
             return await self._run.network.fill(to, ways, seconds)
+
+    async def fathom(self, to: Endpoint) -> Fathomed:
+        """As with `play`."""
+        with self.step(Step.REQUEST, self._known("udp", address=to[0], port=to[1])):
+            return await self._run.network.fathom(to)
 
     async def ask(
         self, datagrams: Datagrams, questions: Sequence[Question], *, schedule: Schedule | None = None

@@ -35,7 +35,9 @@ class Control:
         """The answer to a message, with what else was `shown` of its source; None is silence."""
         message = self.read(data, source, now_s)
         said = message and self.reply(message, source, now_s, shown)
-        return self.packed(said, len(data)) if said else None
+        if message is None or said is None:
+            return None
+        return self.packed(said, len(data), whole=said[0] is Kind.SIZED and message.body.get("down") is True)
 
     def read(self, data: bytes, source: Endpoint, now_s: float) -> Message | None:
         """What is to be answered: of who has the key, and within its rate."""
@@ -45,9 +47,9 @@ class Control:
             return None
         return message if self.sources.allows(source[0], now_s) else None
 
-    def packed(self, said: Said, room: int) -> bytes | None:
-        """Nothing that is longer than what it answers."""
-        answer = pack_message(*said, self.key)
+    def packed(self, said: Said, room: int, *, whole: bool = False) -> bytes | None:
+        """Nothing that is longer than what it answers; the `whole` room is filled where that is the question."""
+        answer = pack_message(*said, self.key, size=room if whole else 0)
         return answer if len(answer) <= room else None
 
     def reply(
@@ -60,6 +62,8 @@ class Control:
             return self._opened(message.body, source, now_s)
         if message.kind is Kind.MIRROR:
             return self._mirrored(message.body, source, now_s)
+        if message.kind is Kind.SIZE and self._is_proved(message.body, source, now_s):
+            return Kind.SIZED, {"number": message.body.get("number")}
         if message.kind is Kind.LOAD:
             return self._loaded(message.body, source, now_s)
         if message.kind in _ANSWERS:

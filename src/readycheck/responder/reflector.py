@@ -11,8 +11,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from readycheck.net.datagram import allow_fragments, forbid_fragments
 from readycheck.net.headers import ANCILLARY_BYTES, Ancillary, read_headers, show_headers
-from readycheck.net.interface import Endpoint
+from readycheck.net.interface import Endpoint, NetError
 from readycheck.responder.control import Control
 from readycheck.responder.filter import attach, program
 from readycheck.responder.session import Session
@@ -23,6 +24,7 @@ _BATCH = 64
 _OPEN_BATCH = 16  # before streams get their turn again
 _TICK_S = 0.5
 _BUFFER_BYTES = 2048
+_SHORT = 400  # every answer, but for those whose length is the question
 _RECEIVE_BUFFER = 1 << 20
 
 Answering = Callable[[bytes, Endpoint], None]
@@ -188,7 +190,17 @@ class Reflector:
                 self._attach(session)
         if answer is not None:
             self.counts.messages_answered += 1
-            self.say(answer, source)
+            self._say_in_one_piece(answer, source)
+
+    def _say_in_one_piece(self, answer: bytes, to: Endpoint) -> None:
+        """What is long was asked for to see whether it passes as it is."""
+        if len(answer) <= _SHORT:
+            self.say(answer, to)
+            return
+        with suppress(OSError, NetError):
+            forbid_fragments(self._open)
+            self.say(answer, to)
+            allow_fragments(self._open)
 
     def say(self, answer: bytes, to: Endpoint) -> None:
         """From the open port; other threads may, too."""

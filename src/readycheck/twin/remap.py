@@ -14,6 +14,7 @@ from readycheck.net.interface import (
     Capability,
     Datagrams,
     Endpoint,
+    Fathomed,
     Filled,
     IcmpReport,
     Leg,
@@ -155,6 +156,9 @@ class RemappedNetwork:
         raise NetError(Failure.PLATFORM, "the loopback world has no responder")
 
     async def fill(self, to: Endpoint, ways: Sequence[str], seconds: float) -> Sequence[Filled]:
+        raise NetError(Failure.PLATFORM, "the loopback world has no responder")
+
+    async def fathom(self, to: Endpoint) -> Fathomed:
         raise NetError(Failure.PLATFORM, "the loopback world has no responder")
 
     async def open_echo(self, *, family: int = 4) -> Datagrams:

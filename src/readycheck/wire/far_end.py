@@ -20,6 +20,9 @@ and back from the responder, in a packet of the same length whose RTP sequence i
 
     number 4 | received 8 | held 4 | hop limit 1 | traffic class 1
 
+How large datagrams may be is asked with SIZE, as long as the datagram that is tried: SIZED is short, or of the same
+length where it is the way down that is tried; it is never cut into fragments by its sender.
+
 Throughput is measured over TCP: LOAD instead of OPEN, LOADING, and then plain bytes in the direction that was asked for
 until the time that was granted is over. Of bytes that came up the responder tells with LOADED, in the same frame as
 other messages, how many it took in each window of time.
@@ -53,7 +56,7 @@ _ANSWER = struct.Struct("!IQIBB")
 _SSRC_AND_NUMBER, _NUMBER, _COUNT = struct.Struct("!II"), struct.Struct("!I"), struct.Struct("!H")
 _PLAIN_RTP = 0x80
 """Version 2 without padding, extension and contributing sources: what agents send."""
-_MOST = 1400
+_MOST = 1472
 _FILL = b"\xff" * 65536
 _U32 = 0xFFFFFFFF
 
@@ -84,6 +87,8 @@ class Kind(IntEnum):
     LOAD = 25
     LOADING = 26
     LOADED = 28
+    SIZE = 29
+    SIZED = 30
 
 
 ANSWERS = {
@@ -95,6 +100,7 @@ ANSWERS = {
     Kind.CALL_BACK: (Kind.CALLED, Kind.REFUSED),
     Kind.OFFER: (Kind.ACCEPTED, Kind.REFUSED),
     Kind.LOAD: (Kind.LOADING, Kind.REFUSED),
+    Kind.SIZE: (Kind.SIZED,),
 }
 """What each request may be answered with."""
 

@@ -12,6 +12,7 @@ from readycheck.net.interface import (
     Capability,
     Datagrams,
     Endpoint,
+    Fathomed,
     Filled,
     IcmpReport,
     Leg,
@@ -134,6 +135,10 @@ class FakeNetwork:
     async def fill(self, to: Endpoint, ways: Sequence[str], seconds: float) -> Sequence[Filled]:
         filled: Sequence[Filled] = await self._play("fill", to, seconds, ())
         return filled
+
+    async def fathom(self, to: Endpoint) -> Fathomed:
+        fathomed: Fathomed = await self._play("fathom", to, None, Fathomed(up=1500, down=1500, tried=1500))
+        return fathomed
 
     async def sleep(self, seconds: float) -> None:
         await self._play("sleep", seconds, None, None)

@@ -158,3 +158,14 @@ def test_throughput_is_not_to_be_had_by_datagrams() -> None:
     refused = ask(desk, Kind.LOAD, body)
     assert refused is not None and refused.kind is Kind.REFUSED
     assert ask(desk, Kind.LOAD, body, OTHER) is None
+
+
+def test_sizes_are_answered_no_longer_than_asked_and_only_to_who_proved() -> None:
+    desk = control()
+    body = {"cookie": cookie(desk), "number": 7}
+    for down, size in ((False, 700), (True, 1472)):
+        data = pack_message(Kind.SIZE, {**body, "down": down}, size=size)
+        answer = desk.answer(data, HERE, 0.0)
+        assert answer is not None and unpack_message(answer).body == {"number": 7}
+        assert len(answer) == size if down else len(answer) < 100
+        assert desk.answer(data, OTHER, 0.0) is None

@@ -106,3 +106,14 @@ def test_a_narrow_line_with_a_long_queue(tmp_path: Path) -> None:
     assert 5 <= told["calls_line"] <= 7
     assert 11 <= told["calls_loaded"] <= 14
     assert found(report) == ["bandwidth-insufficient", "bufferbloat"]
+
+
+def test_the_largest_datagram_of_each_way(tmp_path: Path) -> None:
+    """The near end's link takes 1400 bytes: longer questions leave in pieces, and their answers come in one."""
+    with line(Wire(delay_ms=5.0), tmp_path) as machine:
+        machine.run("near", "ip", "link", "set", "wire", "mtu", "1400")
+        command = [sys.executable, "-m", "readycheck", "run", "webex-calling", "--only", "mtu", "-q"]
+        done = machine.run("near", *command, "--responder", THERE, "--no-controls", "-f", "json", check=False)
+    (check,) = [one for one in json.loads(done.stdout)["checks"] if one["id"] == "datagram-size"]
+    assert check["metrics"] == {"largest_up_bytes": 1400, "largest_down_bytes": 1500}
+    assert check["status"] == "pass"

@@ -34,7 +34,7 @@ class Control:
     ) -> bytes | None:
         """The answer to a message, with what else was `shown` of its source; None is silence."""
         message = self.read(data, source, now_s)
-        said = message and self.reply(message, source, now_s, shown)
+        said = self.reply(message, source, now_s, shown) if message else None
         if message is None or said is None:
             return None
         return self.packed(said, len(data), whole=said[0] is Kind.SIZED and message.body.get("down") is True)
@@ -62,7 +62,7 @@ class Control:
             return self._opened(message.body, source, now_s)
         if message.kind is Kind.MIRROR:
             return self._mirrored(message.body, source, now_s)
-        if message.kind is Kind.SIZE and self._is_proved(message.body, source, now_s):
+        if message.kind is Kind.SIZE and self.is_proved(message.body, source, now_s):
             return Kind.SIZED, {"number": message.body.get("number")}
         if message.kind is Kind.LOAD:
             return self._loaded(message.body, source, now_s)

@@ -13,12 +13,13 @@ _STEP_S = 1.0
 
 async def climb(net: Net, server: Target, pauses_s: Sequence[float], keep_s: float) -> None:
     """All rungs at once. The one without a pause is the control: what fails there, the server does not do."""
+    top_s = max(pauses_s)
     async with asyncio.TaskGroup() as group:
         for pause_s in dict.fromkeys((0.0, *sorted(pauses_s))):
-            group.create_task(_rung(net, server, pause_s, keep_s))
+            group.create_task(_rung(net, server, pause_s, top_s, keep_s))
 
 
-async def _rung(net: Net, server: Target, pause_s: float, keep_s: float) -> None:
+async def _rung(net: Net, server: Target, pause_s: float, top_s: float, keep_s: float) -> None:
     """A NAT that keeps ports gives a lost binding back unchanged to whoever sends again.
 
     So the server is asked, by another socket, to answer to the first one's mapped port (RFC 5780 section 4.6).
@@ -43,6 +44,7 @@ async def _rung(net: Net, server: Target, pause_s: float, keep_s: float) -> None
         facts = {
             "purpose": "lifetime",
             "pause_s": pause_s,
+            "top_s": top_s,
             "reached": bool(inside) and "error_code" not in (inside or {}),
             "answered": answered,
             "mapped_before": before,
@@ -65,10 +67,21 @@ async def _exercise(own: Errand, server: Target, keep_s: float) -> str | None:
 
 
 def longest_alive(observations: Sequence[Observation]) -> float | None:
-    """The longest pause that a binding was seen to outlive; None when nothing could be seen."""
+    """The longest pause that a binding was seen to outlive; None when nothing could be seen.
+
+    Of a ladder that was cut, and met no dead binding, nobody knows how much longer they live.
+    """
     rungs = [o.facts for o in observations if o.facts.get("purpose") == "lifetime"]
     alive = [float(facts["pause_s"]) for facts in rungs if facts["reached"] and not is_moved(facts)]
-    return max(alive, default=None)
+    longest = max(alive, default=None)
+    if longest is None or any(_is_lost(facts) and facts["pause_s"] > longest for facts in rungs):
+        return longest
+    return longest if longest >= max(float(facts["top_s"]) for facts in rungs) else None
+
+
+def _is_lost(facts: Mapping[str, Any]) -> bool:
+    """The server answers, and no longer to the first address."""
+    return is_moved(facts) or (bool(facts["answered"]) and not facts["reached"])
 
 
 def is_moved(facts: Mapping[str, Any]) -> bool:

@@ -22,6 +22,7 @@ from readycheck.probe import (
 from readycheck_probes.binding import Binding
 from readycheck_probes.dialling import addresses
 from readycheck_probes.errand import Errand, endpoint
+from readycheck_probes.introduction import introduce
 from readycheck_probes.lifetime import climb, longest_alive
 from readycheck_probes.own_address import find_own_address
 
@@ -68,6 +69,8 @@ class NatProbe:
 
     async def measure(self, params: NatParams, net: Net) -> None:
         servers = await _located(net, params.targets)
+        for target in servers[:1] if params.behaviour else ():
+            await introduce(net, target)
         rungs_s = params.rungs_s(net.effort)
         async with asyncio.TaskGroup() as group:
             for turn in range(SOCKETS):

@@ -25,6 +25,7 @@ from readycheck.probe import (
 from readycheck.wire import mirror, sip
 from readycheck_probes.dialling import addresses, family_of
 from readycheck_probes.hostile import tame
+from readycheck_probes.introduction import introduce
 from readycheck_probes.options import NOWHERE
 
 _WAITS_S = (0.5, 0.7, 1.0)
@@ -56,7 +57,12 @@ class SipAlgProbe:
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric("sent", Unit.COUNT, title="ports asked"),
         Metric("answered", Unit.COUNT, Better.HIGHER, "ports that returned the request"),
-        Metric("rewritten", Unit.COUNT, Better.LOWER, "ports at which it arrived with other bytes"),
+        Metric(
+            "rewritten",
+            Unit.COUNT,
+            Better.LOWER,
+            "ports at which it arrived with other bytes; none is known while no port that gateways look at answers",
+        ),
     )
     proves: ClassVar[Step] = Step.ECHO
 
@@ -66,20 +72,23 @@ class SipAlgProbe:
     def summarize(self, observations: Sequence[Observation]) -> Mapping[str, MetricValue]:
         asked = [o for o in observations if o.step is Step.ECHO]
         returned = [o for o in asked if o.failure is None]
+        rewritten = sum(bool(o.facts.get("changed")) for o in returned)
+        looked_at = any(o.facts.get("looked_at") for o in returned)
         return {
             "sent": len(asked),
             "answered": len(returned),
-            "rewritten": sum(bool(o.facts.get("changed")) for o in returned),
+            "rewritten": rewritten if rewritten or looked_at else None,
         }
 
 
 async def _compare(params: SipAlgParams, target: Target, net: Net) -> None:
     """The same request to all ports at once."""
     address = (await addresses(net, target))[0]
+    await introduce(net, replace(target, address=address))
     local = params.local or await _local(net, address, target.port or 0)
     places = dict.fromkeys((*params.ports, target.port or 0))
     targets = [replace(target, address=address, port=port, transport="udp") for port in places]
-    await net.each(targets, partial(_reflect, local))
+    await net.each(targets, partial(_reflect, params, local))
 
 
 async def _local(net: Net, address: str, port: int) -> str:
@@ -91,10 +100,10 @@ async def _local(net: Net, address: str, port: int) -> str:
         return NOWHERE
 
 
-async def _reflect(local: str, target: Target, net: Net) -> None:
+async def _reflect(params: SipAlgParams, local: str, target: Target, net: Net) -> None:
     address = target.address or ""
     with net.step(Step.ECHO, target) as step:
-        step.facts["purpose"] = "mirror"
+        step.facts.update(purpose="mirror", looked_at=target.port in params.ports)
         with closing(await net.plain.open_datagram(family=family_of(address))) as sock:
             request = Request(local, sock.local[1], (address, target.port or 0))
             sent, received = await _ask(net, sock, request)

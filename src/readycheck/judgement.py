@@ -337,7 +337,7 @@ def _far_end(requirement: Requirement, outcome: Outcome, basis: Bench) -> CheckV
         packets = outcome.metrics.get("answered")
         sound = "measured with the responder"
         if packets is not None:
-            sound = f"the responder received and returned {packets:g} packets"
+            sound = f"the responder answered {packets:g} packets"
         return replace(verdict, because=sound) if verdict.status is Judgement.PASS else verdict
     lost = next((leg for leg in legs if leg.failure is Failure.TIMED_OUT and "counted" in leg.facts), None)
     if lost is not None and requirement.limits:

@@ -11,7 +11,7 @@ import selectors
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from readycheck.failure import Failure, classify_icmp
 from readycheck.net.interface import (
@@ -34,6 +34,9 @@ from readycheck.net.interface import (
 from readycheck.net.traced import SharedNetwork
 from readycheck.observation import Observation, Trace
 from readycheck.probe import Effort, MetricValue, Probe
+
+if TYPE_CHECKING:
+    from readycheck.wire.far_end import Kind
 
 T = TypeVar("T")
 P = TypeVar("P")
@@ -133,6 +136,7 @@ class FakeNetwork:
         self.throughput = throughput
         self.sizes = sizes
         self.sent: list[tuple[Endpoint, bytes]] = []
+        self.known_to: list[Endpoint] = []
         self._resolvers = tuple(resolvers)
         self._capabilities = capabilities
         self._ports = iter(range(40000, 65536))
@@ -227,6 +231,13 @@ class FakeNetwork:
         if isinstance(self.sizes, Failure):
             raise NetError(self.sizes, "the responder does not answer")
         return Fathomed(up=self.sizes[0], down=self.sizes[1], tried=1500)
+
+    async def converse(self, to: Endpoint, kind: "Kind", body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A responder that is there knows whoever asks from now on, and does nothing else."""
+        self.known_to.append(to)
+        if isinstance(self.responder, Failure):
+            raise NetError(self.responder, "the responder does not answer")
+        return {}
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

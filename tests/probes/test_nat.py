@@ -7,6 +7,7 @@ import pytest
 from readycheck.observation import Observation
 from readycheck.probe import Effort, Target
 from readycheck.testing import run_probe
+from readycheck_probes.lifetime import longest_alive
 from readycheck_probes.nat import NatParams, NatProbe
 
 from .translation import FAR, OTHER, Translation
@@ -147,3 +148,10 @@ def test_only_a_thorough_run_has_time_for_it(effort: Effort) -> None:
     assert not of(seen, "lifetime")
     assert params.lasts_s(effort) == NatParams().lasts_s(Effort.THOROUGH) == 0.0
     assert 118.0 < params.lasts_s(Effort.THOROUGH) < 125.0
+
+
+def test_a_ladder_that_was_cut_tells_no_lifetime() -> None:
+    seen, _ = measured(Translation(lives_s=1000.0), targets=(FAR_END,), ladder_s=LADDER)
+    whole = of(seen, "lifetime")
+    assert longest_alive(whole) == 115
+    assert longest_alive([o for o in whole if o.facts["pause_s"] < 115]) is None

@@ -61,7 +61,7 @@ def test_a_lost_request_is_repeated() -> None:
     network = Translation(lost=lambda number: number < 3)
     seen, metrics = run_probe(SipAlgProbe(), SipAlgParams(targets=TARGETS, local=LOCAL), network)
     assert metrics == {"sent": 2, "answered": 2, "rewritten": 0}
-    assert all(o.facts["changed"] == [] for o in seen)
+    assert all(o.facts["changed"] == [] for o in seen if o.step is Step.ECHO)
 
 
 def test_differences_are_bounded_and_printable() -> None:
@@ -89,3 +89,12 @@ def test_the_address_of_this_host_is_that_of_a_connection() -> None:
     network.edit = lambda data, to: sent.append(data) or data  # type: ignore[func-returns-value]
     run_probe(SipAlgProbe(), SipAlgParams(targets=TARGETS), network)
     assert "192.0.2.200:4" in str(sip.unpack_request(sent[0]).header("Via"))
+
+
+def test_a_gateway_is_absent_only_where_it_would_have_been_seen() -> None:
+    """No answer from port 5060: the other one shows nothing of it."""
+    silent = Translation(edit=lambda data, to: data if to[1] != 5060 else b"\xff" * 40)
+    _, metrics = run_probe(SipAlgProbe(), SipAlgParams(targets=TARGETS, local=LOCAL), silent)
+    assert (metrics["answered"], metrics["rewritten"]) == (1, None)
+    _, metrics = run_probe(SipAlgProbe(), SipAlgParams(targets=TARGETS, local=LOCAL), Translation())
+    assert (metrics["answered"], metrics["rewritten"]) == (2, 0)

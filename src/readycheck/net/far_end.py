@@ -105,6 +105,38 @@ def play(
         return tuple(_played(line, _told(line, key, stop)) for line in lines)
 
 
+def ask(
+    to: Endpoint,
+    kind: Kind,
+    body: Mapping[str, Any],
+    way_out: SocketOptions,
+    key: bytes,
+    stop: threading.Event,
+) -> Mapping[str, Any]:
+    """One question, after a proof of this address; for a thread of its own. Raises `NetError`."""
+    guard.allow(to[0])
+    with open_socket(socket.SOCK_DGRAM, way_out) as sock:
+        _connect(sock, to)
+        try:
+            cookie = str(converse(sock, Kind.HELLO, {}, key, stop).body["cookie"])
+        except KeyError as error:
+            raise NetError(Failure.PROTOCOL_ERROR, "the responder gives no cookie") from error
+        return _granted(converse(sock, kind, {"cookie": cookie, **body}, key, stop)).body
+
+
+def _connect(sock: socket.socket, to: Endpoint) -> None:
+    try:
+        sock.connect(to)
+    except OSError as error:
+        raise NetError(classify(error), f"opening a stream: {error.strerror or error}") from error
+
+
+def _granted(answer: Message) -> Message:
+    if answer.kind is Kind.REFUSED:
+        raise NetError(Failure.RESPONDER_REFUSED, str(answer.body.get("because", ""))[:200])
+    return answer
+
+
 def _open(
     to: Endpoint, leg: Leg, way_out: SocketOptions, key: bytes, sockets: ExitStack, stop: threading.Event
 ) -> _Line:
@@ -115,10 +147,7 @@ def _open(
     sock = sockets.enter_context(open_socket(socket.SOCK_DGRAM, options))
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
     show_headers(sock)
-    try:
-        sock.connect(to)
-    except OSError as error:
-        raise NetError(classify(error), f"opening a stream: {error.strerror or error}") from error
+    _connect(sock, to)
     try:
         return _agreed(leg, sock, key, stop)
     except (KeyError, TypeError, ValueError) as error:
@@ -134,9 +163,7 @@ def _agreed(leg: Leg, sock: socket.socket, key: bytes, stop: threading.Event) ->
         "packets_per_second": leg.packets_per_second,
         "payload_bytes": leg.payload_bytes,
     }
-    opened = converse(sock, Kind.OPEN, wanted, key, stop)
-    if opened.kind is Kind.REFUSED:
-        raise NetError(Failure.RESPONDER_REFUSED, str(opened.body.get("because", ""))[:200])
+    opened = _granted(converse(sock, Kind.OPEN, wanted, key, stop))
     return _Line(leg=leg, sock=sock, terms=_terms(opened.body), seen_as=_place(hello.body["seen_as"]))
 
 

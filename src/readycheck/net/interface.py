@@ -14,6 +14,7 @@ from readycheck.observation import Target
 if TYPE_CHECKING:  # nothing of them is needed before a stream is played
     from readycheck.media.stream import Stamp
     from readycheck.media.two_way import Returned
+    from readycheck.wire.far_end import Kind
 
 Endpoint = tuple[str, int]
 
@@ -271,6 +272,9 @@ class Network(Protocol):
 
     async def fathom(self, to: Endpoint) -> Fathomed:
         """How long a datagram may be on its way to a responder and back, in one piece."""
+
+    async def converse(self, to: Endpoint, kind: "Kind", body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Prove this address to a responder and ask it one thing; HELLO is to be known to it, and no more."""
 
     async def sleep(self, seconds: float) -> None: ...
     def now_ns(self) -> int:

@@ -5,11 +5,11 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import Literal, Protocol, TypeVar
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from readycheck.failure import Failure
 from readycheck.net.address import family_of, is_address
@@ -42,6 +42,9 @@ from readycheck.net.pace import Pace
 from readycheck.net.proxy import ProxyUrl
 from readycheck.net.stream import open_stream
 from readycheck.net.tunnel import open_tunnel
+
+if TYPE_CHECKING:
+    from readycheck.wire.far_end import Kind
 
 T = TypeVar("T")
 
@@ -168,25 +171,38 @@ class SystemNetwork:
         return open_echo(self._way_out(family), self._pace)
 
     async def play(self, to: Endpoint, legs: Sequence[Leg]) -> Sequence[Played]:
-        """In a thread of its own; whoever cancels waits until its sockets are closed."""
+        """In a thread of its own, as asyncio would be late."""
         from readycheck.net.far_end import play
 
-        way_out, key = self._way_out(family_of(to[0])), self.options.responder_key
-        return await _in_a_thread(lambda stop: play(to, legs, way_out, key, stop))
+        return await self._aside(to, play, legs)
 
     async def fill(self, to: Endpoint, ways: Sequence[str], seconds: float) -> Sequence[Filled]:
-        """As `play` does."""
         from readycheck.net.load import fill
 
-        way_out, key = self._way_out(family_of(to[0])), self.options.responder_key
-        return await _in_a_thread(lambda stop: fill(to, ways, seconds, way_out, key, stop))
+        return await self._aside(to, fill, ways, seconds)
 
     async def fathom(self, to: Endpoint) -> Fathomed:
-        """As `play` does."""
         from readycheck.net.size import fathom
 
+        return await self._aside(to, fathom)
+
+    async def converse(self, to: Endpoint, kind: "Kind", body: Mapping[str, Any]) -> Mapping[str, Any]:
+        from readycheck.net.far_end import ask
+
+        return await self._aside(to, ask, kind, body)
+
+    async def _aside(self, to: Endpoint, work: Callable[..., T], *given: Any) -> T:
+        """What is said to a responder, in a thread; whoever cancels waits until its sockets are closed."""
+        stop = threading.Event()
         way_out, key = self._way_out(family_of(to[0])), self.options.responder_key
-        return await _in_a_thread(lambda stop: fathom(to, way_out, key, stop))
+        job = partial(work, to, *given, way_out, key, stop)
+        working = asyncio.get_running_loop().run_in_executor(None, job)
+        try:
+            return await asyncio.shield(working)
+        finally:
+            stop.set()
+            await asyncio.wait([working])
+            working.exception()  # nobody else may be there to look at it
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
@@ -252,15 +268,3 @@ def _may_open_raw_sockets() -> bool:
     except OSError:
         return False
     return True
-
-
-async def _in_a_thread(job: Callable[[threading.Event], T]) -> T:
-    """Whoever cancels waits until it has seen that nobody wants it any more, and has closed what it opened."""
-    stop = threading.Event()
-    doing = asyncio.get_running_loop().run_in_executor(None, job, stop)
-    try:
-        return await asyncio.shield(doing)
-    finally:
-        stop.set()
-        await asyncio.wait([doing])
-        doing.exception()  # nobody else may be there to look at it

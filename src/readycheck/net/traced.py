@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, is_dataclass, replace
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from readycheck.failure import Failure, Step, classify
 from readycheck.net.address import is_address
@@ -31,6 +31,9 @@ from readycheck.net.interface import (
 from readycheck.net.tunnel import Tunnel
 from readycheck.observation import Observation, OpenStep, Target, Trace
 from readycheck.probe import Effort, Net
+
+if TYPE_CHECKING:
+    from readycheck.wire.far_end import Kind
 
 CONCURRENCY = 256
 PER_HOST = 4
@@ -301,6 +304,11 @@ class TracedNetwork:
         """As with `play`."""
         with self.step(Step.REQUEST, self._known("udp", address=to[0], port=to[1])):
             return await self._run.network.fathom(to)
+
+    async def converse(self, to: Endpoint, kind: "Kind", body: Mapping[str, Any]) -> Mapping[str, Any]:
+        with self.step(Step.REQUEST, self._known("udp", address=to[0], port=to[1])) as step:
+            step.facts["asked"] = kind.name.lower()
+            return await self._run.network.converse(to, kind, body)
 
     async def ask(
         self, datagrams: Datagrams, questions: Sequence[Question], *, schedule: Schedule | None = None

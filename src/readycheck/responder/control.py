@@ -56,6 +56,7 @@ class Control:
         self, message: Message, source: Endpoint, now_s: float, shown: Mapping[str, Any]
     ) -> Said | None:
         if message.kind is Kind.HELLO:
+            self._is_proved(message.body, source, now_s)
             cookie = self.cookies.make(source, now_s)
             return Kind.COOKIE, {"cookie": cookie, "seen_as": list(source), **shown}
         if message.kind is Kind.OPEN:

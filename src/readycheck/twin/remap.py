@@ -1,12 +1,12 @@
 """The network of the loopback world: every address of the product stands behind one listener on loopback."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from readycheck.errors import UsageError
 from readycheck.failure import Failure
@@ -32,6 +32,9 @@ from readycheck.twin.blueprint import RESOLVER, Blueprint
 from readycheck.twin.envelope import SIZE, pack_endpoint, unpack_endpoint
 from readycheck.twin.rules import GreetingRule, fate
 from readycheck.twin.zone import Zone, make_zone
+
+if TYPE_CHECKING:
+    from readycheck.wire.far_end import Kind
 
 LOOPBACK = "127.0.0.1"
 
@@ -159,6 +162,9 @@ class RemappedNetwork:
         raise NetError(Failure.PLATFORM, "the loopback world has no responder")
 
     async def fathom(self, to: Endpoint) -> Fathomed:
+        raise NetError(Failure.PLATFORM, "the loopback world has no responder")
+
+    async def converse(self, to: Endpoint, kind: "Kind", body: Mapping[str, Any]) -> Mapping[str, Any]:
         raise NetError(Failure.PLATFORM, "the loopback world has no responder")
 
     async def open_echo(self, *, family: int = 4) -> Datagrams:

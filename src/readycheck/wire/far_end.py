@@ -6,8 +6,8 @@ Control messages go over UDP, or over TCP and TLS behind a length of two bytes:
 
 The tag is HMAC-SHA-256 over all before it, cut to 128 bits; without a key it only shows damage. Zeros make a request as
 long as its answer may become. A conversation, in the manner of STAMP and irtt: HELLO, COOKIE (proof of the source
-address), OPEN with what is wanted, OPENED with what is granted or REFUSED with the reason, streams, REPORT, COUNTED,
-CLOSE.
+address; sent back in another HELLO it makes known who wants nothing else), OPEN with what is wanted, OPENED with what
+is granted or REFUSED with the reason, streams, REPORT, COUNTED, CLOSE.
 
 A call (`readycheck call`) is agreed on over TCP or TLS by OFFER and ACCEPTED, in the manner of SDP's offer and answer:
 who each end is in ICE and in DTLS. REPORT and CLOSE are for calls, too.

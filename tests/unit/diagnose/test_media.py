@@ -69,7 +69,7 @@ def test_a_clean_way_is_good_and_names_nothing() -> None:
     assert result.findings == ()
     assert result.readiness is Readiness.READY
     assert media(result) == "good"
-    assert result.verdict("audio").because == "the responder received and returned 1000 packets"
+    assert result.verdict("audio").because == "the responder answered 1000 packets"
 
 
 def test_order_is_not_judged_by_too_few_packets() -> None:

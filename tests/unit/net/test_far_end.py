@@ -11,12 +11,13 @@ import pytest
 from readycheck.failure import Failure
 from readycheck.media.two_way import split
 from readycheck.net.datagram import SocketOptions
-from readycheck.net.far_end import play
+from readycheck.net.far_end import ask, play
 from readycheck.net.interface import Endpoint, Leg, NetError
 from readycheck.responder.control import Control
 from readycheck.responder.guard import Cookies, Sources
 from readycheck.responder.reflector import Reflector
 from readycheck.responder.session import Limits, Sessions
+from readycheck.wire.far_end import Kind
 
 AUDIO = Leg(payload_type=0, payload_bytes=160, packets_per_second=50, seconds=0.5, tos=0xB8)
 KEY = b"of this site"
@@ -124,3 +125,17 @@ def test_nobody_is_there() -> None:
     with pytest.raises(NetError) as silent:
         play(to, [AUDIO], SocketOptions(), b"", threading.Event())
     assert silent.value.failure in (Failure.TIMED_OUT, Failure.PORT_UNREACHABLE)
+
+
+def test_whoever_asks_is_known_to_a_far_end_with_a_key(responder: Any) -> None:
+    to = responder(key=KEY)
+    assert "cookie" in ask(to, Kind.HELLO, {}, SocketOptions(), KEY, threading.Event())
+    with pytest.raises(NetError) as silent:
+        ask(to, Kind.HELLO, {}, SocketOptions(), b"", threading.Event())
+    assert silent.value.failure is Failure.TIMED_OUT
+
+
+def test_a_question_that_is_refused_is_told_in_the_words_of_the_far_end(responder: Any) -> None:
+    with pytest.raises(NetError, match="over TCP") as refused:
+        ask(responder(), Kind.MIRROR, {}, SocketOptions(), b"", threading.Event())
+    assert refused.value.failure is Failure.RESPONDER_REFUSED

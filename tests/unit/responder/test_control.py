@@ -169,3 +169,13 @@ def test_sizes_are_answered_no_longer_than_asked_and_only_to_who_proved() -> Non
         assert answer is not None and unpack_message(answer).body == {"number": 7}
         assert len(answer) == size if down else len(answer) < 100
         assert desk.answer(data, OTHER, 0.0) is None
+
+
+def test_a_cookie_that_comes_back_makes_known_and_a_hello_alone_does_not() -> None:
+    desk = control(KEY)
+    shown = cookie(desk)
+    assert not desk.known.holds(HERE[0], 0.0)
+    assert ask(desk, Kind.HELLO, {"cookie": shown}, OTHER) is not None
+    assert not desk.known.holds(OTHER[0], 0.0), "the cookie of another is no proof"
+    assert ask(desk, Kind.HELLO, {"cookie": shown}) is not None
+    assert desk.known.holds(HERE[0], 0.0)

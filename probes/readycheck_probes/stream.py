@@ -27,6 +27,7 @@ from readycheck.probe import (
     Target,
     Unit,
 )
+from readycheck_probes.quotes import read_quotes
 
 RESOLVE_S = 3.0
 OVERHEAD_S = 2.0
@@ -146,9 +147,12 @@ class StreamProbe:
         began_ms = net.now_ms()
         marks = [mark for mark in params.marks or (("", 0, ""),) for _ in range(params.calls)]
         played = await _played(params, marks, to, net.towards(target))
+        legs = []
         for (role, code_point, _), one in zip(marks, played, strict=True):
             facts = {"role": role, "codec": params.codec, "dscp_sent": code_point}
-            net.record(_observation(target, began_ms, net.now_ms(), one, SHAPES[params.codec], facts))
+            legs.append(_observation(target, began_ms, net.now_ms(), one, SHAPES[params.codec], facts))
+            net.record(legs[-1])
+        await read_quotes(net, replace(target, transport="udp"), [leg.facts for leg in legs])
 
     def summarize(self, observations: Sequence[Observation]) -> Mapping[str, MetricValue]:
         legs = [o.facts for o in observations if _is_whole(o)]

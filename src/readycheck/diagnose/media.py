@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from readycheck.diagnose.case import Case
-from readycheck.diagnose.finding import Confidence, Finding
+from readycheck.diagnose.case import OWNERS, Case
+from readycheck.diagnose.finding import Confidence, Finding, Owner, Where
+from readycheck.diagnose.marks import place_of_change
 from readycheck.engine import Outcome
 from readycheck.failure import Failure
 from readycheck.media.stream import interval
@@ -260,8 +261,10 @@ def dscp_changed(case: Case) -> Iterator[Finding]:
     if words:
         kept = [one for one in _streams(case) if one.metrics.get("marks_kept_ratio") == 1.0]
         rest = f"; the marks of {len(kept)} other stream(s) arrive" if kept else ""
-        summary = f"QoS marks are changed on the way to the responder: {', '.join(words)}{rest}."
-        yield _finding(case, "dscp-changed", found, summary, sure=True)
+        where, place = place_of_change(case)
+        summary = f"QoS marks are changed on the way to the responder: {', '.join(words)}{rest}.{place}"
+        made = _finding(case, "dscp-changed", found, summary, sure=True)
+        yield replace(made, where=where, owner=OWNERS[where] if where is not Where.UNKNOWN else Owner.NETWORK)
 
 
 def _streams(case: Case) -> list[Outcome]:

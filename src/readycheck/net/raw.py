@@ -32,12 +32,17 @@ class RawReply:
     facts: Mapping[str, Any]
 
 
-async def send_raw(rungs: Sequence[tuple[Target, int]], *, timeout_ms: float) -> list[RawReply]:
+async def send_raw(
+    rungs: Sequence[tuple[Target, int]], *, timeout_ms: float, tos: int = 0, source_port: int = 0
+) -> list[RawReply]:
     """One packet for each target and hop limit. Raises `NetError` when the program cannot do it."""
     for target, _ in rungs:
         allow(target.address or "")
     request = {
-        "probes": [_probe(index, target, ttl) for index, (target, ttl) in enumerate(rungs)],
+        "probes": [
+            {**_probe(index, target, ttl), "tos": tos, "source_port": source_port}
+            for index, (target, ttl) in enumerate(rungs)
+        ],
         "timeout_ms": round(timeout_ms),
         "interval_ms": 5,
     }

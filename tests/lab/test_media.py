@@ -1,6 +1,6 @@
 """Media to a real responder over a long wire with known faults: graded as the faults deserve, and told by cause.
 
-Two worlds side by side play all networks once; what is tested is what came of each.
+Three worlds side by side play all networks once; what is tested is what came of each.
 """
 
 from collections.abc import Mapping, Sequence
@@ -78,35 +78,31 @@ _EDGE_CLEARS = Rule("edge", 'oifname "wan" ip dscp set cs0')
 _EDGE_HELPS = Rule("edge", 'udp dport 5060 ct state new ct helper set "sip"')
 _NOTHING_BACK = Rule("edge", f'iifname "wan" ip saddr {ADDRESS} udp sport {PORT} meta length {STREAMS} drop')
 
-ROWS: tuple[tuple[Network, ...], ...] = (
-    (
-        Network(
-            name="clean",
-            row=RowMode(wire=Wire(delay_ms=20.0)),
-            arguments=("--only", "stream", "--only", "sip-alg", "--only", "nat"),
-        ),
-        Network(
-            name="forgetful",
-            row=RowMode(),
-            arguments=("--thorough", "--only", "nat"),
-            binding_s=_SHORT_S,
-            ladder=True,
-        ),
-    ),
-    (
-        Network(name="lossy-and-far", row=RowMode(wire=Wire(delay_ms=120.0, loss_ratio=0.05, seed=3))),
-        Network(
-            name="uneven", row=RowMode(wire=Wire(delay_ms=5.0, reorder_ratio=0.5, reorder_ms=80.0, seed=3))
-        ),
-        Network(name="one-way", row=RowMode(rules=(_NOTHING_BACK,))),
-        Network(
-            name="meddling",
-            row=RowMode(rules=(_EDGE_CLEARS, _EDGE_HELPS)),
-            arguments=("--quick", "--only", "stream", "--only", "sip-alg"),
-            raw=True,
-        ),
-    ),
+_CLEAN = Network(
+    name="clean",
+    row=RowMode(wire=Wire(delay_ms=20.0)),
+    arguments=("--only", "stream", "--only", "sip-alg", "--only", "nat"),
 )
+_ONE_WAY = Network(name="one-way", row=RowMode(rules=(_NOTHING_BACK,)))
+_LOSSY = Network(name="lossy-and-far", row=RowMode(wire=Wire(delay_ms=120.0, loss_ratio=0.05, seed=3)))
+_UNEVEN = Network(
+    name="uneven", row=RowMode(wire=Wire(delay_ms=5.0, reorder_ratio=0.5, reorder_ms=80.0, seed=3))
+)
+_FORGETFUL = Network(
+    name="forgetful",
+    row=RowMode(),
+    arguments=("--thorough", "--only", "nat"),
+    binding_s=_SHORT_S,
+    ladder=True,
+)
+_MEDDLING = Network(
+    name="meddling",
+    row=RowMode(rules=(_EDGE_CLEARS, _EDGE_HELPS)),
+    arguments=("--quick", "--only", "stream", "--only", "sip-alg"),
+    raw=True,
+)
+ROWS = ((_CLEAN, _ONE_WAY), (_LOSSY, _UNEVEN), (_FORGETFUL, _MEDDLING))
+"""Each in a world of its own: they mostly wait."""
 
 
 def played(world: World, network: Network, bytecode: Path | None = None) -> Played:

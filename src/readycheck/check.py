@@ -20,6 +20,8 @@ from readycheck.registry import Registry, build_params
 from readycheck.sampling import PARTS, PER_RUN, Stratum, addresses, per_network, pick, shares, strata
 
 BUDGET_S = {Effort.QUICK: 4.0, Effort.NORMAL: 8.0, Effort.THOROUGH: 12.0}
+MOST_CALLED = 4
+"""Ports of this host that a responder is asked to call, of one requirement."""
 MOST_CHECKS = 5_000
 """Five times what the largest product has, and about what a run can send within its deadline."""
 
@@ -238,6 +240,10 @@ class CheckMaker:
         return len(targets.hosts) + sum(self._hosts_of[group] for group in targets.names)
 
     def _checks(self, requirement: Requirement) -> Iterator[Check]:
+        if requirement.targets.responder:
+            if self.selection.responder:
+                yield self._far_end(requirement, *self.selection.responder)
+            return
         for group in requirement.targets.networks:
             yield from self._sampled(requirement, group)
         for name_group in requirement.targets.names:
@@ -247,8 +253,6 @@ class CheckMaker:
                 yield from self._hosts(requirement, filled_host(host, self.selection.values), True, host)
         if requirement.targets.resolvers:
             yield from self._resolver(requirement)
-        if requirement.targets.responder and self.selection.responder:
-            yield self._far_end(requirement, *self.selection.responder)
 
     def controls(self) -> Iterator[Check]:
         """Hosts outside the product, unless the user opted out or asked for a part only."""
@@ -398,8 +402,15 @@ class CheckMaker:
             values["marks"] = tuple(self.profile.marks(roles, traffic))
         if requirement.probe == CAPACITY:
             values["wanted"] = self.selection.capacity or 0
+        if "called" in settable:
+            values |= {"called": tuple(self._called(requirement)), "transport": requirement.transport}
         aim = _Aim(id=requirement.id, scope=Scope.FAR_END, targets=[target], values=values)
         return self._check(requirement, requirement.probe or "", aim)
+
+    def _called(self, requirement: Requirement) -> Iterator[int]:
+        """The ports of this host at which it has to be reached: of a range one for each of its ends and its middle."""
+        for stratum in islice(self._slices(requirement), MOST_CALLED):
+            yield from stratum.ports[:1]
 
     def _check(self, requirement: Requirement | None, probe: str, aim: _Aim) -> Check:
         """A control has no requirement."""

@@ -328,6 +328,8 @@ def _is_answer(observation: Observation) -> bool:
 def _far_end(requirement: Requirement, outcome: Outcome, basis: Bench) -> CheckVerdict:
     """It is nobody's service but the user's own: that it does not answer shows nothing of the product."""
     legs = [o for o in outcome.observations if o.step is outcome.check.proves]
+    if calls := [leg for leg in legs if leg.facts.get("purpose") == "call"]:
+        return _called(outcome, calls)
     cut = next((leg for leg in legs if leg.failure not in (None, Failure.TIMED_OUT)), None)
     if cut is None and any(leg.failure is None for leg in legs):
         if requirement.limits and not any(bands_of(requirement, outcome.metrics)):
@@ -344,7 +346,31 @@ def _far_end(requirement: Requirement, outcome: Outcome, basis: Bench) -> CheckV
         return _verdict(outcome, Judgement.FAIL, lost.detail or "nothing comes back from the responder")
     failed = next((o for o in reversed(outcome.observations) if o.failure), None)
     words = f"{failed.failure}: {failed.detail}" if failed else "nothing was measured"
-    return _verdict(outcome, Judgement.INCONCLUSIVE, f"no stream to the responder: {words}")
+    return _verdict(outcome, Judgement.INCONCLUSIVE, f"the responder shows nothing: {words}")
+
+
+def _called(outcome: Outcome, calls: Sequence[Observation]) -> CheckVerdict:
+    """Calls from outside; where some came in, it is not for their author that others did not."""
+    came, shut = ([o for o in calls if o.failure is None], [o for o in calls if o.facts.get("shut")])
+    if len(came) == len(calls):
+        because = f"the responder comes in at {_ports_of(came)}"
+        return _verdict(outcome, Judgement.PASS, because, Strength.ANSWERED)
+    if shut and (came or not outcome.check.may_be_silent):
+        return _verdict(
+            outcome, Judgement.FAIL, f"what the responder sends to {_ports_of(shut)} does not arrive"
+        )
+    if shut:
+        because = (
+            f"what the responder sends to {_ports_of(shut)} does not arrive: so it is where nobody comes in, and "
+            "where the partner's own addresses alone do"
+        )
+        return _verdict(outcome, Judgement.INCONCLUSIVE, because)
+    words = "; ".join(dict.fromkeys(f"{o.failure}: {o.detail}" for o in calls if o.failure))
+    return _verdict(outcome, Judgement.INCONCLUSIVE, words)
+
+
+def _ports_of(calls: Sequence[Observation]) -> str:
+    return f"{calls[0].facts['transport']} port {', '.join(str(o.facts['port']) for o in calls)}"
 
 
 # --- through a proxy ----------------------------------------------------------------------------------

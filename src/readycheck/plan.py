@@ -128,13 +128,14 @@ def _untested(selected: Iterable[Requirement], selection: Selection) -> Iterator
         wanted = [h for h in requirement.targets.hosts if open_placeholders(h, selection.values)]
         if requirement.probe is None or requirement.untestable:
             yield requirement.id, requirement.untestable
+        elif requirement.targets.responder:
+            if not selection.responder:
+                yield requirement.id, NO_RESPONDER
+            elif requirement.probe == CAPACITY and not selection.capacity:
+                yield requirement.id, NO_CAPACITY
         elif wanted and len(wanted) == len(requirement.targets.hosts) and not _elsewhere(requirement):
             missing = ", ".join(open_placeholders(wanted[0], selection.values))
             yield requirement.id, f"not testable from here: give --set {missing}=VALUE"
-        elif requirement.targets.responder and not selection.responder:
-            yield requirement.id, NO_RESPONDER
-        elif requirement.probe == CAPACITY and not selection.capacity:
-            yield requirement.id, NO_CAPACITY
 
 
 def _unprobed(selected: Iterable[Requirement], registry: Registry) -> Iterator[tuple[str, str]]:

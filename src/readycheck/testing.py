@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from readycheck.failure import Failure, classify_icmp
 from readycheck.net.interface import (
+    Call,
     Capability,
     Datagrams,
     Endpoint,
@@ -137,6 +138,7 @@ class FakeNetwork:
         self.sizes = sizes
         self.sent: list[tuple[Endpoint, bytes]] = []
         self.known_to: list[Endpoint] = []
+        self.calls: Mapping[tuple[str, int], Call] | Failure = Failure.TIMED_OUT
         self._resolvers = tuple(resolvers)
         self._capabilities = capabilities
         self._ports = iter(range(40000, 65536))
@@ -231,6 +233,12 @@ class FakeNetwork:
         if isinstance(self.sizes, Failure):
             raise NetError(self.sizes, "the responder does not answer")
         return Fathomed(up=self.sizes[0], down=self.sizes[1], tried=1500)
+
+    async def be_called(self, to: Endpoint, transport: str, ports: Sequence[int]) -> Sequence[Call]:
+        """`calls` says what comes of each."""
+        if isinstance(self.calls, Failure):
+            raise NetError(self.calls, "the responder does not call")
+        return tuple(self.calls[transport, port] for port in ports)
 
     async def converse(self, to: Endpoint, kind: "Kind", body: Mapping[str, Any]) -> Mapping[str, Any]:
         """A responder that is there knows whoever asks from now on, and does nothing else."""

@@ -145,6 +145,8 @@ def judge(requirement: Requirement, outcomes: Sequence[Outcome], basis: Bench) -
 
 def _ungiven(requirement: Requirement, outcomes: Sequence[Outcome]) -> tuple[str, ...]:
     """The customer's own hosts that no check asked."""
+    if requirement.targets.responder:  # it asks nobody but the responder
+        return ()
     asked = {outcome.check.group for outcome in outcomes}
     return tuple(host for host in requirement.targets.hosts if placeholders(host) and host not in asked)
 
@@ -237,9 +239,10 @@ def unanswered(verdicts: Sequence[Verdict]) -> str:
 def vital_areas(verdicts: Sequence[Verdict]) -> list[Area]:
     """Signalling and media reachability, as far as the product needs them and its profile can test them.
 
-    What needs a value that nobody gave could be tested, so that it counts here.
+    What needs a value that nobody gave could be tested, so that it counts here; what a responder shows comes besides.
     """
-    needed = {v.requirement.area for v in verdicts if not v.requirement.untestable}
+    tested = [v.requirement for v in verdicts if not v.requirement.untestable]
+    needed = {requirement.area for requirement in tested if not requirement.targets.responder}
     return [area for area in (Area.SIGNALLING, Area.MEDIA_REACHABILITY) if area in needed]
 
 

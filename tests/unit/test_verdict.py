@@ -282,6 +282,43 @@ def test_the_silence_of_one_address_excuses_no_prohibition_of_another(
     assert judged(make_outcome(check, *echoes)).status is status
 
 
+def call(port: int, failure: Failure | None = None, *, shut: bool = False) -> Observation:
+    facts = {"purpose": "call", "transport": "udp", "port": port, "shut": shut}
+    return Observation(
+        step=Step.ECHO,
+        target=Target(address="203.0.113.99", port=3478),
+        started_ms=0.0,
+        elapsed_ms=9.0,
+        failure=failure,
+        facts=facts,
+    )
+
+
+OPEN, SHUT = call(5060), call(10000, Failure.TIMED_OUT, shut=True)
+UNHEARD = call(443, Failure.PERMISSION_DENIED)
+
+
+@pytest.mark.parametrize(
+    ("calls", "partner", "status", "words"),
+    [
+        ([OPEN], True, Judgement.PASS, "comes in at udp port 5060"),
+        ([SHUT], False, Judgement.FAIL, "udp port 10000 does not arrive"),
+        ([SHUT], True, Judgement.INCONCLUSIVE, "the partner's own addresses alone"),
+        ([OPEN, SHUT], True, Judgement.FAIL, "udp port 10000 does not arrive"),
+        ([UNHEARD], False, Judgement.INCONCLUSIVE, "permission_denied"),
+        ([OPEN, UNHEARD], False, Judgement.INCONCLUSIVE, "permission_denied"),
+        ([], False, Judgement.INCONCLUSIVE, "the responder shows nothing"),
+    ],
+)
+def test_calls_from_outside(calls: list[Observation], partner: bool, status: Judgement, words: str) -> None:
+    """Silence is a fault where anybody has to come in, and where others of the same author did."""
+    outcome = named(*calls)
+    check = replace(outcome.check, scope=Scope.FAR_END, proves=Step.ECHO, may_be_silent=partner)
+    verdict = judged(replace(outcome, check=check))
+    assert (verdict.status, verdict.strength is not None) == (status, status is Judgement.PASS)
+    assert words in verdict.because
+
+
 @pytest.mark.parametrize("status", [Status.SKIPPED, Status.CRASHED])
 def test_what_did_not_run_is_inconclusive_and_says_why(status: Status) -> None:
     found = judged(replace(named(*ANSWERED), status=status, because="the reason"))

@@ -273,6 +273,9 @@ class Network(Protocol):
     async def fathom(self, to: Endpoint) -> Fathomed:
         """How long a datagram may be on its way to a responder and back, in one piece."""
 
+    async def be_called(self, to: Endpoint, transport: str, ports: Sequence[int]) -> Sequence["Call"]:
+        """Listen at ports of this host, ask a responder to call them, and tell what came."""
+
     async def converse(self, to: Endpoint, kind: "Kind", body: Mapping[str, Any]) -> Mapping[str, Any]:
         """Prove this address to a responder and ask it one thing; HELLO is to be known to it, and no more."""
 
@@ -287,6 +290,18 @@ class Network(Protocol):
         """The proxy that `via` names, or this run's only one, as `host:port`, without credentials."""
 
     def capabilities(self) -> frozenset[Capability]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A call to a port of this host: whether it `came`, what the responder says of it (`outcome`: sent, connected,
+    refused, unreachable, silent, failed; empty when it does not say), and why the port could not be listened at.
+    """
+
+    port: int
+    came: bool
+    outcome: str = ""
+    failure: Failure | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from readycheck.net.datagram import (
 from readycheck.net.echo import open_echo
 from readycheck.net.headers import SO_TIMESTAMPNS
 from readycheck.net.interface import (
+    Call,
     Capability,
     Datagrams,
     Endpoint,
@@ -190,6 +191,11 @@ class SystemNetwork:
         from readycheck.net.far_end import ask
 
         return await self._aside(to, ask, kind, body)
+
+    async def be_called(self, to: Endpoint, transport: str, ports: Sequence[int]) -> Sequence[Call]:
+        from readycheck.net.called import be_called
+
+        return await self._aside(to, be_called, transport, ports)
 
     async def _aside(self, to: Endpoint, work: Callable[..., T], *given: Any) -> T:
         """What is said to a responder, in a thread; whoever cancels waits until its sockets are closed."""

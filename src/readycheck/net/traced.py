@@ -11,6 +11,7 @@ from readycheck.failure import Failure, Step, classify
 from readycheck.net.address import is_address
 from readycheck.net.inquiry import ask
 from readycheck.net.interface import (
+    Call,
     Capability,
     Datagrams,
     Endpoint,
@@ -304,6 +305,11 @@ class TracedNetwork:
         """As with `play`."""
         with self.step(Step.REQUEST, self._known("udp", address=to[0], port=to[1])):
             return await self._run.network.fathom(to)
+
+    async def be_called(self, to: Endpoint, transport: str, ports: Sequence[int]) -> Sequence[Call]:
+        with self.step(Step.REQUEST, self._known("udp", address=to[0], port=to[1])) as step:
+            step.facts["asked"] = "call_back"
+            return await self._run.network.be_called(to, transport, ports)
 
     async def converse(self, to: Endpoint, kind: "Kind", body: Mapping[str, Any]) -> Mapping[str, Any]:
         with self.step(Step.REQUEST, self._known("udp", address=to[0], port=to[1])) as step:

@@ -124,7 +124,7 @@ def _destinations(requirement: Requirement, profile: Profile) -> Iterator[str]:
         yield f"[{md(profile.names[name].title)}](#{_anchor('names', name)})"
     yield from map(code, targets.hosts)
     yield "the name servers in use" if targets.resolvers else ""
-    yield "the responder that a run is given" if targets.responder else ""
+    yield "the responder that a run is given" if targets.responder and not targets.hosts else ""
 
 
 # --- networks and names -------------------------------------------------------------------------------

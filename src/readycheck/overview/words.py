@@ -54,7 +54,7 @@ def destinations(requirement: Requirement, profile: Profile) -> list[str]:
     groups = [profile.networks[name].title for name in targets.networks]
     groups += [profile.names[name].title for name in targets.names]
     resolvers = ["the name servers in use"] if targets.resolvers else []
-    responder = ["the responder that a run is given"] if targets.responder else []
+    responder = ["the responder that a run is given"] if targets.responder and not targets.hosts else []
     return [part for part in (targets.description, *groups, *targets.hosts, *resolvers, *responder) if part]
 
 

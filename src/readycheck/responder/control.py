@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from readycheck.net.interface import Endpoint
+from readycheck.responder.callbacks import LASTS_S, CallBacks
 from readycheck.responder.guard import Cookies, Known, Sources
 from readycheck.responder.load import Loads
 from readycheck.responder.mirrors import WAIT_S, Mirrors
@@ -28,14 +29,20 @@ class Control:
     known: Known = field(default_factory=Known)
     mirrors: Mirrors | None = None
     loads: Loads | None = None
+    callbacks: CallBacks | None = None
 
     def answer(
         self, data: bytes, source: Endpoint, now_s: float, shown: Mapping[str, Any] = MappingProxyType({})
     ) -> bytes | None:
         """The answer to a message, with what else was `shown` of its source; None is silence."""
         message = self.read(data, source, now_s)
-        said = self.reply(message, source, now_s, shown) if message else None
-        if message is None or said is None:
+        if message is None:
+            return None
+        if message.kind is Kind.CALL_BACK:
+            said = self._called(message.body, source, now_s, len(data))
+        else:
+            said = self.reply(message, source, now_s, shown)
+        if said is None:
             return None
         return self.packed(said, len(data), whole=said[0] is Kind.SIZED and message.body.get("down") is True)
 
@@ -56,7 +63,7 @@ class Control:
         self, message: Message, source: Endpoint, now_s: float, shown: Mapping[str, Any]
     ) -> Said | None:
         if message.kind is Kind.HELLO:
-            self._is_proved(message.body, source, now_s)
+            self.is_proved(message.body, source, now_s)
             cookie = self.cookies.make(source, now_s)
             return Kind.COOKIE, {"cookie": cookie, "seen_as": list(source), **shown}
         if message.kind is Kind.OPEN:
@@ -100,6 +107,21 @@ class Control:
             return Kind.LOADING, self.loads.open(source, body, now_s).terms()
         except Refused as refused:
             return Kind.REFUSED, {"because": str(refused)}
+
+    def _called(self, body: Mapping[str, Any], source: Endpoint, now_s: float, size: int) -> Said | None:
+        """With a cookie, call this address at its ports; with a token, tell what came of it."""
+        if "token" in body:
+            told = self.callbacks and self.callbacks.tell(body["token"], source[0], now_s)
+            return (Kind.CALLED, told) if told else None
+        if not self.is_proved(body, source, now_s):
+            return None
+        try:
+            if self.callbacks is None:
+                raise Refused("calls are asked for over UDP")
+            order = self.callbacks.order(source, body, size, now_s)
+        except Refused as refused:
+            return Kind.REFUSED, {"because": str(refused)}
+        return Kind.CALLED, {"token": order.token, "seconds": LASTS_S}
 
     def is_proved(self, body: Mapping[str, Any], source: Endpoint, now_s: float) -> bool:
         """Whether it has shown that it receives at its address; who has is known for a while."""

@@ -50,6 +50,8 @@ class Reflector:
         self.control = control
         self.counts = Counts()
         self.other: Answering = lambda data, source: None
+        self.asked: Callable[[], None] = lambda: None
+        """Called after each control message: something may have been ordered."""
         self._family = socket.AF_INET6 if ":" in listen[0] else socket.AF_INET
         self._selector = selectors.DefaultSelector()
         self._refuse_taken(listen)
@@ -189,6 +191,7 @@ class Reflector:
             if session.source == source:
                 self._attach(session)
         if answer is not None:
+            self.asked()
             self.counts.messages_answered += 1
             self._say_in_one_piece(answer, source)
 

@@ -12,6 +12,8 @@ from functools import partial
 from readycheck.errors import UsageError
 from readycheck.net.interface import Endpoint
 from readycheck.responder.binding import Bindings, Corner, corners, is_wildcard
+from readycheck.responder.callbacks import CallBacks
+from readycheck.responder.caller import Caller
 from readycheck.responder.calls import Calls
 from readycheck.responder.connection import Desk
 from readycheck.responder.control import Control
@@ -89,8 +91,8 @@ class Responder:
     def __init__(self, settings: Settings) -> None:
         self._reflectors: list[Reflector] = []
         self._listener: Listener | None = None
-        self._settings, self._known = settings, Known()
-        self._loads = Loads(settings.loads)
+        self._settings, self._known, self._callbacks = settings, Known(), CallBacks()
+        self._loads, self._caller = Loads(settings.loads), Caller(self._callbacks)
         self._identity = settings.identity or make_identity()
         try:
             self._bind()
@@ -99,6 +101,7 @@ class Responder:
             raise
         self._threads = [threading.Thread(target=one.run, name="reflector") for one in self._reflectors]
         self._threads.append(threading.Thread(target=self.listener.run, name="listener"))
+        self._threads.append(threading.Thread(target=self._caller.run, name="caller"))
 
     @property
     def listener(self) -> Listener:
@@ -131,6 +134,7 @@ class Responder:
         for one in self._reflectors:
             one.stop()
         self.listener.stop()
+        self._caller.stop()
         for thread in self._threads:
             thread.join()
 
@@ -161,7 +165,8 @@ class Responder:
     def _bind(self) -> None:
         for place in self._settings.places:
             with _named("--listen", "UDP", place):
-                self._reflectors.append(Reflector(place, self._control()))
+                self._reflectors.append(Reflector(place, self._control(callbacks=self._callbacks)))
+                self._reflectors[-1].asked = self._caller.wake
         at = {one.local: one for one in self._reflectors}
         self._calls = {place: Calls(place, one.connected, self._settings.calls) for place, one in at.items()}
         for corner in corners(at):
@@ -178,7 +183,12 @@ class Responder:
             with _named("--metrics", "TCP", page):
                 self._listener.listen(page, None)
 
-    def _control(self, mirrors: Mirrors | None = None, loads: Loads | None = None) -> Control:
+    def _control(
+        self,
+        mirrors: Mirrors | None = None,
+        loads: Loads | None = None,
+        callbacks: CallBacks | None = None,
+    ) -> Control:
         """Each thread has its own: a stream is of one place, and so are its limits."""
         return Control(
             Sessions(self._settings.limits),
@@ -188,6 +198,7 @@ class Responder:
             self._known,
             mirrors,
             loads,
+            callbacks,
         )
 
     def _desk(self, place: Endpoint) -> Desk:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from readycheck.errors import UsageError
 from readycheck.failure import Failure
 from readycheck.net.interface import (
+    Call,
     Capability,
     Datagrams,
     Endpoint,
@@ -162,6 +163,9 @@ class RemappedNetwork:
         raise NetError(Failure.PLATFORM, "the loopback world has no responder")
 
     async def fathom(self, to: Endpoint) -> Fathomed:
+        raise NetError(Failure.PLATFORM, "the loopback world has no responder")
+
+    async def be_called(self, to: Endpoint, transport: str, ports: Sequence[int]) -> Sequence[Call]:
         raise NetError(Failure.PLATFORM, "the loopback world has no responder")
 
     async def converse(self, to: Endpoint, kind: "Kind", body: Mapping[str, Any]) -> Mapping[str, Any]:

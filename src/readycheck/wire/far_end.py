@@ -237,6 +237,15 @@ def answer_in_place(
     data[HEADER_SIZE + LEAST_PAYLOAD :] = _FILL[:rest]
 
 
+def pack_call(token: str) -> bytes:
+    """What a responder sends to the ports at which it was asked to call: RTP, as what inspects the way expects."""
+    return _packet(0, 0, 0, 0, MAGIC + bytes.fromhex(token), 0)
+
+
+def is_call(data: bytes, token: str) -> bool:
+    return data == pack_call(token)
+
+
 def unpack_answer(data: bytes) -> Answer:
     """Raises `ValueError` for what is none; `count` is the 16 bits that the packet shows of it."""
     packet = unpack_packet(data)

@@ -4,7 +4,7 @@ from importlib import resources
 
 import pytest
 
-from readycheck.plan import Selection, plan
+from readycheck.plan import NO_RESPONDER, Selection, plan
 from readycheck.profile import Importance, Profile, Requirement
 from readycheck.profile_file import parse
 from readycheck.registry import find
@@ -293,7 +293,8 @@ def test_row_of_a_scenario(profile: Profile, name: str, words: str) -> None:
     inbound = requirement.direction == "inbound"
     setting = "port forwarding" if inbound else "direction WAN allowed"
     assert requirement.note.startswith(f"Setting: {setting}.")
-    assert bool(requirement.untestable) is (inbound or name == "outbound-rtp")
+    assert bool(requirement.untestable) is (name == "outbound-rtp")
+    assert (requirement.probe == "inbound" and requirement.targets.responder) is inbound
 
 
 def test_footnote_on_5061(profile: Profile) -> None:
@@ -313,7 +314,29 @@ def test_tls_1_0_is_refused(profile: Profile) -> None:
 
 def test_inbound_needs_a_far_end(profile: Profile) -> None:
     inbound = [r for r in profile.requirements if r.direction == "inbound"]
-    assert inbound and all(r.untestable.startswith("inbound: needs a") and not r.probe for r in inbound)
+    assert {r.id for r in inbound if r.untestable} == {"media-from-pbx"}, "it comes back the way it went"
+    assert all(r.targets.responder and r.probe == "inbound" for r in inbound if not r.untestable)
+    made = plan(_plain(profile), find(), Selection(roles=("scenario-provider",), controls=False), seed=1)
+    assert made.untested["inbound-rtp"] == NO_RESPONDER
+
+
+def test_a_silent_port_is_a_fault_where_clients_come_from_anywhere(profile: Profile) -> None:
+    """A provider's packets come from the provider's addresses, and a firewall may open to these alone."""
+    inbound = [r for r in profile.requirements if r.probe == "inbound"]
+    anyone = {r.id for r in inbound if r.params.get("open_to") == "anyone"}
+    assert anyone == {
+        "inbound-web", "inbound-xmpp", "inbound-provisioning", "inbound-provisioning-tls", "inbound-http"
+    }  # fmt: skip
+
+
+def test_with_a_responder_the_ports_of_the_rows_are_called(profile: Profile) -> None:
+    roles, responder = ("scenario-remote-users",), ("203.0.113.9", 3478)
+    made = plan(_plain(profile), find(), Selection(roles=roles, controls=False, responder=responder), seed=1)
+    calls = {c.requirement: c.params for c in made.checks if c.probe == "inbound"}
+    assert (calls["inbound-sip-udp"].called, calls["inbound-sip-udp"].transport) == ((5060,), "udp")
+    assert calls["inbound-web"].called == (443,) and calls["inbound-web"].transport == "tcp"
+    rtp = calls["inbound-rtp"].called
+    assert 2 <= len(set(rtp)) == len(rtp) <= 4 and all(10000 <= port <= 20000 for port in rtp)
 
 
 def test_inbound_leads_to_the_pbx_that_is_given(profile: Profile) -> None:
@@ -332,7 +355,7 @@ def test_clients_ask_the_pbx(profile: Profile) -> None:
     asked = {
         r.id: (r.probe, r.params.get("speaks") or r.params.get("transport"))
         for r in profile.requirements
-        if r.targets.hosts == ("{starface}",) and r.probe
+        if r.targets.hosts == ("{starface}",) and r.probe and r.direction != "inbound"
     }
     assert asked == {
         "web-https": ("tcp", None),
@@ -458,4 +481,4 @@ def test_with_everything_given_only_the_far_end_is_missing(profile: Profile, rol
     made = plan(_plain(profile), find(), selection, seed=1)
     assert made.checks
     assert not [reason for reason in made.untested.values() if "--set" in reason]
-    assert set(made.untested) == {r.id for r in made.selected if r.untestable}
+    assert set(made.untested) == {r.id for r in made.selected if r.untestable or r.targets.responder}

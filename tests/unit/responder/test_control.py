@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from readycheck.net.interface import Endpoint
+from readycheck.responder.callbacks import CallBacks
 from readycheck.responder.control import Control
 from readycheck.responder.guard import Cookies, Sources
 from readycheck.responder.session import Limits, Sessions
@@ -179,3 +180,44 @@ def test_a_cookie_that_comes_back_makes_known_and_a_hello_alone_does_not() -> No
     assert not desk.known.holds(OTHER[0], 0.0), "the cookie of another is no proof"
     assert ask(desk, Kind.HELLO, {"cookie": shown}) is not None
     assert desk.known.holds(HERE[0], 0.0)
+
+
+# --- calls --------------------------------------------------------------------------------------------
+
+
+CALL = {"transport": "udp", "ports": [5060]}
+
+
+def calling() -> Control:
+    return Control(
+        Sessions(Limits()), Cookies(b"secret"), Sources(1000.0, 1000.0, 9999.0), KEY, callbacks=CallBacks()
+    )
+
+
+def test_who_proves_its_address_is_called_and_told() -> None:
+    desk = calling()
+    granted = ask(desk, Kind.CALL_BACK, {"cookie": cookie(desk), **CALL})
+    assert granted is not None and granted.kind is Kind.CALLED
+    assert desk.callbacks is not None
+    order = desk.callbacks.take()
+    assert order is not None and (order.source, order.ports) == (HERE, (5060,))
+    order.outcomes[5060] = "sent"
+    told = ask(desk, Kind.CALL_BACK, {"token": granted.body["token"]})
+    assert told is not None and told.body == {"outcomes": {"5060": "sent"}}
+    assert ask(desk, Kind.CALL_BACK, {"token": granted.body["token"]}, OTHER) is None
+
+
+@pytest.mark.parametrize("shown", [None, 7, "", "0" * 32, "\xff"])
+def test_a_spoofed_source_is_never_called(shown: object) -> None:
+    desk = calling()
+    assert ask(desk, Kind.CALL_BACK, {"cookie": shown, **CALL}) is None
+    assert ask(desk, Kind.CALL_BACK, {"cookie": cookie(desk, OTHER), **CALL}) is None
+    assert ask(desk, Kind.CALL_BACK, {"cookie": cookie(desk), **CALL}, now_s=3600.0) is None
+    assert desk.callbacks is not None and desk.callbacks.take() is None
+
+
+def test_a_short_request_is_refused_its_calls() -> None:
+    desk = calling()
+    answer = ask(desk, Kind.CALL_BACK, {"cookie": cookie(desk), **CALL}, size=299)
+    assert answer is not None and answer.kind is Kind.REFUSED
+    assert desk.callbacks is not None and desk.callbacks.take() is None

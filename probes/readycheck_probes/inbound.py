@@ -23,6 +23,8 @@ from readycheck_probes.dialling import addresses
 
 _LASTS_S = 4.0
 """Two round trips, the call itself, and the question what came of it."""
+_NOT_HERE = ("sent", "silent", "refused")
+"""What the responder says of a call that did not come to where somebody listens; others refuse in its place."""
 _FAILURES = {"refused": Failure.CONNECTION_REFUSED, "unreachable": Failure.HOST_UNREACHABLE}
 
 
@@ -92,6 +94,6 @@ def _observation(target: Target, transport: str, call: Call, began_ms: float, no
             "port": call.port,
             "outcome": call.outcome,
             "listened": call.failure is None,
-            "shut": not came and heard and call.outcome in ("sent", "silent"),
+            "shut": not came and heard and call.outcome in _NOT_HERE,
         },
     )

@@ -17,7 +17,7 @@ from readycheck.catalog import read
 from . import far_end
 from .far_end import ADDRESS, PORT, STREAMS, Lost
 from .forwarder import Wire
-from .row import RowMode, Rule
+from .row import CLIENT_ADDRESS, RowMode, Rule, Table
 from .world import World
 
 pytestmark = [pytest.mark.lab, pytest.mark.alone, pytest.mark.timeout(180)]
@@ -48,6 +48,8 @@ class Network:
     raw: bool = False
     binding_s: int = _ENOUGH_S
     ladder: bool = False
+    profile: str = "webex-calling"
+    forwarded: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,13 @@ _EDGE_CLEARS = Rule("edge", 'oifname "wan" ip dscp set cs0')
 _EDGE_HELPS = Rule("edge", 'udp dport 5060 ct state new ct helper set "sip"')
 _NOTHING_BACK = Rule("edge", f'iifname "wan" ip saddr {ADDRESS} udp sport {PORT} meta length {STREAMS} drop')
 
+_FORWARDS_SIP = Rule(
+    "edge", f'iifname "wan" udp dport 5060 dnat to {CLIENT_ADDRESS}', "prerouting", Table.NAT
+)
+_FORWARDS_XMPP = Rule(
+    "edge", f'iifname "wan" tcp dport 5222 dnat to {CLIENT_ADDRESS}', "prerouting", Table.NAT
+)
+
 _CLEAN = Network(
     name="clean",
     row=RowMode(wire=Wire(delay_ms=20.0)),
@@ -101,7 +110,14 @@ _MEDDLING = Network(
     arguments=("--quick", "--only", "stream", "--only", "sip-alg"),
     raw=True,
 )
-ROWS = ((_CLEAN, _ONE_WAY), (_LOSSY, _UNEVEN), (_FORGETFUL, _MEDDLING))
+_FORWARDED = Network(
+    name="forwarded",
+    row=RowMode(rules=(_FORWARDS_SIP, _FORWARDS_XMPP)),
+    arguments=("--quick", "--role", "scenario-remote-users", "--only", "inbound"),
+    profile="starface",
+    forwarded=True,
+)
+ROWS = ((_CLEAN, _ONE_WAY), (_LOSSY, _UNEVEN), (_FORGETFUL, _MEDDLING, _FORWARDED))
 """Each in a world of its own: they mostly wait."""
 
 
@@ -110,7 +126,9 @@ def played(world: World, network: Network, bytecode: Path | None = None) -> Play
     for name in ("nf_conntrack_udp_timeout", "nf_conntrack_udp_timeout_stream"):
         setting = f"echo {network.binding_s} >/proc/sys/net/netfilter/{name}"
         world.machine.run("edge", "sh", "-c", setting)
-    profile = "webex-calling"
+    if network.forwarded:
+        world.machine.run("edge", "nft", "insert", "rule", "ip", "edge", "firewall", "ct status dnat accept")
+    profile = network.profile
     if network.ladder:
         profile = str(world.machine.folder / "impatient.toml")
         Path(profile).write_text(_LADDER)
@@ -199,3 +217,12 @@ def test_a_nat_that_forgets_soon(runs: Mapping[str, Played]) -> None:
 
 def test_both_are_told_and_nothing_else(runs: Mapping[str, Played]) -> None:
     assert sorted(runs["meddling"].causes) == ["dscp-changed", "sip-alg"]
+
+
+def test_ports_that_are_forwarded_are_reached_from_outside(runs: Mapping[str, Played]) -> None:
+    """What the edge drops is a fault where anybody has to come in, and open where the provider alone has to."""
+    forwarded = runs["forwarded"]
+    assert forwarded.status("inbound-sip-udp") == forwarded.status("inbound-xmpp") == "pass"
+    assert forwarded.status("inbound-rtp") == "inconclusive"
+    assert forwarded.status("inbound-provisioning") == "fail"
+    assert forwarded.status("inbound-web") == "inconclusive", "an ordinary user cannot listen at port 443"

@@ -40,7 +40,10 @@ TAKEN = Failure.ADDRESS_NOT_AVAILABLE
         (Call(port=443, came=False, outcome="silent", failure=TAKEN), "tcp", TAKEN, True),
         (Call(port=80, came=False, outcome="silent", failure=Failure.PERMISSION_DENIED), "tcp",
          Failure.PERMISSION_DENIED, False),
-        (Call(port=443, came=False, outcome="refused"), "tcp", Failure.CONNECTION_REFUSED, False),
+        (Call(port=443, came=False, outcome="refused"), "tcp", Failure.CONNECTION_REFUSED, True),
+        (Call(port=443, came=False, outcome="unreachable"), "tcp", Failure.HOST_UNREACHABLE, False),
+        (Call(port=80, came=False, outcome="refused", failure=Failure.PERMISSION_DENIED), "tcp",
+         Failure.PERMISSION_DENIED, False),
         (Call(port=443, came=False, outcome=""), "tcp", Failure.TIMED_OUT, False),
     ],
 )  # fmt: skip

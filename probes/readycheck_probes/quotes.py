@@ -10,7 +10,7 @@ from readycheck.probe import Capability, Net, NetError, Observation, Step, Targe
 _TIMES = 2
 """Routers say time exceeded at a rate of their own, so that one of two packets may stay unanswered."""
 _MOST_HOPS = 30
-_WAIT_MS = 1000.0
+_WAIT_MS = 2000.0
 _BEGINNINGS = (64, 128, 255)
 """Hop limits that systems begin with."""
 

@@ -30,8 +30,8 @@ from readycheck.probe import (
 from readycheck_probes.quotes import read_quotes
 
 RESOLVE_S = 3.0
-OVERHEAD_S = 2.0
-"""What opening, the last packets' way and the far end's count take beside the stream itself."""
+OVERHEAD_S = 5.0
+"""What opening, the last packets' way, the far end's count and asking routers for marks may take besides."""
 FORMULA = (
     "ITU-T G.107: R = Ro - Is - Id - Ie,eff + A, one-way delay = round trip / 2 + 2 x jitter + packet time"
 )

@@ -43,7 +43,9 @@ class Listener:
         return str(host), int(port)
 
     def run(self) -> None:
-        asyncio.run(self._serve())
+        # Windows has another by default, which cannot watch a socket.
+        with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+            runner.run(self._serve())
 
     def stop(self) -> None:
         self._ending.set()
@@ -63,8 +65,10 @@ class Listener:
         try:
             async with asyncio.TaskGroup() as group:
                 for sock, desk in self._open:
-                    self._begin(group, self._accept(group, sock, desk))
+                    self._watch(group, sock, desk)
                 await self._end.wait()
+                for sock, _ in self._open:
+                    self._loop.remove_reader(sock)
                 for task in tuple(self._tasks):
                     task.cancel()
         finally:
@@ -76,15 +80,23 @@ class Listener:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _accept(self, group: asyncio.TaskGroup, sock: socket.socket, desk: Desk | None) -> None:
-        """Not by asyncio's own server, which loses who comes while it closes."""
-        while True:
-            try:
-                connection, peer = await asyncio.get_running_loop().sock_accept(sock)
-            except OSError:  # no file is left, or who came has gone
-                await asyncio.sleep(_PAUSE_S)
-                continue
-            self._enter(group, desk, connection, (str(peer[0]), int(peer[1])))
+    def _watch(self, group: asyncio.TaskGroup, sock: socket.socket, desk: Desk | None) -> None:
+        if self._loop is not None and not self._ending.is_set():
+            self._loop.add_reader(sock, self._accept, group, sock, desk)
+
+    def _accept(self, group: asyncio.TaskGroup, sock: socket.socket, desk: Desk | None) -> None:
+        """In one step: whom asyncio's own server, or a task that awaits one, has accepted is lost when it ends."""
+        try:
+            connection, peer = sock.accept()
+        except (BlockingIOError, ConnectionError):  # who came has gone
+            return
+        except OSError:  # no file is left
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(sock)
+            loop.call_later(_PAUSE_S, self._watch, group, sock, desk)
+            return
+        connection.setblocking(False)
+        self._enter(group, desk, connection, (str(peer[0]), int(peer[1])))
 
     def _enter(
         self, group: asyncio.TaskGroup, desk: Desk | None, connection: socket.socket, source: Endpoint

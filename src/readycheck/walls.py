@@ -110,11 +110,11 @@ def _column(wall: Cell, evidence: Evidence) -> list[Cell]:
 
 def _is_open(wall: Cell, cells: Iterable[Cell], evidence: Evidence) -> bool:
     """Some of the cells passed the place of the wall: a packet that was last seen before it shows nothing."""
-    place = _hop_of(wall, evidence)
+    place = hop_of(wall, evidence)
     return any(c.sign is Sign.ANSWERED or (c.sign is Sign.LEFT and (c.ttl or place) >= place) for c in cells)
 
 
-def _hop_of(wall: Cell, evidence: Evidence) -> int:
+def hop_of(wall: Cell, evidence: Evidence) -> int:
     """The hop limit that a packet needs to pass a wall; 0 when the wall's place is not known."""
     if wall.ttl:
         return wall.ttl
@@ -122,21 +122,19 @@ def _hop_of(wall: Cell, evidence: Evidence) -> int:
 
 
 def _is_lonely(wall: Cell, evidence: Evidence) -> bool:
-    """A refusal that the same networks alone give on every port is theirs, not the ports'.
+    """A refusal that one network alone gives, on whatever port, is its own and not the ports'.
 
-    Routers limit how often they refuse: a rule for all networks shows in others on each port.
+    Routers limit how often they refuse: of a rule for all networks only those show it that were asked first, and
+    these may be a few networks on several ports.
     """
     if wall.sign is not Sign.REJECTED or _refused_elsewhere(wall, evidence):
         return False
-    refused: dict[Column, set[str]] = {}
-    for cell in evidence.cells:
-        if cell.sign is Sign.REJECTED and cell.offender == wall.offender and cell.transport == wall.transport:
-            for column in columns_of(cell, evidence):
-                refused.setdefault(column, set()).add(cell.network)
-    everywhere = {c.network for c in _column(wall, evidence)}
-    alike = len({frozenset(networks) for networks in refused.values()}) == 1
-    here = set().union(*refused.values())
-    return alike and here < everywhere and (len(refused) > 1 or len(here) == 1)
+    here = {
+        cell.network
+        for cell in evidence.cells
+        if cell.sign is Sign.REJECTED and cell.offender == wall.offender and cell.transport == wall.transport
+    }
+    return len(here) == 1 and here < {c.network for c in _column(wall, evidence)}
 
 
 def _refused_elsewhere(wall: Cell, evidence: Evidence) -> bool:

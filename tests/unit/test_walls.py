@@ -56,6 +56,15 @@ def test_a_refusal_in_several_networks_is_the_ports() -> None:
     assert len(walls.of_column(("udp", "5004"), evidence)) == 2
 
 
+def test_the_first_networks_that_a_router_refuses_are_not_alone_for_its_later_silence() -> None:
+    """Routers refuse a few packets a second: of a rule for all networks, those show it that were asked first."""
+    first = [cell(network, port, Sign.REJECTED) for network in (WEST, EAST) for port in (5004, 9000)]
+    evidence = seen(*first, cell(NORTH, 5004, Sign.SILENT), cell(NORTH, 9000, Sign.SILENT))
+    walls = sort_walls(evidence)
+    assert walls.columns == {("udp", "5004"), ("udp", "9000")}
+    assert not walls.rows
+
+
 def test_a_port_walled_in_blocked_networks_alone_is_no_ports_wall() -> None:
     blocked = [cell(network, port, Sign.STOPPED) for network in (WEST, EAST) for port in (5004, 9000)]
     evidence = seen(*blocked, cell(NORTH, 9000, Sign.ANSWERED), cell(NORTH, 5004, Sign.SILENT))

@@ -10,6 +10,7 @@ from readycheck.failure import Failure
 from readycheck.notation import PortRange
 from readycheck.profile import Requirement
 from readycheck.verdict import Judgement
+from readycheck.walls import hop_of
 
 
 def _media_cells(case: Case) -> list[Cell]:
@@ -63,7 +64,7 @@ def udp_blocked(case: Case) -> Iterator[Finding]:
 
 def _is_open(case: Case, cell: Cell, walls: Sequence[Cell]) -> bool:
     """It answered, or came farther than where the walls are: a packet last seen before them shows nothing."""
-    place = min((w.ttl for w in walls if w.sign is Sign.STOPPED and w.ttl), default=0)
+    place = min((hop for w in walls if (hop := hop_of(w, case.evidence))), default=0)
     if cell.sign is Sign.LEFT:
         return (cell.ttl or place) >= place
     return cell.sign is Sign.ANSWERED or (cell.transport, cell.port) in case.evidence.fickle

@@ -11,7 +11,7 @@ from readycheck.engine import Outcome
 from readycheck.evidence import Cell, Evidence, Sign
 from readycheck.failure import Step
 from readycheck.net.address import is_site_address
-from readycheck.observation import Target
+from readycheck.observation import Observation, Target
 from readycheck.plan import NAME_SERVERS, Check, CheckTarget, Plan, Scope
 from readycheck.probe import Effort
 from readycheck.profile import Area, Importance
@@ -258,13 +258,23 @@ def _walls(outcomes: Sequence[Outcome]) -> Iterator[Target]:
         if outcome.check.scope not in (Scope.RESOLVERS, Scope.HONESTY):
             continue
         servers = {target.address for target in outcome.check.params.targets}
+        answering = {_server(o) for o in outcome.observations if _is_answer(o)}
         for observation in outcome.observations:
             target = observation.target
             direct = target.address in servers and target.port and not target.via
-            stuck = observation.failure and observation.step is not Step.RESOLVE and direct
-            if stuck and not any(o.failure is None and o.target == target for o in outcome.observations):
+            stuck = observation.step is not Step.RESOLVE and _server(observation) not in answering
+            if direct and stuck:
                 yield Target(address=target.address, port=target.port, transport=target.transport)
                 break
+
+
+def _server(observation: Observation) -> tuple[str | None, int | None, str | None]:
+    return observation.target.address, observation.target.port, observation.target.transport
+
+
+def _is_answer(observation: Observation) -> bool:
+    """That there is no such name is an answer as well."""
+    return observation.failure is None or "rcode" in observation.facts
 
 
 def _kinds(evidence: Evidence, outcomes: Sequence[Outcome]) -> dict[int, str]:

@@ -6,11 +6,12 @@ import pytest
 
 from readycheck.diagnose.egress import EXTRA_S, LONGEST_S, egress_check
 from readycheck.evidence import gather
-from readycheck.failure import Failure
+from readycheck.failure import Failure, Step
 from readycheck.observation import Target
 from readycheck.plan import Check, Scope
 from readycheck.probe import Effort
 from readycheck.sampling import part_of
+from readycheck_probes.hijack import HijackParams
 from readycheck_probes.path import PathParams, PathProbe
 from tests.unit.builders import (
     LOCAL,
@@ -20,10 +21,13 @@ from tests.unit.builders import (
     RESOLVER,
     ROWS,
     World,
+    make_check,
+    make_outcome,
     make_profile,
     make_registry,
     make_selection,
     requirement,
+    seen,
 )
 
 
@@ -125,6 +129,20 @@ def test_failed_name_servers_are_walls_to_be_located() -> None:
         ("192.88.99.53", 53, "udp"),
         ("192.88.99.53", 53, "tcp"),
     }
+
+
+@pytest.mark.parametrize(("rcode", "stuck"), [({"rcode": "NXDOMAIN"}, 0), ({}, 1)])
+def test_a_name_server_that_knows_of_no_such_name_has_answered(rcode: dict[str, Any], stuck: int) -> None:
+    """What is asked of everybody's name servers is a name that cannot exist."""
+    world = World(dense=True)
+    server = Target(host="made-up.example.com", address=RESOLVER, port=53, transport="udp")
+    asked = HijackParams(targets=(Target(address=RESOLVER, port=53, transport="udp"),))
+    check = make_check("control/hijack", requirement=None, probe="hijack", scope=Scope.HONESTY, params=asked)
+    failure = Failure.DNS_NXDOMAIN if rcode else Failure.TIMED_OUT
+    outcomes = [world.measure(check) for check in world.plan.checks]
+    outcomes.append(make_outcome(check, seen(Step.RESPONSE, server, failure, **rcode)))
+    found = egress_check(world.plan, world.registry, outcomes, gather(outcomes), LOCAL, 10.0)
+    assert (found is not None) == bool(stuck)
 
 
 def test_the_mapped_address_is_passed_on_without_its_port() -> None:

@@ -81,7 +81,7 @@ class Evidence:
     """All cells, the hops, and where the site's edge is (`edge_ttl` None: not known).
 
     `labels` names, for each transport and port, the port strata that it stands for, and `fickle` are ports that
-    were silent and answered when they were asked again.
+    were silent and answered when they were asked again, or that lose most of what opens a connection.
     """
 
     cells: tuple[Cell, ...]
@@ -146,7 +146,7 @@ def gather(outcomes: Sequence[Outcome]) -> Evidence:
         edge_ttl=min(proven) if proven else None,
         mapped=_host(str(mapped[0])) if mapped else None,
         labels=_labels(outcomes, cells),
-        fickle=frozenset(_fickle(observations)),
+        fickle=frozenset((*_fickle(observations), *_lossy(observations))),
     )
 
 
@@ -179,6 +179,24 @@ def _fickle(observations: Iterable[Observation]) -> Iterator[tuple[str, int]]:
     for o in observations:
         if o.facts.get("purpose") == "repeat" and o.failure is None and o.target.network:
             yield o.target.transport or "", o.target.port or 0
+
+
+SYN_AGAIN_MS, SYN_AGAIN_RTTS = 1000.0, 5.0
+"""What opens a connection is sent again after a second (RFC 6298 section 2.1)."""
+
+
+def _lossy(observations: Iterable[Observation]) -> Iterator[tuple[str, int]]:
+    """TCP ports at which most connections stood only when they were asked for again: a few lost packets are no wall."""
+    found: dict[int, list[bool]] = {}
+    for o in observations:
+        if o.step is Step.CONNECT and o.failure is None and o.target.network and not o.facts.get("purpose"):
+            found.setdefault(o.target.port or 0, []).append(_came_late(o))
+    yield from (("tcp", port) for port, late in found.items() if len(late) > 1 and sum(late) > len(late) / 2)
+
+
+def _came_late(observation: Observation) -> bool:
+    rtt_ms = float(observation.facts.get("rtt_ms") or 0.0)
+    return rtt_ms > 0 and observation.elapsed_ms > max(SYN_AGAIN_MS, SYN_AGAIN_RTTS * rtt_ms)
 
 
 def _last_by_target(outcome: Outcome) -> Iterable[Observation]:

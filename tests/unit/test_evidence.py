@@ -1,5 +1,6 @@
 """The grid: what one observation shows of one address and port, and what is never read into it."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -112,6 +113,26 @@ def test_a_second_greeting_that_succeeds_counts() -> None:
         ]
     ).cells
     assert (cell.sign, cell.failure) == (Sign.ANSWERED, None)
+
+
+@pytest.mark.parametrize(
+    ("took_ms", "rtt_ms", "lossy"),
+    [
+        ([1_020.0, 3_030.0, 20.0], 0.1, True),
+        ([1_020.0, 20.0, 20.0], 0.1, False),  # a lost packet is chance
+        ([1_020.0], 0.1, False),
+        ([860.0, 985.0], 0.1, False),  # a busy host
+        ([1_520.0, 1_530.0], 1_500.0, False),  # a long line
+    ],
+)
+def test_a_port_that_loses_most_of_what_opens_a_connection(
+    took_ms: list[float], rtt_ms: float, lossy: bool
+) -> None:
+    connected = [
+        seen(Step.CONNECT, replace(HERE, address=f"198.51.100.{n}"), took_ms=took, rtt_ms=rtt_ms)
+        for n, took in enumerate(took_ms)
+    ]
+    assert (("tcp", 8934) in gather([outcome(*connected)]).fickle) is lossy
 
 
 def test_a_cell_knows_its_place() -> None:

@@ -61,17 +61,17 @@ def ask_again(situation: Situation) -> Iterator[Check]:
 
 
 def _doubtful(outcomes: Sequence[Outcome]) -> list[Target]:
-    """Ports that answered as they do where packets are lost: late, at the second try, or not to the end.
+    """Ports that answered as where packets are lost, the latest first: late, at the second try, or not to the end.
 
-    One of them is chance; a good part of all is not.
+    One of them is chance; a good part of all is not. A busy host is late as well, though by less than a lost packet.
     """
-    found: dict[Target, bool] = {}
+    found: dict[Target, float] = {}
     for o in (o for outcome in outcomes if _is_direct(outcome) for o in outcome.observations):
         place = _place(o.target)
         contact = o.step in (Step.CONNECT, Step.ECHO)
         if (contact and o.failure is None) or place in found:
-            found[place] = found.get(place, False) or _shows_loss(o)
-    lossy = [place for place, loss in found.items() if loss]
+            found[place] = max(found.get(place, 0.0), o.elapsed_ms if _shows_loss(o) else 0.0)
+    lossy = sorted((place for place, late_ms in found.items() if late_ms), key=lambda place: -found[place])
     return lossy if len(lossy) >= max(2, LOSSY_SHARE * len(found)) else []
 
 
@@ -104,9 +104,7 @@ def find_pairs(situation: Situation) -> list[Pair]:
 def _lost_doors(situation: Situation) -> list[Door]:
     """Doors that the verdict hangs on and that nothing answered at; silence that is allowed counts for nothing."""
     loud = situation.counting - {o.check.id for o in situation.outcomes if o.check.may_be_silent}
-    return [
-        d for d in find_doors(situation.outcomes) if d.is_lost and loud & set(d.checks) and not d.again[1]
-    ]
+    return [d for d in find_doors(situation.outcomes) if d.is_lost and loud & set(d.checks)]
 
 
 def _chosen(doors: Sequence[Door]) -> list[Door]:

@@ -101,6 +101,14 @@ def test_ports_of_networks_are_compared_where_an_address_answers_another() -> No
     assert {(t.port, t.address) for t in again} == {(8934, node) for node in NODES[:2]}
 
 
+def test_what_was_asked_again_in_vain_is_still_compared() -> None:
+    """The survey may have had the first turn."""
+    world = product(dropping(port(443)))
+    made = [world.measure(check) for check in world.plan.checks]
+    made += [world.measure(check) for check in ask_again(world.situation(made))]
+    assert [check.id for check in compare(world.situation(made))] == ["path/flows"]
+
+
 @pytest.mark.parametrize(("late", "again"), [(0, 0), (1, 0), (2, 2), (4, 4)])
 def test_ports_that_answered_late_are_asked_again_if_they_are_many(late: int, again: int) -> None:
     """A lost packet or two is chance."""
@@ -113,3 +121,19 @@ def test_ports_that_answered_late_are_asked_again_if_they_are_many(late: int, ag
         made[n] = replace(outcome, observations=slow)
     checks = list(ask_again(world.situation(made)))
     assert sum(len(check.params.targets) for check in checks) == again
+
+
+def test_the_latest_are_asked_before_those_that_a_busy_host_made_wait() -> None:
+    world = product(lambda target: None)
+    made = [world.measure(check) for check in world.plan.checks]
+    late_ms = dict(enumerate([850.0, 3_030.0, 860.0, 1_020.0]))
+    for n, late in late_ms.items():
+        slow = tuple(
+            replace(o, elapsed_ms=late) if o.step is Step.CONNECT else o for o in made[n].observations
+        )
+        made[n] = replace(made[n], observations=slow)
+    (check,) = ask_again(world.situation(made))
+    asked = [t.address for t in check.params.targets]
+    assert asked[:2] == [
+        next(o.target.address for o in made[n].observations if o.step is Step.CONNECT) for n in (1, 3)
+    ]

@@ -64,6 +64,11 @@ def lives(found: Fate, kill: Fate) -> bool:
     return found in (Fate.ANSWER, Fate.ALERT, Fate.FOREIGN) and found is not kill
 
 
+def _differs(found: Fate, kill: Fate) -> bool:
+    """A page where a host speaks TLS is a box's own word: what ends the other greeting knows one from the other."""
+    return lives(found, kill) or (found is Fate.PAGE and kill is not Fate.PAGE)
+
+
 @dataclass(frozen=True)
 class Trial:
     """All greetings about one name (`asked`; None: no name) of one address, in one check.
@@ -93,6 +98,11 @@ class Trial:
         found = self.fates(variant)
         return self.kill is not None and bool(found) and all(lives(each, self.kill) for each in found)
 
+    def differs(self, variant: str) -> bool:
+        """Whether all greetings of this variant met another end: a server's answer, or a page in its place."""
+        found = self.fates(variant)
+        return bool(found) and all(_differs(each, self.kill or Fate.OTHER) for each in found)
+
     @property
     def others_live(self) -> bool:
         """The address answers other names, or none."""
@@ -111,7 +121,7 @@ class Trial:
         found = self.fates("elsewhere")
         alike = bool(found) and all(each is self.kill for each in found)
         kill = self.kill or Fate.OTHER
-        known = self.asked is None or any(lives(each, kill) for each in self.harmless)
+        known = self.asked is None or any(_differs(each, kill) for each in self.harmless)
         return alike and known
 
     @property

@@ -254,7 +254,7 @@ def _listed(names: Sequence[str]) -> str:
 
 def sni_required(case: Case) -> Iterator[Finding]:
     """Greetings without a name die, at addresses that answer greetings with one, and on the way."""
-    tried = [t for t in trials(case) if t.asked is None and t.kill and t.alive("decoy")]
+    tried = [t for t in trials(case) if t.asked is None and t.kill and t.differs("decoy")]
     proven = [t for t in tried if t.guilty]
     if not proven:
         return
@@ -264,7 +264,9 @@ def sni_required(case: Case) -> Iterator[Finding]:
     checks = _nameless_checks(case, {int(port) for port in ports})
     told = [
         _WORDS[first.kill or Fate.CUT].format(what=f"to TCP {' or '.join(ports)} that names no server"),
-        "The same addresses answer greetings that name one",
+        "The same addresses answer greetings that name one"
+        if first.alive("decoy")
+        else "Greetings that name one get a page in place of TLS",
         "A host outside the product meets the same end without one" if first.elsewhere else "",
         place.words,
     ]

@@ -23,11 +23,11 @@ help:
 demo: environment
 	@.venv/bin/readycheck demo $(PROFILE) $(ARGS)
 
-# What plays in whole networks mostly waits and is sensitive to load: it comes after the rest, and alone. Status 5 is
-# pytest's for a part of which ARGS selects nothing.
+# What plays in whole networks mostly waits and is sensitive to load: it comes after the rest, three at a time. Status 5
+# is pytest's for a part of which ARGS selects nothing.
 test: test-environment lab-packages
 	.venv/bin/python -m pytest -n 2 --dist loadfile -m 'not lab and not alone' $(ARGS) || [ $$? = 5 ]
-	.venv/bin/python -m pytest -m 'lab or alone' $(ARGS) || [ $$? = 5 ]
+	.venv/bin/python -m pytest -n 3 --dist worksteal -m 'lab or alone' $(ARGS) || [ $$? = 5 ]
 
 check: test-environment
 	.venv/bin/ruff check .

@@ -3,8 +3,7 @@
 Roles of a product are tried together, a few in a run: it is ready when all that any of them needs is there.
 """
 
-from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +12,15 @@ import pytest
 from readycheck.catalog import available, read
 from readycheck.profile import Profile
 
-from .agent import Run, run_agent
+from .agent import run_agent
 from .cloud import CloudMode
 from .products import given, known_nodes, row_of
 from .world import World
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(120)]
 
-AT_ONCE = 3
 TOGETHER = 2
 """More roles than these of the largest product need longer than a run may take."""
-PATIENCE_S = 280.0
-Roles = tuple[str, ...]
-Plays = Mapping[tuple[str, Roles], Future[Run]]
 
 
 def _cases() -> Iterator[Any]:
@@ -33,7 +28,7 @@ def _cases() -> Iterator[Any]:
         profile = read(name)
         roles = [role.name for role in profile.roles if _is_testable(profile, role.name)]
         for first in range(0, len(roles), TOGETHER):
-            chosen = tuple(roles[first : first + TOGETHER])
+            chosen = roles[first : first + TOGETHER]
             yield pytest.param(name, chosen, id=f"{name}-{'+'.join(chosen)}")
 
 
@@ -42,54 +37,18 @@ def _is_testable(profile: Profile, role: str) -> bool:
     return any(r.probe and not r.untestable for r in mine)
 
 
-@pytest.fixture(scope="module")
-def plays(_equipped: None, bytecode: Path, request: pytest.FixtureRequest) -> Iterator[Plays]:
-    """The runs that the chosen tests ask for, a few products at a time: they mostly wait."""
-    wanted: dict[str, dict[Roles, Future[Run]]] = {}
-    for item in request.session.items:
-        parameters = item.callspec.params if hasattr(item, "callspec") else {}
-        if item.path == request.path:
-            wanted.setdefault(parameters["name"], {})[parameters["roles"]] = Future()
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        for name, runs in wanted.items():
-            pool.submit(_perform, name, runs, bytecode)
-        yield {(name, roles): run for name, runs in wanted.items() for roles, run in runs.items()}
-
-
-def _perform(name: str, runs: Mapping[Roles, Future[Run]], bytecode: Path) -> None:
-    try:
-        with World.build(read(name)) as world:
-            for roles, run in runs.items():
-                run.set_result(_play(world, roles, bytecode))
-    except Exception as error:
-        for run in runs.values():
-            if not run.done():
-                run.set_exception(error)
-
-
-def _play(world: World, roles: Roles, bytecode: Path) -> Run:
-    name = world.profile.name
-    world.arrange(row_of(world.profile), CloudMode(media_answers=True))
-    roots = str(world.certificates.roots)
+@pytest.mark.parametrize(("product", "roles"), [*_cases()], indirect=["product"])
+def test_roles_are_ready(product: World, roles: list[str], bytecode: Path) -> None:
+    name = product.profile.name
+    product.arrange(row_of(product.profile), CloudMode(media_answers=True))
     arguments = [
-        "run",
-        name,
+        *("run", name, "-f", "json", "--trust-roots", str(product.certificates.roots)),
         *(word for role in roles for word in ("--role", role)),
-        "-f",
-        "json",
-        "--trust-roots",
-        roots,
-        *given(world.profile),
-        *known_nodes(world.profile),
+        *given(product.profile),
+        *known_nodes(product.profile),
     ]
-    run = run_agent(world.machine, "client", arguments, bytecode)
-    world.servers.require_running()
-    return run
-
-
-@pytest.mark.parametrize(("name", "roles"), [*_cases()])
-def test_roles_are_ready(plays: Plays, name: str, roles: Roles) -> None:
-    run = plays[name, roles].result(PATIENCE_S)
+    run = run_agent(product.machine, "client", arguments, bytecode)
+    product.servers.require_running()
     assert run.report is not None, run.stderr
     unmet = [
         (r["id"], r["importance"], r["status"], r["because"])

@@ -86,28 +86,39 @@ _MUTE = (
     Failure.CONNECTION_CLOSED,
     Failure.CONNECTION_RESET,
 )
+_SPOKEN = (None, Failure.PROXY_AUTH_REQUIRED, Failure.PROXY_DENIED)
+_NO_PROXY = (400, 404, 405, 501)  # RFC 9110 section 15
 
 
 def _unreachable(tries: Sequence[Observation]) -> _Rule:
     """Out of reach; or what is there has never once answered as a proxy does."""
-    spoke = any(o.failure in (None, Failure.PROXY_AUTH_REQUIRED, Failure.PROXY_DENIED) for o in tries)
+    spoke = any(o.failure in _SPOKEN and not _knows_no_connect(o) for o in tries)
     wanted = (Failure.PROXY_UNREACHABLE,) if spoke else (Failure.PROXY_UNREACHABLE, *_MUTE)
     return _Rule(
         cause="proxy-unreachable",
-        fits=lambda o: o.failure in wanted,
+        fits=lambda o: o.failure in wanted or (not spoke and _knows_no_connect(o)),
         words=_where_it_ends,
         proof=_others_answered,
         remedy="Check the proxy's name and port where it is configured, and whether the proxy is up.",
     )
 
 
+def _knows_no_connect(observation: Observation) -> bool:
+    """A web server calls CONNECT a bad, unknown or forbidden method, or looks for a page of that name."""
+    return observation.failure is Failure.PROXY_DENIED and observation.facts.get("status") in _NO_PROXY
+
+
 def _where_it_ends(case: Case, seen: Sequence[Observation]) -> str:
     reasons = dict.fromkeys(
         f"{_STAGES.get(str(o.facts.get('stage')), 'it gives no answer of a proxy')} "
-        f"({o.facts.get('because') or o.failure})"
+        f"({o.facts.get('because') or _status(o) or o.failure})"
         for o in seen
     )
     return f"The proxy {proxy_name(case, seen)} does not answer: {', '.join(list(reasons)[:SHOWN])}."
+
+
+def _status(observation: Observation) -> str:
+    return f"status {observation.facts['status']}" if "status" in observation.facts else ""
 
 
 def _others_answered(case: Case) -> bool:

@@ -81,6 +81,16 @@ def test_a_proxy_that_never_answers_is_not_there() -> None:
     assert statuses["config"] is Judgement.INCONCLUSIVE
 
 
+@pytest.mark.parametrize("status", [400, 405, 501])
+def test_a_web_server_is_no_proxy_and_denies_nothing(status: int) -> None:
+    no_proxy = Failure.PROXY_DENIED, {"status": status, "reason": ""}
+    only = through(always(no_proxy)).only
+    assert (only.cause, only.where) == ("proxy-unreachable", Where.SITE)
+    assert f"it gives no answer of a proxy (status {status})" in only.summary
+    mixed = through(lambda target: no_proxy if target.port == 8443 else OPEN).only
+    assert mixed.cause == "proxy-denies"
+
+
 def test_what_is_certain() -> None:
     unreachable = always((Failure.PROXY_UNREACHABLE, UNREACHABLE))
     assert through(unreachable).only.confidence is Confidence.CERTAIN  # others answer

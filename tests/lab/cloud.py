@@ -19,7 +19,8 @@ ELSEWHERE = ipaddress.IPv4Network("192.88.99.0/24")
 """Names that are not the vendor's own live here."""
 
 IPV6 = "2001:db8:ffff::/48"
-"""Where the names live that have an IPv6 address."""
+ELSEWHERE_IPV6 = "3fff:ff::/48"
+"""Where the names live that have an IPv6 address: the vendor's own, and others (RFC 9637)."""
 RESOLVER_IPV6 = "2001:db8:ffff::53"
 
 # Addresses that the vendor's own pages pair with a name, and networks in which others plausibly live.

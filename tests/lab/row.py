@@ -7,14 +7,15 @@ from itertools import pairwise
 from typing import Any, ClassVar
 
 from .boxes import Box
-from .cloud import IPV6, RESOLVER
+from .cloud import ELSEWHERE_IPV6, IPV6, RESOLVER
 from .forwarder import Wire
 
 CLOUD = "cloud"
 CLIENT_ADDRESS = "10.77.1.20"
 GATEWAY = "10.77.1.1"
 CLIENT_IPV6 = "2001:db8:77::20"
-ALL_IPV6 = "2001:db8:77::/48"
+_SITE_IPV6, _PROVIDER_IPV6 = "2001:db8:77", "2001:db8:e0"
+ALL_IPV6 = f"{_SITE_IPV6}::/48"
 _SITES = {1: ("edge",), 2: ("site", "edge"), 3: ("site", "core", "edge")}
 _NO_TIME_EXCEEDED = "icmp type time-exceeded drop"
 
@@ -108,7 +109,10 @@ class Link:
         return self.low_address.startswith("10.77.")
 
     def ipv6(self, end: str) -> str:
-        return CLIENT_IPV6 if end == "client" else f"2001:db8:77:{self.number}::{2 - (end == self.high)}"
+        if end == "client":
+            return CLIENT_IPV6
+        owner = _SITE_IPV6 if self.is_of_site else _PROVIDER_IPV6
+        return f"{owner}:{self.number}::{2 - (end == self.high)}"
 
 
 def links_of(row: RowMode, generation: int) -> list[Link]:
@@ -157,7 +161,7 @@ def _low_side(link: Link, links: Sequence[Link], row: RowMode) -> Iterator[str]:
         yield f"addr add {link.ipv6(link.high)}/64 dev lan nodad"
         yield f"route replace {ALL_IPV6} via {link.ipv6(link.low)}"
     if row.ipv6 is not Ipv6.NONE and link.high == CLOUD:
-        yield f"route replace local {IPV6} dev lo"
+        yield from (f"route replace local {prefix} dev lo" for prefix in (IPV6, ELSEWHERE_IPV6))
 
 
 def _high_side(link: Link, row: RowMode) -> Iterator[str]:

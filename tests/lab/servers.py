@@ -2,10 +2,23 @@
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import ip_address
 from pathlib import Path
 
 from .certificates import Certificates, Credentials
-from .cloud import IPV6, RESOLVER, RESOLVER_IPV6, SERVERS, SIP_OFFSET, CloudMode, Sip, Web, shifted
+from .cloud import (
+    ELSEWHERE,
+    ELSEWHERE_IPV6,
+    IPV6,
+    RESOLVER,
+    RESOLVER_IPV6,
+    SERVERS,
+    SIP_OFFSET,
+    CloudMode,
+    Sip,
+    Web,
+    shifted,
+)
 from .machine import LabError, Machine, Process
 from .ports import Kind, Ports
 from .spoken import wanted
@@ -266,11 +279,12 @@ class Servers:
         return self._run(f"unbound-{port}", "unbound", "-d", "-c", str(config))
 
     def _records(self, retired: Sequence[str], *, ipv6: bool) -> Iterator[str]:
-        prefix = IPV6.partition("/")[0]
         for number, (name, address) in enumerate(self._addresses.items(), start=0x100):
             if name not in retired:
                 yield f'  local-data: "{name}. 300 IN A {address}"'
                 if ipv6:
+                    foreign = ip_address(address) in ELSEWHERE
+                    prefix = (ELSEWHERE_IPV6 if foreign else IPV6).partition("/")[0]
                     yield f'  local-data: "{name}. 300 IN AAAA {prefix}{number:x}"'
 
     def _chrony(self, port: int = 123, ahead_s: int = 0) -> Process:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from statistics import median
 
 from readycheck.diagnose.doors import Door, find_doors
 from readycheck.diagnose.egress import is_due, silent_columns
@@ -19,6 +20,9 @@ PAIRS = 3
 
 ASKED_AGAIN = 6
 LOSSY_SHARE = 0.15
+PATIENCE_MS = 900.0
+"""What the probe `repeat` waits for an answer."""
+
 LONGEST_FLOW_S, LONGEST_REPEAT_S = 4.5, 4.0
 
 Pair = tuple[Target, Target]
@@ -47,6 +51,8 @@ def compare(situation: Situation) -> Iterator[Check]:
 
 def ask_again(situation: Situation) -> Iterator[Check]:
     """Silent ports of hosts that live, several times: a lost packet or two is no block."""
+    if _is_long(situation.outcomes):
+        return
     silent = [door.target for door in _chosen(_lost_doors(situation)) if door.sign is Sign.SILENT]
     cells = [_target(cell) for cell, _ in silent_columns(situation)]
     check = situation.check(
@@ -58,6 +64,17 @@ def ask_again(situation: Situation) -> Iterator[Check]:
     )
     if check:
         yield check
+
+
+def _is_long(outcomes: Sequence[Outcome]) -> bool:
+    """The way there and back takes longer than half of what a packet is waited for: that it fails shows nothing."""
+    rtts = [
+        float(o.facts["rtt_ms"])
+        for outcome in outcomes
+        for o in outcome.observations
+        if o.step is Step.CONNECT and o.failure is None and o.facts.get("rtt_ms")
+    ]
+    return bool(rtts) and median(rtts) > PATIENCE_MS / 2
 
 
 def _doubtful(outcomes: Sequence[Outcome]) -> list[Target]:

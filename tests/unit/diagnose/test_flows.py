@@ -137,3 +137,19 @@ def test_the_latest_are_asked_before_those_that_a_busy_host_made_wait() -> None:
     assert asked[:2] == [
         next(o.target.address for o in made[n].observations if o.step is Step.CONNECT) for n in (1, 3)
     ]
+
+
+@pytest.mark.parametrize(("rtt_ms", "asked_again"), [(20.0, True), (1_500.0, False)])
+def test_nothing_is_asked_again_that_would_answer_after_the_wait(rtt_ms: float, asked_again: bool) -> None:
+    world = product(dropping(port(443)))
+    made = [
+        replace(
+            outcome,
+            observations=tuple(
+                replace(o, facts={**o.facts, "rtt_ms": rtt_ms}) if o.step is Step.CONNECT else o
+                for o in outcome.observations
+            ),
+        )
+        for outcome in (world.measure(check) for check in world.plan.checks)
+    ]
+    assert bool(list(ask_again(world.situation(made)))) is asked_again

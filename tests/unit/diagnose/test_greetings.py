@@ -78,7 +78,9 @@ def test_elsewhere_counts_where_a_strange_name_lives() -> None:
     shown = (greeting("asked", CUT), greeting("elsewhere", CUT))
     assert trial(*shown, harmless=(Fate.ANSWER,)).elsewhere
     assert trial(*shown, harmless=(Fate.ALERT,)).elsewhere
-    assert trial(*shown, harmless=(Fate.PAGE,)).elsewhere  # a box that shows a page to one name and cuts another
+    assert trial(
+        *shown, harmless=(Fate.PAGE,)
+    ).elsewhere  # a box that shows a page to one name and cuts another
     assert not trial(*shown, harmless=(Fate.CUT,)).elsewhere
     assert not trial(*shown).elsewhere
     assert not trial(greeting("asked", CUT), greeting("elsewhere", LOST), harmless=(Fate.ANSWER,)).elsewhere

@@ -94,6 +94,14 @@ def test_a_host_too_busy_to_look_in_time_blames_nobody_for_silence(name: str) ->
     assert any("too busy" in check.because for check in judged.checks)
 
 
+def test_a_host_too_busy_to_hear_media_blames_no_firewall_for_it() -> None:
+    """TCP answered, and of the media nobody knows."""
+    busy = _busy("udp-blocked")
+    in_time = rejudge(replace(busy, run=replace(busy.run, self_limited=False)))
+    assert [f.cause for f in in_time.findings] == ["udp-blocked"]
+    assert not rejudge(busy).findings
+
+
 def test_what_a_busy_host_was_told_still_counts() -> None:
     assert [f.cause for f in rejudge(_busy("sip-port-rejected")).findings] == ["port-rejected"]
 

@@ -52,7 +52,7 @@ def udp_blocked(case: Case) -> Iterator[Finding]:
             confidence=Confidence.CERTAIN,
             remedy=f"Allow outbound UDP to {_scope(case)}.",
         )
-    elif not walls and failed and len(_half_dead(case, cells)) > 1:
+    elif not walls and failed and len(_half_dead(case, _waited_in_vain(cells))) > 1:
         yield case.finding(
             "udp-blocked",
             failed,
@@ -70,6 +70,11 @@ def _is_open(case: Case, cell: Cell, walls: Sequence[Cell]) -> bool:
     return cell.sign is Sign.ANSWERED or (cell.transport, cell.port) in case.evidence.fickle
 
 
+def _waited_in_vain(cells: Iterable[Cell]) -> list[Cell]:
+    """Requests of the run itself that nobody answered in time; of what was cut short nobody knows."""
+    return [c for c in cells if c.requirement and c.sign is Sign.SILENT]
+
+
 def _half_dead(case: Case, media: Sequence[Cell]) -> set[str]:
     """Media networks whose TCP services answer."""
     tcp = {c.network for c in case.sampled if c.transport == "tcp" and c.sign is Sign.ANSWERED}
@@ -82,7 +87,7 @@ def udp_return_blocked(case: Case) -> Iterator[Finding]:
     Requests of the run itself were waited for in vain: that its probes of the way had left says nothing of replies.
     """
     cells = _media_cells(case)
-    waited = {c.network for c in cells if c.requirement and c.sign is Sign.SILENT}
+    waited = {c.network for c in _waited_in_vain(cells)}
     left = {c.network for c in cells if c.sign is Sign.LEFT}
     silent = not any(c.sign is Sign.ANSWERED or c.sign in WALL for c in cells)
     if silent and len(waited) > 1 and len(left) > 1 and len(_half_dead(case, cells)) > 1:

@@ -69,7 +69,8 @@ def nat_symmetric(case: Case) -> Iterator[Finding]:
     asked = _sockets(case)
     if _keeps_ports(case):
         return
-    groups = asked or [g for outcome in case.outcomes if len(g := _ports(outcome.observations)) > 1]
+    checks = [outcome for outcome in case.outcomes if outcome.check.probe == "stun"]
+    groups = asked or [group for outcome in checks if len(group := _ports(outcome.observations)) > 1]
     if not groups or not all(_maps_by_destination(group) for group in groups):
         return
     places = {place for group in groups for place in group}
@@ -109,7 +110,7 @@ def _sockets(case: Case) -> list[Mapping[tuple[str, int], Mapped]]:
 
 
 def _ports(observations: Sequence[Observation]) -> Mapping[tuple[str, int], Mapped]:
-    """By server address, what it saw: every check of STUN servers has one socket."""
+    """By server address, what it saw: every check of STUN servers has one socket, those of ranges have many."""
     return {
         (str(o.target.address), 0): mapped
         for o in observations

@@ -82,6 +82,27 @@ def test_a_nat_that_maps_by_source_or_clashed_once(port: Any) -> None:
     assert mapped_in_run(port).findings == ()
 
 
+def test_a_socket_for_each_server_shows_no_mapping() -> None:
+    """As those of media ranges have."""
+    world = world_of()
+    outcomes = tuple(
+        replace(
+            outcome,
+            check=replace(outcome.check, probe="rtp"),
+            observations=tuple(
+                replace(o, facts={**o.facts, "mapped_address": f"{PUBLIC}:{40_000 + n}"})
+                if o.step is Step.ECHO and not o.failure
+                else o
+                for n, o in enumerate(outcome.observations)
+            ),
+        )
+        if outcome.check.probe == "stun"
+        else outcome
+        for outcome in world.outcomes()
+    )
+    assert "nat-symmetric" not in conclude_from(world, outcomes).causes
+
+
 @pytest.mark.parametrize("nodes", [0, 1])
 def test_a_server_or_two_show_no_mapping(nodes: int) -> None:
     assert mapped_in_run(lambda n: 40_000 + n, nodes=nodes).findings == ()

@@ -122,10 +122,10 @@ def hop_of(wall: Cell, evidence: Evidence) -> int:
 
 
 def _is_lonely(wall: Cell, evidence: Evidence) -> bool:
-    """A refusal that one network alone gives, on whatever port, is its own and not the ports'.
+    """A refusal that one network alone gives, or a few on all that they were asked, is theirs and not the ports'.
 
-    Routers limit how often they refuse: of a rule for all networks only those show it that were asked first, and
-    these may be a few networks on several ports.
+    Routers limit how often they refuse: of a rule for all networks only those packets show it that were first, to a
+    few networks on some of the ports.
     """
     if wall.sign is not Sign.REJECTED or _refused_elsewhere(wall, evidence):
         return False
@@ -134,7 +134,11 @@ def _is_lonely(wall: Cell, evidence: Evidence) -> bool:
         for cell in evidence.cells
         if cell.sign is Sign.REJECTED and cell.offender == wall.offender and cell.transport == wall.transport
     }
-    return len(here) == 1 and here < {c.network for c in _column(wall, evidence)}
+    asked = [c for network in here for c in evidence.row(wall.transport, network)]
+    everything = (
+        all(c.sign in (Sign.REJECTED, Sign.UNKNOWN) for c in asked) and len({c.port for c in asked}) > 1
+    )
+    return (len(here) == 1 or everything) and here < {c.network for c in _column(wall, evidence)}
 
 
 def _refused_elsewhere(wall: Cell, evidence: Evidence) -> bool:

@@ -59,10 +59,18 @@ def test_a_refusal_in_several_networks_is_the_ports() -> None:
 def test_the_first_networks_that_a_router_refuses_are_not_alone_for_its_later_silence() -> None:
     """Routers refuse a few packets a second: of a rule for all networks, those show it that were asked first."""
     first = [cell(network, port, Sign.REJECTED) for network in (WEST, EAST) for port in (5004, 9000)]
-    evidence = seen(*first, cell(NORTH, 5004, Sign.SILENT), cell(NORTH, 9000, Sign.SILENT))
+    later = [cell(NORTH, 5004, Sign.SILENT), cell(NORTH, 9000, Sign.SILENT), cell(WEST, 20000, Sign.SILENT)]
+    evidence = seen(*first, *later)
     walls = sort_walls(evidence)
     assert walls.columns == {("udp", "5004"), ("udp", "9000")}
     assert not walls.rows
+
+
+def test_a_few_networks_that_refuse_all_that_they_are_asked_are_blocked() -> None:
+    refused = [cell(network, port, Sign.REJECTED) for network in (WEST, EAST) for port in (5004, 9000)]
+    walls = sort_walls(seen(*refused, cell(NORTH, 5004, Sign.SILENT), cell(NORTH, 9000, Sign.SILENT)))
+    assert walls.rows == {("udp", WEST), ("udp", EAST)}
+    assert not walls.columns
 
 
 def test_a_port_walled_in_blocked_networks_alone_is_no_ports_wall() -> None:

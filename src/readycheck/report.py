@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from readycheck import __version__
+from readycheck.comparison.change import Comparison
 from readycheck.diagnose.finding import Finding
 from readycheck.engine import Outcome, RunState, Status
 from readycheck.errors import UsageError
@@ -116,7 +117,10 @@ class CheckReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """The document. Field order is the order in which it is written."""
+    """The document. Field order is the order in which it is written.
+
+    `comparison` is with the run that was given as the baseline, if one was.
+    """
 
     schema_version: int
     tool: Tool
@@ -128,6 +132,7 @@ class Report:
     checks: tuple[CheckReport, ...]
     environment: Environment
     known: tuple[str, ...] = field(default=())
+    comparison: Comparison | None = None
     profile: Profile = field(kw_only=True)
 
 

@@ -68,6 +68,7 @@ def demo(
     output: o.Outputs = None,
     store: o.Store = None,
     no_store: o.NoStore = False,
+    baseline: o.Baseline = None,
     quiet: o.Quiet = False,
     verbose: o.Verbose = False,
 ) -> int:

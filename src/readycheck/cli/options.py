@@ -197,6 +197,15 @@ Store = Annotated[
     ),
 ]
 NoStore = Annotated[bool, typer.Option("--no-store", help="Do not keep this run.", rich_help_panel=RESULT)]
+Baseline = Annotated[
+    str | None,
+    typer.Option(
+        "--baseline",
+        metavar="FILE",
+        help="A report to compare with: what changed, and what else did.",
+        rich_help_panel=RESULT,
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.", rich_help_panel=RESULT)]
 Verbose = Annotated[
     bool,

@@ -10,6 +10,8 @@ from readycheck.cli import options as o
 from readycheck.errors import ReadycheckError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from readycheck.report import Report
 
 STATUS = {"ready": 0, "warnings": 1, "not-ready": 2, "unknown": 3}
@@ -62,6 +64,7 @@ def run(
     output: o.Outputs = None,
     store: o.Store = None,
     no_store: o.NoStore = False,
+    baseline: o.Baseline = None,
     quiet: o.Quiet = False,
     verbose: o.Verbose = False,
     remap: Annotated[Path | None, typer.Option("--remap", hidden=True)] = None,
@@ -107,13 +110,25 @@ def run(
     place = store_at(store, no_store)
     request, network, environment = prepare(setting)
     request = replace(request, remembered=remembered(request.profile.name, setting.site, place))
+    earlier = _earlier(baseline, setting.site, request.profile.name)
     interruption = Interruption()
     with interruption.minded():
         with Display(request.profile.title, quiet=quiet, verbose=verbose) as display:
             report = interruption.run(lambda: assess(request, network(), environment, display))
+        report = earlier(report)
         with stored(report, place):
             _tell(report, format_, verbose, outputs)
     return STATUS[report.verdict.value]
+
+
+def _earlier(text: str | None, site: str | None, profile: str) -> "Callable[[Report], Report]":
+    """What tells the report what changed since the baseline; refused before the run if there is none to be had."""
+    if text is None:
+        return lambda report: report
+    from readycheck.cli.baseline import compared, find
+
+    before = find(text, site=site, profile=profile)
+    return lambda report: compared(report, before)
 
 
 def _family(ipv4: bool, ipv6: bool) -> Literal["any", "4", "6"]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from readycheck.render import streams, surroundings, throughput, wording
+from readycheck.render import comparison, streams, surroundings, throughput, wording
 from readycheck.render.clean import clean, code
 from readycheck.render.clean import markdown as md
 
@@ -20,6 +20,9 @@ def render(report: "Report") -> str:
 def _lines(report: "Report") -> Iterator[str]:
     yield from _headline(report)
     yield from _findings(report)
+    if report.comparison:
+        yield from ("", f"## Compared with {md(comparison.title(report.comparison))}", "")
+        yield from _table(("what", ""), comparison.rows(report.comparison))
     yield from _requirements(report)
     yield from _areas(report)
     if found := list(streams.rows(report)):

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from readycheck.diagnose.finding import Severity
-from readycheck.render import streams, surroundings, throughput, wording
+from readycheck.render import comparison, streams, surroundings, throughput, wording
 from readycheck.render.clean import clean
 from readycheck.verdict import Judgement, Readiness
 
@@ -75,6 +75,7 @@ class _Sheet:
     def write(self) -> None:
         self._headline()
         self._findings()
+        self._comparison()
         self._requirements()
         self._areas()
         self._streams()
@@ -111,6 +112,11 @@ class _Sheet:
         pairs.append(("explains", wording.listed(finding.explains, 20)))
         pairs.append(("evidence", wording.listed(finding.evidence, few) if self.verbose else ""))
         self._pairs(((label, clean(text, 4000)) for label, text in pairs if text), indent=3)
+
+    def _comparison(self) -> None:
+        if found := self.report.comparison:
+            self._title("Compared with", comparison.title(found))
+            self._pairs(comparison.rows(found, self.verbose))
 
     def _requirements(self) -> None:
         counted = [f"{n} {status.value}" for status, n in wording.counts(self.report).items() if n]

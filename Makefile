@@ -45,6 +45,7 @@ bench-history: test-environment lab-packages
 
 docs: environment
 	.venv/bin/python -m readycheck.diagnose.causes >docs/causes.md
+	.venv/bin/python -m bench.regressions >docs/regressions.md
 	@mkdir -p docs/profiles
 	for file in profiles/readycheck_profiles/*.toml; do \
 		.venv/bin/readycheck profile show "$$file" --format markdown \

@@ -126,6 +126,8 @@ NO_TEST_OF_THEIR_OWN = {
     "readycheck.profile_file": "tested by the tests of profile, which it reads",
     "readycheck.probe": "types",
     "readycheck.units": "types",
+    "readycheck.regression.policy": "types",
+    "readycheck.regression.track": "tested by the tests of advance, and measured by those of regressions",
     "readycheck.responder.filter": "run by the tests of reflector, which hangs it before its port",
     "readycheck.conclude": "run by the tests of assess and rejudge, and by every stored case",
     "readycheck_probes.asking": "shared by the probes: run against the servers of their tests",

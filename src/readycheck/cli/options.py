@@ -206,6 +206,35 @@ Baseline = Annotated[
         rich_help_panel=RESULT,
     ),
 ]
+Alerts = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--alert",
+        metavar="URL",
+        envvar="READYCHECK_ALERT",
+        show_envvar=False,
+        help="Tell of regressions: webhook+https:, command:, syslog:, healthchecks+https:, or Apprise's (repeat).",
+        rich_help_panel=RESULT,
+    ),
+]
+AlertQuiet = Annotated[
+    str | None,
+    typer.Option(
+        "--alert-quiet",
+        metavar="HH:MM-HH:MM",
+        help="Hold alerts back in these hours; a time zone may follow.",
+        rich_help_panel=RESULT,
+    ),
+]
+AlertFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--alert-folder",
+        metavar="DIR",
+        help="Where alerts wait, and what they go by is remembered.",
+        rich_help_panel=RESULT,
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.", rich_help_panel=RESULT)]
 Verbose = Annotated[
     bool,

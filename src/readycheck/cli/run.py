@@ -65,6 +65,9 @@ def run(
     store: o.Store = None,
     no_store: o.NoStore = False,
     baseline: o.Baseline = None,
+    alert: o.Alerts = None,
+    alert_quiet: o.AlertQuiet = None,
+    alert_folder: o.AlertFolder = None,
     quiet: o.Quiet = False,
     verbose: o.Verbose = False,
     remap: Annotated[Path | None, typer.Option("--remap", hidden=True)] = None,
@@ -108,6 +111,7 @@ def run(
     )
     outputs = _outputs(output or [])
     place = store_at(store, no_store)
+    tell_people = _alerting(alert or [], alert_quiet, alert_folder)
     request, network, environment = prepare(setting)
     request = replace(request, remembered=remembered(request.profile.name, setting.site, place))
     earlier = _earlier(baseline, setting.site, request.profile.name)
@@ -118,7 +122,18 @@ def run(
         report = earlier(report)
         with stored(report, place):
             _tell(report, format_, verbose, outputs)
+        tell_people(report)
     return STATUS[report.verdict.value]
+
+
+def _alerting(urls: list[str], quiet: str | None, folder: Path | None) -> "Callable[[Report], None]":
+    """What tells those who want to know."""
+    if not urls and quiet is None:
+        return lambda report: None
+    from readycheck.cli.alerting import alerting
+
+    found = alerting(urls, quiet, folder)
+    return lambda report: found.tell(report, STATUS[report.verdict.value]) if found else None
 
 
 def _earlier(text: str | None, site: str | None, profile: str) -> "Callable[[Report], Report]":

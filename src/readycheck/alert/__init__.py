@@ -1,0 +1,1 @@
+"""Who is told of a regression, when, and by which way."""

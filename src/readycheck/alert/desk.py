@@ -1,0 +1,101 @@
+"""From a report to messages on their way: what a series remembers is kept in a file of its own."""
+
+import uuid
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from readycheck.alert import queue
+from readycheck.alert.channel import Channel, DeliveryError, Heartbeat
+from readycheck.alert.decision import Rules, Subject, Told, decide
+from readycheck.regression.advance import advance
+from readycheck.regression.policy import Policy
+from readycheck.regression.sighting import series_of
+from readycheck.regression.state import State
+from readycheck.render.comparison import first_suspect
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pydantic import TypeAdapter
+
+    from readycheck.report import Report
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """Of one series of runs. The `line` is new where it begins anew, and so are the names of its messages."""
+
+    version: int = 1
+    line: str = field(default_factory=lambda: uuid.uuid4().hex)
+    state: State = field(default_factory=State)
+    told: Told = field(default_factory=Told)
+
+
+@cache
+def _adapter() -> "TypeAdapter[Memory]":
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Memory)
+
+
+def tell(
+    folder: Path, channels: "Sequence[Channel]", report: "Report", rules: Rules, now: float
+) -> list[str]:
+    """Take the report in, queue what it gives cause for, and deliver what is due. Never costs the run.
+
+    The messages are queued before the state is kept: who is killed in between works out the same ones again.
+    """
+    try:
+        with queue.locked(folder):
+            troubles = _take_in(folder, channels, report, rules, now)
+            return [*troubles, *queue.deliver(folder, {each.id: each for each in channels}, now)]
+    except OSError as error:
+        return [f"alerts: {folder}: {error.strerror or type(error).__name__}"]
+
+
+def ping(channels: "Sequence[Channel]", status: int, report: "Report") -> list[str]:
+    """To Healthchecks, for each run; a late one would be a lie, so it is not kept."""
+    troubles = []
+    for each in channels:
+        if isinstance(each, Heartbeat):
+            try:
+                each.ping(status, report.run.id, f"{report.run.profile}: {report.verdict.value}")
+            except DeliveryError as error:
+                troubles.append(f"--alert {each.name}: {error}")
+    return troubles
+
+
+def _take_in(
+    folder: Path, channels: "Sequence[Channel]", report: "Report", rules: Rules, now: float
+) -> list[str]:
+    series = series_of(report)
+    file = folder / f"series-{series}.json"
+    memory, troubles = _recall(file)
+    state, events = advance(memory.state, report, Policy(), now)
+    subject = Subject(
+        series=f"{series} {memory.line}",
+        site=report.run.site or "",
+        profile=report.run.profile,
+        run=report.run.id,
+        hint=first_suspect(report.comparison) if report.comparison and report.comparison.suspects else "",
+    )
+    told, messages = decide(memory.told, events, rules, now, subject)
+    for message in messages:
+        for each in channels:
+            if not isinstance(each, Heartbeat):
+                queue.put(folder, message, each.id, now)
+    queue.write(file, _adapter().dump_json(replace(memory, state=state, told=told)).decode())
+    return troubles
+
+
+def _recall(file: Path) -> tuple[Memory, list[str]]:
+    """What is damaged is put aside, and the series begins anew."""
+    try:
+        return _adapter().validate_json(file.read_bytes()), []
+    except FileNotFoundError:
+        return Memory(), []
+    except ValueError:
+        file.replace(file.with_suffix(".damaged"))
+        return Memory(), [f"alerts: {file} is damaged; it was put aside, and the series begins anew"]

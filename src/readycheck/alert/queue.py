@@ -1,0 +1,140 @@
+"""Messages that are still to be delivered: a folder with a file for each message and way, which outlives the program.
+
+A file is written beside and renamed, and leaves a mark when it has been delivered: a message that is worked out anew
+after a crash has the same name, and is not queued again. Who is killed between the delivery and the mark delivers
+once more; the message's id tells the receiver, as `Idempotency-Key`.
+"""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from readycheck.alert.channel import Channel, DeliveryError
+from readycheck.alert.decision import Message
+from readycheck.regression.policy import DAY_S, HOUR_S
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+FIRST_S, LONGEST_S, GIVEN_UP_S, KEPT_S = 60.0, 6 * HOUR_S, 7 * DAY_S, 30 * DAY_S
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parcel:
+    """A message on its way to one channel: tried so often, and not before `due` again."""
+
+    message: Message
+    channel: str
+    queued: float
+    due: float
+    attempts: int = 0
+
+
+@cache
+def _adapter() -> "TypeAdapter[Parcel]":
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Parcel)
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """One program at a time; the lock goes with the program, however that ends."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (folder / ".lock").open("a+") as held:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(held.fileno(), msvcrt.LK_LOCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+
+
+def write(path: Path, text: str) -> None:
+    """Whole or not at all, and on the disk before the old one is gone."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    beside = path.with_name(f".{path.name}.part")
+    with beside.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+
+
+def put(folder: Path, message: Message, channel: str, now: float) -> None:
+    """Queue it, unless it is queued or delivered."""
+    name = f"{message.id}-{channel}.json"
+    if not any((folder / room / name).exists() for room in ("queue", "sent", "failed")):
+        parcel = Parcel(message=message, channel=channel, queued=now, due=now)
+        write(folder / "queue" / name, _adapter().dump_json(parcel).decode())
+
+
+def deliver(folder: Path, channels: Mapping[str, Channel], now: float) -> list[str]:
+    """Try what is due, the oldest first; the answer says what went wrong."""
+    troubles = []
+    parcels = [(file, _read(folder, file)) for file in sorted((folder / "queue").glob("[!.]*.json"))]
+    for file, parcel in sorted(parcels, key=lambda pair: pair[1].message.moment if pair[1] else 0.0):
+        if parcel is None:
+            troubles.append(f"alerts: {file.name} is damaged, and was put aside")
+        elif trouble := _try(folder, file, parcel, channels, now):
+            troubles.append(trouble)
+    _prune(folder, now)
+    return troubles
+
+
+def _read(folder: Path, file: Path) -> Parcel | None:
+    try:
+        return _adapter().validate_json(file.read_bytes())
+    except ValueError:
+        _move(folder, file, "failed")
+        return None
+
+
+def _try(folder: Path, file: Path, parcel: Parcel, channels: Mapping[str, Channel], now: float) -> str:
+    if (folder / "sent" / file.name).exists():
+        file.unlink(missing_ok=True)
+        return ""
+    way = channels.get(parcel.channel)
+    # A clock that went back must not keep it waiting.
+    waits = now < parcel.due <= now + LONGEST_S
+    if waits or (way is None and now - parcel.queued < GIVEN_UP_S):
+        return ""
+    try:
+        if way is None:
+            raise DeliveryError("nobody names this way any more")
+        way.send(parcel.message)
+    except DeliveryError as error:
+        return _again(folder, file, parcel, way.name if way else "an alert", str(error), now)
+    write(folder / "sent" / file.name, f"{now}\n")
+    file.unlink(missing_ok=True)
+    return ""
+
+
+def _again(folder: Path, file: Path, parcel: Parcel, name: str, reason: str, now: float) -> str:
+    if now - parcel.queued >= GIVEN_UP_S:
+        _move(folder, file, "failed")
+        return f"--alert {name}: {reason}; given up after {GIVEN_UP_S / DAY_S:.0f} days, kept in failed/"
+    wait = min(FIRST_S * 2.0**parcel.attempts, LONGEST_S)
+    later = replace(parcel, attempts=parcel.attempts + 1, due=now + wait)
+    write(file, _adapter().dump_json(later).decode())
+    return f"--alert {name}: {reason}; it is kept, and will be tried again"
+
+
+def _move(folder: Path, file: Path, room: str) -> None:
+    (folder / room).mkdir(parents=True, exist_ok=True, mode=0o700)
+    file.replace(folder / room / file.name)
+
+
+def _prune(folder: Path, now: float) -> None:
+    for mark in (folder / "sent").glob("[!.]*.json"):
+        with contextlib.suppress(OSError, ValueError):
+            if now - float(mark.read_text()) > KEPT_S:
+                mark.unlink(missing_ok=True)

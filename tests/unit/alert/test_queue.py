@@ -1,0 +1,104 @@
+"""Nothing is lost, and nothing is sent twice, whatever happens in between."""
+
+from pathlib import Path
+
+import pytest
+
+from readycheck.alert import queue
+from readycheck.alert.channel import DeliveryError
+from readycheck.alert.decision import Message
+from readycheck.diagnose.finding import Severity
+from readycheck.regression.policy import DAY_S
+
+NOW = 1_800_000_000.0
+
+
+class Way:
+    """A channel that keeps what it gets, or fails."""
+
+    def __init__(self, broken: bool = False) -> None:
+        self.id, self.name, self.broken = "way", "way://...", broken
+        self.got: list[str] = []
+        self.tries = 0
+
+    def send(self, message: Message) -> None:
+        self.tries += 1
+        if self.broken:
+            raise DeliveryError("no answer")
+        self.got.append(message.id)
+
+
+def message(name: str = "m1", moment: float = NOW) -> Message:
+    return Message(
+        id=name, kind="raised", key="k", title="t", text="x", severity=Severity.BLOCKING, since=moment,
+        moment=moment, site="", profile="p", run="r",
+    )  # fmt: skip
+
+
+def test_it_goes_once(tmp_path: Path) -> None:
+    way = Way()
+    for _ in range(3):
+        queue.put(tmp_path, message(), "way", NOW)
+        assert queue.deliver(tmp_path, {"way": way}, NOW) == []
+    assert way.got == ["m1"]
+
+
+def test_what_fails_is_kept_and_tried_ever_less_often(tmp_path: Path) -> None:
+    way = Way(broken=True)
+    queue.put(tmp_path, message(), "way", NOW)
+    told = [queue.deliver(tmp_path, {"way": way}, NOW + 60.0 * minute) for minute in range(120)]
+    assert way.tries == 7
+    assert told[0] == ["--alert way://...: no answer; it is kept, and will be tried again"]
+    way.broken = False
+    assert queue.deliver(tmp_path, {"way": way}, NOW + DAY_S) == [] and way.got == ["m1"]
+
+
+def test_the_oldest_goes_first(tmp_path: Path) -> None:
+    way = Way()
+    for name, moment in (("a", NOW + 2), ("b", NOW), ("c", NOW + 1)):
+        queue.put(tmp_path, message(name, moment), "way", NOW)
+    queue.deliver(tmp_path, {"way": way}, NOW + 3)
+    assert way.got == ["b", "c", "a"]
+
+
+def test_after_a_week_it_is_given_up_and_kept(tmp_path: Path) -> None:
+    queue.put(tmp_path, message(), "way", NOW)
+    (told,) = queue.deliver(tmp_path, {"way": Way(broken=True)}, NOW + 8 * DAY_S)
+    assert "given up after 7 days" in told
+    assert [file.name for file in (tmp_path / "failed").iterdir()] == ["m1-way.json"]
+
+
+def test_a_clock_that_goes_back_holds_nothing_up(tmp_path: Path) -> None:
+    way = Way(broken=True)
+    queue.put(tmp_path, message(), "way", NOW)
+    queue.deliver(tmp_path, {"way": way}, NOW)
+    way.broken = False
+    queue.deliver(tmp_path, {"way": way}, NOW - 30 * DAY_S)
+    assert way.got == ["m1"]
+
+
+def test_who_died_after_the_mark_does_not_send_again(tmp_path: Path) -> None:
+    way = Way()
+    queue.put(tmp_path, message(), "way", NOW)
+    queue.write(tmp_path / "sent" / "m1-way.json", f"{NOW}\n")
+    assert queue.deliver(tmp_path, {"way": way}, NOW) == []
+    assert way.got == [] and not list((tmp_path / "queue").glob("*.json"))
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"message": 1}'])
+def test_what_is_damaged_is_put_aside(tmp_path: Path, text: str) -> None:
+    queue.write(tmp_path / "queue" / "x.json", text)
+    assert queue.deliver(tmp_path, {}, NOW) == ["alerts: x.json is damaged, and was put aside"]
+    assert queue.deliver(tmp_path, {}, NOW) == []
+
+
+def test_nothing_secret_is_written(tmp_path: Path) -> None:
+    queue.put(tmp_path, message(), "way", NOW)
+    assert "https" not in (tmp_path / "queue" / "m1-way.json").read_text()
+
+
+def test_marks_do_not_pile_up(tmp_path: Path) -> None:
+    queue.put(tmp_path, message(), "way", NOW)
+    queue.deliver(tmp_path, {"way": Way()}, NOW)
+    queue.deliver(tmp_path, {}, NOW + 31 * DAY_S)
+    assert not list((tmp_path / "sent").iterdir())

@@ -1,0 +1,39 @@
+"""What `--alert` takes."""
+
+from pathlib import Path
+
+import pytest
+
+from readycheck.cli.alerting import alerting
+from readycheck.errors import UsageError
+from tests.unit.test_report import report
+
+
+def test_nobody_is_told_where_nobody_asked() -> None:
+    assert alerting([], None, None) is None
+
+
+def test_a_bad_url_costs_no_run_and_shows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = alerting(["webhook+https://u:geheim@/x", "command:true"], None, tmp_path)
+    assert found and len(found.channels) == 1
+    found.tell(report(), 0)
+    complaint = capsys.readouterr().err
+    assert "--alert webhook+https://...: no host in it; nobody is told by it" in complaint
+    assert "geheim" not in complaint
+
+
+@pytest.mark.parametrize(
+    ("quiet", "span", "zone"),
+    [("22:00-07:00", (1320, 420), "UTC"), ("0:00-6:30 Europe/Berlin", (0, 390), "Europe/Berlin")],
+)
+def test_quiet_hours(quiet: str, span: tuple[int, int], zone: str) -> None:
+    found = alerting(["command:true"], quiet, None)
+    assert found and (found.rules.quiet, found.rules.zone) == ((span,), zone)
+
+
+@pytest.mark.parametrize(
+    "quiet", ["", "22-7", "25:00-07:00", "22:00-07:00 Nowhere/Atall", "22:00-07:00 ../x"]
+)
+def test_hours_that_are_none(quiet: str) -> None:
+    with pytest.raises(UsageError, match="--alert-quiet"):
+        alerting(["command:true"], quiet, None)

@@ -22,6 +22,13 @@ def test_a_bad_url_costs_no_run_and_shows(tmp_path: Path, capsys: pytest.Capture
     assert "geheim" not in complaint
 
 
+def test_the_demo_alarms_nobody(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = alerting(["command:/nosuch", "bad"], None, tmp_path)
+    assert found
+    found.tell(report(site="twin"), 2)
+    assert capsys.readouterr().err == "" and not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("quiet", "span", "zone"),
     [("22:00-07:00", (1320, 420), "UTC"), ("0:00-6:30 Europe/Berlin", (0, 390), "Europe/Berlin")],

@@ -51,7 +51,7 @@ import os, select, signal, socket, time
 import logging.handlers, multiprocessing, secrets, shutil, sysconfig, webbrowser, xml.etree.ElementTree, zoneinfo
 from pydantic import BaseModel, TypeAdapter
 import certifi, dns.asyncquery, dns.asyncresolver, httpx, jinja2, platformdirs, pydantic, rich.console, rich.progress
-import cryptography.x509, typer
+import aiortc, apprise, cryptography.x509, pg8000, sqlalchemy, typer
 system, modules, names = json.loads(sys.argv[1])
 
 class Absent:

@@ -34,6 +34,7 @@ BURST_PER_SOURCE = 300.0
 REQUESTS_OVERALL = 5000.0
 METRICS_PORT = 9478
 _OTHER_FILES = 64
+_TRIES = 8
 _COUNTED = {
     "packets": ("packets_total", "Packets from those who have a stream."),
     "packets_answered": ("packets_answered_total", "Packets of streams that were sent back."),
@@ -94,11 +95,7 @@ class Responder:
         self._settings, self._known, self._callbacks = settings, Known(), CallBacks()
         self._loads, self._caller = Loads(settings.loads), Caller(self._callbacks)
         self._identity = settings.identity or make_identity()
-        try:
-            self._bind()
-        except UsageError:
-            self.close()
-            raise
+        self._bind_somewhere()
         self._threads = [threading.Thread(target=one.run, name="reflector") for one in self._reflectors]
         self._threads.append(threading.Thread(target=self.listener.run, name="listener"))
         self._threads.append(threading.Thread(target=self._caller.run, name="caller"))
@@ -161,6 +158,18 @@ class Responder:
     def _controls(self) -> Iterator[Control]:
         yield from (one.control for one in self._reflectors)
         yield from (desk.control for desk in self._desks.values())
+
+    def _bind_somewhere(self) -> None:
+        """A port that is free for UDP may be taken for TCP: where any will do, another is tried."""
+        tries = _TRIES if any(port == 0 for _, port in self._settings.places) else 1
+        for left in reversed(range(tries)):
+            try:
+                return self._bind()
+            except UsageError:
+                self.close()
+                self._reflectors, self._listener = [], None
+                if not left:
+                    raise
 
     def _bind(self) -> None:
         for place in self._settings.places:

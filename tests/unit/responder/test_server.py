@@ -1,5 +1,6 @@
 """The responder as a whole, on loopback."""
 
+import errno
 import shutil
 import socket
 import subprocess
@@ -12,6 +13,9 @@ from readycheck.errors import UsageError
 from readycheck.net.datagram import SocketOptions
 from readycheck.net.far_end import play
 from readycheck.net.interface import Endpoint, Leg
+from readycheck.responder import server
+from readycheck.responder.connection import Desk
+from readycheck.responder.listener import Listener
 from readycheck.responder.server import Responder, Settings
 from readycheck.wire.mirror import turned_over
 from readycheck.wire.sip import pack_options
@@ -49,6 +53,28 @@ def test_a_port_that_is_taken_is_refused_and_nothing_is_left_open() -> None:
             UsageError, match=rf"^--listen 127.0.0.1: UDP port {port}: Address already in use$"
         ):
             Responder(Settings(listen=(("127.0.0.1", 0), ("127.0.0.1", port))))
+
+
+class _TakenAtFirst(Listener):
+    """By TCP, somebody else has the first port that is free for UDP."""
+
+    taken = 1
+
+    def listen(self, place: Endpoint, desk: Desk | None) -> Endpoint:
+        if _TakenAtFirst.taken:
+            _TakenAtFirst.taken -= 1
+            raise OSError(errno.EADDRINUSE, "Address already in use")
+        return super().listen(place, desk)
+
+
+def test_any_port_is_one_that_is_free_for_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "Listener", _TakenAtFirst)
+    serving = Responder(Settings(listen=(("127.0.0.1", 0),)))
+    assert len(serving.places) == 1
+    serving.close()
+    _TakenAtFirst.taken = 1
+    with pytest.raises(UsageError, match="TCP port"):
+        Responder(Settings(listen=(serving.places[0],)))
 
 
 def test_a_second_responder_does_not_share_the_port_of_the_first() -> None:

@@ -133,6 +133,11 @@ def diagnose(case: Case) -> tuple[Finding, ...]:
             kept.append(candidate)
         elif candidate.cause != explaining.cause and candidate.cause not in explaining.explains:
             grown = replace(explaining, explains=(*explaining.explains, candidate.cause))
+            grown = replace(
+                grown,
+                affects=tuple(dict.fromkeys((*grown.affects, *candidate.affects))),
+                evidence=tuple(dict.fromkeys((*grown.evidence, *candidate.evidence))),
+            )
             kept[kept.index(explaining)] = grown
     return tuple(sorted(kept, key=sort_key))
 
@@ -140,6 +145,11 @@ def diagnose(case: Case) -> tuple[Finding, ...]:
 def _explains(kept: Finding, candidate: Finding) -> bool:
     if {kept.cause, candidate.cause} <= media.MEASURES:
         return False
+    if (kept.cause, candidate.cause) == (
+        "subnet-blocked",
+        "address-blocked",
+    ) and kept.where == candidate.where:
+        return True  # one more address of the list that the networks are on
     return bool(candidate.evidence) and set(candidate.evidence) <= set(kept.evidence)
 
 

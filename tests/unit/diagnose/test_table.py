@@ -66,6 +66,16 @@ def test_a_swallowed_cause_is_named_once(diagnose: Callable[..., tuple[Finding, 
     assert found.explains == ("port-blocked", "ntp-blocked")
 
 
+def test_a_host_that_stops_where_networks_stop_is_one_of_them(
+    diagnose: Callable[..., tuple[Finding, ...]],
+) -> None:
+    networks, host = made("subnet-blocked", "a"), made("address-blocked", "b")
+    (found,) = diagnose(networks, host)
+    assert (found.explains, found.evidence) == (("address-blocked",), ("a", "b"))
+    assert found.affects == ("subnet-blocked", "address-blocked")
+    assert len(diagnose(networks, replace(host, where=Where.ISP))) == 2
+
+
 def test_what_shares_only_some_evidence_stays(diagnose: Callable[..., tuple[Finding, ...]]) -> None:
     assert len(diagnose(made("port-blocked", "a", "b"), made("subnet-blocked", "b", "c"))) == 2
 

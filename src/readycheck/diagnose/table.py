@@ -133,11 +133,6 @@ def diagnose(case: Case) -> tuple[Finding, ...]:
             kept.append(candidate)
         elif candidate.cause != explaining.cause and candidate.cause not in explaining.explains:
             grown = replace(explaining, explains=(*explaining.explains, candidate.cause))
-            grown = replace(
-                grown,
-                affects=tuple(dict.fromkeys((*grown.affects, *candidate.affects))),
-                evidence=tuple(dict.fromkeys((*grown.evidence, *candidate.evidence))),
-            )
             kept[kept.index(explaining)] = grown
     return tuple(sorted(kept, key=sort_key))
 
@@ -145,19 +140,18 @@ def diagnose(case: Case) -> tuple[Finding, ...]:
 def _explains(kept: Finding, candidate: Finding) -> bool:
     if {kept.cause, candidate.cause} <= media.MEASURES:
         return False
-    if (kept.cause, candidate.cause) == (
-        "subnet-blocked",
-        "address-blocked",
-    ) and kept.where == candidate.where:
-        return True  # one more address of the list that the networks are on
     return bool(candidate.evidence) and set(candidate.evidence) <= set(kept.evidence)
 
 
+SAME_LIST = {"address-blocked": "subnet-blocked"}
+"""A host that stops where networks stop is one more entry of a firewall's list, and is told in the same finding."""
+
+
 def _merged(findings: Iterator[Finding]) -> Iterator[Finding]:
-    """One finding for each cause and place."""
+    """One finding for each cause and place; nothing that one of them says is lost."""
     by_place: dict[tuple[str, str], Finding] = {}
     for finding in findings:
-        key = finding.cause, finding.where.value
+        key = SAME_LIST.get(finding.cause, finding.cause), finding.where.value
         by_place[key] = _join(by_place[key], finding) if key in by_place else finding
     yield from by_place.values()
 
@@ -165,12 +159,18 @@ def _merged(findings: Iterator[Finding]) -> Iterator[Finding]:
 def _join(one: Finding, other: Finding) -> Finding:
     return replace(
         one,
-        summary=one.summary if other.summary in one.summary else f"{one.summary} {other.summary}",
+        summary=_both(one.summary, other.summary),
+        remedy=_both(one.remedy, other.remedy),
+        explains=one.explains if one.cause == other.cause else (*one.explains, other.cause),
         affects=tuple(dict.fromkeys((*one.affects, *other.affects))),
         evidence=tuple(dict.fromkeys((*one.evidence, *other.evidence))),
         severity=min(one.severity, other.severity, key=_severity_rank),
         confidence=one.confidence,
     )
+
+
+def _both(one: str, other: str) -> str:
+    return one if other in one else f"{one} {other}".strip()
 
 
 def _severity_rank(severity: object) -> int:

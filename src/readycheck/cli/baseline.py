@@ -4,9 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from readycheck.cli.output import complain
 from readycheck.errors import UsageError
 
 if TYPE_CHECKING:
+    from readycheck.history.place import Place
     from readycheck.report import Report
 
 LARGEST = 256 << 20
@@ -29,13 +31,24 @@ def is_file(text: str) -> bool:
     return "/" in text or "\\" in text or text.endswith(".json")
 
 
-def find(text: str, *, site: str | None, profile: str, runs: Runs | None = None) -> "Report | None":
-    """The baseline. None for the first run of a site, which has none yet.
+def find(
+    text: str, *, site: str | None, profile: str, runs: Runs | None = None, place: "Place | None" = None
+) -> "Report | None":
+    """The baseline, of these runs or of those that are kept at a place. None for the first run of a site.
 
     Raises `UsageError` for what is no baseline of this site and profile.
     """
     if is_file(text):
         return _fitting(text, _read(text), site=site, profile=profile)
+    if runs is None and place is not None:
+        from readycheck.history.baseline import Kept
+        from readycheck.history.place import StoreError
+
+        try:
+            return find(text, site=site, profile=profile, runs=Kept(place))
+        except StoreError as error:  # the run counts without a comparison, too
+            complain([f"--baseline {text}: {error}"])
+            return None
     if runs is None:
         raise UsageError(
             f"--baseline {text}: no run is kept; give a report's file (a path, or ending in .json)"

@@ -201,8 +201,8 @@ Baseline = Annotated[
     str | None,
     typer.Option(
         "--baseline",
-        metavar="FILE",
-        help="A report to compare with: what changed, and what else did.",
+        metavar="RUN",
+        help="Say what changed since: last, last-good, a run's id, or the file of a report.",
         rich_help_panel=RESULT,
     ),
 ]

@@ -12,6 +12,7 @@ from readycheck.errors import ReadycheckError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from readycheck.history.place import Place
     from readycheck.report import Report
 
 STATUS = {"ready": 0, "warnings": 1, "not-ready": 2, "unknown": 3}
@@ -114,7 +115,7 @@ def run(
     tell_people = _alerting(alert or [], alert_quiet, alert_folder)
     request, network, environment = prepare(setting)
     request = replace(request, remembered=remembered(request.profile.name, setting.site, place))
-    earlier = _earlier(baseline, setting.site, request.profile.name)
+    earlier = _earlier(baseline, setting.site, request.profile.name, place)
     interruption = Interruption()
     with interruption.minded():
         with Display(request.profile.title, quiet=quiet, verbose=verbose) as display:
@@ -136,13 +137,15 @@ def _alerting(urls: list[str], quiet: str | None, folder: Path | None) -> "Calla
     return lambda report: found.tell(report, STATUS[report.verdict.value]) if found else None
 
 
-def _earlier(text: str | None, site: str | None, profile: str) -> "Callable[[Report], Report]":
+def _earlier(
+    text: str | None, site: str | None, profile: str, place: "Place | None"
+) -> "Callable[[Report], Report]":
     """What tells the report what changed since the baseline; refused before the run if there is none to be had."""
     if text is None:
         return lambda report: report
     from readycheck.cli.baseline import compared, find
 
-    before = find(text, site=site, profile=profile)
+    before = find(text, site=site, profile=profile, place=place)
     return lambda report: compared(report, before)
 
 

@@ -1,0 +1,47 @@
+"""Stored runs as baselines, of both databases."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from readycheck.engine import RunState
+from readycheck.history.baseline import Kept
+from readycheck.history.place import Place, place_of
+from readycheck.history.store import opened
+from readycheck.report import Report
+from readycheck.verdict import Readiness
+from tests.unit.history.runs import small
+
+
+def of(
+    number: int, verdict: Readiness, *, site: str | None = None, state: RunState = RunState.COMPLETE
+) -> Report:
+    made = small(number)
+    return replace(made, verdict=verdict, run=replace(made.run, site=site, state=state))
+
+
+def test_the_last_and_the_last_good_run_of_a_site(place: Place) -> None:
+    runs = [
+        of(1, Readiness.READY),
+        of(2, Readiness.WARNINGS),
+        of(3, Readiness.NOT_READY),
+        of(4, Readiness.UNKNOWN, state=RunState.INTERRUPTED),
+        of(5, Readiness.READY, site="twin"),
+    ]
+    with opened(place, writing=True) as store:
+        for run in runs:
+            store.record(run)
+    kept, profile = Kept(place), runs[0].run.profile
+    last, good = kept.last(None, profile), kept.last_good(None, profile)
+    assert last is not None and last.run.id == runs[2].run.id
+    assert good is not None and good.run.id == runs[1].run.id
+    assert kept.last(None, "another") is None and kept.last("attic", profile) is None
+    found = kept.run(runs[0].run.id[:8])
+    assert found is not None and found.run.id == runs[0].run.id
+    assert kept.run("nosuchrun") is None
+
+
+def test_before_the_first_run_there_is_none(tmp_path: Path) -> None:
+    kept = Kept(place_of(str(tmp_path / "history.db")))
+    assert kept.last(None, "example") is None and kept.last_good(None, "example") is None
+    assert kept.run("abcdef") is None
+    assert not any(tmp_path.iterdir())

@@ -116,12 +116,17 @@ def ask(
     """One question, after a proof of this address; for a thread of its own. Raises `NetError`."""
     guard.allow(to[0])
     with open_socket(socket.SOCK_DGRAM, way_out) as sock:
-        _connect(sock, to)
-        try:
-            cookie = str(converse(sock, Kind.HELLO, {}, key, stop).body["cookie"])
-        except KeyError as error:
-            raise NetError(Failure.PROTOCOL_ERROR, "the responder gives no cookie") from error
-        return _granted(converse(sock, kind, {"cookie": cookie, **body}, key, stop)).body
+        cookie = prove(sock, to, key, stop)
+        return granted(converse(sock, kind, {"cookie": cookie, **body}, key, stop)).body
+
+
+def prove(sock: socket.socket, to: Endpoint, key: bytes, stop: threading.Event) -> str:
+    """Connect, and have the cookie that shows whose address this is. Raises `NetError`."""
+    _connect(sock, to)
+    try:
+        return str(converse(sock, Kind.HELLO, {}, key, stop).body["cookie"])
+    except KeyError as error:
+        raise NetError(Failure.PROTOCOL_ERROR, "the responder gives no cookie") from error
 
 
 def _connect(sock: socket.socket, to: Endpoint) -> None:
@@ -131,7 +136,8 @@ def _connect(sock: socket.socket, to: Endpoint) -> None:
         raise NetError(classify(error), f"opening a stream: {error.strerror or error}") from error
 
 
-def _granted(answer: Message) -> Message:
+def granted(answer: Message) -> Message:
+    """Raises `NetError` with the reason of a refusal."""
     if answer.kind is Kind.REFUSED:
         raise NetError(Failure.RESPONDER_REFUSED, str(answer.body.get("because", ""))[:200])
     return answer
@@ -163,7 +169,7 @@ def _agreed(leg: Leg, sock: socket.socket, key: bytes, stop: threading.Event) ->
         "packets_per_second": leg.packets_per_second,
         "payload_bytes": leg.payload_bytes,
     }
-    opened = _granted(converse(sock, Kind.OPEN, wanted, key, stop))
+    opened = granted(converse(sock, Kind.OPEN, wanted, key, stop))
     return _Line(leg=leg, sock=sock, terms=_terms(opened.body), seen_as=_place(hello.body["seen_as"]))
 
 

@@ -19,6 +19,7 @@ from readycheck.failure import Failure, classify
 from readycheck.media.throughput import together
 from readycheck.net import guard
 from readycheck.net.datagram import SocketOptions, open_socket
+from readycheck.net.far_end import granted
 from readycheck.net.interface import Endpoint, Filled, NetError
 from readycheck.wire.far_end import (
     ANSWERS,
@@ -102,9 +103,7 @@ def _connected(to: Endpoint, way_out: SocketOptions) -> socket.socket:
 def _granted(
     sock: socket.socket, way: str, cookie: Any, seconds: float, key: bytes, stop: threading.Event
 ) -> _Line:
-    answer = _ask(sock, Kind.LOAD, {"cookie": cookie, "way": way, "seconds": seconds}, key, stop)
-    if answer.kind is Kind.REFUSED:
-        raise NetError(Failure.RESPONDER_REFUSED, str(answer.body.get("because", ""))[:200])
+    answer = granted(_ask(sock, Kind.LOAD, {"cookie": cookie, "way": way, "seconds": seconds}, key, stop))
     return _Line(
         sock=sock,
         way=way,

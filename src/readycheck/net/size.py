@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from readycheck.net import guard
 from readycheck.net.datagram import SocketOptions, allow_fragments, forbid_fragments, open_socket
-from readycheck.net.far_end import converse
+from readycheck.net.far_end import prove
 from readycheck.net.interface import Endpoint, Fathomed
 from readycheck.wire.far_end import Kind, pack_message, unpack_message
 
@@ -39,8 +39,7 @@ def _largest(
     """A coarse ladder, and then a fine one above its largest that passed; None when not even the least did."""
     headers = _HEADERS[way_out.family]
     with open_socket(socket.SOCK_DGRAM, way_out) as sock:
-        sock.connect(to)
-        cookie = converse(sock, Kind.HELLO, {}, key, stop).body.get("cookie")
+        cookie = prove(sock, to, key, stop)
         (allow_fragments if down else forbid_fragments)(sock)
         body = {"cookie": cookie, "down": down}
         coarse = _passing(sock, (*range(LEAST, LARGEST, _STRIDE), LARGEST), headers, body, key, stop)

@@ -204,9 +204,8 @@ class Connection:
         if load.way == "up":
             async with asyncio.timeout(_GRACE_S):
                 await intake.write(_framed(pack_message(Kind.LOADED, load.told(), self._desk.control.key)))
-                while await _taken(
-                    intake
-                ):  # what is unread when a connection closes would take the answer with it
+                # What is unread when a connection closes would take the answer with it.
+                while await _taken(intake):
                     pass
 
     async def _controlled(self, frame: bytes, intake: Intake, group: asyncio.TaskGroup) -> bytes | None:
@@ -217,7 +216,9 @@ class Connection:
         if message.kind is Kind.OFFER:
             said = await self._offered(message, intake, group)
         else:
-            said = self._of_call(message) or control.reply(message, self._source, now_s, self._shown())
+            said = self._of_call(message) or control.reply(
+                message, self._source, now_s, self._shown(), size=len(frame)
+            )
         answer = control.packed(said, len(frame)) if said else None
         if self._hello is not None and control.mirrors is not None:
             control.mirrors.keep(self._hello, now_s)

@@ -1,6 +1,6 @@
 """Control messages of the responder: one answer each at most, never longer than itself. Pure; time is an argument."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -38,10 +38,7 @@ class Control:
         message = self.read(data, source, now_s)
         if message is None:
             return None
-        if message.kind is Kind.CALL_BACK:
-            said = self._called(message.body, source, now_s, len(data))
-        else:
-            said = self.reply(message, source, now_s, shown)
+        said = self.reply(message, source, now_s, shown, size=len(data))
         if said is None:
             return None
         return self.packed(said, len(data), whole=said[0] is Kind.SIZED and message.body.get("down") is True)
@@ -60,20 +57,23 @@ class Control:
         return answer if len(answer) <= room else None
 
     def reply(
-        self, message: Message, source: Endpoint, now_s: float, shown: Mapping[str, Any]
+        self, message: Message, source: Endpoint, now_s: float, shown: Mapping[str, Any], *, size: int
     ) -> Said | None:
+        """To a message of so many bytes."""
         if message.kind is Kind.HELLO:
             self.is_proved(message.body, source, now_s)
             cookie = self.cookies.make(source, now_s)
             return Kind.COOKIE, {"cookie": cookie, "seen_as": list(source), **shown}
         if message.kind is Kind.OPEN:
-            return self._opened(message.body, source, now_s)
+            return self._granted(message.body, source, now_s, lambda: self._open(message.body, source, now_s))
         if message.kind is Kind.MIRROR:
             return self._mirrored(message.body, source, now_s)
         if message.kind is Kind.SIZE and self.is_proved(message.body, source, now_s):
             return Kind.SIZED, {"number": message.body.get("number")}
         if message.kind is Kind.LOAD:
-            return self._loaded(message.body, source, now_s)
+            return self._granted(message.body, source, now_s, lambda: self._load(message.body, source, now_s))
+        if message.kind is Kind.CALL_BACK:
+            return self._called(message.body, source, now_s, size)
         if message.kind in _ANSWERS:
             session = self.sessions.of(message.body.get("token"), source)
             if session is None:
@@ -88,40 +88,42 @@ class Control:
         if "token" in body:
             told = self.mirrors and self.mirrors.tell(body["token"], source[0], body.get("offset"), now_s)
             return (Kind.MIRRORED, told) if told else None
-        if not self.is_proved(body, source, now_s):
-            return None
-        try:
-            if self.mirrors is None:
-                raise Refused("what is mirrored is told over TCP")
-            return Kind.MIRRORED, {"token": self.mirrors.wait(source[0], now_s), "seconds": WAIT_S}
-        except Refused as refused:
-            return Kind.REFUSED, {"because": str(refused)}
+        return self._granted(body, source, now_s, lambda: self._mirror(source, now_s))
 
-    def _loaded(self, body: Mapping[str, Any], source: Endpoint, now_s: float) -> Said | None:
+    def _mirror(self, source: Endpoint, now_s: float) -> Said:
+        if self.mirrors is None:
+            raise Refused("what is mirrored is told over TCP")
+        return Kind.MIRRORED, {"token": self.mirrors.wait(source[0], now_s), "seconds": WAIT_S}
+
+    def _load(self, body: Mapping[str, Any], source: Endpoint, now_s: float) -> Said:
         """What follows on the connection is the load itself; datagrams would be an amplifier."""
-        if not self.is_proved(body, source, now_s):
-            return None
-        try:
-            if self.loads is None:
-                raise Refused("throughput is measured over TCP")
-            return Kind.LOADING, self.loads.open(source, body, now_s).terms()
-        except Refused as refused:
-            return Kind.REFUSED, {"because": str(refused)}
+        if self.loads is None:
+            raise Refused("throughput is measured over TCP")
+        return Kind.LOADING, self.loads.open(source, body, now_s).terms()
 
     def _called(self, body: Mapping[str, Any], source: Endpoint, now_s: float, size: int) -> Said | None:
         """With a cookie, call this address at its ports; with a token, tell what came of it."""
         if "token" in body:
             told = self.callbacks and self.callbacks.tell(body["token"], source[0], now_s)
             return (Kind.CALLED, told) if told else None
+        return self._granted(body, source, now_s, lambda: self._call(body, source, now_s, size))
+
+    def _call(self, body: Mapping[str, Any], source: Endpoint, now_s: float, size: int) -> Said:
+        if self.callbacks is None:
+            raise Refused("calls are asked for over UDP")
+        order = self.callbacks.order(source, body, size, now_s)
+        return Kind.CALLED, {"token": order.token, "seconds": LASTS_S}
+
+    def _granted(
+        self, body: Mapping[str, Any], source: Endpoint, now_s: float, grant: Callable[[], Said]
+    ) -> Said | None:
+        """What is granted to who has shown that its address is its own, or why it is not; to others nothing."""
         if not self.is_proved(body, source, now_s):
             return None
         try:
-            if self.callbacks is None:
-                raise Refused("calls are asked for over UDP")
-            order = self.callbacks.order(source, body, size, now_s)
+            return grant()
         except Refused as refused:
             return Kind.REFUSED, {"because": str(refused)}
-        return Kind.CALLED, {"token": order.token, "seconds": LASTS_S}
 
     def is_proved(self, body: Mapping[str, Any], source: Endpoint, now_s: float) -> bool:
         """Whether it has shown that it receives at its address; who has is known for a while."""
@@ -133,13 +135,8 @@ class Control:
             self.known.note(source[0], now_s)
         return proved
 
-    def _opened(self, body: Mapping[str, Any], source: Endpoint, now_s: float) -> Said | None:
-        if not self.is_proved(body, source, now_s):
-            return None
-        try:
-            return Kind.OPENED, _terms(self.sessions.open(source, body, now_s))
-        except Refused as refused:
-            return Kind.REFUSED, {"because": str(refused)}
+    def _open(self, body: Mapping[str, Any], source: Endpoint, now_s: float) -> Said:
+        return Kind.OPENED, _terms(self.sessions.open(source, body, now_s))
 
 
 def _terms(session: Session) -> Mapping[str, Any]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from readycheck.responder.session import Refused
+from readycheck.responder.session import Refused, within
 
 _VIAS = ("udp", "tcp", "tls")
 _USER, _PASSWORD = re.compile(r"[A-Za-z0-9+/]{4,32}"), re.compile(r"[A-Za-z0-9+/]{22,64}")
@@ -36,18 +36,16 @@ class Offer:
 
 def read_offer(body: Mapping[str, Any], limits: CallLimits) -> Offer:
     """Raises `Refused` for what is no offer."""
-    via, seconds = body.get("via"), body.get("seconds")
+    via = body.get("via")
     if via not in _VIAS:
         raise Refused("via is to be udp, tcp or tls")
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < float("inf"):
-        raise Refused("seconds is to be a number above 0")
     with_ice = via == "udp"
     return Offer(
         via=via,
         user=_text(body, "user", _USER) if with_ice else "",
         password=_text(body, "password", _PASSWORD) if with_ice else "",
         fingerprint=_text(body, "fingerprint", _FINGERPRINT),
-        seconds=min(float(seconds), limits.seconds),
+        seconds=within(body, "seconds", limits.seconds),
     )
 
 

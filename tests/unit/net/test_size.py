@@ -85,3 +85,9 @@ def test_without_the_key(responder: Responder, monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(NetError) as silent:
         fathomed(responder.places[0], b"another")
     assert silent.value.failure is Failure.TIMED_OUT
+
+
+def test_a_place_that_cannot_be_reached_has_a_failure_of_its_own() -> None:
+    """Here an address of another family; a route that is missing looks alike."""
+    with pytest.raises(NetError, match="opening a stream"):
+        fathom(("::1", 1), SocketOptions(family=4), KEY, threading.Event())

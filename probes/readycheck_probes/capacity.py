@@ -30,7 +30,8 @@ from readycheck.probe import (
     Target,
     Unit,
 )
-from readycheck_probes.stream import OVERHEAD_S, RESOLVE_S, SHAPES, rated
+from readycheck_probes.dialling import addresses
+from readycheck_probes.stream import OVERHEAD_S, SHAPES, rated
 
 FORMULA = "calls as CScan: min(up, down) / 100 kbit/s; line: 75 % of the lower rate of both at once / 100 kbit/s a leg"
 PHASES = (("up",), ("down",), ("up", "down"))
@@ -122,10 +123,7 @@ class CapacityProbe:
     async def measure(self, params: CapacityParams, net: Net) -> None:
         with suppress(NetError):
             target = params.targets[0]
-            address = target.address
-            if address is None:
-                found = await net.towards(target).resolve(target.host or "", timeout=RESOLVE_S)
-                address = found.addresses[0]
+            address = (await addresses(net.towards(target), target))[0]
             visit = _Visit(replace(target, address=address), (address, target.port or 0), params, net)
             await visit.fill()
             await visit.call()

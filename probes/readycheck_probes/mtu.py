@@ -28,7 +28,7 @@ from readycheck.probe import (
     TlsSettings,
     Unit,
 )
-from readycheck_probes.dialling import family_of, patience
+from readycheck_probes.dialling import addresses, family_of, patience
 from readycheck_probes.tally import COMMON_METRICS, tally
 
 PURPOSE = "mtu"
@@ -40,7 +40,6 @@ HEADERS = {4: 28, 6: 48}  # of IP and UDP
 _BETWEEN_S = 0.02
 _ROUNDS_S = (1.2, 0.8)  # routers answer a few such packets at once, and then one each second
 _SMALL = 32
-_RESOLVE_S = 3.0
 _FATHOM_S = 5.0
 
 
@@ -115,10 +114,7 @@ class MtuProbe:
 
 
 async def _fathom(target: Target, net: Net) -> None:
-    address = target.address
-    if address is None:
-        found = await net.towards(target).resolve(target.host or "", timeout=_RESOLVE_S)
-        address = found.addresses[0]
+    address = (await addresses(net.towards(target), target))[0]
     seen = replace(target, address=address)
     began_ms = net.now_ms()
     fathomed = await net.towards(seen).fathom((address, target.port or 0))

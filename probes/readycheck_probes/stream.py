@@ -27,9 +27,9 @@ from readycheck.probe import (
     Target,
     Unit,
 )
+from readycheck_probes.dialling import addresses
 from readycheck_probes.quotes import read_quotes
 
-RESOLVE_S = 3.0
 OVERHEAD_S = 5.0
 """What opening, the last packets' way, the far end's count and asking routers for marks may take besides."""
 FORMULA = (
@@ -138,10 +138,7 @@ class StreamProbe:
 
     async def _play(self, params: StreamParams, net: Net) -> None:
         target = params.targets[0]
-        address = target.address
-        if address is None:
-            found = await net.towards(target).resolve(target.host or "", timeout=RESOLVE_S)
-            address = found.addresses[0]
+        address = (await addresses(net.towards(target), target))[0]
         to = address, target.port or 0
         target = replace(target, address=address)
         began_ms = net.now_ms()

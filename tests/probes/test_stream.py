@@ -5,7 +5,7 @@ import random
 import secrets
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +19,8 @@ from readycheck.responder.guard import Cookies, Sources
 from readycheck.responder.reflector import Reflector
 from readycheck.responder.session import Limits, Sessions
 from readycheck.testing import FakeNetwork, run_probe
+from readycheck_probes.capacity import CapacityParams, CapacityProbe
+from readycheck_probes.mtu import MtuParams, MtuProbe
 from readycheck_probes.stream import SHAPES, StreamParams, StreamProbe
 
 from .conftest import Bench
@@ -235,3 +237,15 @@ def test_what_it_may_not_be_told(wrong: dict[str, Any]) -> None:
 @pytest.mark.parametrize("codec", SHAPES)
 def test_every_shape_has_room_for_the_answer(codec: str) -> None:
     assert SHAPES[codec].payload_bytes >= 18
+
+
+@pytest.mark.parametrize(
+    ("probe", "made"),
+    [(StreamProbe(), StreamParams), (CapacityProbe(), CapacityParams), (MtuProbe(), MtuParams)],
+    ids=["stream", "capacity", "mtu"],
+)
+def test_a_responder_whose_name_has_no_address_is_no_crash(probe: Any, made: Callable[..., Any]) -> None:
+    network = FakeNetwork(names={"far.example": ()})
+    target = Target(host="far.example", port=5005, transport="udp")
+    observations, _ = run_probe(probe, made(targets=(target,)), network)
+    assert {one.step for one in observations} == {Step.RESOLVE}

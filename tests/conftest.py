@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -39,12 +40,20 @@ _WORLD = "ip link add near type veth peer name far && mount -t tmpfs none /mnt"
 _escaped: list[str] = []
 
 
+def _hear_signals() -> None:
+    """What starts the suite in the background, or for longer than its terminal, has them ignored."""
+    for name, handler in (("SIGINT", signal.default_int_handler), ("SIGHUP", signal.SIG_DFL)):
+        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is signal.SIG_IGN:
+            signal.signal(getattr(signal, name), handler)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     for name in list(os.environ):
         if name.lower() in _PROXY_VARIABLES or name.startswith(_OWN_PREFIX):
             del os.environ[name]
     os.environ["XDG_CONFIG_HOME"] = os.devnull  # no profiles of whoever runs the tests
     os.environ["READYCHECK_STORE"] = "none"  # and no runs among theirs; tests of storing name a place
+    _hear_signals()
     sys.addaudithook(_stay_on_loopback)
 
 

@@ -31,6 +31,7 @@ class Listener:
         self._page = page
         self._open: list[tuple[socket.socket, Desk | None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._inside: set[socket.socket] = set()
         self._ending = threading.Event()
         self._end: asyncio.Event | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -106,10 +107,17 @@ class Listener:
             self.refused += 1
             connection.close()
             return
+        self._inside.add(connection)
         task = self._begin(group, self._attend(desk, source, connection))
-        # Not in the task itself, which may be cancelled before it begins.
-        task.add_done_callback(lambda _: self.doors.leave(source[0]))
+        # Not in the task alone, which may be cancelled before it begins.
+        task.add_done_callback(lambda _: self._leave(connection, source))
         task.add_done_callback(lambda _: connection.close())
+
+    def _leave(self, connection: socket.socket, source: Endpoint) -> None:
+        """Once, and before the other end sees that it may come again."""
+        if connection in self._inside:
+            self._inside.remove(connection)
+            self.doors.leave(source[0])
 
     async def _attend(self, desk: Desk | None, source: Endpoint, connection: socket.socket) -> None:
         seen = shown_by_handshake(connection)
@@ -120,6 +128,7 @@ class Listener:
                 await Connection(desk, source, seen).talk(channel)
             else:
                 await answer_scraper(channel, self._page)
+            self._leave(connection, source)
             writer.close()
             with suppress(OSError, TimeoutError):
                 async with asyncio.timeout(_PAUSE_S):

@@ -27,7 +27,7 @@ demo: environment
 # is pytest's for a part of which ARGS selects nothing.
 test: test-environment lab-packages
 	.venv/bin/python -m pytest -n 2 --dist loadfile -m 'not lab and not alone' $(ARGS) || [ $$? = 5 ]
-	.venv/bin/python -m pytest -n 3 --dist worksteal -m 'lab or alone' $(ARGS) || [ $$? = 5 ]
+	.venv/bin/python -m pytest -n 2 --dist worksteal -m 'lab or alone' $(ARGS) || [ $$? = 5 ]
 
 check: test-environment
 	.venv/bin/ruff check .

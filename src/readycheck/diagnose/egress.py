@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from readycheck.diagnose import path_mtu
 from readycheck.diagnose.doors import find_doors
 from readycheck.diagnose.situation import COUNTING, Situation, can_hear_routers, local_address, round_trip
 from readycheck.engine import Outcome
@@ -68,8 +69,8 @@ class _Grid:
 
 
 def survey(situation: Situation) -> Iterator[Check]:
-    """The hop-limited packets that this host can send, and hear of."""
-    if can_hear_routers(situation.environment):
+    """The hop-limited packets that this host can send, and hear of; first those that locate what a handshake lost."""
+    if can_hear_routers(situation.environment) and not path_mtu.is_due(situation):
         check = egress_check(
             situation.plan,
             situation.registry,
@@ -83,7 +84,7 @@ def survey(situation: Situation) -> Iterator[Check]:
 
 def is_due(situation: Situation) -> bool:
     """The survey is still to come: who also listens to routers, which answer seldom, would take its answers."""
-    return any(check.id not in situation.done for check in survey(situation))
+    return path_mtu.is_due(situation) or any(check.id not in situation.done for check in survey(situation))
 
 
 def _kept_s(situation: Situation) -> float:

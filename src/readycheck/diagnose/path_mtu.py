@@ -30,6 +30,11 @@ def stalled_handshakes(situation: Situation) -> Iterator[Check]:
     yield from [check] if check else []
 
 
+def is_due(situation: Situation) -> bool:
+    """Servers are still to be dialled again, and routers to be asked, which answer a few packets a second."""
+    return any(check.id not in situation.done for check in stalled_handshakes(situation))
+
+
 def _stalls(outcomes: Sequence[Outcome]) -> Iterator[Target]:
     for outcome in outcomes:
         if outcome.check.scope is Scope.FOLLOW_UP or outcome.cut:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from readycheck.diagnose.egress import is_due
 from readycheck.diagnose.finding import Confidence, Owner, Severity, Where
 from readycheck.diagnose.path_mtu import CHECK, stalled_handshakes
 from readycheck.diagnose.table import follow_ups
@@ -77,6 +78,17 @@ def concluded(network: World, *outcomes: Outcome, **said: Any) -> Result:
 
 
 # --- who is dialled again -----------------------------------------------------------------------------
+
+
+def test_the_survey_waits_until_its_routers_were_asked_for_this() -> None:
+    """They answer a few packets a second, and it is by them that the hole is placed."""
+    network = world()
+    first = [network.measure(check) for check in network.plan.checks]
+    asked = {check.id: check for check in follow_ups(network.situation(first, left_s=30.0))}
+    assert CHECK in asked and "path/egress" not in asked
+    assert is_due(network.situation(first, left_s=30.0))
+    second = network.situation([*first, redialled(asked[CHECK])], left_s=30.0)
+    assert "path/egress" in {check.id for check in follow_ups(second)}
 
 
 def test_a_healthy_network_is_asked_nothing() -> None:

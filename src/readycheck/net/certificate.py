@@ -22,7 +22,7 @@ _MAX_TEXT = 200
 _MAX_NAMES = 64
 _MAX_NAMES_BYTES = 1500
 _USUAL_BYTES = 8192
-_KEPT = 256
+KEPT = 256
 _SERVER_USAGES = {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
 
 Address = IPv4Address | IPv6Address
@@ -55,7 +55,7 @@ class Certificate:
         return _facts(self)
 
 
-@lru_cache(maxsize=_KEPT)
+@lru_cache(maxsize=KEPT)
 def _facts(one: Certificate) -> CertificateFacts:
     return CertificateFacts(
         subject=told(one.parsed.subject),
@@ -80,7 +80,7 @@ def read_certificate(der: bytes) -> Certificate | None:
     return _kept(der) if len(der) <= _USUAL_BYTES else _read(der)
 
 
-@lru_cache(maxsize=_KEPT)
+@lru_cache(maxsize=KEPT)
 def _kept(der: bytes) -> Certificate | None:
     """Every server is greeted more than once, and most show the same authorities."""
     return _read(der)

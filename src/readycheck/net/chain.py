@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from readycheck.failure import Failure
-from readycheck.net.certificate import Certificate, matches_name, read_certificate, told
+from readycheck.net.certificate import KEPT, Certificate, matches_name, read_certificate, told
 from readycheck.net.interface import CertificateFacts
 from readycheck.net.trust import TrustStore
 
@@ -132,6 +133,7 @@ def _may_follow(path: Path, issuer: Certificate) -> bool:
     return issuer.is_ca and issuer.sound and (limit is None or len(path) - 1 <= limit)
 
 
+@lru_cache(maxsize=KEPT)
 def _verifies(child: Certificate, issuer: Certificate) -> bool:
     try:
         child.parsed.verify_directly_issued_by(issuer.parsed)

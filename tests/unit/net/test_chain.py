@@ -66,6 +66,14 @@ def test_order_and_surplus_do_not_matter(sent: tuple[Party, ...]) -> None:
     assert set(assess(*sent).pins) == set(pins(LEAF, ISSUING, ROOT))
 
 
+def test_what_was_verified_once_is_not_verified_for_the_next_server() -> None:
+    trust = TrustStore((ROOT.certificate,))
+    for _ in range(2):
+        before = chain._verifies.cache_info().misses
+        assert assess_chain([LEAF.der, ISSUING.der], trust, verify_name=None, now=NOW).pins
+    assert chain._verifies.cache_info().misses == before
+
+
 def test_every_path_is_pinned_when_authorities_are_cross_signed() -> None:
     found = assess(LEAF, ISSUING, ROOT_CROSSED, trusted=(ROOT, OTHER_ROOT))
     assert found.trust_failure is None

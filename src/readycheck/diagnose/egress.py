@@ -132,7 +132,7 @@ def egress_check(
     grids = _grids(vital, cells)
     refused = [cell for grid in grids for cell in _refused(grid)]
     walls = list(_walls(outcomes))
-    if not (essential or refused or walls):
+    if not (essential or refused or walls) or _goes_without(plan.effort, grids, refused, walls):
         return None
     targets = [_target(c) for c in (*essential, *extra)]
     values = {
@@ -160,6 +160,14 @@ def egress_check(
         budget_s=left_s,
         proves=probe.proves,
     )
+
+
+def _goes_without(
+    effort: Effort, grids: Sequence[_Grid], refused: Sequence[Cell], walls: Sequence[Target]
+) -> bool:
+    """A quick run has no time for proof: routers are asked where something is lost, and not for what may be empty."""
+    lost = any(c.check.rsplit(":", 1)[-1].isdigit() for grid in grids for c in _columns(grid))
+    return effort is Effort.QUICK and not (lost or refused or walls)
 
 
 def _grids(vital: frozenset[str], cells: Sequence[Cell]) -> list[_Grid]:

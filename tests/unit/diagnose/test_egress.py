@@ -1,5 +1,6 @@
 """Which hop-limited packets are worth sending: what is open, in the order in which it tells most."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -174,6 +175,15 @@ def test_it_takes_no_longer_than_the_effort_allows(effort: Effort) -> None:
     short = params(world, 0.7)
     assert short.seconds == pytest.approx(0.4)
     assert short.extra_seconds <= short.seconds
+
+
+def test_a_quick_run_asks_no_router_for_what_may_as_well_be_empty() -> None:
+    quick = make_selection(effort=Effort.QUICK)
+    sparse = World(selection=quick)
+    assert follow_up(World()) is not None
+    assert follow_up(sparse) is None
+    assert follow_up(replace(sparse, wall=lambda target: "drop" if target.port == 8934 else None))
+    assert follow_up(replace(sparse, wall=lambda target: "reject" if target.port == 8934 else None))
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -27,10 +27,12 @@ def measure_open() -> None:
     with play("slow", "--quick") as result:
         trips, steps = longest_chain(result.report)
         chain_s = trips * RTT_MS / 1000
-        row = Row(
-            "the run", result.took_s, "s", f"its longest chain of {trips} trips", chain_s, 1.5 * chain_s + 1.5
-        )
-        show(f"Open network with {RTT_MS:.0f} ms round trip, --quick", [row])
+        chain, promised_s = f"its longest chain of {trips} trips", 1.5 * chain_s + 1.5
+        rows = [
+            Row("until its report is out", result.told_s, "s", chain, chain_s, promised_s),
+            Row("until it is stored, too", result.took_s, "s", chain, chain_s),
+        ]
+        show(f"Open network with {RTT_MS:.0f} ms round trip, --quick", rows)
         remark(f"the longest chain: {steps}")
         remark(f"verdict {result.report['verdict']}, {len(result.report['checks'])} checks")
 

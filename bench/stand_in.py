@@ -19,9 +19,10 @@ SEED = 1
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What the program reported and what it cost."""
+    """What the program reported and what it cost: until its report was out, and until it had ended."""
 
     report: dict[str, Any]
+    told_s: float
     took_s: float
     cpu_s: float
     peak_mb: float

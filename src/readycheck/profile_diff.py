@@ -11,11 +11,11 @@ from functools import lru_cache
 from typing import Literal
 
 from readycheck.coverage import Kind, Lack, around, lacking, sorting
-from readycheck.firewall.spans import merged
 from readycheck.net.address import is_address
 from readycheck.notation import PortRange
 from readycheck.overview import words
 from readycheck.profile import Importance, Profile, Requirement
+from readycheck.spans import merged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

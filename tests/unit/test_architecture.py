@@ -24,6 +24,7 @@ ORDER = (
     "readycheck.probe",
     "readycheck.net.traced",
     "readycheck.notation",
+    "readycheck.spans",
     "readycheck.references",
     "readycheck.profile",
     "readycheck.toml_text",

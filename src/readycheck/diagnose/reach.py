@@ -9,6 +9,7 @@ from readycheck.evidence import OPEN, WALL, Cell, Sign
 from readycheck.failure import Failure
 from readycheck.notation import PortRange
 from readycheck.profile import Requirement
+from readycheck.spans import merged
 from readycheck.verdict import Judgement
 from readycheck.walls import hop_of
 
@@ -104,8 +105,7 @@ def _scope(case: Case) -> str:
     media = [v.requirement for v in case.verdicts if is_media(v.requirement) and v.testable]
     groups = {group for requirement in media for group in requirement.targets.networks}
     networks = [n for group in sorted(groups) for n in case.profile.networks[group].networks]
-    ports = {str(p) for requirement in media for p in requirement.ports}
-    shown = ", ".join(sorted(ports, key=lambda p: int(p.split("-")[0])))
+    shown = ", ".join(map(str, merged(port for requirement in media for port in requirement.ports)))
     more = " and the product's other networks" if len(networks) > 4 else ""
     return f"{', '.join(networks[:4])}{more}, ports {shown}"
 

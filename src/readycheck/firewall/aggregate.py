@@ -8,7 +8,7 @@ from ipaddress import IPv4Network, IPv6Network
 from itertools import chain
 
 from readycheck.firewall.rules import DIRECTIONS, Need, Peer, Rule
-from readycheck.firewall.spans import inside, merged
+from readycheck.spans import inside, merged
 
 Network = IPv4Network | IPv6Network
 

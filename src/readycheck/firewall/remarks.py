@@ -9,11 +9,11 @@ from textwrap import wrap
 from readycheck.firewall.aggregate import wanting
 from readycheck.firewall.rules import Need, Peer, Rule
 from readycheck.firewall.sheet import Sheet
-from readycheck.firewall.spans import merged
 from readycheck.firewall.withdrawn import Closable
 from readycheck.notation import PortRange
 from readycheck.references import placeholders
 from readycheck.render.clean import clean
+from readycheck.spans import merged
 
 WIDTH = 100
 _HARMFUL = re.compile(r"[^A-Za-z0-9 .,:;()/_+*=@&<>'\[\]#~-]")

@@ -7,9 +7,9 @@ from fnmatch import fnmatchcase
 
 from readycheck.firewall.aggregate import Network, networks
 from readycheck.firewall.rules import Known, Peer, Rule, read_rules
-from readycheck.firewall.spans import merged, without
 from readycheck.notation import PortRange
 from readycheck.profile import Profile, Withdrawn
+from readycheck.spans import merged, without
 
 _NAMED = 3
 

@@ -15,6 +15,7 @@ from readycheck.verdict import Judgement, Readiness, Strength
 from tests.unit.builders import (
     DEAF,
     FIREWALL,
+    MEDIA,
     NETWORKS,
     PING,
     ROWS,
@@ -114,6 +115,12 @@ def test_udp_blocked(how: str, proofs: int | None) -> None:
     assert FIREWALL in only.summary
     assert "5004, 9000, 19560-65535" in only.remedy
     assert found.readiness is Readiness.NOT_READY
+
+
+def test_ports_to_open_are_told_once_and_in_as_few_ranges_as_there_can_be() -> None:
+    audio = requirement("audio", **MEDIA, ports=["8999", "19560-19661"], probe="rtp")
+    found = conclude(World(profile=make_profile(*ROWS, audio), wall=dropping(is_media)))
+    assert "ports 5004, 8999-9000, 19560-65535." in found.only.remedy
 
 
 def test_udp_blocked_explains_time_where_that_is_blocked_too() -> None:

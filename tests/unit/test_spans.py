@@ -5,8 +5,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from readycheck.firewall.spans import inside, merged, without
 from readycheck.notation import PortRange
+from readycheck.spans import inside, merged, without
 
 
 def spans(low: int = 1, high: int = 40) -> st.SearchStrategy[list[PortRange]]:

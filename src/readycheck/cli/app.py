@@ -28,6 +28,7 @@ PLACES = {
     "demo": _Place("demo", "demo", "Run against a stand-in cloud; needs no network."),
     "call": _Place("call", "call", "Place a real call to a responder, and say at which stage it fails."),
     "responder": _Place("responder", "responder", "Be the far end of 'run --responder' and of 'call'."),
+    "serve": _Place("serve", "serve", "Serve metrics to Prometheus; a request is a run."),
     "profile": _Place("profiles", "app", "Look into profiles and check them."),
     "probe": _Place("probes", "app", "The installed probes."),
     "pin": _Place("pins", "app", "The pins in force; learn issuer pins."),

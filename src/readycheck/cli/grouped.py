@@ -15,7 +15,7 @@ class GroupedCommand(TyperCommand):
             if record is not None:
                 argument = parameter.param_type_name == "argument"
                 heading = getattr(parameter, "rich_help_panel", None)
-                name = record[0].removesuffix(" <str>")
+                name = record[0].removesuffix(" <str>").removesuffix(" <list[str]>")
                 groups.setdefault(heading or ("Arguments" if argument else "Help"), []).append(
                     (name, record[1])
                 )

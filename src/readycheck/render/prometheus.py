@@ -1,53 +1,22 @@
-"""The report for the text-file collector of a Prometheus node exporter: gauges, and no time stamps."""
+"""The report for Prometheus, by the exporter or a text-file collector: gauges, and no time stamps."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from readycheck.render.clean import clean
+from readycheck.render.exposition import Family, Sample, expose
 from readycheck.verdict import Judgement, Readiness
 
 if TYPE_CHECKING:
     from readycheck.report import Report
 
 _STATUS = {Readiness.READY: 0, Readiness.WARNINGS: 1, Readiness.NOT_READY: 2, Readiness.UNKNOWN: 3}
-_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
-
-Sample = tuple[Mapping[str, str], float]
-
-
-@dataclass(frozen=True, slots=True)
-class Family:
-    """A gauge: its name without the prefix, what it means, its samples."""
-
-    name: str
-    meaning: str
-    samples: Iterable[Sample]
 
 
 def render(report: "Report") -> str:
     """All gauges, each labelled with profile and site."""
     common = {"profile": report.run.profile, "site": report.run.site or ""}
-    return "".join(line for family in _families(report) for line in _lines(family, common))
-
-
-def _lines(family: Family, common: Mapping[str, str]) -> Iterator[str]:
-    # Twice the same series, and the collector refuses the whole file.
-    samples = {_labels({**common, **labels}): value for labels, value in family.samples}
-    if not samples:
-        return
-    name = f"readycheck_{family.name}"
-    yield f"# HELP {name} {family.meaning}\n# TYPE {name} gauge\n"
-    yield from (f"{name}{{{labels}}} {_number(value)}\n" for labels, value in samples.items())
-
-
-def _number(value: float) -> str:
-    return repr(float(value)).removesuffix(".0")
-
-
-def _labels(labels: Mapping[str, str]) -> str:
-    return ",".join(f'{name}="{clean(value, 400).translate(_ESCAPES)}"' for name, value in labels.items())
+    return expose(_families(report), "readycheck_", common)
 
 
 def _families(report: "Report") -> Iterator[Family]:

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
+from readycheck.render.exposition import TEXT, Family, expose
 from readycheck.responder.channel import Channel
 
 Page = Callable[[], str]
@@ -14,18 +15,14 @@ _LONGEST = 8192
 
 class Figure(NamedTuple):
     name: str
-    kind: str
+    kind: Literal["gauge", "counter"]
     meaning: str
     value: int
 
 
 def render(figures: Iterable[Figure]) -> str:
-    return "".join(map(_lines, figures))
-
-
-def _lines(one: Figure) -> str:
-    name = f"readycheck_responder_{one.name}"
-    return f"# HELP {name} {one.meaning}\n# TYPE {name} {one.kind}\n{name} {one.value}\n"
+    families = (Family(one.name, one.meaning, [({}, one.value)], one.kind) for one in figures)
+    return expose(families, "readycheck_responder_")
 
 
 async def answer_scraper(channel: Channel, text: Page) -> None:
@@ -56,7 +53,7 @@ def _answer(request: bytes, text: Page) -> bytes:
 def _response(status: str, body: str, *, head: bool) -> bytes:
     payload = body.encode()
     start = (
-        f"HTTP/1.1 {status}\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n"
+        f"HTTP/1.1 {status}\r\nContent-Type: {TEXT}\r\n"
         f"Content-Length: {len(payload)}\r\nConnection: close\r\n\r\n"
     )
     return start.encode() + (b"" if head else payload)

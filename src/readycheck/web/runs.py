@@ -1,0 +1,189 @@
+"""The runs of an exporter: one for all who ask for the same, few at a time, and what came of the last ones."""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Self
+from weakref import WeakValueDictionary
+
+from readycheck.render.exposition import Family, Sample, expose
+from readycheck.web.agent import Ended
+from readycheck.web.job import Job, Refused
+
+Agent = Callable[[Sequence[str], float], Awaitable[Ended]]
+
+REMEMBERED = 200
+WAITING = 64
+BEYOND_S = 600.0
+"""What a run may take past its deadline: streams and NAT ladders add what they declare."""
+
+_COMPLAINT = "readycheck: "
+_BUG = "internal error"
+_UNUSABLE = 3
+_STATUSES = range(4)
+_SCORE = "readycheck_score{"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`options` are those of `run` that hold for all; answers are given again while younger than `fresh_s`.
+
+    A run ends `offset_s` before whoever asks loses patience: it has to start, and to be reported.
+    """
+
+    options: tuple[str, ...] = ()
+    deadline_s: float = 15.0
+    fresh_s: float = 0.0
+    offset_s: float = 1.0
+    at_once: int = 2
+
+    def deadline(self, patience_s: float | None) -> float:
+        if patience_s is None:
+            return self.deadline_s
+        return min(self.deadline_s, max(patience_s - self.offset_s, patience_s / 2))
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """`status` is the exit status of `run`, `ended` a time of day."""
+
+    job: Job
+    text: str
+    status: int
+    ended: float
+    seconds: float
+
+
+Outcome = Result | Refused
+
+
+class Runs:
+    """They end with the `async with` of this; `clock` tells the time of day."""
+
+    def __init__(self, settings: Settings, agent: Agent, clock: Callable[[], float] = time.time) -> None:
+        self._settings = settings
+        self._agent = agent
+        self._group = asyncio.TaskGroup()
+        self._clock = clock
+        self._turns = asyncio.Semaphore(settings.at_once)
+        self._places: WeakValueDictionary[tuple[str, ...], asyncio.Lock] = WeakValueDictionary()
+        self._running: dict[Job, asyncio.Task[Outcome]] = {}
+        self._last: OrderedDict[Job, Result] = OrderedDict()
+        self._last_shown: str | None = None
+        self._started = self._on = self._failed = self._shared = 0
+
+    async def __aenter__(self) -> Self:
+        await self._group.__aenter__()
+        return self
+
+    async def __aexit__(self, *raised: Any) -> None:
+        await self._group.__aexit__(*raised)
+
+    async def answer(self, job: Job, patience_s: float | None) -> Result:
+        """Of a run that is fresh or on, or of a new one, within `patience_s`. Raises `Refused`."""
+        last = self._last.get(job)
+        if last is not None and 0 <= self._clock() - last.ended < self._settings.fresh_s:
+            self._shared += 1
+            return last
+        task = self._running.get(job)
+        if task is None:
+            task = self._begin(job, self._settings.deadline(patience_s))
+        else:
+            self._shared += 1
+        done, _ = await asyncio.wait({task}, timeout=patience_s)
+        if not done:
+            raise Refused(HTTPStatus.GATEWAY_TIMEOUT, "the run takes longer than that, and goes on")
+        outcome = task.result()
+        if isinstance(outcome, Refused):
+            raise outcome
+        return outcome
+
+    def _begin(self, job: Job, deadline_s: float) -> asyncio.Task[Outcome]:
+        if len(self._running) >= WAITING:
+            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "too many runs wait for their turn")
+        task = self._group.create_task(self._in_turn(job, deadline_s))
+        self._running[job] = task
+        task.add_done_callback(lambda _: self._ended(job, task))
+        return task
+
+    def _ended(self, job: Job, task: asyncio.Task[Outcome]) -> None:
+        del self._running[job]
+        outcome = None if task.cancelled() else task.result()
+        if not isinstance(outcome, Result):
+            return
+        self._last[job] = outcome
+        self._last.move_to_end(job)
+        if len(self._last) > REMEMBERED:
+            self._last.popitem(last=False)
+        self._last_shown = None
+
+    async def _in_turn(self, job: Job, deadline_s: float) -> Outcome:
+        loop = asyncio.get_running_loop()
+        asked = loop.time()
+        place = self._places.setdefault(job.place, asyncio.Lock())
+        async with place, self._turns:
+            left_s = deadline_s - (loop.time() - asked)
+            if left_s < deadline_s / 2:  # what a hurried run could not measure would look like a fault
+                return Refused(HTTPStatus.SERVICE_UNAVAILABLE, "its turn did not come in time")
+            self._started += 1
+            self._on += 1
+            try:
+                outcome = await self._run(job, left_s)
+            finally:
+                self._on -= 1
+            self._failed += isinstance(outcome, Refused)
+            return outcome
+
+    async def _run(self, job: Job, deadline_s: float) -> Outcome:
+        began = time.monotonic()
+        try:
+            ended = await self._agent(job.command(self._settings.options, deadline_s), deadline_s + BEYOND_S)
+        except OSError as error:
+            return Refused(HTTPStatus.INTERNAL_SERVER_ERROR, f"cannot be run: {error.strerror}")
+        if not ended.text or ended.status not in _STATUSES:
+            return _unreported(ended)
+        return Result(job, ended.text, ended.status, self._clock(), time.monotonic() - began)
+
+    # --- figures ------------------------------------------------------------------------------------------
+
+    def families(self) -> Iterator[Family]:
+        yield Family("runs_started_total", "Runs that were started.", [({}, self._started)], "counter")
+        yield Family("runs_failed_total", "Runs that gave no report.", [({}, self._failed)], "counter")
+        meaning = "Answers that needed no run of their own."
+        yield Family("shared_answers_total", meaning, [({}, self._shared)], "counter")
+        yield Family("runs_in_progress", "Runs that are on.", [({}, self._on)])
+        waiting = len(self._running) - self._on
+        yield Family("runs_waiting", "Runs that wait for their turn.", [({}, waiting)])
+
+    def last(self, prefix: str) -> str:
+        """What came last of each that was asked for; exposed once for every run, not for every scrape."""
+        if self._last_shown is None:
+            self._last_shown = expose(_last(tuple(self._last.values())), prefix)
+        return self._last_shown
+
+
+def _unreported(ended: Ended) -> Refused:
+    why = ended.complaint.removeprefix(_COMPLAINT)
+    if ended.status == _UNUSABLE and why and not why.startswith(_BUG):
+        return Refused(HTTPStatus.BAD_REQUEST, why)
+    return Refused(HTTPStatus.INTERNAL_SERVER_ERROR, why or f"the run ended with status {ended.status}")
+
+
+def _last(results: Sequence[Result]) -> Iterator[Family]:
+    def family(name: str, meaning: str, value: Callable[[Result], float | None]) -> Family:
+        found = [(result.job.labels, value(result)) for result in results]
+        samples: list[Sample] = [(labels, number) for labels, number in found if number is not None]
+        return Family(f"last_run_{name}", meaning, samples)
+
+    yield family("timestamp_seconds", "When the last run ended.", lambda run: round(run.ended, 3))
+    yield family("duration_seconds", "How long it took, with its start.", lambda run: round(run.seconds, 3))
+    yield family("exit_status", "0 ready, 1 warnings, 2 not ready, 3 unknown.", lambda run: run.status)
+    yield family("score", "0 to 100; absent when not graded.", _score)
+
+
+def _score(result: Result) -> float | None:
+    found = next((line for line in result.text.splitlines() if line.startswith(_SCORE)), None)
+    return float(found.rpartition(" ")[2]) if found else None

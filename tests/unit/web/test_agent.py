@@ -1,0 +1,52 @@
+"""Processes that end, that do not, and that are not there."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from readycheck.web import agent
+from readycheck.web.agent import Ended, run_agent
+
+PYTHON = (sys.executable, "-S", "-c")
+STUBBORN = (
+    "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: {0}); "
+    "print(1, flush=True); time.sleep(60)"
+)
+
+
+async def test_what_it_said_and_how_it_ended() -> None:
+    ended = await run_agent(
+        [*PYTHON, "import sys; print('yes'); sys.stderr.write('a\\nb\\n'); sys.exit(2)"], 30
+    )
+    assert ended == Ended(2, "yes\n", "b")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends it at once")
+async def test_it_is_told_to_end_and_may_say_what_it_knows() -> None:
+    ended = await run_agent([*PYTHON, STUBBORN.format("(print(2), sys.exit(3))")], 0.3)
+    assert ended in (Ended(3, "1\n2\n", ""), Ended(-15, "", ""))  # the latter before it heeds signals
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends it at once")
+async def test_it_is_ended_if_it_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agent, "GRACE_S", 0.05)
+    ended = await run_agent([*PYTHON, STUBBORN.format("None")], 0.3)
+    assert ended.status in (-9, -15)
+
+
+async def test_it_does_not_outlive_its_task(tmp_path: Path) -> None:
+    sleeper = "import os, sys, time; open(sys.argv[1], 'w').write(str(os.getpid())); time.sleep(60)"
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.3):
+            await run_agent([*PYTHON, sleeper, str(tmp_path / "pid")], 60)
+    if (tmp_path / "pid").exists() and sys.platform != "win32":
+        with pytest.raises(ProcessLookupError):
+            os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
+async def test_a_program_that_is_not_there() -> None:
+    with pytest.raises(OSError, match="nowhere"):
+        await run_agent(["/nowhere/python"], 1)

@@ -48,7 +48,6 @@ class Server:
         self._pages = pages
         self._local = local
         self._open: set[asyncio.Task[None]] = set()
-        self.turned_away = 0
 
     async def attend(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection; for `asyncio.start_server`."""
@@ -56,7 +55,6 @@ class Server:
         assert task is not None
         try:
             if len(self._open) >= CONNECTIONS:
-                self.turned_away += 1
                 return
             self._open.add(task)
             # What is cancelled ends here: Python 3.11 complains of connections whose task was.

@@ -41,7 +41,7 @@ bench: test-environment
 	.venv/bin/python -m bench $(ARGS)
 
 bench-history: test-environment lab-packages
-	.venv/bin/python -m bench history
+	.venv/bin/python -m bench history exporter
 
 docs: environment
 	.venv/bin/python -m readycheck.diagnose.causes >docs/causes.md

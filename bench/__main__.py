@@ -4,19 +4,20 @@ import compileall
 import os
 import sys
 
-from bench import history, profiles, runs, startup, stun
+from bench import exporter, history, profiles, runs, startup, stun
 from readycheck.twin import world
 
 BENCHMARKS = {
     "startup": startup.measure,
     "profiles": profiles.measure,
     "history": history.measure,
+    "exporter": exporter.measure,
     "memory": runs.measure_memory,
     "open": runs.measure_open,
     "dropped": runs.measure_dropped,
     "stun": stun.measure,
 }
-NEED_NO_NETWORK = {"startup", "profiles", "history"}
+NEED_NO_NETWORK = {"startup", "profiles", "history", "exporter"}
 
 
 def main(names: list[str]) -> int:

@@ -101,8 +101,8 @@ def _stand_in(file: str, arguments: Sequence[str]) -> int:
     from readycheck.web import exporter
     from readycheck.web.agent import Ended, run_agent
 
-    async def agent(command: Sequence[str], limit_s: float) -> Ended:
-        return await run_agent(["cat", file], limit_s)
+    async def agent(command: Sequence[str], limit_s: float, told: Callable[[str], None]) -> Ended:
+        return await run_agent(["cat", file], limit_s, told)
 
     exporter.run_agent = agent  # type: ignore[attr-defined]
     return main(arguments)

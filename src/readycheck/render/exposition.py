@@ -7,6 +7,8 @@ from typing import Literal
 from readycheck.render.clean import clean
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
+END = "# EOF"
+"""A comment in the text format, and in OpenMetrics the sign that nothing is missing."""
 OPEN_METRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 _LONGEST_LABEL = 400
@@ -33,7 +35,8 @@ def expose(families: Iterable[Family], prefix: str, common: Labels | None = None
 
 def open_metrics(text: str) -> str:
     """The same metrics, from the text format: a counter is declared without its ending, and the end is marked."""
-    return "".join(map(_declared, text.splitlines(keepends=True))) + "# EOF\n"
+    marked = text if text.endswith(f"{END}\n") else f"{text}{END}\n"
+    return "".join(map(_declared, marked.splitlines(keepends=True)))
 
 
 def _declared(line: str) -> str:

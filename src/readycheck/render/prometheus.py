@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from readycheck.render.exposition import Family, Sample, expose
+from readycheck.render.exposition import END, Family, Sample, expose
 from readycheck.verdict import Judgement, Readiness
 
 if TYPE_CHECKING:
@@ -14,9 +14,9 @@ _STATUS = {Readiness.READY: 0, Readiness.WARNINGS: 1, Readiness.NOT_READY: 2, Re
 
 
 def render(report: "Report") -> str:
-    """All gauges, each labelled with profile and site."""
+    """All gauges, each labelled with profile and site; they are OpenMetrics as they stand."""
     common = {"profile": report.run.profile, "site": report.run.site or ""}
-    return expose(_families(report), "readycheck_", common)
+    return expose(_families(report), "readycheck_", common) + f"{END}\n"
 
 
 def _families(report: "Report") -> Iterator[Family]:

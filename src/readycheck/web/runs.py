@@ -13,7 +13,7 @@ from readycheck.render.exposition import Family, Sample, expose
 from readycheck.web.agent import Ended
 from readycheck.web.job import Job, Refused
 
-Agent = Callable[[Sequence[str], float], Awaitable[Ended]]
+Agent = Callable[[Sequence[str], float, Callable[[str], None]], Awaitable[Ended]]
 
 REMEMBERED = 200
 WAITING = 64
@@ -23,8 +23,6 @@ BEYOND_S = 600.0
 _COMPLAINT = "readycheck: "
 _BUG = "internal error"
 _UNUSABLE = 3
-_STATUSES = range(4)
-_SCORE = "readycheck_score{"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +46,10 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """`status` is the exit status of `run`, `ended` a time of day."""
+    """`ended` is a time of day."""
 
     job: Job
     text: str
-    status: int
     ended: float
     seconds: float
 
@@ -70,7 +67,7 @@ class Runs:
         self._clock = clock
         self._turns = asyncio.Semaphore(settings.at_once)
         self._places: WeakValueDictionary[tuple[str, ...], asyncio.Lock] = WeakValueDictionary()
-        self._running: dict[Job, asyncio.Task[Outcome]] = {}
+        self._running: dict[Job, asyncio.Future[Outcome]] = {}
         self._last: OrderedDict[Job, Result] = OrderedDict()
         self._last_shown: str | None = None
         self._started = self._on = self._failed = self._shared = 0
@@ -88,64 +85,69 @@ class Runs:
         if last is not None and 0 <= self._clock() - last.ended < self._settings.fresh_s:
             self._shared += 1
             return last
-        task = self._running.get(job)
-        if task is None:
-            task = self._begin(job, self._settings.deadline(patience_s))
+        outcome_to_come = self._running.get(job)
+        if outcome_to_come is None:
+            outcome_to_come = self._begin(job, self._settings.deadline(patience_s))
         else:
             self._shared += 1
-        done, _ = await asyncio.wait({task}, timeout=patience_s)
+        done, _ = await asyncio.wait({outcome_to_come}, timeout=patience_s)
         if not done:
             raise Refused(HTTPStatus.GATEWAY_TIMEOUT, "the run takes longer than that, and goes on")
-        outcome = task.result()
+        outcome = outcome_to_come.result()
         if isinstance(outcome, Refused):
             raise outcome
         return outcome
 
-    def _begin(self, job: Job, deadline_s: float) -> asyncio.Task[Outcome]:
+    def _begin(self, job: Job, deadline_s: float) -> asyncio.Future[Outcome]:
         if len(self._running) >= WAITING:
             raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "too many runs wait for their turn")
-        task = self._group.create_task(self._in_turn(job, deadline_s))
-        self._running[job] = task
-        task.add_done_callback(lambda _: self._ended(job, task))
-        return task
+        outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._running[job] = outcome
+        task = self._group.create_task(self._in_turn(job, deadline_s, outcome))
+        task.add_done_callback(lambda _: self._running.pop(job))
+        return outcome
 
-    def _ended(self, job: Job, task: asyncio.Task[Outcome]) -> None:
-        del self._running[job]
-        outcome = None if task.cancelled() else task.result()
-        if not isinstance(outcome, Result):
-            return
-        self._last[job] = outcome
-        self._last.move_to_end(job)
-        if len(self._last) > REMEMBERED:
-            self._last.popitem(last=False)
-        self._last_shown = None
-
-    async def _in_turn(self, job: Job, deadline_s: float) -> Outcome:
+    async def _in_turn(self, job: Job, deadline_s: float, outcome: asyncio.Future[Outcome]) -> None:
         loop = asyncio.get_running_loop()
         asked = loop.time()
         place = self._places.setdefault(job.place, asyncio.Lock())
         async with place, self._turns:
             left_s = deadline_s - (loop.time() - asked)
             if left_s < deadline_s / 2:  # what a hurried run could not measure would look like a fault
-                return Refused(HTTPStatus.SERVICE_UNAVAILABLE, "its turn did not come in time")
+                outcome.set_result(Refused(HTTPStatus.SERVICE_UNAVAILABLE, "its turn did not come in time"))
+                return
             self._started += 1
             self._on += 1
             try:
-                outcome = await self._run(job, left_s)
+                await self._run(job, left_s, outcome)
             finally:
                 self._on -= 1
-            self._failed += isinstance(outcome, Refused)
-            return outcome
 
-    async def _run(self, job: Job, deadline_s: float) -> Outcome:
+    async def _run(self, job: Job, deadline_s: float, outcome: asyncio.Future[Outcome]) -> None:
+        """It may go on when its outcome is there: it is still to be stored."""
         began = time.monotonic()
+
+        def told(text: str) -> None:
+            result = Result(job, text, self._clock(), time.monotonic() - began)
+            self._remember(result)
+            outcome.set_result(result)
+
+        command = job.command(self._settings.options, deadline_s)
         try:
-            ended = await self._agent(job.command(self._settings.options, deadline_s), deadline_s + BEYOND_S)
+            ended = await self._agent(command, deadline_s + BEYOND_S, told)
+            refused = _unreported(ended)
         except OSError as error:
-            return Refused(HTTPStatus.INTERNAL_SERVER_ERROR, f"cannot be run: {error.strerror}")
-        if not ended.text or ended.status not in _STATUSES:
-            return _unreported(ended)
-        return Result(job, ended.text, ended.status, self._clock(), time.monotonic() - began)
+            refused = Refused(HTTPStatus.INTERNAL_SERVER_ERROR, f"cannot be run: {error.strerror}")
+        if not outcome.done():
+            self._failed += 1
+            outcome.set_result(refused)
+
+    def _remember(self, result: Result) -> None:
+        self._last[result.job] = result
+        self._last.move_to_end(result.job)
+        if len(self._last) > REMEMBERED:
+            self._last.popitem(last=False)
+        self._last_shown = None
 
     # --- figures ------------------------------------------------------------------------------------------
 
@@ -180,10 +182,17 @@ def _last(results: Sequence[Result]) -> Iterator[Family]:
 
     yield family("timestamp_seconds", "When the last run ended.", lambda run: round(run.ended, 3))
     yield family("duration_seconds", "How long it took, with its start.", lambda run: round(run.seconds, 3))
-    yield family("exit_status", "0 ready, 1 warnings, 2 not ready, 3 unknown.", lambda run: run.status)
-    yield family("score", "0 to 100; absent when not graded.", _score)
+    yield family(
+        "exit_status", "0 ready, 1 warnings, 2 not ready, 3 unknown.", _value("readycheck_exit_status")
+    )
+    yield family("score", "0 to 100; absent when not graded.", _value("readycheck_score"))
 
 
-def _score(result: Result) -> float | None:
-    found = next((line for line in result.text.splitlines() if line.startswith(_SCORE)), None)
-    return float(found.rpartition(" ")[2]) if found else None
+def _value(name: str) -> Callable[[Result], float | None]:
+    """Of a metric with one sample."""
+
+    def value(result: Result) -> float | None:
+        found = next((line for line in result.text.splitlines() if line.startswith(f"{name}{{")), None)
+        return float(found.rpartition(" ")[2]) if found else None
+
+    return value

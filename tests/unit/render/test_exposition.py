@@ -28,7 +28,8 @@ def test_without_labels_there_are_no_braces() -> None:
 def test_openmetrics_declares_a_counter_without_its_ending_and_marks_the_end() -> None:
     text = open_metrics(expose(FAMILIES, "x_"))
     assert text.startswith("# HELP x_runs Runs.\n# TYPE x_runs counter\nx_runs_total 3\n# HELP x_score")
-    assert text.endswith("\n# EOF\n")
+    assert text.endswith("e-09\n# EOF\n")
+    assert open_metrics(text) == text
 
 
 def test_the_same_series_is_written_once() -> None:

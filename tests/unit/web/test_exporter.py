@@ -1,6 +1,6 @@
 """The pages of the exporter."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from readycheck.render.exposition import OPEN_METRICS, TEXT
@@ -9,15 +9,18 @@ from readycheck.web.exporter import Exporter
 from readycheck.web.runs import Runs, Settings
 from readycheck.web.server import Answer, Request
 
-PAGE = '# HELP readycheck_score S.\n# TYPE readycheck_score gauge\nreadycheck_score{profile="door"} 97\n'
+PAGE = (
+    '# HELP readycheck_score S.\n# TYPE readycheck_score gauge\nreadycheck_score{profile="door"} 97\n# EOF\n'
+)
 OPEN = {"accept": "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"}
 
 
 @asynccontextmanager
 async def exporting(commands: list[Sequence[str]]) -> AsyncIterator[Exporter]:
-    async def agent(command: Sequence[str], limit_s: float) -> Ended:
+    async def agent(command: Sequence[str], limit_s: float, told: Callable[[str], None]) -> Ended:
         commands.append(command)
-        return Ended(0, PAGE, "")
+        told(PAGE)
+        return Ended(0, "")
 
     async with Runs(Settings(), agent) as runs:
         yield Exporter(runs, lambda: {"door"}, "home")
@@ -39,7 +42,7 @@ async def test_a_probe_is_the_page_of_a_run() -> None:
 
 async def test_openmetrics_for_who_wants_it() -> None:
     answer, _ = await get("/probe?profile=door", **OPEN)
-    assert (answer.text, answer.kind) == (PAGE + "# EOF\n", OPEN_METRICS)
+    assert (answer.text, answer.kind) == (PAGE, OPEN_METRICS)
 
 
 async def test_a_head_starts_no_run() -> None:

@@ -1,7 +1,7 @@
 """One run for all who ask, few at a time, and what is remembered of them."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -11,27 +11,34 @@ from readycheck.web.job import Job, Refused
 from readycheck.web.runs import BEYOND_S, WAITING, Runs, Settings
 
 DOOR = Job("door", site="x")
-READY = Ended(0, 'readycheck_score{profile="door",site="x"} 97\n', "")
+PAGE = 'readycheck_exit_status{profile="door"} 0\nreadycheck_score{profile="door"} 97\n# EOF\n'
 
 
 class Agent:
-    """Runs that end when they are let go."""
+    """Runs that give a page, and end when they are let go."""
 
-    def __init__(self, ended: Ended | OSError = READY, *, held: bool = False) -> None:
+    def __init__(
+        self, ended: Ended | OSError | None = None, *, held: bool = False, storing: bool = False
+    ) -> None:
         self.commands: list[Sequence[str]] = []
         self.limits: list[float] = []
         self.go = asyncio.Event()
         self._ended = ended
+        self._storing = storing
         if not held:
             self.go.set()
 
-    async def __call__(self, command: Sequence[str], limit_s: float) -> Ended:
+    async def __call__(self, command: Sequence[str], limit_s: float, told: Callable[[str], None]) -> Ended:
         self.commands.append(command)
         self.limits.append(limit_s)
+        if self._storing:
+            told(PAGE)
         await self.go.wait()
         if isinstance(self._ended, OSError):
             raise self._ended
-        return self._ended
+        if self._ended is None and not self._storing:
+            told(PAGE)
+        return self._ended or Ended(0, "")
 
 
 async def settle() -> None:
@@ -135,23 +142,30 @@ async def test_a_queue_has_an_end() -> None:
 @pytest.mark.parametrize(
     ("ended", "status", "why"),
     [
-        (Ended(3, "", "readycheck: --role x: profile 'door' has the roles app"), 400, "^--role x: profile"),
-        (Ended(3, "", "readycheck: internal error: ValueError: x"), 500, "^internal error"),
-        (Ended(-9, "", ""), 500, "status -9"),
-        (Ended(1, "half of it", "Traceback"), 200, ""),
-        (Ended(-11, "half of it", ""), 500, "status -11"),
+        (Ended(3, "readycheck: --role x: profile 'door' has the roles app"), 400, "^--role x: profile"),
+        (Ended(3, "readycheck: internal error: ValueError: x"), 500, "^internal error"),
+        (Ended(-9, ""), 500, "status -9"),
         (OSError(11, "Resource temporarily unavailable"), 500, "cannot be run: Resource"),
     ],
 )
 async def test_what_a_run_without_a_report_is(ended: Ended | OSError, status: int, why: str) -> None:
     async with Runs(Settings(fresh_s=60), Agent(ended)) as runs:
-        if status == 200:
-            assert (await runs.answer(DOOR, None)).status == 1
-            return
         with pytest.raises(Refused, match=why) as refused:
             await runs.answer(DOOR, None)
         assert refused.value.status == status
         assert "runs_failed_total 1\n" in exposed(runs) and "last_run" not in exposed(runs)
+
+
+async def test_the_answer_does_not_wait_until_the_run_is_stored() -> None:
+    agent = Agent(held=True, storing=True)
+    async with Runs(Settings(at_once=1), agent) as runs:
+        assert (await runs.answer(DOOR, None)).text == PAGE
+        assert "runs_in_progress 1\n" in exposed(runs)
+        assert (await runs.answer(DOOR, None)).text == PAGE
+        with pytest.raises(Refused, match="goes on"):
+            await runs.answer(Job("gate"), 0.01)
+        assert len(agent.commands) == 1
+        agent.go.set()
 
 
 async def test_the_last_of_each_is_remembered() -> None:

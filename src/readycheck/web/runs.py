@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Self
@@ -38,10 +39,11 @@ class Settings:
     offset_s: float = 1.0
     at_once: int = 2
 
-    def deadline(self, patience_s: float | None) -> float:
+    def budget(self, patience_s: float | None) -> float:
+        """What a run and the wait for its turn may take."""
         if patience_s is None:
-            return self.deadline_s
-        return min(self.deadline_s, max(patience_s - self.offset_s, patience_s / 2))
+            return 2 * self.deadline_s
+        return max(patience_s - self.offset_s, patience_s / 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ class Runs:
             return last
         outcome_to_come = self._running.get(job)
         if outcome_to_come is None:
-            outcome_to_come = self._begin(job, self._settings.deadline(patience_s))
+            outcome_to_come = self._begin(job, self._settings.budget(patience_s))
         else:
             self._shared += 1
         done, _ = await asyncio.wait({outcome_to_come}, timeout=patience_s)
@@ -98,30 +100,40 @@ class Runs:
             raise outcome
         return outcome
 
-    def _begin(self, job: Job, deadline_s: float) -> asyncio.Future[Outcome]:
+    def _begin(self, job: Job, budget_s: float) -> asyncio.Future[Outcome]:
         if len(self._running) >= WAITING:
             raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "too many runs wait for their turn")
         outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._running[job] = outcome
-        task = self._group.create_task(self._in_turn(job, deadline_s, outcome))
+        task = self._group.create_task(self._in_turn(job, budget_s, outcome))
         task.add_done_callback(lambda _: self._running.pop(job))
         return outcome
 
-    async def _in_turn(self, job: Job, deadline_s: float, outcome: asyncio.Future[Outcome]) -> None:
+    async def _in_turn(self, job: Job, budget_s: float, outcome: asyncio.Future[Outcome]) -> None:
         loop = asyncio.get_running_loop()
-        asked = loop.time()
+        ends = loop.time() + budget_s
+        # What a hurried run could not measure would look like a fault: it gets half of its time, or none.
+        least_s = min(self._settings.deadline_s, budget_s) / 2
         place = self._places.setdefault(job.place, asyncio.Lock())
-        async with place, self._turns:
-            left_s = deadline_s - (loop.time() - asked)
-            if left_s < deadline_s / 2:  # what a hurried run could not measure would look like a fault
+        async with AsyncExitStack() as turn:
+            try:
+                async with asyncio.timeout_at(ends - least_s):
+                    await turn.enter_async_context(place)
+                    await turn.enter_async_context(self._turns)
+            except TimeoutError:
                 outcome.set_result(Refused(HTTPStatus.SERVICE_UNAVAILABLE, "its turn did not come in time"))
                 return
-            self._started += 1
-            self._on += 1
-            try:
-                await self._run(job, left_s, outcome)
-            finally:
-                self._on -= 1
+            turn.enter_context(self._counted())
+            await self._run(job, min(self._settings.deadline_s, ends - loop.time()), outcome)
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        self._started += 1
+        self._on += 1
+        try:
+            yield
+        finally:
+            self._on -= 1
 
     async def _run(self, job: Job, deadline_s: float, outcome: asyncio.Future[Outcome]) -> None:
         """It may go on when its outcome is there: it is still to be stored."""

@@ -115,16 +115,29 @@ async def test_who_has_no_patience_leaves_and_the_run_goes_on() -> None:
         assert 'last_run_score{profile="door",site="x",target="",role=""} 97\n' in exposed(runs)
 
 
-async def test_whose_turn_comes_too_late_is_refused() -> None:
+async def test_whose_turn_does_not_come_is_refused() -> None:
     agent = Agent(held=True)
     async with Runs(Settings(at_once=1, deadline_s=0.02), agent) as runs, asyncio.TaskGroup() as asking:
         asking.create_task(runs.answer(DOOR, None))
         await settle()
-        asyncio.get_running_loop().call_later(0.03, agent.go.set)
         with pytest.raises(Refused, match="turn") as refused:
             await runs.answer(Job("gate"), None)
         assert refused.value.status == 503
+        agent.go.set()
     assert len(agent.commands) == 1
+
+
+async def test_who_had_to_wait_gets_the_time_that_is_left() -> None:
+    agent = Agent(held=True)
+    async with Runs(Settings(at_once=1, deadline_s=15), agent) as runs, asyncio.TaskGroup() as asking:
+        asking.create_task(runs.answer(DOOR, None))
+        asking.create_task(runs.answer(Job("gate"), 10))
+        asking.create_task(runs.answer(Job("barn"), 60))
+        asyncio.get_running_loop().call_later(0.05, agent.go.set)
+    deadlines = [
+        float(part.partition("=")[2]) for told in agent.commands for part in told if "--deadline=" in part
+    ]
+    assert deadlines[0] == deadlines[2] == 15 and 4.5 < deadlines[1] < 8.96
 
 
 async def test_a_queue_has_an_end() -> None:
@@ -162,7 +175,7 @@ async def test_the_answer_does_not_wait_until_the_run_is_stored() -> None:
         assert (await runs.answer(DOOR, None)).text == PAGE
         assert "runs_in_progress 1\n" in exposed(runs)
         assert (await runs.answer(DOOR, None)).text == PAGE
-        with pytest.raises(Refused, match="goes on"):
+        with pytest.raises(Refused, match="turn"):
             await runs.answer(Job("gate"), 0.01)
         assert len(agent.commands) == 1
         agent.go.set()

@@ -52,7 +52,7 @@ def serve(
             "--runs", metavar="N", min=1, max=100, help="Runs at once; others wait.", rich_help_panel=_PROBE
         ),
     ] = 2,
-    quiet: o.Quiet = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not say where it serves.")] = False,
 ) -> None:
     """Serve metrics to Prometheus; a request is a run.
 

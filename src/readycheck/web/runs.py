@@ -1,6 +1,7 @@
 """The runs of an exporter: one for all who ask for the same, few at a time, and what came of the last ones."""
 
 import asyncio
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Self
 from weakref import WeakValueDictionary
+from zlib import compress, decompress
 
 from readycheck.render.exposition import Family, Sample, expose
 from readycheck.web.agent import Ended
@@ -16,7 +18,7 @@ from readycheck.web.job import Job, Refused
 
 Agent = Callable[[Sequence[str], float, Callable[[str], None]], Awaitable[Ended]]
 
-REMEMBERED = 200
+REMEMBERED = 1000
 WAITING = 64
 BEYOND_S = 600.0
 """What a run may take past its deadline: streams and NAT ladders add what they declare."""
@@ -48,12 +50,29 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """`ended` is a time of day."""
+    """`packed` are the metrics, compressed; `ended` is a time of day."""
 
     job: Job
-    text: str
+    packed: bytes
+    exit_status: float | None
+    score: float | None
     ended: float
     seconds: float
+
+    @classmethod
+    def of(cls, job: Job, text: str, ended: float, seconds: float) -> Self:
+        status, score = _value(text, "readycheck_exit_status"), _value(text, "readycheck_score")
+        return cls(job, compress(text.encode(), level=1), status, score, ended, seconds)
+
+    @property
+    def text(self) -> str:
+        return decompress(self.packed).decode()
+
+
+def _value(text: str, name: str) -> float | None:
+    """Of a metric with one sample."""
+    found = re.search(rf"^{name}{{.*}} (\S+)$", text, re.MULTILINE)
+    return float(found[1]) if found else None
 
 
 Outcome = Result | Refused
@@ -140,7 +159,7 @@ class Runs:
         began = time.monotonic()
 
         def told(text: str) -> None:
-            result = Result(job, text, self._clock(), time.monotonic() - began)
+            result = Result.of(job, text, self._clock(), time.monotonic() - began)
             self._remember(result)
             outcome.set_result(result)
 
@@ -194,17 +213,5 @@ def _last(results: Sequence[Result]) -> Iterator[Family]:
 
     yield family("timestamp_seconds", "When the last run ended.", lambda run: round(run.ended, 3))
     yield family("duration_seconds", "How long it took, with its start.", lambda run: round(run.seconds, 3))
-    yield family(
-        "exit_status", "0 ready, 1 warnings, 2 not ready, 3 unknown.", _value("readycheck_exit_status")
-    )
-    yield family("score", "0 to 100; absent when not graded.", _value("readycheck_score"))
-
-
-def _value(name: str) -> Callable[[Result], float | None]:
-    """Of a metric with one sample."""
-
-    def value(result: Result) -> float | None:
-        found = next((line for line in result.text.splitlines() if line.startswith(f"{name}{{")), None)
-        return float(found.rpartition(" ")[2]) if found else None
-
-    return value
+    yield family("exit_status", "0 ready, 1 warnings, 2 not ready, 3 unknown.", lambda run: run.exit_status)
+    yield family("score", "0 to 100; absent when not graded.", lambda run: run.score)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from readycheck.render.exposition import expose
+from readycheck.web import runs as module
 from readycheck.web.agent import Ended
 from readycheck.web.job import Job, Refused
 from readycheck.web.runs import BEYOND_S, WAITING, Runs, Settings
@@ -179,6 +180,15 @@ async def test_the_answer_does_not_wait_until_the_run_is_stored() -> None:
             await runs.answer(Job("gate"), 0.01)
         assert len(agent.commands) == 1
         agent.go.set()
+
+
+async def test_the_oldest_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "REMEMBERED", 2)
+    async with Runs(Settings(), Agent()) as runs:
+        for site in ("a", "b", "a", "c"):
+            await runs.answer(Job("door", site=site), None)
+        shown = exposed(runs)
+    assert 'site="b"' not in shown and 'site="a"' in shown and 'site="c"' in shown
 
 
 async def test_the_last_of_each_is_remembered() -> None:

@@ -64,6 +64,7 @@ ORDER = (
     "readycheck.overview",
     "readycheck.history",
     "readycheck.alert",
+    "readycheck.schedule",
     "readycheck.responder",
     "readycheck.twin",
     "readycheck.web",

@@ -10,7 +10,7 @@ from typer.main import get_command
 
 _HELP = """Network readiness for cloud calling, meetings and PBX products.
 
-Exit status of run, demo and call: 0 ready, 1 ready with warnings, 2 not ready, 3 unknown or unusable.
+Exit status of run, watch --once, demo and call: 0 ready, 1 ready with warnings, 2 not ready, 3 unknown or unusable.
 Every other command: 0 done, 3 error.
 """
 
@@ -25,6 +25,7 @@ class _Place(NamedTuple):
 
 PLACES = {
     "run": _Place("run", "run", "Test whether this network carries a product."),
+    "watch": _Place("watch", "app", "Run again and again, each site at a time of its own."),
     "demo": _Place("demo", "demo", "Run against a stand-in cloud; needs no network."),
     "call": _Place("call", "call", "Place a real call to a responder, and say at which stage it fails."),
     "responder": _Place("responder", "responder", "Be the far end of 'run --responder' and of 'call'."),

@@ -35,6 +35,8 @@ def run(
         typer.Option(
             "--proxy",
             metavar="auto|none|URL",
+            envvar="READYCHECK_PROXY",
+            show_envvar=False,
             help="Proxy, or proxy script (pac:PLACE), for what may use one.",
             rich_help_panel=o.WAY_OUT,
         ),
@@ -72,6 +74,7 @@ def run(
     quiet: o.Quiet = False,
     verbose: o.Verbose = False,
     remap: Annotated[Path | None, typer.Option("--remap", hidden=True)] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", hidden=True)] = False,
 ) -> int:
     """Test whether this network carries a product.
 
@@ -79,7 +82,7 @@ def run(
     """
     from readycheck.assess import assess
     from readycheck.cli.interrupt import Interruption
-    from readycheck.cli.setting import Setting, prepare
+    from readycheck.cli.setting import Setting, check, prepare
     from readycheck.cli.storing import remembered, store_at, stored
     from readycheck.net.guard import refuse_outside
     from readycheck.render.progress import Display
@@ -113,6 +116,9 @@ def run(
     outputs = _outputs(output or [])
     place = store_at(store, no_store)
     tell_people = _alerting(alert or [], alert_quiet, alert_folder)
+    if dry_run:
+        check(setting)
+        return 0
     request, network, environment = prepare(setting)
     request = replace(request, remembered=remembered(request.profile.name, setting.site, place))
     earlier = _earlier(baseline, setting.site, request.profile.name, place)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from readycheck import catalog
 from readycheck.assess import Request
@@ -41,7 +41,8 @@ from readycheck.observation import Target
 from readycheck.pins import load as learned_pins
 from readycheck.plan import DEFAULT_SEED, Plan, Selection, plan, usable
 from readycheck.probe import Effort
-from readycheck.registry import find
+from readycheck.profile import Profile
+from readycheck.registry import Registry, find
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,11 +116,24 @@ def _no_settings(_: Mapping[str, str]) -> None:
     """A stand-in world is not set to anything."""
 
 
-def prepare(setting: Setting) -> tuple[Request, Callable[[], SharedNetwork], Environment]:
-    """Read and check everything; only a proxy script is looked for in the network by now.
+class _Draft(NamedTuple):
+    """All that is known before anything is sent."""
 
-    Raises `UsageError` or `ProfileError`.
-    """
+    registry: Registry
+    profile: Profile
+    trust: TrustStore
+    network: Network
+    selection: Selection
+    seed: int
+    plan: Plan
+
+
+def check(setting: Setting) -> None:
+    """Raises what `prepare` would, and sends nothing."""
+    _drafted(setting)
+
+
+def _drafted(setting: Setting) -> _Draft:
     registry = find()
     profile = usable(catalog.draft(setting.profile, setting.profile_dirs), registry)
     _refuse_unusable(setting)
@@ -127,8 +141,17 @@ def prepare(setting: Setting) -> tuple[Request, Callable[[], SharedNetwork], Env
     network = _network(setting, trust, Routing(choice=setting.route))
     selection = _selection(setting, tuple(network.resolvers()), Routing(choice=setting.route))
     seed = DEFAULT_SEED if setting.seed is None else setting.seed
-    draft = plan(profile, registry, selection, seed)  # refuses what the profile lacks before anything is sent
+    draft = plan(profile, registry, selection, seed)
     _try_way_out(setting, network)
+    return _Draft(registry, profile, trust, network, selection, seed, draft)
+
+
+def prepare(setting: Setting) -> tuple[Request, Callable[[], SharedNetwork], Environment]:
+    """Read and check everything; only a proxy script is looked for in the network by now.
+
+    Raises `UsageError` or `ProfileError`.
+    """
+    registry, profile, trust, network, selection, seed, draft = _drafted(setting)
     environment = _environment(setting, network)
     routing = _routing(setting, network, _questions(draft), environment)
     if routing.ways:

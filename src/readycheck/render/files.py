@@ -11,9 +11,9 @@ from pathlib import Path
 from readycheck.errors import UsageError
 
 
-def write_beside(path: str | Path, text: str) -> None:
+def write_beside(path: str | Path, text: str, *, option: str = "--output") -> None:
     """Write beside and rename. A device or a pipe is written straight: a rename would replace it."""
-    with _named(path):
+    with _named(option, path):
         target = Path(os.path.realpath(path))
         if _is_special(target):
             target.write_bytes(text.encode("utf-8", "replace"))
@@ -26,9 +26,9 @@ def write_beside(path: str | Path, text: str) -> None:
             beside.unlink(missing_ok=True)
 
 
-def refuse_unwritable(path: str | Path) -> None:
+def refuse_unwritable(path: str | Path, *, option: str = "--output") -> None:
     """Find out before the run what would go wrong after it; leaves nothing behind."""
-    with _named(path):
+    with _named(option, path):
         target = Path(os.path.realpath(path))
         if _is_special(target):
             return
@@ -40,12 +40,12 @@ def refuse_unwritable(path: str | Path) -> None:
 
 
 @contextlib.contextmanager
-def _named(path: str | Path) -> Iterator[None]:
+def _named(option: str, path: str | Path) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise UsageError(f"--output {path}: {reason}") from None
+        raise UsageError(f"{option} {path}: {reason}") from None
 
 
 def _beside(target: Path) -> Path:

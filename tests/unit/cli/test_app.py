@@ -41,6 +41,7 @@ TREE = dict(commands(command()))
 def test_the_commands_of_the_interface() -> None:
     assert {path for path, found in TREE.items() if not hasattr(found, "commands")} == {
         ("run",),
+        ("watch",),
         ("demo",),
         ("call",),
         ("responder",),
@@ -91,7 +92,7 @@ def test_every_option_says_what_it_does(path: tuple[str, ...]) -> None:
         assert getattr(parameter, "hidden", False) or getattr(parameter, "help", None), parameter.name
 
 
-@pytest.mark.parametrize("name", ["run", "demo"])
+@pytest.mark.parametrize("name", ["run", "watch", "demo"])
 def test_their_many_options_stand_under_headings(name: str) -> None:
     panels = [
         p.rich_help_panel

@@ -1,0 +1,56 @@
+"""A run as a process of its own: what it takes of memory, and may have leaked, goes with it."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+
+READYCHECK = (sys.executable, "-m", "readycheck")
+_KILLED_AFTER_S = 15.0
+_GROUP = None if os.name == "nt" else 0
+_FLAGS = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)  # of Windows
+
+
+class Runs:
+    """One at a time. It is not in our group of processes: Ctrl-C reaches it through us, and once."""
+
+    def __init__(
+        self, arguments: Sequence[str], longest_s: float, command: Sequence[str] = READYCHECK
+    ) -> None:
+        self._command = [*command, "run", *arguments]
+        self._longest_s = longest_s
+        self._running: subprocess.Popen[bytes] | None = None
+        self._stopped = False
+
+    def run(self) -> int:
+        """Its exit status; below zero where a signal ended it."""
+        if self._stopped:
+            return -signal.SIGTERM
+        with subprocess.Popen(
+            self._command, stdin=subprocess.DEVNULL, process_group=_GROUP, creationflags=_FLAGS
+        ) as child:
+            self._running = child
+            if self._stopped:  # in between
+                self.stop()
+            try:
+                return _end(child, self._longest_s)
+            finally:
+                self._running = None
+
+    def stop(self) -> None:
+        """The first time the run ends with a report of what it knows, the second time without one."""
+        self._stopped = True
+        if self._running is not None:
+            with suppress(OSError):
+                self._running.terminate()
+
+
+def _end(child: "subprocess.Popen[bytes]", longest_s: float) -> int:
+    for patience_s, insist in ((longest_s, child.terminate), (_KILLED_AFTER_S, child.kill)):
+        try:
+            return child.wait(patience_s)
+        except subprocess.TimeoutExpired:
+            insist()
+    return child.wait()

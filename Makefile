@@ -6,6 +6,9 @@ PROFILE ?= webex-calling
 LAB_PACKAGES = chrony conntrack coturn dnsmasq-base dovecot-imapd faketime iproute2 iptables kamailio \
 	kamailio-tls-modules nftables nginx openssh-client openssh-server openssl opensmtpd postgresql procps \
 	prometheus prosody slapd squid-openssl tcpdump unbound util-linux
+LAB_PACKAGES = ansible-lint chrony conntrack coturn dnsmasq-base dovecot-imapd faketime iproute2 iptables kamailio \
+	kamailio-tls-modules nftables nginx openssh-client openssh-server openssl opensmtpd postgresql procps prosody slapd \
+	squid-openssl systemd tcpdump unbound util-linux
 # What the whole matrix needs besides: one more proxy, and the tools that it is compared with.
 MATRIX_PACKAGES = bind9-dnsutils mitmproxy nmap prometheus-blackbox-exporter sipsak testssl.sh
 
@@ -15,7 +18,7 @@ help:
 	@echo 'make check   ruff and mypy'
 	@echo 'make matrix  the whole fault matrix, about half an hour as root; writes docs/accuracy.md'
 	@echo 'make bench   time and memory, as ratios'
-	@echo 'make docs    the pages of docs/ that are made from causes and profiles'
+	@echo 'make docs    what is made from causes, profiles and templates in docs/ and packaging/'
 	@echo 'make dist    wheel, sdist and a single-file program in dist/'
 	@echo 'make lock    resolve the dependencies anew'
 	@echo 'make clean   remove what the others made'
@@ -46,6 +49,7 @@ bench-history: test-environment lab-packages
 docs: environment
 	.venv/bin/python -m readycheck.diagnose.causes >docs/causes.md
 	.venv/bin/python -m bench.regressions >docs/regressions.md
+	.venv/bin/python -m readycheck.schedule.shipped packaging
 	@mkdir -p docs/profiles
 	for file in profiles/readycheck_profiles/*.toml; do \
 		.venv/bin/readycheck profile show "$$file" --format markdown \

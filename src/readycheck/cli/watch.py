@@ -4,7 +4,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from platform import node
@@ -81,7 +81,7 @@ def command(
     if health is not None:
         refuse_unwritable(health, option="--health")
     arguments = given(context)
-    if not _usable(arguments):
+    if not usable(arguments):
         return 3  # why not is said
     longest_s = context.obj["deadline"] + _BEYOND_DEADLINE_S
     first = Health(profile=profile, site=site, every_s=every_s)
@@ -92,7 +92,7 @@ def command(
     return 0
 
 
-def _usable(arguments: list[str]) -> bool:
+def usable(arguments: Sequence[str]) -> bool:
     """Tried in another process, as a run is: what this one imports it keeps."""
     return subprocess.run([*READYCHECK, "run", *arguments, "--dry-run"], check=False).returncode == 0
 

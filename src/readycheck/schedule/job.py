@@ -1,0 +1,73 @@
+"""What is to be run again and again, and what of it nobody else may read."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePath
+
+from readycheck.errors import UsageError
+
+MARK = "Written by 'readycheck schedule install'"
+
+SECRETS = ("READYCHECK_ALERT", "READYCHECK_STORE", "READYCHECK_PROXY")
+_LOCAL = ("command:", "syslog:")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """`arguments` are those of `run`, without `secrets`, which are variables of its environment."""
+
+    name: str
+    profile: str
+    every: str
+    every_s: int
+    offset_s: int
+    program: tuple[str, ...]
+    arguments: tuple[str, ...]
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    environment: str = ""  # the file of the secrets
+    run_as: str | None = None
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        return (*self.program, "run", *self.arguments)
+
+
+def name_of(profile: str) -> str:
+    """Of units, lines and tasks."""
+    stem = PurePath(profile).name.removesuffix(".toml").lower()
+    return f"readycheck-{re.sub('[^a-z0-9]+', '-', stem).strip('-')[:60]}"
+
+
+def without_secrets(arguments: Sequence[str]) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Whoever may list processes and units reads arguments: what may hold a password or token is a variable."""
+    given = {name: _texts(arguments, f"--{name.removeprefix('READYCHECK_').lower()}=") for name in SECRETS}
+    secret = {name: texts for name, texts in given.items() if any(_is_secret(name, text) for text in texts)}
+    for name, texts in secret.items():
+        for text in texts:
+            if any(each.isspace() or each == "'" or not each.isprintable() for each in text):
+                option = name.removeprefix("READYCHECK_").lower()
+                raise UsageError(
+                    f"--{option}: beside what is secret, blanks are to be written as %20, quotes as %27"
+                )
+    moved = {f"--{name.removeprefix('READYCHECK_').lower()}" for name in secret}
+    kept = tuple(each for each in arguments if each.partition("=")[0] not in moved)
+    return kept, {name: " ".join(texts) for name, texts in secret.items()}
+
+
+def _texts(arguments: Sequence[str], start: str) -> list[str]:
+    return [each.removeprefix(start) for each in arguments if each.startswith(start)]
+
+
+def _is_secret(name: str, text: str) -> bool:
+    match name:
+        case "READYCHECK_ALERT":
+            return not text.startswith(_LOCAL)
+        case "READYCHECK_STORE":
+            return "://" in text
+    return "@" in text
+
+
+def text_of(secrets: Mapping[str, str]) -> str:
+    """As systemd and a shell both read it."""
+    return f"# {MARK}\n" + "".join(f"{name}='{value}'\n" for name, value in secrets.items())

@@ -1,0 +1,82 @@
+"""`schedule` as it is called: what it refuses, and what it shows."""
+
+from pathlib import Path
+
+import pytest
+
+from readycheck.__main__ import main
+from readycheck.schedule.job import Job
+from readycheck.schedule.placing import Crontab
+
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr("readycheck.cli.schedule._is_root", lambda: False)
+    monkeypatch.delenv("READYCHECK_STORE", raising=False)
+
+
+@pytest.mark.parametrize(
+    ("told", "arguments"),
+    [
+        ("--every 7m: not minutes that divide an hour", ["--every", "7m", "--print"]),
+        ("--every soon: not an interval", ["--every", "soon"]),
+        ("--deadline 60: not shorter than --every 1m", ["--every", "1m", "--deadline", "60", "--print"]),
+        ("--name A/b: not of small letters", ["--name", "A/b", "--print"]),
+        ("--run-as www: a user's name, for systemd and as root only", ["--run-as", "www"]),
+        ("--kind kubernetes: only with --print", ["--kind", "kubernetes"]),
+        ("--kind windows: set READYCHECK_ALERT", ["--kind", "windows", "--alert", "slack://t", "--print"]),
+        ("Invalid value for '--kind'", ["--kind", "at"]),
+    ],
+)
+def test_a_refusal(told: str, arguments: list[str], tmp_path: Path, capsys: Captured) -> None:
+    assert main(["schedule", "install", "webex", *arguments]) == 3
+    out, complaint = capsys.readouterr()
+    assert (out, complaint.count("\n")) == ("", 1)
+    assert complaint.startswith(f"readycheck: {told}")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kind", ["systemd", "cron", "kubernetes"])
+def test_what_is_shown_has_no_secret_and_writes_nothing(kind: str, tmp_path: Path, capsys: Captured) -> None:
+    options = ["--alert=slack://hidden", "--store=postgresql://u:hidden@h/d", "--proxy=http://u:hidden@p:1"]
+    assert main(["schedule", "install", "webex", "--print", "--kind", kind, "--site=north", *options]) == 0
+    out, complaint = capsys.readouterr()
+    assert complaint == "" and "hidden" not in out
+    assert "--site=north" in out and "# READYCHECK_PROXY " in out
+    assert not list(tmp_path.iterdir())
+
+
+def test_paths_hold_in_another_folder_but_not_in_another_machine(tmp_path: Path, capsys: Captured) -> None:
+    assert main(["schedule", "install", "./mine.toml", "--print", "--kind", "cron"]) == 0
+    assert f" run {Path.cwd()}/mine.toml " in capsys.readouterr().out
+    assert main(["schedule", "install", "./mine.toml", "--print", "--kind", "kubernetes"]) == 0
+    assert '"./mine.toml"' in capsys.readouterr().out
+
+
+def test_what_a_run_would_refuse_is_not_installed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("readycheck.cli.schedule._refuse_absent", lambda kind: None)
+    assert main(["schedule", "install", "webex", "--kind=cron", "--role=nosuch", "--proxy=none"]) == 3
+    assert "nosuch" in capfd.readouterr().err
+
+
+def test_an_installation(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    jobs: list[Job] = []
+
+    def install(self: Crontab, job: Job, force: bool) -> list[str]:
+        jobs.append(job)
+        return ["wrote crontab: x"]
+
+    monkeypatch.setattr(Crontab, "install", install)
+    monkeypatch.setattr("readycheck.cli.schedule._refuse_absent", lambda kind: None)
+    monkeypatch.setenv("READYCHECK_ALERT", "slack://t")
+    assert main(["schedule", "install", "webex", "--kind=cron", "--proxy=none", "--site=north"]) == 0
+    out, complaint = capsys.readouterr()
+    assert out == "wrote crontab: x\n"
+    assert complaint == "readycheck: READYCHECK_ALERT of this shell is not carried over; give the option\n"
+    assert jobs[0].arguments == ("webex", "--site=north", "--proxy=none")
+    assert jobs[0].name == "readycheck-webex"

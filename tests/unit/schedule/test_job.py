@@ -1,0 +1,61 @@
+"""What of a job nobody else may read, and its name."""
+
+import subprocess
+
+import pytest
+
+from readycheck.errors import UsageError
+from readycheck.schedule.job import name_of, text_of, without_secrets
+
+
+@pytest.mark.parametrize(
+    ("profile", "name"),
+    [
+        ("webex-calling", "readycheck-webex-calling"),
+        ("/etc/x/My Site.toml", "readycheck-my-site"),
+        ("é", "readycheck-"),
+    ],
+)
+def test_a_name(profile: str, name: str) -> None:
+    assert name_of(profile) == name
+
+
+def test_urls_go_and_the_rest_stays() -> None:
+    kept, secrets = without_secrets(
+        [
+            *(
+                "webex",
+                "--quick",
+                "--alert=slack://token",
+                "--alert=syslog:",
+                "--proxy=http://u:p@proxy:3128",
+            ),
+            *("--store=postgresql://u:p@h/d", "--alert-quiet=22:00-06:00"),
+        ]
+    )
+    assert kept == ("webex", "--quick", "--alert-quiet=22:00-06:00")
+    assert secrets == {
+        "READYCHECK_ALERT": "slack://token syslog:",
+        "READYCHECK_STORE": "postgresql://u:p@h/d",
+        "READYCHECK_PROXY": "http://u:p@proxy:3128",
+    }
+
+
+def test_nothing_secret_stays_where_it_is() -> None:
+    arguments = ("webex", "--alert=command:/bin/x 'a b'", "--store=/var/runs.db", "--proxy=http://proxy:3128")
+    assert without_secrets(arguments) == (arguments, {})
+
+
+@pytest.mark.parametrize(
+    "alerts", [("--alert=command:/bin/x y", "--alert=slack://t"), ("--alert=slack://it's",)]
+)
+def test_what_a_file_of_variables_cannot_hold(alerts: tuple[str, ...]) -> None:
+    with pytest.raises(UsageError, match="--alert: beside what is secret"):
+        without_secrets(("webex", *alerts))
+
+
+def test_a_shell_reads_the_file() -> None:
+    text = text_of({"READYCHECK_ALERT": "slack://$HOME`id`\\n %20", "READYCHECK_STORE": "x"})
+    script = 'set -a; eval "$1"; exec printenv READYCHECK_ALERT'
+    told = subprocess.run(["sh", "-c", script, "sh", text], capture_output=True, text=True, check=True).stdout
+    assert told == "slack://$HOME`id`\\n %20\n"

@@ -124,7 +124,8 @@ def run(
     earlier = _earlier(baseline, setting.site, request.profile.name, place)
     interruption = Interruption()
     with interruption.minded():
-        with Display(request.profile.title, quiet=quiet, verbose=verbose) as display:
+        silent = quiet or format_ is o.Format.NAGIOS  # check_by_ssh takes words on stderr for a failure
+        with Display(request.profile.title, quiet=silent, verbose=verbose and not silent) as display:
             report = interruption.run(lambda: assess(request, network(), environment, display))
         report = earlier(report)
         with stored(report, place):

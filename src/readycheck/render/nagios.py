@@ -1,6 +1,6 @@
 """The report as Monitoring Plugins have it: one line with performance data, then the long text."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from readycheck.render import wording
@@ -11,7 +11,10 @@ from readycheck.verdict import Judgement, Readiness
 if TYPE_CHECKING:
     from readycheck.report import Report, RequirementReport
 
-LONGEST = 4000
+LONGEST = 8000
+"""Bytes of all of it: Nagios reads 8 kB of what a plug-in says."""
+_PERFORMANCE, _SUMMARY = 3500, 300
+_MORE = "...\n"
 STATUSES = {
     Readiness.READY: "OK",
     Readiness.WARNINGS: "WARNING",
@@ -23,9 +26,25 @@ _LISTED = (Judgement.FAIL, Judgement.WARN, Judgement.INCONCLUSIVE)
 
 def render(report: "Report") -> str:
     """`READYCHECK STATUS - text | label=value ...`, then findings and what is not well."""
-    first = f"READYCHECK {STATUSES[report.verdict]} - {_plain(_summary(report), 300)}"
-    long = "\n".join(_plain(line, 400) for line in _details(report))
-    return f"{first} | {' '.join(_performance(report))}\n{_bounded(long)}"
+    words = f"READYCHECK {STATUSES[report.verdict]} - {_plain(_summary(report), _SUMMARY)}"
+    first = f"{words} | {_joined(_performance(report), ' ', _PERFORMANCE)}\n"
+    details = (_plain(line, 400) for line in _details(report))
+    return first + _joined((f"{line}\n" for line in details), "", LONGEST - _size(first) - len(_MORE), _MORE)
+
+
+def _joined(parts: Iterable[str], between: str, most: int, more: str = "") -> str:
+    """As many of them as `most` bytes hold, none cut in two."""
+    kept, size = [], 0
+    for part in parts:
+        size += _size(part) + len(between)
+        if size > most:
+            return between.join(kept) + more
+        kept.append(part)
+    return between.join(kept)
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "replace"))
 
 
 def _summary(report: "Report") -> str:
@@ -78,9 +97,3 @@ def _plain(text: str, limit: int) -> str:
 
 def _label(text: str) -> str:
     return clean(text, 80).replace("'", "").replace("=", "")
-
-
-def _bounded(text: str) -> str:
-    if len(text) <= LONGEST:
-        return f"{text}\n" if text else ""
-    return text[:LONGEST].rsplit("\n", 1)[0] + "\n...\n"

@@ -122,3 +122,13 @@ def test_the_responder_sees_addresses_as_they_are_and_is_fenced_in() -> None:
     assert told["cap_drop"] == ["ALL"] and "cap_add" not in told and told["read_only"]
     assert told["security_opt"] == ["no-new-privileges:true"]
     assert told["mem_limit"] and told["pids_limit"], "a flood fills this, not the host"
+
+
+def test_the_watch_keeps_its_runs_and_says_how_it_is() -> None:
+    compose = yaml.safe_load((FOLDER / "compose.yaml").read_text())
+    told = compose["services"]["watch"]
+    command, check = told["command"], told["healthcheck"]["test"]
+    assert command[0] == "watch" and check[:4] == ["CMD", "readycheck", "watch", "--check-health"]
+    assert command[command.index("--health") + 1] == check[4]
+    assert told["volumes"] == ["home:/home/readycheck"] and "home" in compose["volumes"]
+    assert told["cap_drop"] == ["ALL"] and told["read_only"]

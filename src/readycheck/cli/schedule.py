@@ -19,7 +19,7 @@ from readycheck.cli.watch import Every, usable
 from readycheck.errors import UsageError
 from readycheck.schedule import entries
 from readycheck.schedule.calendar import refuse_uneven
-from readycheck.schedule.child import READYCHECK
+from readycheck.schedule.child import SINGLE_FILE, program
 from readycheck.schedule.grid import interval, offset
 from readycheck.schedule.job import SECRETS, Job, name_of, without_secrets
 from readycheck.schedule.placing import PROGRAMS, of_kind
@@ -27,6 +27,7 @@ from readycheck.schedule.placing import PROGRAMS, of_kind
 _ENTRY = "Which entry"
 _SYSTEMD_RUNS = Path("/run/systemd/system")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,50}")
+_HIDDEN = ("/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/")
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 
 app = typer.Typer(
@@ -104,6 +105,8 @@ def install(
     if not here:
         raise UsageError("--kind kubernetes: only with --print, for 'kubectl apply -f -'")
     _refuse_absent(chosen)
+    if chosen is Kind.SYSTEMD and _is_root():
+        _refuse_hidden(job)
     if not usable(arguments):
         return 3  # why not is said
     tell_lines(*of_kind(chosen, _is_root()).install(job, force))
@@ -159,7 +162,7 @@ def _job(
         every=every,
         every_s=every_s,
         offset_s=offset(o.label("--site", context.obj["site"]) or platform.node(), profile, every_s),
-        program=_program(system),
+        program=_program(),
         arguments=kept,
         secrets=secrets,
         environment=str(_environment(called)),
@@ -220,10 +223,18 @@ def _environment(name: str) -> Path:
     return folder / f"{name}.env"
 
 
-def _program(system: bool) -> tuple[str, ...]:
-    """How this program was called, from everywhere; a unit of the system sees nobody's home."""
+def _program() -> tuple[str, ...]:
+    """How this program was called, from everywhere."""
     script = Path(sys.argv[0]).absolute()
-    called = (str(script),) if script.name.startswith("readycheck") else READYCHECK
-    if system and called[0].startswith(("/home/", "/root/")):
-        raise UsageError(f"{called[0]}: out of reach of the system's units; install readycheck to /opt, say")
-    return called
+    is_command = script.name.startswith("readycheck") and script.suffix != SINGLE_FILE
+    return (str(script),) if is_command else program()
+
+
+def _refuse_hidden(job: Job) -> None:
+    """A unit of the system sees nobody's home, and a /tmp of its own. systemd hands a key on."""
+    for word in job.command:
+        path = word.partition("=")[2] if word.startswith("--") else word
+        if path.startswith(_HIDDEN) and not word.startswith("--responder-key="):
+            raise UsageError(
+                f"{path}: out of sight of the system's units; put it into /opt or /etc/readycheck"
+            )

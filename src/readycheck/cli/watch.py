@@ -17,7 +17,7 @@ from readycheck.cli.forwarding import WithRunOptions, given
 from readycheck.cli.output import complain, tell_lines
 from readycheck.errors import UsageError
 from readycheck.render.files import refuse_unwritable
-from readycheck.schedule.child import READYCHECK, Runs
+from readycheck.schedule.child import Runs, program
 from readycheck.schedule.grid import Grid, interval, offset
 from readycheck.schedule.health import Health, check, write
 from readycheck.schedule.watching import World, once, watch
@@ -94,7 +94,7 @@ def command(
 
 def usable(arguments: Sequence[str]) -> bool:
     """Tried in another process, as a run is: what this one imports it keeps."""
-    return subprocess.run([*READYCHECK, "run", *arguments, "--dry-run"], check=False).returncode == 0
+    return subprocess.run([*program(), "run", *arguments, "--dry-run"], check=False).returncode == 0
 
 
 @contextmanager

@@ -34,7 +34,8 @@ def render(report: "Report") -> str:
 
 def _joined(parts: Iterable[str], between: str, most: int, more: str = "") -> str:
     """As many of them as `most` bytes hold, none cut in two."""
-    kept, size = [], 0
+    kept: list[str] = []
+    size = 0
     for part in parts:
         size += _size(part) + len(between)
         if size > most:

@@ -7,19 +7,24 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-READYCHECK = (sys.executable, "-m", "readycheck")
+SINGLE_FILE = ".pyz"
 _KILLED_AFTER_S = 15.0
 _GROUP = None if os.name == "nt" else 0
 _FLAGS = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)  # of Windows
 
 
+def program() -> tuple[str, ...]:
+    """This program, for another process of it; what a single file has unpacked is found through it alone."""
+    if sys.argv[0].endswith(SINGLE_FILE):
+        return sys.executable, os.path.abspath(sys.argv[0])
+    return sys.executable, "-P", "-m", "readycheck"
+
+
 class Runs:
     """One at a time. It is not in our group of processes: Ctrl-C reaches it through us, and once."""
 
-    def __init__(
-        self, arguments: Sequence[str], longest_s: float, command: Sequence[str] = READYCHECK
-    ) -> None:
-        self._command = [*command, "run", *arguments]
+    def __init__(self, arguments: Sequence[str], longest_s: float, command: Sequence[str] = ()) -> None:
+        self._command = [*(command or program()), "run", *arguments]
         self._longest_s = longest_s
         self._running: subprocess.Popen[bytes] | None = None
         self._stopped = False

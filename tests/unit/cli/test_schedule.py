@@ -80,3 +80,14 @@ def test_an_installation(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> N
     assert complaint == "readycheck: READYCHECK_ALERT of this shell is not carried over; give the option\n"
     assert jobs[0].arguments == ("webex", "--site=north", "--proxy=none")
     assert jobs[0].name == "readycheck-webex"
+
+
+@pytest.mark.parametrize("path", ["/root/mine.toml", "/home/me/mine.toml", "/tmp/mine.toml"])
+def test_what_a_unit_of_the_system_could_not_see(
+    path: str, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    monkeypatch.setattr("readycheck.cli.schedule._is_root", lambda: True)
+    monkeypatch.setattr("readycheck.cli.schedule._refuse_absent", lambda kind: None)
+    monkeypatch.setattr("readycheck.cli.schedule._program", lambda: ("/opt/readycheck",))
+    assert main(["schedule", "install", path, "--kind=systemd"]) == 3
+    assert capsys.readouterr().err.startswith(f"readycheck: {path}: out of sight of the system's units")

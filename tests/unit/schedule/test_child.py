@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from readycheck.schedule.child import Runs
+from readycheck.schedule.child import Runs, program
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 
@@ -58,3 +58,9 @@ def test_one_that_hangs_is_killed(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
         -signal.SIGKILL,
         -signal.SIGTERM,
     )
+
+
+def test_a_single_file_is_its_own_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert program() == (sys.executable, "-P", "-m", "readycheck")
+    monkeypatch.setattr(sys, "argv", ["/opt/readycheck.pyz", "watch"])
+    assert program() == (sys.executable, "/opt/readycheck.pyz")

@@ -206,7 +206,7 @@ def _refuse_strangers(paths: Mapping[Path, str] | list[Path], force: bool) -> No
 
 
 def _write(path: Path, text: str, *, secret: bool) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700 if secret else 0o755)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
     before = os.umask(0o077 if secret else 0o022)
     try:
         write_beside(path, text, option="schedule install:")

@@ -3,12 +3,9 @@
 
 ARGS ?=
 PROFILE ?= webex-calling
-LAB_PACKAGES = chrony conntrack coturn dnsmasq-base dovecot-imapd faketime iproute2 iptables kamailio \
-	kamailio-tls-modules nftables nginx openssh-client openssh-server openssl opensmtpd postgresql procps \
-	prometheus prosody slapd squid-openssl tcpdump unbound util-linux
 LAB_PACKAGES = ansible-lint chrony conntrack coturn dnsmasq-base dovecot-imapd faketime iproute2 iptables kamailio \
-	kamailio-tls-modules nftables nginx openssh-client openssh-server openssl opensmtpd postgresql procps prosody slapd \
-	squid-openssl systemd tcpdump unbound util-linux
+	kamailio-tls-modules nftables nginx openssh-client openssh-server openssl opensmtpd postgresql procps \
+	prometheus prosody slapd squid-openssl systemd tcpdump unbound util-linux
 # What the whole matrix needs besides: one more proxy, and the tools that it is compared with.
 MATRIX_PACKAGES = bind9-dnsutils mitmproxy nmap prometheus-blackbox-exporter sipsak testssl.sh
 

@@ -66,6 +66,7 @@ class NatProbe:
         Metric("binding_s", Unit.SECONDS, Better.HIGHER, "longest pause that a UDP binding outlived"),
     )
     proves: ClassVar[Step] = Step.ECHO
+    waits: ClassVar[bool] = True
 
     async def measure(self, params: NatParams, net: Net) -> None:
         servers = await _located(net, params.targets)

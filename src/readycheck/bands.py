@@ -36,15 +36,15 @@ def bands_of(requirement: Requirement, metrics: Mapping[str, MetricValue]) -> It
     for name, limit in requirement.limits.items():
         if (value := metrics.get(name)) is not None:
             status, text = against(name, value, limit)
-            yield Band(name, value, limit, status, text, blur(name, limit, status, metrics))
+            yield Band(name, value, limit, status, text, blur(name, value, limit, status, metrics))
 
 
 _FINEST = 0.1
 """The share of an edge that the instrument's own error may have."""
 
 
-def blur(name: str, limit: Limit, status: Judgement, metrics: Mapping[str, MetricValue]) -> str:
-    """Why a number cannot be judged by this band: too few packets, or an instrument too coarse; else empty."""
+def blur(name: str, value: float, limit: Limit, status: Judgement, metrics: Mapping[str, MetricValue]) -> str:
+    """Why a number cannot be judged by this band: too few packets, too coarse an instrument, too short a wait."""
     met = {Judgement.FAIL: (limit.fail,), Judgement.WARN: (limit.warn,)}.get(status, (limit.warn, limit.fail))
     edges = [edge for edge in met if edge]
     of, error = metrics.get(limit.of), metrics.get(limit.error)
@@ -52,6 +52,8 @@ def blur(name: str, limit: Limit, status: Judgement, metrics: Mapping[str, Metri
         return f"{name}: {of or 0:g} are too few to show less than {min(edges):g}"
     if edges and error is not None and error > _FINEST * min(edges):
         return f"{name}: self-limited, this host is {error:g} ms late itself where {min(edges):g} is judged"
+    if limit.ended_by and status is not Judgement.PASS and metrics.get(limit.ended_by) is None:
+        return f"{name}: at least {value:g}, and nobody waited for {max(edges):g}"
     return ""
 
 

@@ -66,7 +66,7 @@ class Check:
     `proves` is the step whose success shows that the service answered, `may_be_silent` that no answer at all
     is a healthy one too, `must_stay` that the connection has to stay open after the answer, `certain` says that the
     name is known to exist, and `group` is the wildcard that a representative name stands for. `lasts_s` is what the
-    check adds to the time that a run has.
+    check adds to the time that a run has; one that mostly `waits` may do so beside others that do.
     """
 
     id: str
@@ -83,6 +83,7 @@ class Check:
     certain: bool = True
     group: str = ""
     lasts_s: float = 0.0
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +108,7 @@ class Selection:
     resolvers: tuple[tuple[str, int], ...] = ()
     responder: tuple[str, int] | None = None
     capacity: int | None = None
+    idle_minutes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +166,8 @@ _CONTROL_PROBES = {
 
 HIJACK = "hijack"
 CAPACITY = "capacity"
-"""The probe that is not run unless somebody asks for it: it fills the line."""
+IDLE = "idle"
+"""The probes that are not run unless somebody asks for them: one fills the line, the other waits."""
 _HIJACK_SERVERS = 2
 _HIJACK_ZONES = 2
 _NOBODY = ("198.51.100.253", "203.0.113.253", "192.0.2.253")
@@ -402,6 +405,8 @@ class CheckMaker:
             values["marks"] = tuple(self.profile.marks(roles, traffic))
         if requirement.probe == CAPACITY:
             values["wanted"] = self.selection.capacity or 0
+        if requirement.probe == IDLE and self.selection.idle_minutes:
+            values["upto_s"] = 60.0 * self.selection.idle_minutes
         if "called" in settable:
             values |= {"called": tuple(self._called(requirement)), "transport": requirement.transport}
         aim = _Aim(id=requirement.id, scope=Scope.FAR_END, targets=[target], values=values)
@@ -436,6 +441,7 @@ class CheckMaker:
             certain=aim.certain,
             group=aim.group,
             lasts_s=lasts_s,
+            waits=_said("waits", params, implementation),
         )
 
     def _params(

@@ -7,6 +7,7 @@ from typing import Any
 from readycheck.check import (
     BUDGET_S,
     CAPACITY,
+    IDLE,
     NAME_SERVERS,
     Check,
     CheckMaker,
@@ -40,6 +41,9 @@ __all__ = [
 
 DEFAULT_SEED = 1
 NO_CAPACITY = "not tested unless asked for, because it fills the line (--capacity CALLS)"
+NO_IDLE = (
+    "not tested unless asked for, because it waits (--idle MINUTES, or --thorough for two minutes of it)"
+)
 NO_RESPONDER = "not testable from here: needs a responder (--responder HOST)"
 
 
@@ -133,9 +137,16 @@ def _untested(selected: Iterable[Requirement], selection: Selection) -> Iterator
                 yield requirement.id, NO_RESPONDER
             elif requirement.probe == CAPACITY and not selection.capacity:
                 yield requirement.id, NO_CAPACITY
+            elif requirement.probe == IDLE and not _waits(selection):
+                yield requirement.id, NO_IDLE
         elif wanted and len(wanted) == len(requirement.targets.hosts) and not _elsewhere(requirement):
             missing = ", ".join(open_placeholders(wanted[0], selection.values))
             yield requirement.id, f"not testable from here: give --set {missing}=VALUE"
+
+
+def _waits(selection: Selection) -> bool:
+    """Who names the probe wants it, too."""
+    return bool(selection.idle_minutes) or selection.effort is Effort.THOROUGH or IDLE in selection.only
 
 
 def _unprobed(selected: Iterable[Requirement], registry: Registry) -> Iterator[tuple[str, str]]:

@@ -16,6 +16,7 @@ from readycheck.net.interface import (
     Endpoint,
     Fathomed,
     Filled,
+    Held,
     HopLimited,
     Leg,
     NetError,
@@ -39,6 +40,7 @@ __all__ = [
     "Failure",
     "Fathomed",
     "Filled",
+    "Held",
     "HopLimited",
     "Leg",
     "Metric",
@@ -121,7 +123,8 @@ class Probe(Protocol[P_contra]):
     where that depends on what a profile sets, `Params` has a property `proves` of its own, which counts.
     A probe of services that healthy hosts may leave unanswered says so by `may_be_silent = True`, likewise; one
     whose connections have to stay open after the answer, which its step `echo` shows, by `must_stay = True`; one
-    that takes longer than a run has for everything, by a method `lasts_s(effort)` of `Params`, in seconds.
+    that takes longer than a run has for everything, by a method `lasts_s(effort)` of `Params`, in seconds, and if
+    it spends most of it waiting, so that others that do may run beside it, by `waits = True`.
     """
 
     name: ClassVar[str]

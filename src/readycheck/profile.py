@@ -261,7 +261,8 @@ class Limit(Strict):
     """The band of a metric: beyond `warn` it warns, beyond `fail` it fails; `higher` is better or not.
 
     `of` is the metric that counts what a ratio is of: none lost of N shows no more than less than 3 / N. `error` is
-    the metric of the instrument's own error: a tenth of an edge is the most that leaves it to be judged.
+    the metric of the instrument's own error: a tenth of an edge is the most that leaves it to be judged. `ended_by` is
+    the metric without which a number is only the least that it may be, because nothing ended it.
     """
 
     warn: float | None = None
@@ -269,6 +270,7 @@ class Limit(Strict):
     higher: bool = False
     of: str = ""
     error: str = ""
+    ended_by: str = ""
     source: str = ""
 
 

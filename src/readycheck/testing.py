@@ -21,6 +21,7 @@ from readycheck.net.interface import (
     Endpoint,
     Fathomed,
     Filled,
+    Held,
     IcmpReport,
     Leg,
     NetError,
@@ -139,6 +140,7 @@ class FakeNetwork:
         self.sent: list[tuple[Endpoint, bytes]] = []
         self.known_to: list[Endpoint] = []
         self.calls: Mapping[tuple[str, int], Call] | Failure = Failure.TIMED_OUT
+        self.holds: Callable[[Sequence[float], bool], Held] | Failure = Failure.TIMED_OUT
         self._resolvers = tuple(resolvers)
         self._capabilities = capabilities
         self._ports = iter(range(40000, 65536))
@@ -233,6 +235,13 @@ class FakeNetwork:
         if isinstance(self.sizes, Failure):
             raise NetError(self.sizes, "the responder does not answer")
         return Fathomed(up=self.sizes[0], down=self.sizes[1], tried=1500)
+
+    async def hold(self, to: Endpoint, pauses_s: Sequence[float], *, secure: bool) -> Held:
+        """`holds` says what comes of each connection."""
+        if isinstance(self.holds, Failure):
+            raise NetError(self.holds, "the responder does not answer")
+        await self.sleep(sum(pauses_s))
+        return self.holds(pauses_s, secure)
 
     async def be_called(self, to: Endpoint, transport: str, ports: Sequence[int]) -> Sequence[Call]:
         """`calls` says what comes of each."""

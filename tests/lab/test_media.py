@@ -35,6 +35,11 @@ checked = 2026-01-01
 id = "nat-binding"
 params = { ladder_s = [2, 7] }
 limits = { binding_s = { warn = 7, fail = 1, higher = true, source = "this test" } }
+
+[[requirements]]
+id = "nat-connection-timeout"
+params = { ladder_s = [2, 7], upto_s = 7 }
+limits = { idle_s = { warn = 7, higher = true, ended_by = "idle_died_s", source = "this test" } }
 """
 
 
@@ -46,7 +51,7 @@ class Network:
     row: RowMode
     arguments: tuple[str, ...] = ("--quick", "--only", "stream")
     raw: bool = False
-    binding_s: int = _ENOUGH_S
+    forgets_s: int = _ENOUGH_S
     ladder: bool = False
     profile: str = "webex-calling"
     forwarded: bool = False
@@ -100,8 +105,8 @@ _UNEVEN = Network(
 _FORGETFUL = Network(
     name="forgetful",
     row=RowMode(),
-    arguments=("--thorough", "--only", "nat"),
-    binding_s=_SHORT_S,
+    arguments=("--thorough", "--only", "nat", "--only", "idle"),
+    forgets_s=_SHORT_S,
     ladder=True,
 )
 _MEDDLING = Network(
@@ -123,8 +128,8 @@ ROWS = ((_CLEAN, _ONE_WAY), (_LOSSY, _UNEVEN), (_FORGETFUL, _MEDDLING, _FORWARDE
 
 def played(world: World, network: Network, bytecode: Path | None = None) -> Played:
     far_end.arrange(world, network.row)
-    for name in ("nf_conntrack_udp_timeout", "nf_conntrack_udp_timeout_stream"):
-        setting = f"echo {network.binding_s} >/proc/sys/net/netfilter/{name}"
+    for name in ("udp_timeout", "udp_timeout_stream", "tcp_timeout_established"):
+        setting = f"echo {network.forgets_s} >/proc/sys/net/netfilter/nf_conntrack_{name}"
         world.machine.run("edge", "sh", "-c", setting)
     if network.forwarded:
         world.machine.run("edge", "nft", "insert", "rule", "ip", "edge", "firewall", "ct status dnat accept")
@@ -210,9 +215,17 @@ def test_the_kernels_sip_helper_is_caught_in_the_act(runs: Mapping[str, Played])
 
 def test_a_nat_that_forgets_soon(runs: Mapping[str, Played]) -> None:
     forgetful = runs["forgetful"]
-    assert forgetful.causes == ["nat-binding-short"]
+    assert sorted(forgetful.causes) == ["idle-timeout-short", "nat-binding-short"]
     check = forgetful.check("nat-binding")
     assert (check["status"], check["metrics"]["binding_s"]) == ("warn", 2)
+
+
+def test_an_edge_that_forgets_idle_connections(runs: Mapping[str, Played]) -> None:
+    found = runs["forgetful"].finding("idle-timeout-short")
+    assert found["confidence"] == "certain"
+    assert "outlives 2 s of silence and not 7 s, by TCP and by TLS" in found["summary"]
+    check = runs["forgetful"].check("nat-connection-timeout")
+    assert (check["status"], check["metrics"]["idle_s"], check["metrics"]["idle_died_s"]) == ("warn", 2, 7)
 
 
 def test_both_are_told_and_nothing_else(runs: Mapping[str, Played]) -> None:

@@ -767,6 +767,27 @@ def test_what_was_not_selected_and_what_cannot_be_tested_is_skipped_and_says_so(
 
 
 @pytest.mark.parametrize(
+    ("idle_s", "died_s", "status", "because"),
+    [
+        (1800.0, None, Judgement.PASS, "measured with the responder"),
+        (1800.0, 3600.0, Judgement.PASS, "measured with the responder"),
+        (900.0, 1800.0, Judgement.WARN, "idle_s 900 is below 1800"),
+        (115.0, None, Judgement.INCONCLUSIVE, "idle_s: at least 115, and nobody waited for 1800"),
+    ],
+)
+def test_a_ladder_that_is_too_short_says_up_to_what_it_proves(
+    idle_s: float, died_s: float | None, status: Judgement, because: str
+) -> None:
+    limit = {"warn": 1800, "higher": True, "ended_by": "idle_died_s"}
+    asked = make_profile(requirement("idle", limits={"idle_s": limit})).requirements[0]
+    check = make_check("idle/x", scope=Scope.FAR_END, proves=Step.ECHO)
+    metrics = {"idle_s": idle_s, "idle_died_s": died_s}
+    outcome = make_outcome(check, seen(Step.ECHO, Target(address="203.0.113.99", port=3478)), metrics=metrics)
+    verdict = judge_check(asked, outcome, bench([asked], gather([outcome]), ()))
+    assert (verdict.status, verdict.because) == (status, because)
+
+
+@pytest.mark.parametrize(
     ("metrics", "status"),
     [
         ({"binding_s": None}, Judgement.INCONCLUSIVE),

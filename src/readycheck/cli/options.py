@@ -125,6 +125,17 @@ Capacity = Annotated[
         rich_help_panel=WHAT,
     ),
 ]
+Idle = Annotated[
+    int | None,
+    typer.Option(
+        "--idle",
+        metavar="MINUTES",
+        min=1,
+        max=124,
+        help="Leave connections to the responder idle for up to so long: are they cut?",
+        rich_help_panel=WHAT,
+    ),
+]
 Quick = Annotated[bool, typer.Option("--quick", help="Smaller samples, shorter waits.", rich_help_panel=COST)]
 Thorough = Annotated[
     bool, typer.Option("--thorough", help="Larger samples, longer waits.", rich_help_panel=COST)

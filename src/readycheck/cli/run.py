@@ -30,6 +30,7 @@ def run(
     responder: o.Responder = None,
     responder_key: o.ResponderKey = None,
     capacity: o.Capacity = None,
+    idle: o.Idle = None,
     proxy: Annotated[
         str,
         typer.Option(
@@ -100,6 +101,7 @@ def run(
         responder=o.responder("--responder", responder),
         responder_key=o.key("--responder-key", responder_key),
         capacity=capacity,
+        idle_minutes=idle,
         resolvers=tuple(o.endpoint("--resolver", text, 53) for text in resolver or ()),
         trust_roots=tuple(trust_roots or ()),
         interface=interface,

@@ -61,6 +61,7 @@ class Setting:
     responder: Endpoint | None = None
     responder_key: bytes = field(default=b"", repr=False)
     capacity: int | None = None
+    idle_minutes: int | None = None
     trust_roots: tuple[Path, ...] = ()
     interface: str | None = None
     source: str | None = None
@@ -94,6 +95,7 @@ class Setting:
             "resolvers": [f"{host}:{port}" for host, port in self.resolvers],
             "responder": f"{self.responder[0]}:{self.responder[1]}" if self.responder else None,
             "capacity": self.capacity,
+            "idle_minutes": self.idle_minutes,
             "interface": self.interface,
             "source": self.source,
             "family": self.family,
@@ -181,6 +183,8 @@ def _refuse_unusable(setting: Setting) -> None:
         raise UsageError("--responder-key: of no use without --responder")
     if setting.capacity and not setting.responder:
         raise UsageError("--capacity: of no use without --responder")
+    if setting.idle_minutes and not setting.responder:
+        raise UsageError("--idle: of no use without --responder")
     if setting.interface is not None and not _is_plain(setting.interface):
         raise UsageError(f"--interface {setting.interface}: not the name of an interface")
     if setting.source is not None:
@@ -229,6 +233,7 @@ def _selection(setting: Setting, resolvers: tuple[Endpoint, ...], routing: Routi
         resolvers=resolvers,
         responder=setting.responder,
         capacity=setting.capacity,
+        idle_minutes=setting.idle_minutes,
         **_proxying(routing),
     )
 

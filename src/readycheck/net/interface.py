@@ -220,6 +220,21 @@ class Fathomed:
     tried: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What came of a connection that was left idle: did the far end come through when it `rang`?
+
+    If not, `ended` says how the connection died (`timed_out`: in silence), after how long where that was seen, or
+    `revived` that it lives as soon as this host speaks. `outlived_s` is the time in which it was seen to live.
+    """
+
+    rang: bool
+    outlived_s: float
+    ended: Failure | None = None
+    ended_after_s: float | None = None
+    revived: bool = False
+
+
 class Network(Protocol):
     """The small interface that probes receive."""
 
@@ -272,6 +287,9 @@ class Network(Protocol):
 
     async def fathom(self, to: Endpoint) -> Fathomed:
         """How long a datagram may be on its way to a responder and back, in one piece."""
+
+    async def hold(self, to: Endpoint, pauses_s: Sequence[float], *, secure: bool) -> Held:
+        """Leave a TCP connection to a responder idle, pause after pause, with TLS when `secure`."""
 
     async def be_called(self, to: Endpoint, transport: str, ports: Sequence[int]) -> Sequence["Call"]:
         """Listen at ports of this host, ask a responder to call them, and tell what came."""

@@ -29,6 +29,7 @@ from readycheck.net.interface import (
     Endpoint,
     Fathomed,
     Filled,
+    Held,
     Leg,
     NetError,
     Played,
@@ -186,6 +187,11 @@ class SystemNetwork:
         from readycheck.net.size import fathom
 
         return await self._aside(to, fathom)
+
+    async def hold(self, to: Endpoint, pauses_s: Sequence[float], *, secure: bool) -> Held:
+        from readycheck.net.idle import hold
+
+        return await hold(self, to, pauses_s, secure=secure, key=self.options.responder_key)
 
     async def converse(self, to: Endpoint, kind: "Kind", body: Mapping[str, Any]) -> Mapping[str, Any]:
         from readycheck.net.far_end import ask

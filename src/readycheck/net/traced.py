@@ -17,6 +17,7 @@ from readycheck.net.interface import (
     Endpoint,
     Fathomed,
     Filled,
+    Held,
     Leg,
     NetError,
     Network,
@@ -305,6 +306,14 @@ class TracedNetwork:
         """As with `play`."""
         with self.step(Step.REQUEST, self._known("udp", address=to[0], port=to[1])):
             return await self._run.network.fathom(to)
+
+    async def hold(self, to: Endpoint, pauses_s: Sequence[float], *, secure: bool) -> Held:
+        """The step is what was granted, however the connection died; of what came of it the probe tells."""
+        with self.step(
+            Step.REQUEST, self._known("tls" if secure else "tcp", address=to[0], port=to[1])
+        ) as step:
+            step.facts["pauses_s"] = [min(pauses_s), sum(pauses_s)]
+            return await self._run.network.hold(to, pauses_s, secure=secure)
 
     async def be_called(self, to: Endpoint, transport: str, ports: Sequence[int]) -> Sequence[Call]:
         with self.step(Step.REQUEST, self._known("udp", address=to[0], port=to[1])) as step:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from readycheck.net.headers import Headers
@@ -18,6 +19,7 @@ from readycheck.net.interface import Endpoint
 from readycheck.responder.calls import Calls, Placed
 from readycheck.responder.channel import Channel, TlsChannel
 from readycheck.responder.control import Control, Said
+from readycheck.responder.hold import Hold
 from readycheck.responder.load import Load, Loads
 from readycheck.responder.mirrors import Arrival
 from readycheck.responder.others import Others
@@ -67,7 +69,7 @@ class Intake:
 
     def __init__(self, channel: Channel) -> None:
         self._channel, self._data = channel, bytearray()
-        self.left = MOST_BYTES
+        self.left: float = MOST_BYTES
 
     async def peek(self, size: int) -> bytes:
         """All that is there, `size` bytes at least. Raises `EOFError` at the end."""
@@ -148,6 +150,7 @@ class Connection:
             self._desk.control.mirrors.keep(self._hello, time.monotonic())
         tls = TlsChannel(intake, self._desk.context)
         await tls.handshake()
+        intake.left = inf  # from here on it is what TLS holds that counts
         return tls
 
     async def _return_requests(self, intake: Intake) -> None:
@@ -177,10 +180,15 @@ class Connection:
             if (load := self._load) is not None:
                 await self._fill(load, intake)
                 return
+            if (hold := self._hold) is not None:
+                ends_s = max(ends_s, hold.rings_s + 2 * self._desk.patience_s)
+                await self._keep_silent(hold, intake)
 
     async def _answer_frame(self, intake: Intake, frame: bytes, group: asyncio.TaskGroup) -> None:
         if is_control(frame):
             answer = await self._controlled(frame, intake, group)
+            if self._hold is not None:  # what it may say is bounded by the rate of questions
+                intake.left += 2 + len(frame)
         elif self._placed is not None:
             intake.left += (2 + len(frame)) * self._placed.call.feed(frame)
             return
@@ -193,6 +201,23 @@ class Connection:
     def _load(self) -> Load | None:
         loads = self._desk.control.loads
         return loads.of(self._source) if loads is not None else None
+
+    @property
+    def _hold(self) -> Hold | None:
+        holds = self._desk.control.holds
+        return holds.of(self._source) if holds is not None else None
+
+    async def _keep_silent(self, hold: Hold, intake: Intake) -> None:
+        """Until it is time to ring, or the agent has spoken or hung up."""
+        left_s = hold.rings_s - time.monotonic()
+        if left_s <= 0:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(left_s):
+                await intake.peek(1)
+                return
+        async with asyncio.timeout(self._desk.patience_s):
+            await intake.write(_framed(pack_message(Kind.HELD, {"rings": True}, self._desk.control.key)))
 
     async def _fill(self, load: Load, intake: Intake) -> None:
         """As long as was granted, however slowly the other end takes it or gives it."""
@@ -279,6 +304,8 @@ class Connection:
     def _close_sessions(self) -> None:
         if (load := self._load) is not None and self._desk.control.loads is not None:
             self._desk.control.loads.close(load)
+        if self._desk.control.holds is not None:
+            self._desk.control.holds.close(self._source)
         for session in self._desk.control.sessions:
             if session.source == self._source:
                 self._desk.control.sessions.close(session)

@@ -8,6 +8,7 @@ from typing import Any
 from readycheck.net.interface import Endpoint
 from readycheck.responder.callbacks import LASTS_S, CallBacks
 from readycheck.responder.guard import Cookies, Known, Sources
+from readycheck.responder.hold import Holds
 from readycheck.responder.load import Loads
 from readycheck.responder.mirrors import WAIT_S, Mirrors
 from readycheck.responder.session import Refused, Session, Sessions
@@ -30,6 +31,7 @@ class Control:
     mirrors: Mirrors | None = None
     loads: Loads | None = None
     callbacks: CallBacks | None = None
+    holds: Holds | None = None
 
     def answer(
         self, data: bytes, source: Endpoint, now_s: float, shown: Mapping[str, Any] = MappingProxyType({})
@@ -72,6 +74,8 @@ class Control:
             return Kind.SIZED, {"number": message.body.get("number")}
         if message.kind is Kind.LOAD:
             return self._granted(message.body, source, now_s, lambda: self._load(message.body, source, now_s))
+        if message.kind is Kind.HOLD:
+            return self._held(message.body, source, now_s)
         if message.kind is Kind.CALL_BACK:
             return self._called(message.body, source, now_s, size)
         if message.kind in _ANSWERS:
@@ -101,6 +105,17 @@ class Control:
             raise Refused("throughput is measured over TCP")
         return Kind.LOADING, self.loads.open(source, body, now_s).terms()
 
+    def _held(self, body: Mapping[str, Any], source: Endpoint, now_s: float) -> Said | None:
+        """A cookie once, for a connection that has had its answer is its source's own."""
+        if self.holds is not None and self.holds.of(source):
+            return self._checked(lambda: self._hold(body, source, now_s))
+        return self._granted(body, source, now_s, lambda: self._hold(body, source, now_s))
+
+    def _hold(self, body: Mapping[str, Any], source: Endpoint, now_s: float) -> Said:
+        if self.holds is None:
+            raise Refused("connections are held, which is for TCP")
+        return Kind.HELD, {"seconds": self.holds.open(source, body, now_s).rings_s - now_s}
+
     def _called(self, body: Mapping[str, Any], source: Endpoint, now_s: float, size: int) -> Said | None:
         """With a cookie, call this address at its ports; with a token, tell what came of it."""
         if "token" in body:
@@ -118,8 +133,9 @@ class Control:
         self, body: Mapping[str, Any], source: Endpoint, now_s: float, grant: Callable[[], Said]
     ) -> Said | None:
         """What is granted to who has shown that its address is its own, or why it is not; to others nothing."""
-        if not self.is_proved(body, source, now_s):
-            return None
+        return self._checked(grant) if self.is_proved(body, source, now_s) else None
+
+    def _checked(self, grant: Callable[[], Said]) -> Said:
         try:
             return grant()
         except Refused as refused:

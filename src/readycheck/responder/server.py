@@ -19,6 +19,7 @@ from readycheck.responder.connection import Desk
 from readycheck.responder.control import Control
 from readycheck.responder.figures import Figure, render
 from readycheck.responder.guard import Cookies, Known, Sources
+from readycheck.responder.hold import HoldLimits, Holds
 from readycheck.responder.identity import Identity, make_identity
 from readycheck.responder.listener import Listener
 from readycheck.responder.load import LoadLimits, Loads
@@ -57,6 +58,7 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     calls: CallLimits = field(default_factory=CallLimits)
     loads: LoadLimits = field(default_factory=LoadLimits)
+    holds: HoldLimits = field(default_factory=HoldLimits)
     key: bytes = field(default=b"", repr=False)
     second_port: int | None = None
     identity: Identity | None = None
@@ -94,6 +96,7 @@ class Responder:
         self._listener: Listener | None = None
         self._settings, self._known, self._callbacks = settings, Known(), CallBacks()
         self._loads, self._caller = Loads(settings.loads), Caller(self._callbacks)
+        self._holds = Holds(settings.holds)
         self._identity = settings.identity or make_identity()
         self._bind_somewhere()
         self._threads = [threading.Thread(target=one.run, name="reflector") for one in self._reflectors]
@@ -151,6 +154,7 @@ class Responder:
         on = sum(map(len, self._calls.values()))
         yield Figure("calls", "gauge", "Calls that are on.", on)
         yield Figure("loads", "gauge", "Connections that are filled for throughput.", len(self._loads))
+        yield Figure("holds", "gauge", "Connections that are kept idle.", len(self._holds))
         yield Figure("connections", "gauge", "TCP connections that are open.", len(self.listener.doors))
         refused = self.listener.refused
         yield Figure("connections_refused_total", "counter", "TCP connections turned away.", refused)
@@ -197,6 +201,7 @@ class Responder:
         mirrors: Mirrors | None = None,
         loads: Loads | None = None,
         callbacks: CallBacks | None = None,
+        holds: Holds | None = None,
     ) -> Control:
         """Each thread has its own: a stream is of one place, and so are its limits."""
         return Control(
@@ -208,10 +213,11 @@ class Responder:
             mirrors,
             loads,
             callbacks,
+            holds,
         )
 
     def _desk(self, place: Endpoint) -> Desk:
-        control = self._control(Mirrors(), self._loads)
+        control = self._control(Mirrors(), self._loads, holds=self._holds)
         return Desk(control, self._others(Corner(place), control), self._identity.context, self._calls[place])
 
     def _others(self, corner: Corner, control: Control) -> Others:

@@ -17,6 +17,7 @@ from readycheck.net.interface import (
     Endpoint,
     Fathomed,
     Filled,
+    Held,
     IcmpReport,
     Leg,
     NetError,
@@ -163,6 +164,9 @@ class RemappedNetwork:
         raise NetError(Failure.PLATFORM, "the loopback world has no responder")
 
     async def fathom(self, to: Endpoint) -> Fathomed:
+        raise NetError(Failure.PLATFORM, "the loopback world has no responder")
+
+    async def hold(self, to: Endpoint, pauses_s: Sequence[float], *, secure: bool) -> Held:
         raise NetError(Failure.PLATFORM, "the loopback world has no responder")
 
     async def be_called(self, to: Endpoint, transport: str, ports: Sequence[int]) -> Sequence[Call]:

@@ -27,6 +27,9 @@ Throughput is measured over TCP: LOAD instead of OPEN, LOADING, and then plain b
 until the time that was granted is over. Of bytes that came up the responder tells with LOADED, in the same frame as
 other messages, how many it took in each window of time.
 
+How long an idle connection lives is asked with HOLD: HELD at once, and once more after the silence that was asked for,
+for it is the far end that speaks first when a telephone is to ring.
+
 Times are nanoseconds, each of its own end's clock. As in STAMP (RFC 8762 section 4.3), the two counts tell on which
 way a packet was lost.
 """
@@ -89,6 +92,8 @@ class Kind(IntEnum):
     LOADED = 28
     SIZE = 29
     SIZED = 30
+    HOLD = 31
+    HELD = 32
 
 
 ANSWERS = {
@@ -101,6 +106,7 @@ ANSWERS = {
     Kind.OFFER: (Kind.ACCEPTED, Kind.REFUSED),
     Kind.LOAD: (Kind.LOADING, Kind.REFUSED),
     Kind.SIZE: (Kind.SIZED,),
+    Kind.HOLD: (Kind.HELD, Kind.REFUSED),
 }
 """What each request may be answered with."""
 

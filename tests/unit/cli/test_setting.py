@@ -42,6 +42,27 @@ def test_the_responder_is_in_the_report_and_its_key_is_not() -> None:
     assert all(check.lasts_s >= 10 for check in planned)
 
 
+@pytest.mark.parametrize(
+    ("asked", "upto_s"),
+    [
+        ({"idle_minutes": 30}, 1800.0),
+        ({"effort": "thorough"}, 115.0),
+        ({"only": ("idle",)}, 115.0),
+        ({}, None),
+        ({"idle_minutes": 30, "skip": ("idle",)}, None),
+    ],
+)
+def test_idle_connections_are_waited_for_when_somebody_asks(
+    asked: dict[str, Any], upto_s: float | None
+) -> None:
+    request, *_ = prepare(Setting(profile="webex-calling", responder=("192.0.2.99", 3478), **asked))
+    planned = [check for check in request.draft.checks if check.probe == "idle"]
+    assert [check.params.upto_s for check in planned] == ([] if upto_s is None else [upto_s])
+    assert all(check.waits and check.lasts_s > check.params.upto_s for check in planned)
+    told = request.draft.untested.get("nat-connection-timeout", "")
+    assert (upto_s is not None) or "skip" in asked or "--idle MINUTES" in told
+
+
 def test_a_profile_is_looked_for_in_the_given_folders(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text('extends = "webex-calling"\nname = "mine"\n')
     request, *_ = prepare(Setting(profile="mine", profile_dirs=(tmp_path,)))
@@ -66,6 +87,7 @@ def test_what_was_learned_is_in_force() -> None:
         ("--set nosuch: profile 'webex-calling' has the placeholders", {"values": {"nosuch": "1"}}),
         ("--responder-key: of no use without --responder", {"responder_key": b"x"}),
         ("--capacity: of no use without --responder", {"capacity": 5}),
+        ("--idle: of no use without --responder", {"idle_minutes": 5}),
         ("--source here: not an address", {"source": "here"}),
         ("--source ::1: not an IPv4 address, as -4 wants", {"source": "::1", "family": "4"}),
         ("--source 127.0.0.1: not an IPv6 address, as -6 wants", {"source": "127.0.0.1", "family": "6"}),

@@ -14,6 +14,7 @@ from readycheck.net.interface import (
     Endpoint,
     Fathomed,
     Filled,
+    Held,
     IcmpReport,
     Leg,
     NetError,
@@ -139,6 +140,10 @@ class FakeNetwork:
     async def fathom(self, to: Endpoint) -> Fathomed:
         fathomed: Fathomed = await self._play("fathom", to, None, Fathomed(up=1500, down=1500, tried=1500))
         return fathomed
+
+    async def hold(self, to: Endpoint, pauses_s: Sequence[float], *, secure: bool) -> Held:
+        held: Held = await self._play("hold", to, None, Held(rang=True, outlived_s=sum(pauses_s)))
+        return held
 
     async def sleep(self, seconds: float) -> None:
         await self._play("sleep", seconds, None, None)

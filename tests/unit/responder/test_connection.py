@@ -15,6 +15,7 @@ from readycheck.net.interface import Endpoint
 from readycheck.responder.connection import MOST_BYTES
 from readycheck.responder.load import LoadLimits
 from readycheck.responder.server import Responder, Settings
+from readycheck.responder.session import Limits
 from readycheck.wire.far_end import (
     REQUEST_SIZE,
     Ask,
@@ -124,6 +125,48 @@ def test_a_stream_there_and_back(place: Endpoint, tls: bool) -> None:
             answer = unpack_answer(agent.hear())
             assert (answer.number, answer.count, answer.size) == (number, number, 160)
         assert agent.ask(Kind.CLOSE, {"token": terms["token"]}).body["received"] == 20
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["TCP", "TLS"])
+def test_a_stream_may_be_longer_than_all_else_that_is_said(tls: bool) -> None:
+    size, wanted = 1200, {**WANTED, "packets_per_second": 9000, "payload_bytes": 1200}
+    serving = Responder(Settings(listen=(("127.0.0.1", 0),), limits=Limits(packets_per_second=9000)))
+    serving.start()
+    with ExitStack() as stack:
+        stack.callback(serving.stop)
+        agent = Agent(serving.places[0], stack, tls=tls)
+        terms = agent.ask(Kind.OPEN, {"cookie": agent.cookie(), **wanted}).body
+        for number in range(1 + MOST_BYTES // size):
+            agent.say(pack_ask(Ask(ssrc=terms["ssrc"], payload_type=0, number=number, sent_ns=1, size=size)))
+            assert len(agent.hear()) > size
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["TCP", "TLS"])
+def test_a_connection_that_is_held_rings_after_its_silence(place: Endpoint, tls: bool) -> None:
+    with ExitStack() as stack:
+        agent = Agent(place, stack, tls=tls)
+        wanted = {"cookie": agent.cookie(), "seconds": 0.1}
+        for _ in range(2):
+            assert agent.ask(Kind.HOLD, wanted).body["seconds"] == pytest.approx(0.1, abs=0.01)
+            assert unpack_message(agent.hear()) == Message(Kind.HELD, {"rings": True})
+            wanted = {"seconds": 0.1}  # its source has been proved
+        agent.ask(Kind.HOLD, {"seconds": 30})
+        assert agent.ask(Kind.HELLO, {}).kind is Kind.COOKIE, "who speaks first is heard"
+
+
+def test_nothing_is_held_for_who_has_no_cookie_nor_over_udp(place: Endpoint) -> None:
+    with ExitStack() as stack:
+        agent = Agent(place, stack)
+        agent.say(pack_message(Kind.HOLD, {"cookie": "0" * 32, "seconds": 1}, size=REQUEST_SIZE))
+        assert agent.ask(Kind.HELLO, {}).kind is Kind.COOKIE, "no answer came before this one"
+        family = socket.AF_INET6 if ":" in place[0] else socket.AF_INET
+        sock = stack.enter_context(socket.socket(family, socket.SOCK_DGRAM))
+        sock.settimeout(3.0)
+        sock.connect(place)
+        sock.send(pack_message(Kind.HELLO, {}, size=REQUEST_SIZE))
+        cookie = unpack_message(sock.recv(2048)).body["cookie"]
+        sock.send(pack_message(Kind.HOLD, {"cookie": cookie, "seconds": 1}, size=REQUEST_SIZE))
+        assert unpack_message(sock.recv(2048)).kind is Kind.REFUSED
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["TCP", "TLS"])

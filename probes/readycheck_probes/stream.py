@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import islice
 from statistics import median
 from typing import Any, ClassVar, Literal
 
@@ -27,6 +26,7 @@ from readycheck.probe import (
     Target,
     Unit,
 )
+from readycheck.wire.rtp import even_ports
 from readycheck_probes.dialling import addresses
 from readycheck_probes.quotes import read_quotes
 
@@ -182,7 +182,7 @@ async def _played(
     legs = []
     for _, code_point, ports in marks:
         taken[ports] = turn = taken.get(ports, -1) + 1
-        legs.append((code_point, list(_even(ports)), turn))
+        legs.append((code_point, even_ports(ports), turn))
     for attempt in range(_PORT_TRIES):
         made = [
             _leg(shape, seconds, code, ports[(turn + attempt * len(marks)) % len(ports)] if ports else 0)
@@ -194,14 +194,6 @@ async def _played(
             if error.failure is not Failure.ADDRESS_NOT_AVAILABLE or attempt == _PORT_TRIES - 1:
                 raise
     raise NetError(Failure.ADDRESS_NOT_AVAILABLE, "no source port is free")
-
-
-def _even(ports: str) -> Iterator[int]:
-    """RTP has the even ports, RTCP the odd ones (RFC 3550 section 11)."""
-    low, _, high = ports.partition("-")
-    if low:
-        first = int(low) + int(low) % 2
-        yield from islice(range(first, int(high or low) + 1, 2), 1000)
 
 
 def _leg(shape: Shape, seconds: float, code_point: int, source_port: int) -> Leg:

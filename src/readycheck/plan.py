@@ -35,6 +35,8 @@ __all__ = [
     "Selection",
     "examine",
     "plan",
+    "refuse_unknown_values",
+    "roles_of",
     "usable",
     "validate",
 ]
@@ -70,7 +72,7 @@ def plan(
     profile: Profile, registry: Registry, selection: Selection, seed: int, known: Sequence[str] = ()
 ) -> Plan:
     """Raises `UsageError` for what the selection names and the profile or the registry lacks."""
-    roles = _roles(profile, selection)
+    roles = roles_of(profile, selection.roles)
     _refuse_unknown(profile, registry, selection)
     selected = tuple(r for r in profile.requirements if set(r.roles) & set(roles))
     untested = dict(_untested(selected, selection))
@@ -102,12 +104,13 @@ def plan(
     )
 
 
-def _roles(profile: Profile, selection: Selection) -> tuple[str, ...]:
+def roles_of(profile: Profile, wanted: tuple[str, ...]) -> tuple[str, ...]:
+    """Those that the user names, or the profile's own. Raises `UsageError` for one that it lacks."""
     known = [role.name for role in profile.roles]
-    for role in selection.roles:
+    for role in wanted:
         if role not in known:
             raise UsageError(f"--role {role}: profile '{profile.name}' has the roles {', '.join(known)}")
-    return selection.roles or profile.default_roles()
+    return wanted or profile.default_roles()
 
 
 def _refuse_unknown(profile: Profile, registry: Registry, selection: Selection) -> None:
@@ -115,16 +118,21 @@ def _refuse_unknown(profile: Profile, registry: Registry, selection: Selection) 
         for name in names:
             if name not in registry.installed and name not in registry.broken:
                 raise UsageError(f"{option} {name}: no such probe (known: {', '.join(registry.installed)})")
-    for name in selection.values:
+    refuse_unknown_values(profile, selection.values)
+    for name, placeholder in profile.placeholders.items():
+        if placeholder.required and name not in selection.values:
+            raise UsageError(f"--set {name}=VALUE is needed by profile '{profile.name}': {placeholder.title}")
+
+
+def refuse_unknown_values(profile: Profile, values: Mapping[str, str]) -> None:
+    """Raises `UsageError` for a placeholder that the profile lacks, or a value that it may not have."""
+    for name, value in values.items():
         if name not in profile.placeholders:
             known = ", ".join(profile.placeholders) or "none"
             raise UsageError(f"--set {name}: profile '{profile.name}' has the placeholders {known}")
         choices = profile.placeholders[name].choices
-        if choices and selection.values[name] not in choices:
-            raise UsageError(f"--set {name}={selection.values[name]}: choose from {', '.join(choices)}")
-    for name, placeholder in profile.placeholders.items():
-        if placeholder.required and name not in selection.values:
-            raise UsageError(f"--set {name}=VALUE is needed by profile '{profile.name}': {placeholder.title}")
+        if choices and value not in choices:
+            raise UsageError(f"--set {name}={value}: choose from {', '.join(choices)}")
 
 
 def _untested(selected: Iterable[Requirement], selection: Selection) -> Iterator[tuple[str, str]]:

@@ -62,6 +62,18 @@ def ran(*command: str) -> "subprocess.CompletedProcess[str]":
         (["webex-calling", "--responder", "192.0.2.1", "--via", "pigeon"], "pigeon"),
         (["webex-calling", "--responder", "192.0.2.1", "--seconds", "1"], "--seconds"),
         (["webex-calling", "--responder", "192.0.2.1", "-f", "html"], "html"),
+        (["webex-calling", "--responder", "192.0.2.1", "-4", "-6"], "-4 and -6 exclude each other"),
+        (
+            ["webex-calling", "--responder", "192.0.2.1", "--set", "x=y"],
+            "--set x: profile 'webex-calling' has",
+        ),
+        (["webex-calling", "--responder", "192.0.2.1", "--source", "192.0.2.7"], "no such address"),
+        (["webex-calling", "--responder", "192.0.2.1", "--interface", "no0"], "no such interface"),
+        (["webex-calling", "--responder", "192.0.2.1", "--proxy", "ftp://x"], "only http and https proxies"),
+        (
+            ["webex-calling", "--responder", "192.0.2.1", "--trust-roots", "/nowhere"],
+            "--trust-roots /nowhere",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(options: list[str], message: str) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from readycheck.call.stage import Failed, Passed, Stage, Via
+from readycheck.call.vouching import Vouched
 from readycheck.profile import Limit
 from readycheck.verdict import Readiness
 
@@ -43,7 +44,10 @@ class Quality:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One call by one way. `srtp` names the protection profile, `talked_s` is how long there was sound."""
+    """One call by one way. `srtp` names the protection profile, `talked_s` is how long there was sound.
+
+    `proxy` led there, `vouched` says by whom the certificate was, and `dscp` is the mark of its packets over UDP.
+    """
 
     via: Via
     place: str
@@ -53,6 +57,9 @@ class Attempt:
     srtp: str = ""
     talked_s: float = 0.0
     quality: Quality = Quality()
+    proxy: str | None = None
+    vouched: Vouched | None = None
+    dscp: int | None = None
 
     def took_ms(self, stage: Stage) -> float | None:
         return next((one.took_ms for one in self.passed if one.stage is stage), None)

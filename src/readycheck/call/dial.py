@@ -1,7 +1,7 @@
 """Place one call, stage by stage. Imported on use: it needs the extra `readycheck[call]`."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 from readycheck.call.attempt import Attempt, Quality, Reception
 from readycheck.call.signalling import Signalling, greet, offer
 from readycheck.call.stage import Ears, Ended, Progress, Stage, Via, is_doubtful, lost, media_failure
+from readycheck.call.vouching import Vouched, vouched_by
 from readycheck.failure import Failure
 from readycheck.net.datagram import SocketOptions
 from readycheck.net.interface import Endpoint, NetError, Network, Stream, TlsSettings
@@ -24,12 +25,21 @@ _WORST = 0.95
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What is to be called, and for how long."""
+    """What is to be called, and for how long; `proxies` lead there by some ways.
+
+    With `strict` an authority or the key has to vouch for the certificate. Media over UDP is marked with `dscp`, and
+    sent from one of the `source_ports`.
+    """
 
     host: str
     port: int
     key: bytes = field(default=b"", repr=False)
     seconds: float = 8.0
+    strict: bool = False
+    proxies: Mapping[Via, str] = field(default_factory=dict)
+    interface: str | None = None
+    dscp: int = 0
+    source_ports: Sequence[int] = ()
 
 
 class Dial:
@@ -45,6 +55,7 @@ class Dial:
         self._talk: Talk | None = None
         self._connect_ms: float | None = None
         self._talk_began_s = 0.0
+        self._vouched: Vouched | None = None
         self._far: Mapping[str, Any] = {}
         self._far_s: float | None = None
 
@@ -61,11 +72,17 @@ class Dial:
             failed=failed,
             connect_ms=self._connect_ms,
             srtp=self._security.profile if self._security and self._connect_ms is not None else "",
+            proxy=self._order.proxies.get(self._via),
+            vouched=self._vouched,
+            dscp=self._order.dscp if self._via is Via.UDP else None,
             talked_s=talk_s,
             quality=_quality(self._talk),
         )
 
     async def _resolved(self) -> str:
+        """A proxy finds the responder by itself."""
+        if self._via in self._order.proxies:
+            return self._place
         with self._progress.stage(Stage.NAMES):
             found = await self._network.resolve(self._order.host, timeout=_NAMES_S)
             self._place = found.addresses[0]
@@ -88,12 +105,17 @@ class Dial:
             stream.close()
 
     async def _connected(self, to: Endpoint) -> Stream:
-        stream = await self._network.connect(to, timeout=_CONNECT_S)
+        proxy = self._order.proxies.get(self._via)
+        if proxy is not None:
+            stream = await self._network.tunnel(*to, timeout=_CONNECT_S, via=proxy)
+        else:
+            stream = await self._network.connect(to, timeout=_CONNECT_S)
         if self._via is Via.TCP:
             return stream
         try:
-            # Nobody vouches for a responder: the key does, where there is one.
-            return await self._network.start_tls(stream, TlsSettings(verify=False), timeout=_ANSWER_S)
+            # Who vouches for it is told in the greeting.
+            settings = TlsSettings(verify_name=self._order.host, verify=False)
+            return await self._network.start_tls(stream, settings, timeout=_ANSWER_S)
         except BaseException:
             stream.close()
             raise
@@ -123,17 +145,27 @@ class Dial:
             return path
         peer = line.stream.peer
         sockets = Sockets()
-        await sockets.connect(socket_to(peer, _way_out(line.stream)), peer)
+        sock = socket_to(peer, self._way_out(line.stream), self._order.source_ports)
+        await sockets.connect(sock, peer)
         ice = IcePath(sockets, line.stream.local, controlling=True)
         await ice.gather()
         return ice
 
+    def _way_out(self, stream: Stream) -> SocketOptions:
+        """From the address that the signalling has."""
+        host, order = stream.local[0], self._order
+        family = 6 if ":" in host else 4
+        return SocketOptions(family=family, source=host, interface=order.interface, tos=order.dscp << 2)
+
     async def _agree(self, line: Signalling, path: IcePath | FramePath) -> tuple[Identity, str]:
         assert self._security is not None
-        cookie = await greet(line, timeout=_ANSWER_S)
+        hello = await greet(line, timeout=_ANSWER_S)
+        if line.stream.tls is not None:
+            keyed, strict = bool(self._order.key), self._order.strict
+            self._vouched = vouched_by(line.stream.tls, hello.get("pin"), keyed=keyed, strict=strict)
         user, password = path.credentials if isinstance(path, IcePath) else ("", "")
         mine = {
-            "cookie": cookie,
+            "cookie": hello["cookie"],
             "via": self._via.value,
             "user": user,
             "password": password,
@@ -247,12 +279,6 @@ def _as_media(line: Signalling) -> Callable[[bytes], Any]:
             raise ConnectionError(error.detail) from error
 
     return write
-
-
-def _way_out(stream: Stream) -> SocketOptions:
-    """From the address that the signalling has."""
-    host = stream.local[0]
-    return SocketOptions(family=6 if ":" in host else 4, source=host)
 
 
 def _quality(talk: Talk | None) -> Quality:

@@ -3,7 +3,9 @@
 from collections.abc import Collection, Mapping
 
 from readycheck.call.stage import Via
+from readycheck.check import may_use_proxy
 from readycheck.profile import Limit, Profile, Requirement
+from readycheck.wire.rtp import even_ports
 
 _BY_PROBE = {"tcp": Via.TCP, "tls": Via.TLS}
 
@@ -14,6 +16,19 @@ def ladder(profile: Profile, roles: Collection[str]) -> tuple[Via, ...]:
         _BY_PROBE[r.probe] for r in _of_roles(profile, roles) if _is_fallback(r) and r.probe in _BY_PROBE
     }
     return (Via.UDP, *(via for via in (Via.TCP, Via.TLS) if via in found))
+
+
+def proxied(profile: Profile, roles: Collection[str]) -> frozenset[Via]:
+    """The ways that may lead through a proxy, as what the profile falls back to does."""
+    found = [r for r in _of_roles(profile, roles) if _is_fallback(r) and may_use_proxy(r)]
+    return frozenset(_BY_PROBE[r.probe] for r in found if r.probe in _BY_PROBE)
+
+
+def mark(profile: Profile, roles: Collection[str]) -> tuple[int, range]:
+    """The code point of audio, and the ports that it is sent from; none of both where the profile names none."""
+    for _, code_point, ports in profile.marks(roles, "audio"):
+        return code_point, even_ports(ports)
+    return 0, range(0)
 
 
 def limits(profile: Profile, roles: Collection[str]) -> Mapping[str, Limit]:

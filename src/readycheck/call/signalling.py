@@ -87,12 +87,13 @@ class Signalling:
         self.stream.close()
 
 
-async def greet(line: Signalling, *, timeout: float) -> str:
-    """The cookie that proves this host's address. A silent responder may be one with another key."""
+async def greet(line: Signalling, *, timeout: float) -> Mapping[str, Any]:
+    """What it tells, with the `cookie` that proves this host's address. A silent one may have another key."""
     try:
-        return str((await line.ask(Kind.HELLO, {}, timeout=timeout)).body["cookie"])
-    except KeyError:
-        raise NetError(Failure.PROTOCOL_ERROR, "the responder's greeting has no cookie") from None
+        told = (await line.ask(Kind.HELLO, {}, timeout=timeout)).body
+        if "cookie" not in told:
+            raise NetError(Failure.PROTOCOL_ERROR, "the responder's greeting has no cookie")
+        return told
     except NetError as error:
         if error.failure is not Failure.TIMED_OUT:
             raise

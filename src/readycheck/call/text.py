@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from readycheck.call.attempt import Attempt, Judged, Reception, judge, verdict, verdict_of
 from readycheck.call.document import Called
 from readycheck.call.stage import Failed, Stage, Via
+from readycheck.call.vouching import Vouched
 from readycheck.profile import Limit
 from readycheck.verdict import Readiness
 
@@ -83,9 +84,20 @@ def _failure(failed: Failed) -> str:
 def _more(one: Attempt, stage: Stage) -> str:
     if stage is Stage.NAMES:
         return f": {one.place}"
+    if stage is Stage.SIGNALLING:
+        proxy = [f"through the proxy {one.proxy}"] if one.proxy else []
+        return "".join(f": {', '.join(words)}" for words in [proxy + _vouching(one)] if words)
     if stage is Stage.DTLS and one.srtp:
         return f": {one.srtp}"
     return ""
+
+
+def _vouching(one: Attempt) -> list[str]:
+    """Who answers may be anybody's relay where nobody vouches for its certificate."""
+    if one.via is Via.TCP:
+        return []
+    words = {Vouched.KEY: "by the key", Vouched.AUTHORITY: "by an authority", None: "by nobody"}
+    return [f"TLS, its certificate vouched for {words[one.vouched]}"]
 
 
 def _quality(one: Attempt, limits: Mapping[str, Limit]) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """`call`: what a help desk runs while the user waits."""
 
 from contextlib import suppress
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,12 +11,13 @@ from readycheck.cli import options as o
 from readycheck.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from readycheck.call.dial import Order
     from readycheck.call.document import Called
     from readycheck.call.stage import Stage, Via
-    from readycheck.net.interface import Datagrams, Endpoint, Network, Stream, TlsSettings
+    from readycheck.cli.setting import Setting
+    from readycheck.net.interface import Network
     from readycheck.profile import Profile
 
 
@@ -47,6 +49,7 @@ def call(
     responder_key: o.ResponderKey = None,
     profile_dir: o.ProfileDirs = None,
     role: o.Roles = None,
+    set_: o.Values = None,
     via: Annotated[
         list[Way] | None,
         typer.Option(
@@ -56,7 +59,13 @@ def call(
             rich_help_panel=o.WHAT,
         ),
     ] = None,
+    proxy: o.Proxy = "auto",
     resolver: o.Resolvers = None,
+    trust_roots: o.TrustRoots = None,
+    interface: o.Interface = None,
+    source: o.SourceAddress = None,
+    ipv4: o.IPv4 = False,
+    ipv6: o.IPv6 = False,
     seconds: Annotated[
         float,
         typer.Option(
@@ -72,47 +81,93 @@ def call(
     """Place a real call to a responder, and say at which stage it fails.
 
     ICE, DTLS and SRTP as the product's endpoints have them, by UDP and by what its media falls back to. Over TCP and
-    TLS there is no ICE: the media goes through the connection that the call was agreed on. Needs 'readycheck[call]',
-    here and at the responder.
+    TLS there is no ICE: the media goes through the connection that the call was agreed on, by way of a proxy where
+    the product's may. Needs 'readycheck[call]', here and at the responder.
     """
     import asyncio
 
     from readycheck import catalog
     from readycheck.cli.interrupt import Interruption
+    from readycheck.cli.setting import Setting
     from readycheck.net.guard import refuse_outside
+    from readycheck.plan import refuse_unknown_values, roles_of
 
     refuse_outside()
-    to = o.responder("--responder", responder)
-    assert to is not None
-    key = o.key("--responder-key", responder_key)
-    servers = tuple(o.endpoint("--resolver", text, 53) for text in resolver or ())
+    setting = Setting(
+        profile=profile,
+        roles=tuple(role or ()),
+        values=o.pairs("--set", set_ or ()),
+        proxy=proxy,
+        responder=o.responder("--responder", responder),
+        responder_key=o.key("--responder-key", responder_key),
+        resolvers=tuple(o.endpoint("--resolver", text, 53) for text in resolver or ()),
+        trust_roots=tuple(trust_roots or ()),
+        interface=interface,
+        source=source,
+        family=o.family(ipv4, ipv6),
+    )
     wanted = catalog.read(profile, tuple(profile_dir or ()))
-    roles = _roles(wanted, role or [])
+    roles = roles_of(wanted, setting.roles)
+    refuse_unknown_values(wanted, setting.values)
     _refuse_without_extra()
 
     from readycheck.call.attempt import verdict
-    from readycheck.call.dial import Order
     from readycheck.call.ladder import ladder
     from readycheck.call.stage import Via
 
-    order = Order(host=to[0], port=to[1], key=key, seconds=seconds)
+    order, network = _ordered(wanted, roles, setting, seconds)
     vias = tuple(Via(one) for one in via or ladder(wanted, roles))
+    plan = _Plan(profile=wanted, roles=roles, vias=vias, order=order, options=_shown(setting))
     interruption = Interruption()
     with interruption.minded():
         try:
-            called = interruption.run(lambda: _placed(wanted, roles, order, vias, servers, _watch(quiet)))
+            called = interruption.run(lambda: _placed(plan, network, _watch(quiet)))
         except asyncio.CancelledError:  # half a call is no call
             raise KeyboardInterrupt from None
         _tell(called, format_)
     return STATUS[verdict(called.attempts, called.limits).value]
 
 
-def _roles(profile: "Profile", wanted: list[str]) -> tuple[str, ...]:
-    known = [role.name for role in profile.roles]
-    for role in wanted:
-        if role not in known:
-            raise UsageError(f"--role {role}: profile '{profile.name}' has the roles {', '.join(known)}")
-    return tuple(wanted) or profile.default_roles()
+@dataclass(frozen=True, kw_only=True)
+class _Plan:
+    profile: "Profile"
+    roles: tuple[str, ...]
+    vias: "Sequence[Via]"
+    order: "Order"
+    options: "Mapping[str, Any]"
+
+
+_ASKED = ("values", "proxy", "resolvers", "interface", "source", "family")
+
+
+def _shown(setting: "Setting") -> "Mapping[str, Any]":
+    """What of the options is told in JSON."""
+    shown = setting.shown()
+    return {name: shown[name] for name in _ASKED}
+
+
+def _ordered(
+    profile: "Profile", roles: tuple[str, ...], setting: "Setting", seconds: float
+) -> "tuple[Order, Network]":
+    from readycheck.call.dial import Order
+    from readycheck.call.ladder import mark, proxied
+    from readycheck.cli.setting import way_to
+
+    assert setting.responder is not None
+    network, proxy = way_to(setting, *setting.responder)
+    dscp, source_ports = mark(profile, roles)
+    order = Order(
+        host=setting.responder[0],
+        port=setting.responder[1],
+        key=setting.responder_key,
+        seconds=seconds,
+        strict=bool(setting.trust_roots),
+        proxies=dict.fromkeys(proxied(profile, roles), proxy) if proxy else {},
+        interface=setting.interface,
+        dscp=dscp,
+        source_ports=source_ports,
+    )
+    return order, network
 
 
 def _refuse_without_extra() -> None:
@@ -123,14 +178,7 @@ def _refuse_without_extra() -> None:
         raise UsageError("call: aiortc is not installed: pip install 'readycheck[call]'")
 
 
-async def _placed(
-    profile: "Profile",
-    roles: tuple[str, ...],
-    order: "Order",
-    vias: "Sequence[Via]",
-    servers: "tuple[Endpoint, ...]",
-    watch: "Callable[[Via, Stage], None]",
-) -> "Called":
+async def _placed(plan: _Plan, network: "Network", watch: "Callable[[Via, Stage], None]") -> "Called":
     """All ways in turn: two at once would be each other's disturbance."""
     import asyncio
     from datetime import UTC, datetime
@@ -141,42 +189,21 @@ async def _placed(
     from readycheck.call.ladder import limits
 
     began, loop = datetime.now(UTC), asyncio.get_running_loop()
-    began_s, network = loop.time(), _network(servers)
-    attempts = [await Dial(network, order, via, partial(watch, via)).place() for via in vias]
+    began_s, order, profile = loop.time(), plan.order, plan.profile
+    attempts = [await Dial(network, order, via, partial(watch, via)).place() for via in plan.vias]
     return Called(
         title=profile.title,
         profile=profile.name,
         revision=profile.revision,
-        roles=roles,
+        roles=plan.roles,
         place=f"[{order.host}]:{order.port}" if ":" in order.host else f"{order.host}:{order.port}",
         started_at=began,
         duration_ms=(loop.time() - began_s) * 1000,
         seconds=order.seconds,
         attempts=attempts,
-        limits=limits(profile, roles),
+        limits=limits(profile, plan.roles),
+        options=plan.options,
     )
-
-
-def _network(servers: "tuple[Endpoint, ...]") -> "Network":
-    from readycheck.net.resolver import Resolver, system_servers
-    from readycheck.net.system import NetworkOptions, SystemNetwork
-    from readycheck.net.tls import handshake
-    from readycheck.net.trust import load_trust
-
-    trust = load_trust(())
-    options = NetworkOptions(resolvers=servers or tuple(system_servers()))
-
-    async def greet(stream: "Stream", settings: "TlsSettings", /, *, timeout: float) -> "Stream":
-        return await handshake(stream, settings, trust, timeout=timeout)
-
-    async def open_datagram(**wanted: Any) -> "Datagrams":
-        return await network.open_datagram(**wanted)
-
-    async def connect(to: "Endpoint", **wanted: Any) -> "Stream":
-        return await network.connect(to, **wanted)
-
-    network = SystemNetwork(options, Resolver(options.resolvers, open_datagram, connect), greet)
-    return network
 
 
 def _watch(quiet: bool) -> "Callable[[Via, Stage], None]":

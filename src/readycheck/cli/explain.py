@@ -16,8 +16,13 @@ def explain(
     tell(text(cause) + "\n")
 
 
-def report_schema() -> None:
+def report_schema(
+    call: Annotated[bool, typer.Option("--call", help="That of 'readycheck call -f json'.")] = False,
+) -> None:
     """Print the JSON Schema of the report."""
-    from readycheck.report import schema_text
+    if call:
+        from readycheck.call.document import schema_text
+    else:
+        from readycheck.report import schema_text
 
     tell(schema_text())

@@ -1,10 +1,10 @@
-"""The options that `run` and `demo` share, and how their texts become values."""
+"""The options that commands share, and how their texts become values."""
 
 import re
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -78,6 +78,27 @@ Targets = Annotated[
         rich_help_panel=WHAT,
     ),
 ]
+Proxy = Annotated[
+    str,
+    typer.Option(
+        "--proxy",
+        metavar="auto|none|URL",
+        envvar="READYCHECK_PROXY",
+        show_envvar=False,
+        help="Proxy, or proxy script (pac:PLACE), for what may use one.",
+        rich_help_panel=WAY_OUT,
+    ),
+]
+Interface = Annotated[
+    str | None,
+    typer.Option("--interface", metavar="NAME", help="Send from this interface.", rich_help_panel=WAY_OUT),
+]
+SourceAddress = Annotated[
+    str | None,
+    typer.Option("--source", metavar="ADDRESS", help="Send from this address.", rich_help_panel=WAY_OUT),
+]
+IPv4 = Annotated[bool, typer.Option("-4", help="IPv4 only.", rich_help_panel=WAY_OUT)]
+IPv6 = Annotated[bool, typer.Option("-6", help="IPv6 only.", rich_help_panel=WAY_OUT)]
 Resolvers = Annotated[
     list[str] | None,
     typer.Option(
@@ -251,6 +272,12 @@ Verbose = Annotated[
     bool,
     typer.Option("--verbose", "-v", help="Every check, as it ends and in the text.", rich_help_panel=RESULT),
 ]
+
+
+def family(ipv4: bool, ipv6: bool) -> Literal["any", "4", "6"]:
+    if ipv4 and ipv6:
+        raise UsageError("-4 and -6 exclude each other")
+    return "4" if ipv4 else "6" if ipv6 else "any"
 
 
 def pairs(option: str, texts: Iterable[str], *, networks: bool = False) -> Mapping[str, str]:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -31,33 +31,13 @@ def run(
     responder_key: o.ResponderKey = None,
     capacity: o.Capacity = None,
     idle: o.Idle = None,
-    proxy: Annotated[
-        str,
-        typer.Option(
-            "--proxy",
-            metavar="auto|none|URL",
-            envvar="READYCHECK_PROXY",
-            show_envvar=False,
-            help="Proxy, or proxy script (pac:PLACE), for what may use one.",
-            rich_help_panel=o.WAY_OUT,
-        ),
-    ] = "auto",
+    proxy: o.Proxy = "auto",
     resolver: o.Resolvers = None,
     trust_roots: o.TrustRoots = None,
-    interface: Annotated[
-        str | None,
-        typer.Option(
-            "--interface", metavar="NAME", help="Send from this interface.", rich_help_panel=o.WAY_OUT
-        ),
-    ] = None,
-    source: Annotated[
-        str | None,
-        typer.Option(
-            "--source", metavar="ADDRESS", help="Send from this address.", rich_help_panel=o.WAY_OUT
-        ),
-    ] = None,
-    ipv4: Annotated[bool, typer.Option("-4", help="IPv4 only.", rich_help_panel=o.WAY_OUT)] = False,
-    ipv6: Annotated[bool, typer.Option("-6", help="IPv6 only.", rich_help_panel=o.WAY_OUT)] = False,
+    interface: o.Interface = None,
+    source: o.SourceAddress = None,
+    ipv4: o.IPv4 = False,
+    ipv6: o.IPv6 = False,
     quick: o.Quick = False,
     thorough: o.Thorough = False,
     deadline: o.Deadline = 15.0,
@@ -106,7 +86,7 @@ def run(
         trust_roots=tuple(trust_roots or ()),
         interface=interface,
         source=source,
-        family=_family(ipv4, ipv6),
+        family=o.family(ipv4, ipv6),
         site=o.label("--site", site),
         effort=_effort(quick, thorough),
         deadline_s=deadline,
@@ -156,12 +136,6 @@ def _earlier(
 
     before = find(text, site=site, profile=profile, place=place)
     return lambda report: compared(report, before)
-
-
-def _family(ipv4: bool, ipv6: bool) -> Literal["any", "4", "6"]:
-    if ipv4 and ipv6:
-        raise UsageError("-4 and -6 exclude each other")
-    return "4" if ipv4 else "6" if ipv6 else "any"
 
 
 def _effort(quick: bool, thorough: bool) -> str:

@@ -31,7 +31,7 @@ from readycheck.net.interface import (
 from readycheck.net.pac import Question
 from readycheck.net.pac_fetch import place_of
 from readycheck.net.precedence import Named, named, names_script
-from readycheck.net.proxy import ProxyChoice, discover
+from readycheck.net.proxy import ProxyChoice, discover, is_exempt
 from readycheck.net.resolver import Resolver, system_servers
 from readycheck.net.system import NetworkOptions, SystemNetwork
 from readycheck.net.tls import handshake, vouch
@@ -174,6 +174,20 @@ def prepare(setting: Setting) -> tuple[Request, Callable[[], SharedNetwork], Env
     )
     shared = partial(SharedNetwork, network, effort=selection.effort, concurrency=_at_once())
     return request, shared, _with_routing(environment, routing)
+
+
+def way_to(setting: Setting, host: str, port: int) -> tuple[Network, str | None]:
+    """A network as the options want it, and the proxy that leads to a host, if one does. Raises `UsageError`."""
+    _refuse_unusable(setting)
+    trust = load_trust(setting.trust_roots)
+    network = _network(setting, trust, Routing(choice=setting.route))
+    _try_way_out(setting, network)
+    asked = {"": _question(Target(host=host, port=port))}
+    routing = _routing(setting, network, asked, _environment(setting, network))
+    if routing.ways:
+        network = _network(setting, trust, routing)
+    past = not routing.ways and is_exempt(host, routing.choice.exempt)
+    return network, routing.usual.place if routing.usual and not past else None
 
 
 def _refuse_unusable(setting: Setting) -> None:

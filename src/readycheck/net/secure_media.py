@@ -6,9 +6,9 @@ over it stands behind a length of two bytes (RFC 4571).
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, cast
 
 from aioice import Candidate, Connection
@@ -172,10 +172,16 @@ class FramePath:
         self._arrived.put_nowait(None)
 
 
-def socket_to(peer: Endpoint, way_out: SocketOptions) -> socket.socket:
-    """A datagram socket that is connected to `peer`. Raises `NetError`."""
+def socket_to(peer: Endpoint, way_out: SocketOptions, ports: Sequence[int] = ()) -> socket.socket:
+    """A datagram socket that is connected to `peer`, from the first of the ports that is free. Raises `NetError`."""
     guard.allow(peer[0])
-    sock = open_socket(socket.SOCK_DGRAM, way_out)
+    for port in ports:
+        with suppress(NetError):
+            return _connected(open_socket(socket.SOCK_DGRAM, replace(way_out, source_port=port)), peer)
+    return _connected(open_socket(socket.SOCK_DGRAM, way_out), peer)
+
+
+def _connected(sock: socket.socket, peer: Endpoint) -> socket.socket:
     try:
         sock.connect(peer)
     except OSError as error:

@@ -20,6 +20,7 @@ from readycheck.responder.calls import Calls, Placed
 from readycheck.responder.channel import Channel, TlsChannel
 from readycheck.responder.control import Control, Said
 from readycheck.responder.hold import Hold
+from readycheck.responder.identity import Identity
 from readycheck.responder.load import Load, Loads
 from readycheck.responder.mirrors import Arrival
 from readycheck.responder.others import Others
@@ -51,7 +52,7 @@ class Desk:
 
     control: Control
     others: Others
-    context: ssl.SSLContext
+    identity: Identity
     calls: Calls | None = None
 
     @property
@@ -148,7 +149,7 @@ class Connection:
         )
         if self._desk.control.mirrors is not None:
             self._desk.control.mirrors.keep(self._hello, time.monotonic())
-        tls = TlsChannel(intake, self._desk.context)
+        tls = TlsChannel(intake, self._desk.identity.context)
         await tls.handshake()
         intake.left = inf  # from here on it is what TLS holds that counts
         return tls
@@ -279,10 +280,12 @@ class Connection:
             self._call.cancel()
 
     def _shown(self) -> Mapping[str, Any]:
+        """With the key of its certificate, which the tag of the message vouches for to who has the other key."""
         return {
             "hop_limit": self._seen.hop_limit,
             "traffic_class": self._seen.traffic_class,
             "tls": self._hello is not None,
+            "pin": self._desk.identity.pin,
         }
 
     def _reflected(self, packet: bytearray, intake: Intake) -> bytes | None:

@@ -218,7 +218,7 @@ class Responder:
 
     def _desk(self, place: Endpoint) -> Desk:
         control = self._control(Mirrors(), self._loads, holds=self._holds)
-        return Desk(control, self._others(Corner(place), control), self._identity.context, self._calls[place])
+        return Desk(control, self._others(Corner(place), control), self._identity, self._calls[place])
 
     def _others(self, corner: Corner, control: Control) -> Others:
         known = self._known if self._settings.key else None

@@ -69,3 +69,10 @@ def _payload_end(data: bytes) -> int:
     if not _payload_start(data) <= end < len(data):
         raise ValueError(f"RTP padding of {data[-1]} bytes does not fit the packet")
     return end
+
+
+def even_ports(ports: str) -> range:
+    """Of a range such as `8500-8599`: RTP has the even ports, RTCP the odd ones (RFC 3550 section 11)."""
+    low, _, high = ports.partition("-")
+    first = int(low or 0)
+    return range(first + first % 2, int(high or low) + 1, 2) if low else range(0)

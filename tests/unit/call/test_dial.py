@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+import socket
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -12,12 +14,16 @@ pytest.importorskip("aiortc", reason="call: aiortc is not installed")
 from readycheck.call.attempt import Attempt
 from readycheck.call.dial import Dial, Order
 from readycheck.call.stage import Stage, Via
+from readycheck.call.vouching import Vouched
 from readycheck.failure import Failure
+from readycheck.net.datagram import SocketOptions, open_socket
 from readycheck.net.interface import Endpoint, Stream, TlsSettings
 from readycheck.net.resolver import Resolver
+from readycheck.net.secure_media import socket_to
 from readycheck.net.system import NetworkOptions, SystemNetwork
 from readycheck.net.tls import handshake
 from readycheck.net.trust import TrustStore
+from readycheck.responder.identity import make_identity
 from readycheck.responder.offer import CallLimits
 from readycheck.responder.server import Responder, Settings
 
@@ -64,6 +70,53 @@ async def test_a_call_there_and_back(place: Endpoint, via: Via) -> None:
     assert attempt.quality.up is not None and attempt.quality.down is not None
     assert attempt.quality.up.lost == attempt.quality.down.lost == 0
     assert attempt.quality.down.packets > 20 and attempt.quality.rtt_ms is not None
+    assert attempt.vouched is (None if via is Via.TCP else Vouched.KEY)
+
+
+async def test_a_certificate_that_somebody_else_made_ends_it_in_signalling(place: Endpoint) -> None:
+    """A box that opens TLS on the way: a responder's own certificate, and another one is shown to the caller."""
+    other = make_identity()
+
+    class Opened(SystemNetwork):
+        async def start_tls(self, stream: Stream, settings: TlsSettings, *, timeout: float) -> Stream:
+            secured = await super().start_tls(stream, settings, timeout=timeout)
+            assert secured.tls is not None
+            leaf = replace(secured.tls.chain[0], spki_sha256=other.pin, issuer="CN=box")
+            secured.tls = replace(secured.tls, chain=(leaf,))  # type: ignore[misc]
+            return secured
+
+    opened = Opened(NetworkOptions(), network()._resolver, greet)
+    order = Order(host=place[0], port=place[1], key=KEY, seconds=1.0)
+    failed = (await Dial(opened, order, Via.TLS).place()).failed
+    assert failed is not None and failed.blame
+    assert (failed.stage, failed.failure) == (Stage.SIGNALLING, Failure.CERTIFICATE_NOT_PINNED)
+    assert "CN=box" in failed.detail
+
+
+def test_media_is_marked_and_comes_from_a_port_of_its_class() -> None:
+    way_out = SocketOptions(source="127.0.0.1", tos=46 << 2)
+    with open_socket(socket.SOCK_DGRAM, way_out) as taken:
+        first = taken.getsockname()[1]
+        with socket_to(("127.0.0.1", 9), way_out, (first, 0)) as made:
+            assert made.getsockopt(socket.IPPROTO_IP, socket.IP_TOS) == 46 << 2
+            assert made.getsockname()[1] not in (0, first)
+
+
+async def test_a_proxy_leads_where_the_way_may_have_one(place: Endpoint) -> None:
+    asked: list[tuple[str, int, str | None]] = []
+
+    class Behind(SystemNetwork):
+        async def tunnel(self, host: str, port: int, *, timeout: float, via: str | None = None) -> Stream:
+            asked.append((host, port, via))
+            return await self.connect(place, timeout=timeout)
+
+    behind = Behind(NetworkOptions(), network()._resolver, greet)
+    proxies = {Via.TLS: "proxy.example:3128"}
+    order = Order(host="far.example", port=3478, key=KEY, seconds=0.3, proxies=proxies)
+    attempt = await Dial(behind, order, Via.TLS).place()
+    assert attempt.failed is None and attempt.proxy == "proxy.example:3128"
+    assert asked == [("far.example", 3478, "proxy.example:3128")]
+    assert attempt.passed[0].stage is Stage.SIGNALLING, "it finds the responder by itself"
 
 
 async def test_another_key_ends_in_signalling_and_blames_nobody(place: Endpoint) -> None:

@@ -2,7 +2,10 @@
 
 import json
 
-from readycheck.call.document import document
+import jsonschema
+import pytest
+
+from readycheck.call.document import document, schema_text
 
 from .test_text import MUTE, SOUND, called
 
@@ -25,3 +28,14 @@ def test_everything_is_a_plain_value_with_its_unit() -> None:
     assert sound["failed"] is None and sound["talked_ms"] == 8000
     assert sound["quality"]["up"] == {"packets": 400, "lost": 6, "loss_ratio": 0.015, "jitter_ms": 1.25}
     assert [one["metric"] for one in sound["beyond_limits"]] == ["loss_up_ratio"]
+    assert (mute["certificate_vouched_by"], mute["dscp"], sound["dscp"]) == ("key", 46, None)
+
+
+def test_it_fits_its_schema_and_nothing_else_does() -> None:
+    schema = json.loads(schema_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    told = json.loads(json.dumps(document(called(MUTE, SOUND))))
+    jsonschema.validate(told, schema)
+    told["calls"][0]["via"] = "pigeon"
+    with pytest.raises(jsonschema.ValidationError, match="pigeon"):
+        jsonschema.validate(told, schema)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from readycheck.call.ladder import ladder, limits
+from readycheck.call.ladder import ladder, limits, mark, proxied
 from readycheck.call.stage import Via
 from readycheck.catalog import read
 
@@ -27,3 +27,13 @@ def test_limits_are_those_of_audio() -> None:
 
 def test_a_role_without_streams_has_no_limits() -> None:
     assert limits(read("webex-calling"), ["nobody"]) == {}
+
+
+def test_the_ways_that_may_lead_through_a_proxy_are_the_profile_s() -> None:
+    assert proxied(read("webex"), ["app"]) == {Via.TLS}
+    assert proxied(read("webex-calling"), ["app"]) == frozenset()
+
+
+def test_audio_is_marked_and_sent_as_the_endpoint_does() -> None:
+    assert mark(read("webex-calling"), ["app"]) == (46, range(8500, 8600, 2))
+    assert mark(read("webex-calling"), ["nobody"]) == (0, range(0))

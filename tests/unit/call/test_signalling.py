@@ -56,7 +56,7 @@ async def listening(
 
 async def test_the_greeting_gets_a_cookie_and_frames_come_in_any_parts() -> None:
     async with listening(Line(lambda asked: (Kind.COOKIE, {"cookie": "c"}))) as line:
-        assert await greet(line, timeout=1.0) == "c"
+        assert (await greet(line, timeout=1.0))["cookie"] == "c"
 
 
 async def test_media_in_between_is_no_answer() -> None:

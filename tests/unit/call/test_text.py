@@ -1,11 +1,13 @@
 """A call in words and as JSON."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from readycheck.call.attempt import Attempt, Quality, Reception
 from readycheck.call.document import Called, document
 from readycheck.call.stage import Direction, Failed, Passed, Stage, Via
 from readycheck.call.text import render
+from readycheck.call.vouching import Vouched
 from readycheck.failure import Failure
 from readycheck.profile import Limit
 
@@ -45,6 +47,8 @@ MUTE = Attempt(
     connect_ms=1259.0,
     srtp="SRTP_AEAD_AES_256_GCM",
     talked_s=3.0,
+    vouched=Vouched.KEY,
+    dscp=46,
 )
 REFUSED = Attempt(
     via=Via.UDP,
@@ -83,7 +87,7 @@ def test_the_failing_stage_leads_and_what_saved_the_call_ends_it() -> None:
 
 by UDP: FAILS at media one way, 4.3 s after it began, after 3.0 s of talk
   names            passed in 2 ms: 192.0.2.1
-  signalling       passed in 31 ms
+  signalling       passed in 31 ms: TLS, its certificate vouched for by the key
   ICE              passed in 22 ms
   DTLS             passed in 1.2 s: SRTP_AEAD_AES_256_GCM
   media one way    FAILED: no sound arrives here (timed_out)
@@ -112,4 +116,12 @@ def test_a_refusal_says_nothing_of_the_network() -> None:
         "unknown",
         False,
         None,
+    )
+
+
+def test_a_proxy_and_a_certificate_that_nobody_vouches_for_are_named() -> None:
+    by_proxy = replace(SOUND, via=Via.TLS, proxy="proxy.example:3128")
+    assert (
+        "31 ms: through the proxy proxy.example:3128, TLS, its certificate vouched for by nobody\n"
+        in render(called(by_proxy))
     )

@@ -26,6 +26,11 @@ def test_a_misspelt_cause_is_answered_with_its_neighbours(capsys: pytest.Capture
     assert complaint.startswith("readycheck: cause 'udp-bloked' is not known (near: udp-blocked")
 
 
+def test_the_schema_of_a_call_is_another(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report-schema", "--call"]) == 0
+    assert {"run", "verdict", "calls"} <= set(json.loads(capsys.readouterr().out)["required"])
+
+
 def test_the_schema_of_the_report_is_one(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report-schema"]) == 0
     schema = json.loads(capsys.readouterr().out)

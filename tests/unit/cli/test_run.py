@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from readycheck.__main__ import main
-from readycheck.cli import run
+from readycheck.cli import options, run
 from readycheck.cli.options import Format
 from readycheck.errors import ReadycheckError
 from readycheck.report import load
@@ -71,9 +71,9 @@ Chosen = Callable[[], str]
 @pytest.mark.parametrize(
     ("chosen", "choose"),
     [
-        ("any", lambda: run._family(False, False)),
-        ("4", lambda: run._family(True, False)),
-        ("6", lambda: run._family(False, True)),
+        ("any", lambda: options.family(False, False)),
+        ("4", lambda: options.family(True, False)),
+        ("6", lambda: options.family(False, True)),
         ("normal", lambda: run._effort(False, False)),
         ("quick", lambda: run._effort(True, False)),
         ("thorough", lambda: run._effort(False, True)),

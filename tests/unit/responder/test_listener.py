@@ -22,7 +22,7 @@ from readycheck.responder.session import Limits, Sessions
 def running() -> Iterator[tuple[Listener, Endpoint, Endpoint]]:
     sources = Sources(1000.0, 1000.0, 9999.0)
     control = Control(Sessions(Limits(idle_s=0.3)), Cookies(b"secret"), sources)
-    desk = Desk(control, Others(Bindings(Corner(("127.0.0.1", 1)), sources)), make_identity().context)
+    desk = Desk(control, Others(Bindings(Corner(("127.0.0.1", 1)), sources)), make_identity())
     listener = Listener(lambda: "figures\n")
     listener.doors = Doors(overall=4, each=3)
     places = listener.listen(("127.0.0.1", 0), desk), listener.listen(("127.0.0.1", 0), None)

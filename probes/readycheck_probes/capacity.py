@@ -100,7 +100,10 @@ class CapacityProbe:
     metrics: ClassVar[tuple[Metric, ...]] = (
         *_rates(),
         Metric(
-            "throughput_capped", Unit.COUNT, Better.LOWER, "rates that are those of the responder's limit"
+            "throughput_capped",
+            Unit.COUNT,
+            Better.LOWER,
+            "rates that are those of the responder's limit, or of which others had a share",
         ),
         *_trips(),
         Metric("calls_wanted", Unit.COUNT, title="calls at once that were asked for"),
@@ -115,6 +118,7 @@ class CapacityProbe:
             "calls_both_legs", Unit.COUNT, Better.HIGHER, "the same with both legs of a call over the line"
         ),
         Metric("calls_loaded", Unit.COUNT, Better.HIGHER, "calls that were played at once, and in order"),
+        Metric("calls_broken", Unit.COUNT, Better.HIGHER, "calls that were played at once, and not in order"),
         Metric("calls_line_ratio", Unit.RATIO, Better.HIGHER, "estimated calls to wanted ones"),
         Metric("calls_loaded_ratio", Unit.RATIO, Better.HIGHER, "played calls to wanted ones"),
     )
@@ -188,7 +192,10 @@ class _Visit:
         return filled, beside
 
     async def call(self) -> None:
-        """One stair after the other until calls are out of order, and then closer to where that began."""
+        """One stair after the other until calls are out of order, and then closer to where that began.
+
+        A step that shows nothing ends it.
+        """
         good, bad = 0, self.params.wanted + 1
         for stair in _STAIRS:
             count = ceil(stair * self.params.wanted)
@@ -210,6 +217,8 @@ class _Visit:
         except ValueError as error:
             facts |= {"in_band": None, "because": str(error)}
         self._record(began_ms, facts)
+        if facts["in_band"] is None:  # more calls would show no more
+            return good, good + 1
         return (count, bad) if facts["in_band"] else (good, count)
 
     def _record(self, began_ms: float, facts: dict[str, Any]) -> None:
@@ -259,6 +268,7 @@ def _rate(one: Filled) -> dict[str, Any]:
         "window_s": one.window_s,
         "windows": list(one.windows),
         "spent": one.spent,
+        "shared": one.shared,
     }
 
 
@@ -326,7 +336,9 @@ def _throughput(fills: Mapping[str, Mapping[str, Any]]) -> dict[str, MetricValue
         for way, told in fills.get(phase, {"rates": {}})["rates"].items():
             rate = told["bits_per_second"]
             found[f"throughput_{way}{suffix}_bits_per_second"] = rate
-            capped += rate is not None and rate >= _AT_THE_LIMIT * told["granted_bits_per_second"]
+            capped += rate is not None and (
+                told["shared"] or rate >= _AT_THE_LIMIT * told["granted_bits_per_second"]
+            )
     return {**found, "throughput_capped": capped} if found else {}
 
 
@@ -346,15 +358,15 @@ def _delays(fills: Mapping[str, Mapping[str, Any]]) -> dict[str, MetricValue]:
 
 
 def _loaded(steps: Sequence[Mapping[str, Any]], wanted: int | None) -> dict[str, MetricValue]:
-    """A step that shows nothing leaves what lies above the last good one open."""
+    """A step that shows nothing leaves what lies above the last good one open: then that is the least."""
     if not wanted or not steps:
         return {}
     good = max((step["calls"] for step in steps if step["in_band"]), default=0)
-    broken = [step["calls"] for step in steps if step["in_band"] is False]
-    known = good >= wanted or bool(broken)
+    broken = min((step["calls"] for step in steps if step["in_band"] is False), default=None)
     return {
-        "calls_loaded": good if known or good else None,
-        "calls_loaded_ratio": round(good / wanted, 4) if known else None,
+        "calls_loaded": good if good or broken is not None else None,
+        "calls_broken": broken,
+        "calls_loaded_ratio": round(good / wanted, 4),
     }
 
 

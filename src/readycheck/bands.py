@@ -53,7 +53,7 @@ def blur(name: str, value: float, limit: Limit, status: Judgement, metrics: Mapp
     if edges and error is not None and error > _FINEST * min(edges):
         return f"{name}: self-limited, this host is {error:g} ms late itself where {min(edges):g} is judged"
     if limit.ended_by and status is not Judgement.PASS and metrics.get(limit.ended_by) is None:
-        return f"{name}: at least {value:g}, and nobody waited for {max(edges):g}"
+        return f"{name}: at least {value:g}, and whether it reaches {max(edges):g} was not seen"
     return ""
 
 

@@ -1,6 +1,7 @@
 """What a line carries: against lines that are made up, and a real responder on loopback."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -47,22 +48,23 @@ def measured(params: CapacityParams, **network: Any) -> tuple[Sequence[Observati
 
 
 class Counted(FakeNetwork):
-    """Loses packets when more calls than `most` are played at once."""
+    """Loses packets when more calls than `most` are played at once, and its host is `late_ms` late then."""
 
-    def __init__(self, most: int, **network: Any) -> None:
+    def __init__(self, most: int, late_ms: float = 0.02, **network: Any) -> None:
         super().__init__(**network)
-        self.most, self.steps = most, list[int]()
+        self.most, self.late_ms, self.steps = most, late_ms, list[int]()
 
     async def play(self, to: Any, legs: Sequence[Leg]) -> Sequence[Played]:
         calls = sum(leg.packets_per_second for leg in legs) / 50
         lossy = calls > self.most
-        self.responder = way(lost_up=lambda n: lossy and n % 10 == 0)
+        late_ms = self.late_ms if lossy else 0.02
+        self.responder = way(lost_up=lambda n: lossy and n % 10 == 0, late_ms=late_ms)
         self.steps.append(int(calls))
         return await super().play(to, legs)
 
 
-def stairs(wanted: int, most: int) -> tuple[list[int], Metrics]:
-    network = Counted(most, throughput=line(10e6, 10e6))
+def stairs(wanted: int, most: int, **network_of: Any) -> tuple[list[int], Metrics]:
+    network = Counted(most, **network_of, throughput=line(10e6, 10e6))
     params = CapacityParams(targets=(THERE,), wanted=wanted)
     _, metrics = run_probe(CapacityProbe(), params, network, effort=Effort.QUICK)
     return network.steps[4:], dict(metrics)
@@ -136,8 +138,28 @@ def test_a_busy_host_says_nothing_of_the_line() -> None:
         responder=way(late_ms=30.0, lost_up=lambda n: n % 5 == 0),
         throughput=line(4e6, 4e6),
     )
-    assert metrics["calls_loaded"] is None
-    assert metrics["calls_loaded_ratio"] is None
+    assert (metrics["calls_loaded"], metrics["calls_broken"]) == (None, None)
+    assert metrics["calls_loaded_ratio"] == 0, "the least that it may be"
+
+
+def test_a_step_that_shows_nothing_ends_it_and_breaks_nothing() -> None:
+    tried, metrics = stairs(20, 12, late_ms=30.0)
+    assert tried == [5, 10, 15]
+    assert (metrics["calls_loaded"], metrics["calls_broken"], metrics["calls_loaded_ratio"]) == (
+        10,
+        None,
+        0.5,
+    )
+
+
+def test_a_rate_of_which_others_had_a_share_is_none_of_the_line() -> None:
+    alone = line(1e6, 1e6)
+    _, metrics = measured(
+        CapacityParams(targets=(THERE,), wanted=20),
+        throughput=lambda *asked: replace(alone(*asked), shared=True),
+    )
+    assert metrics["throughput_capped"] == 4
+    assert "calls_line_ratio" not in metrics
 
 
 def test_a_queue_that_grows_ends_it() -> None:

@@ -772,7 +772,12 @@ def test_what_was_not_selected_and_what_cannot_be_tested_is_skipped_and_says_so(
         (1800.0, None, Judgement.PASS, "measured with the responder"),
         (1800.0, 3600.0, Judgement.PASS, "measured with the responder"),
         (900.0, 1800.0, Judgement.WARN, "idle_s 900 is below 1800"),
-        (115.0, None, Judgement.INCONCLUSIVE, "idle_s: at least 115, and nobody waited for 1800"),
+        (
+            115.0,
+            None,
+            Judgement.INCONCLUSIVE,
+            "idle_s: at least 115, and whether it reaches 1800 was not seen",
+        ),
     ],
 )
 def test_a_ladder_that_is_too_short_says_up_to_what_it_proves(

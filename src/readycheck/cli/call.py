@@ -82,7 +82,8 @@ def call(
 
     ICE, DTLS and SRTP as the product's endpoints have them, by UDP and by what its media falls back to. Over TCP and
     TLS there is no ICE: the media goes through the connection that the call was agreed on, by way of a proxy where
-    the product's may. Needs 'readycheck[call]', here and at the responder.
+    the product's may. Who vouches for the responder's certificate is told: its key, or an authority; --trust-roots
+    wants one of these. Needs 'readycheck[call]', here and at the responder.
     """
     import asyncio
 

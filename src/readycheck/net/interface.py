@@ -199,7 +199,7 @@ class Filled:
     """Bytes that whoever took them counted in windows of time, of all connections of one way (up or down) together.
 
     `bits_per_second` is what the far end lets through at most; `spent` says that it ended it for having let through
-    enough.
+    enough, and `shared` that others were measured at the same time: what is missing may be theirs.
     """
 
     way: str
@@ -209,6 +209,7 @@ class Filled:
     seconds: float
     bits_per_second: float
     spent: bool = False
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

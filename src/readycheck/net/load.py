@@ -4,6 +4,7 @@ In a thread of its own, because the event loop has other work between two packet
 """
 
 import os
+import secrets
 import select
 import selectors
 import socket
@@ -78,12 +79,23 @@ def fill(
         wanted = [way for way in ways for _ in range(CONNECTIONS)]
         socks = [sockets.enter_context(_connected(to, way_out)) for _ in wanted]
         cookies = [_body(_ask(sock, Kind.HELLO, {}, key, stop), "cookie") for sock in socks]
+        asked = {"group": secrets.token_hex(8), "seconds": seconds}
         lines = [
-            _granted(sock, way, cookie, seconds, key, stop)
+            _granted(sock, {"cookie": cookie, "way": way, **asked}, key, stop)
             for sock, way, cookie in zip(socks, wanted, cookies, strict=True)
         ]
         _run(lines, key, stop)
-        return tuple(_filled(way, [line for line in lines if line.way == way]) for way in ways)
+        shared = _is_shared(to, asked["group"], way_out, key, stop)
+        return tuple(_filled(way, [line for line in lines if line.way == way], shared) for way in ways)
+
+
+def _is_shared(to: Endpoint, group: Any, way_out: SocketOptions, key: bytes, stop: threading.Event) -> bool:
+    """What the far end says of others; nothing when it does not answer, or knows no such question."""
+    with suppress(NetError), _connected(to, way_out) as sock:
+        cookie = _body(_ask(sock, Kind.HELLO, {}, key, stop), "cookie")
+        told = _ask(sock, Kind.LOAD, {"cookie": cookie, "group": group}, key, stop)
+        return told.body.get("shared") is True
+    return False
 
 
 def _connected(to: Endpoint, way_out: SocketOptions) -> socket.socket:
@@ -100,14 +112,12 @@ def _connected(to: Endpoint, way_out: SocketOptions) -> socket.socket:
     return sock
 
 
-def _granted(
-    sock: socket.socket, way: str, cookie: Any, seconds: float, key: bytes, stop: threading.Event
-) -> _Line:
-    answer = granted(_ask(sock, Kind.LOAD, {"cookie": cookie, "way": way, "seconds": seconds}, key, stop))
+def _granted(sock: socket.socket, wanted: Mapping[str, Any], key: bytes, stop: threading.Event) -> _Line:
+    answer = granted(_ask(sock, Kind.LOAD, wanted, key, stop))
     return _Line(
         sock=sock,
-        way=way,
-        seconds=min(seconds, _number(answer.body, "seconds")),
+        way=wanted["way"],
+        seconds=min(wanted["seconds"], _number(answer.body, "seconds")),
         bits_per_second=_number(answer.body, "bits_per_second"),
         began_s=time.monotonic(),
     )
@@ -234,7 +244,7 @@ def _look_at_the_clock(line: _Line, selector: selectors.BaseSelector) -> None:
         selector.modify(line.sock, selectors.EVENT_READ, line)
 
 
-def _filled(way: str, lines: Sequence[_Line]) -> Filled:
+def _filled(way: str, lines: Sequence[_Line], shared: bool) -> Filled:
     return Filled(
         way=way,
         connections=len(lines),
@@ -243,4 +253,5 @@ def _filled(way: str, lines: Sequence[_Line]) -> Filled:
         seconds=min(line.seconds for line in lines),
         bits_per_second=min(line.bits_per_second for line in lines),
         spent=any(line.spent for line in lines),
+        shared=shared,
     )

@@ -100,9 +100,14 @@ class Control:
         return Kind.MIRRORED, {"token": self.mirrors.wait(source[0], now_s), "seconds": WAIT_S}
 
     def _load(self, body: Mapping[str, Any], source: Endpoint, now_s: float) -> Said:
-        """What follows on the connection is the load itself; datagrams would be an amplifier."""
+        """What follows on the connection is the load itself; datagrams would be an amplifier.
+
+        Without a way it is asked whether others had their share of the rate, too.
+        """
         if self.loads is None:
             raise Refused("throughput is measured over TCP")
+        if "way" not in body:
+            return Kind.LOADED, {"shared": self.loads.crowded(source, body)}
         return Kind.LOADING, self.loads.open(source, body, now_s).terms()
 
     def _held(self, body: Mapping[str, Any], source: Endpoint, now_s: float) -> Said | None:

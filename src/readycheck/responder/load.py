@@ -1,5 +1,6 @@
 """Throughput: who may fill a TCP connection, how fast, how long and with how much. Pure; time is an argument."""
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,8 @@ ENTRY_BYTES = 65_536.0
 """What a connection is charged before anything moves: more than the last piece, for which nothing may be left."""
 
 _BURST_S = 0.05
+_MOST_CROWDED = 1000
+_LONGEST_NAME = 64
 _HOUR_S = 3600.0
 
 
@@ -46,10 +49,14 @@ class Pace:
 
 @dataclass(slots=True, kw_only=True)
 class Load:
-    """One connection that may be filled, up (by the agent) or down, and what went over it in each window of time."""
+    """One connection that may be filled, up (by the agent) or down, and what went over it in each window of time.
+
+    Those of one measurement are a `group`, by a name that the agent draws.
+    """
 
     source: Endpoint
     way: str
+    group: str
     seconds: float
     bits_per_second: float
     began_s: float
@@ -82,6 +89,7 @@ class Loads:
         self._open: dict[Endpoint, Load] = {}
         rate = max(1.0, limits.bits_per_second) / 8
         self._pace = {way: Pace(rate) for way in WAYS}
+        self._crowded: OrderedDict[str, None] = OrderedDict()
         hourly = limits.bytes_per_source
         self._shares = Sources(hourly / _HOUR_S, hourly, overall=4 * rate + limits.at_once * ENTRY_BYTES)
 
@@ -105,8 +113,14 @@ class Loads:
             raise Refused(f"{limits.per_source} connections of this source are filled")
         if not self._shares.allows(source[0], now_s, cost=ENTRY_BYTES):
             raise Refused("this source has had its share of the hour")
-        rate = limits.bits_per_second
-        load = Load(source=source, way=str(way), seconds=seconds, bits_per_second=rate, began_s=now_s)
+        load = Load(
+            source=source,
+            way=str(way),
+            group=_group(source, wanted),
+            seconds=seconds,
+            bits_per_second=limits.bits_per_second,
+            began_s=now_s,
+        )
         self._open[source] = load
         return load
 
@@ -117,7 +131,28 @@ class Loads:
         """Count what went over it, and say how long to rest; who has had their share is done."""
         load.note(size, now_s)
         load.spent = not self._shares.allows(load.source[0], now_s, cost=float(size))
-        return self._pace[load.way].wait_s(size, now_s)
+        wait_s = self._pace[load.way].wait_s(size, now_s)
+        if load.group not in self._crowded and self._is_crowded(load, wait_s > 0):
+            self._crowded[load.group] = None
+            if len(self._crowded) > _MOST_CROWDED:
+                self._crowded.popitem(last=False)
+        return wait_s
+
+    def _is_crowded(self, load: Load, at_the_limit: bool) -> bool:
+        """Whether others take of what is let through, or are behind the same line."""
+        others = [one for one in self._open.values() if one.way == load.way and one.group != load.group]
+        mine = network_of(load.source[0])
+        return bool(others) and (at_the_limit or any(network_of(one.source[0]) == mine for one in others))
+
+    def crowded(self, source: Endpoint, wanted: Mapping[str, Any]) -> bool:
+        """Whether a measurement, asked for by its name, shared with others."""
+        return _group(source, wanted) in self._crowded
 
     def close(self, load: Load) -> None:
         self._open.pop(load.source, None)
+
+
+def _group(source: Endpoint, wanted: Mapping[str, Any]) -> str:
+    """Within its network: nobody else's. Who draws no name is one with all others there that do not."""
+    name = wanted.get("group")
+    return f"{network_of(source[0])} {name[:_LONGEST_NAME] if isinstance(name, str) else ''}"

@@ -25,7 +25,8 @@ length where it is the way down that is tried; it is never cut into fragments by
 
 Throughput is measured over TCP: LOAD instead of OPEN, LOADING, and then plain bytes in the direction that was asked for
 until the time that was granted is over. Of bytes that came up the responder tells with LOADED, in the same frame as
-other messages, how many it took in each window of time.
+other messages, how many it took in each window of time. Connections of one measurement have a name in common; LOAD
+with that and no direction is answered with LOADED, which tells whether others had a share of what is let through.
 
 How long an idle connection lives is asked with HOLD: HELD at once, and once more after the silence that was asked for,
 for it is the far end that speaks first when a telephone is to ring.
@@ -104,7 +105,7 @@ ANSWERS = {
     Kind.MIRROR: (Kind.MIRRORED, Kind.REFUSED),
     Kind.CALL_BACK: (Kind.CALLED, Kind.REFUSED),
     Kind.OFFER: (Kind.ACCEPTED, Kind.REFUSED),
-    Kind.LOAD: (Kind.LOADING, Kind.REFUSED),
+    Kind.LOAD: (Kind.LOADING, Kind.LOADED, Kind.REFUSED),
     Kind.SIZE: (Kind.SIZED,),
     Kind.HOLD: (Kind.HELD, Kind.REFUSED),
 }

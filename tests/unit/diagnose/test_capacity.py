@@ -29,7 +29,7 @@ CALLS = requirement(
     **_FAR,
     limits={
         "calls_line_ratio": {"warn": 1, "higher": True},
-        "calls_loaded_ratio": {"fail": 1, "higher": True},
+        "calls_loaded_ratio": {"fail": 1, "higher": True, "ended_by": "calls_broken"},
     },
 )
 DELAY = requirement(
@@ -62,7 +62,8 @@ GOOD: Mapping[str, MetricValue] = {
     "calls_loaded": 20,
     "calls_loaded_ratio": 1.0,
 }
-NARROW = {**GOOD, "calls_line": 7, "calls_line_ratio": 0.35, "calls_loaded": 12, "calls_loaded_ratio": 0.6}
+PLAYED = {"calls_loaded": 12, "calls_broken": 13, "calls_loaded_ratio": 0.6}
+NARROW = {**GOOD, "calls_line": 7, "calls_line_ratio": 0.35, **PLAYED}
 BLOATED = {**GOOD, "loaded_up_trip_ms": 400.0, "loaded_up_trip_p95_ms": 522.0, "queue_up_ms": 500.0}
 
 
@@ -109,7 +110,7 @@ def test_too_few_calls_by_both_measures() -> None:
 
 
 def test_one_measure_alone_is_no_certainty() -> None:
-    played = {**GOOD, "calls_loaded": 12, "calls_loaded_ratio": 0.6}
+    played = {**GOOD, **PLAYED}
     assert only(filled(played)).confidence is Confidence.LIKELY
     reckoned = {**GOOD, "calls_line": 15, "calls_line_ratio": 0.75}
     assert only(filled(reckoned)).confidence is Confidence.POSSIBLE
@@ -139,6 +140,13 @@ def test_what_the_responder_limits_is_not_blamed() -> None:
         "throughput_capped": 4,
     }
     assert filled(capped).findings == ()
+
+
+def test_calls_that_could_not_be_judged_are_neither_passed_nor_blamed() -> None:
+    result = filled({**GOOD, "calls_loaded": 12, "calls_broken": None, "calls_loaded_ratio": 0.6})
+    verdict = result.verdict("calls")
+    assert (verdict.status, result.findings) == (Judgement.INCONCLUSIVE, ())
+    assert "calls_loaded_ratio: at least 0.6, and whether it reaches 1 was not seen" in verdict.because
 
 
 def test_nothing_measured_is_no_pass() -> None:

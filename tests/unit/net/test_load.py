@@ -65,7 +65,22 @@ def test_nothing_stays_open(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(load, "open_socket", lambda *of: made.append(opening(*of)) or made[-1])
     with serving() as responder:
         filled(responder.places[0], "up", "down", seconds=0.3)
-        assert [sock.fileno() for sock in made] == [-1] * 2 * CONNECTIONS
+        assert [sock.fileno() for sock in made] == [-1] * (2 * CONNECTIONS + 1)
+
+
+def test_two_at_once_are_told_that_they_are() -> None:
+    found: list[Filled] = []
+    with serving(bits_per_second=8e6) as responder:
+        (alone,) = filled(responder.places[0], "down", seconds=0.3)
+        both = [
+            threading.Thread(target=lambda: found.extend(filled(responder.places[0], "down", seconds=0.6)))
+            for _ in range(2)
+        ]
+        for thread in both:
+            thread.start()
+        for thread in both:
+            thread.join()
+    assert (alone.shared, [one.shared for one in found]) == (False, [True, True])
 
 
 def test_a_share_that_is_used_up_is_told() -> None:

@@ -79,6 +79,29 @@ def test_all_together_keep_to_the_rate() -> None:
     assert both[0].moved == pytest.approx(both[1].moved, rel=0.02)
 
 
+@pytest.mark.parametrize(
+    ("other", "way", "size", "shared"),
+    [
+        (place(2, "192.0.2.9"), "down", 1e6, True),  # both want more than there is
+        (place(2, "192.0.2.9"), "down", 10, False),
+        (place(2), "down", 10, True),  # behind the same line
+        (place(2, "192.0.2.9"), "up", 1e6, False),
+        (place(2), "up", 10, False),
+    ],
+)
+def test_who_shares_with_another_is_told(other: tuple[str, int], way: str, size: float, shared: bool) -> None:
+    busy, mine, theirs = loads(bits_per_second=8e6), {"group": "mine"}, {"group": "theirs"}
+    own = [busy.open(place(n), {**WANTED, **mine}, 0.0) for n in (0, 1)]
+    for load in own:
+        busy.moved(load, 600_000, 0.0)
+    assert not busy.crowded(place(5), mine), "its own connections are no others"
+    load = busy.open(other, {**WANTED, **theirs, "way": way}, 5.0)
+    busy.moved(load, int(size), 5.0)
+    busy.moved(own[0], int(size), 5.0)
+    assert (busy.crowded(place(5), mine), busy.crowded(other, theirs)) == (shared, shared)
+    assert not busy.crowded(place(5, "192.0.2.77"), mine), "names are told to nobody else"
+
+
 def test_each_way_has_its_rate() -> None:
     shared = loads(bits_per_second=8e3)
     up, down = (
@@ -104,7 +127,7 @@ def test_who_has_had_the_share_of_the_hour_is_done() -> None:
 
 
 def test_windows_of_time() -> None:
-    load = Load(source=place(1), way="up", seconds=5, bits_per_second=1e6, began_s=100.0)
+    load = Load(source=place(1), way="up", group="", seconds=5, bits_per_second=1e6, began_s=100.0)
     for at_s in (100.0, 100.0 + 0.9 * WINDOW_S, 100.0 + 2.5 * WINDOW_S):
         load.note(10, at_s)
     assert load.told() == {"moved": 30, "windows": [20, 0, 10], "spent": False}

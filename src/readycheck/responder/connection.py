@@ -11,7 +11,6 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from math import inf
 from typing import Any
 
 from readycheck.net.headers import Headers
@@ -41,6 +40,8 @@ _COOKIE = MAGIC_COOKIE.to_bytes(4, "big")
 _LONGEST = 1500
 _LONGEST_HELLO = 1 << 14
 _CHUNK = 1 << 14
+_RECORD = 64
+"""More than TLS adds to what is written at once."""
 _NOISE = os.urandom(_CHUNK)
 """What fills a connection: nothing on the way can make it shorter."""
 _GRACE_S = 1.0
@@ -66,11 +67,11 @@ class Overrun(ValueError):
 
 
 class Intake:
-    """What has arrived and was not taken, counted."""
+    """What has arrived and was not taken, counted; `below` has what the same came in, if that is another."""
 
-    def __init__(self, channel: Channel) -> None:
-        self._channel, self._data = channel, bytearray()
-        self.left: float = MOST_BYTES
+    def __init__(self, channel: Channel, below: "Intake | None" = None) -> None:
+        self._channel, self._data, self._below = channel, bytearray(), below
+        self._left = MOST_BYTES
 
     async def peek(self, size: int) -> bytes:
         """All that is there, `size` bytes at least. Raises `EOFError` at the end."""
@@ -93,12 +94,18 @@ class Intake:
     async def write(self, data: bytes) -> None:
         await self._channel.write(data)
 
+    def forgive(self, size: int) -> None:
+        """So many bytes were what was agreed on; in records of TLS they are more."""
+        self._left += size
+        if self._below is not None:
+            self._below.forgive(size + _RECORD)
+
     async def _fetch(self) -> None:
         data = await self._channel.read()
         if not data:
             raise EOFError
-        self.left -= len(data)
-        if self.left < 0:
+        self._left -= len(data)
+        if self._left < 0:
             raise Overrun("too much was said")
         self._data += data
 
@@ -125,7 +132,7 @@ class Connection:
             async with asyncio.timeout(self._desk.patience_s):
                 first = (await intake.peek(1))[:1]
                 if first == _TLS:
-                    intake = Intake(await self._secured(intake))
+                    intake = Intake(await self._secured(intake), intake)
                     first = (await intake.peek(1))[:1]
             if first.isalpha():
                 await self._return_requests(intake)
@@ -151,12 +158,11 @@ class Connection:
             self._desk.control.mirrors.keep(self._hello, time.monotonic())
         tls = TlsChannel(intake, self._desk.identity.context)
         await tls.handshake()
-        intake.left = inf  # from here on it is what TLS holds that counts
         return tls
 
     async def _return_requests(self, intake: Intake) -> None:
-        buffer = MessageBuffer()
-        while True:
+        buffer, ends_s = MessageBuffer(), self._ends_s()
+        while time.monotonic() < ends_s:
             async with asyncio.timeout(self._desk.patience_s):
                 while (request := buffer.take()) is None:
                     data = await intake.read()
@@ -165,8 +171,12 @@ class Connection:
                     buffer.feed(data)
                 await self._answer_other(intake, request)
 
+    def _ends_s(self) -> float:
+        """However busy it is: there is a time for everything that may be granted."""
+        return time.monotonic() + self._desk.control.sessions.limits.seconds + 3 * self._desk.patience_s
+
     async def _answer_frames(self, intake: Intake, group: asyncio.TaskGroup) -> None:
-        ends_s = time.monotonic() + self._desk.control.sessions.limits.seconds + 3 * self._desk.patience_s
+        ends_s = self._ends_s()
         while time.monotonic() < ends_s:
             async with asyncio.timeout(self._desk.patience_s):
                 head = await intake.peek(2)
@@ -189,9 +199,10 @@ class Connection:
         if is_control(frame):
             answer = await self._controlled(frame, intake, group)
             if self._hold is not None:  # what it may say is bounded by the rate of questions
-                intake.left += 2 + len(frame)
+                intake.forgive(2 + len(frame))
         elif self._placed is not None:
-            intake.left += (2 + len(frame)) * self._placed.call.feed(frame)
+            if self._placed.call.feed(frame):
+                intake.forgive(2 + len(frame))
             return
         else:
             answer = self._reflected(bytearray(frame), intake)
@@ -293,7 +304,7 @@ class Connection:
         session = self._desk.control.sessions.carrying(ssrc, self._source)
         if session is None or not session.admits(number, len(packet) - HEADER_SIZE, time.monotonic()):
             return None
-        intake.left += len(packet) + 2
+        intake.forgive(len(packet) + 2)
         answer_in_place(
             packet, session.received - 1, time.time_ns(), 0, self._seen.hop_limit, self._seen.traffic_class
         )
@@ -335,5 +346,5 @@ async def _drain(load: Load, loads: Loads, intake: Intake) -> None:
 async def _taken(intake: Intake) -> int:
     """How much came in; none of it counts as said."""
     size = len(await intake.read())
-    intake.left += size
+    intake.forgive(size)
     return size

@@ -16,6 +16,7 @@ from readycheck.wire.far_end import Kind, Message, pack_message, unpack_message
 
 Said = tuple[Kind, Mapping[str, Any]]
 
+_MOST_NUMBER = 0xFFFFFFFF
 _ANSWERS = {Kind.REPORT: Kind.COUNTED, Kind.CLOSE: Kind.CLOSED}
 
 
@@ -70,8 +71,10 @@ class Control:
             return self._granted(message.body, source, now_s, lambda: self._open(message.body, source, now_s))
         if message.kind is Kind.MIRROR:
             return self._mirrored(message.body, source, now_s)
-        if message.kind is Kind.SIZE and self.is_proved(message.body, source, now_s):
-            return Kind.SIZED, {"number": message.body.get("number")}
+        if message.kind is Kind.SIZE:
+            number = message.body.get("number")
+            proved = self.is_proved(message.body, source, now_s)
+            return (Kind.SIZED, {"number": number}) if proved and _is_short(number) else None
         if message.kind is Kind.LOAD:
             return self._granted(message.body, source, now_s, lambda: self._load(message.body, source, now_s))
         if message.kind is Kind.HOLD:
@@ -158,6 +161,11 @@ class Control:
 
     def _open(self, body: Mapping[str, Any], source: Endpoint, now_s: float) -> Said:
         return Kind.OPENED, _terms(self.sessions.open(source, body, now_s))
+
+
+def _is_short(number: object) -> bool:
+    """What is sent back as it came has to be what it claims to be, or the answer may be longer than the question."""
+    return isinstance(number, int) and 0 <= number <= _MOST_NUMBER
 
 
 def _terms(session: Session) -> Mapping[str, Any]:

@@ -26,7 +26,7 @@ class Listener:
 
     def __init__(self, page: Page) -> None:
         self.doors = Doors()
-        self.refused = 0
+        self.refused = self.failed = 0
         self._sources = Sources(CONNECTIONS_PER_SOURCE, CONNECTIONS_BURST, CONNECTIONS_OVERALL)
         self._page = page
         self._open: list[tuple[socket.socket, Desk | None]] = []
@@ -120,6 +120,13 @@ class Listener:
             self.doors.leave(source[0])
 
     async def _attend(self, desk: Desk | None, source: Endpoint, connection: socket.socket) -> None:
+        """A fault that a stranger's bytes lay bare ends the stranger's connection, and no other."""
+        try:
+            await self._talk(desk, source, connection)
+        except Exception:
+            self.failed += 1
+
+    async def _talk(self, desk: Desk | None, source: Endpoint, connection: socket.socket) -> None:
         seen = shown_by_handshake(connection)
         reader, writer = await asyncio.open_connection(sock=connection, limit=_BUFFER)
         channel = ClearChannel(reader, writer)

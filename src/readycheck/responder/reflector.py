@@ -7,8 +7,8 @@ import selectors
 import socket
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from readycheck.net.datagram import allow_fragments, forbid_fragments
@@ -41,6 +41,7 @@ class Counts:
     messages_answered: int = 0
     others: int = 0
     others_answered: int = 0
+    failed: int = 0
 
 
 class Reflector:
@@ -172,28 +173,42 @@ class Reflector:
                 size, ancillary, _, source = self._open.recvmsg_into([self._buffer], ANCILLARY_BYTES)
             except OSError:
                 return
-            packet, source = self._buffer[:size], source[:2]
-            if is_control(packet):
-                self._converse(bytes(packet), source)
-            elif (session := self.control.sessions.carrying(peek(packet)[0], source)) is not None:
-                self._send_back(self._open, session, packet, ancillary)
-            else:
-                self.counts.others += 1
+            self._answer(self._buffer[:size], source[:2], ancillary)
+
+    def _answer(self, packet: bytearray, source: Endpoint, ancillary: Ancillary) -> None:
+        if is_control(packet):
+            self._converse(bytes(packet), source)
+        elif (session := self.control.sessions.carrying(peek(packet)[0], source)) is not None:
+            self._send_back(self._open, session, packet, ancillary)
+        else:
+            self.counts.others += 1
+            with self._spared():
                 self.other(bytes(packet), source)
 
     def _converse(self, data: bytes, source: Endpoint) -> None:
         self.counts.messages += 1
-        answer = self.control.answer(data, source, time.monotonic())
+        answer = None
+        with self._spared():
+            answer = self.control.answer(data, source, time.monotonic())
+        if answer is None:
+            return
         known = {session.token for session in self.control.sessions}
         for token in self._streams.keys() - known:
             self._detach(token)
         for session in self.control.sessions:
             if session.source == source:
                 self._attach(session)
-        if answer is not None:
-            self.asked()
-            self.counts.messages_answered += 1
-            self._say_in_one_piece(answer, source)
+        self.asked()
+        self.counts.messages_answered += 1
+        self._say_in_one_piece(answer, source)
+
+    @contextmanager
+    def _spared(self) -> Iterator[None]:
+        """A fault that a stranger's bytes lay bare costs the stranger an answer, and nobody a stream."""
+        try:
+            yield
+        except Exception:
+            self.counts.failed += 1
 
     def _say_in_one_piece(self, answer: bytes, to: Endpoint) -> None:
         """What is long was asked for to see whether it passes as it is."""

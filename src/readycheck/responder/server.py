@@ -43,6 +43,7 @@ _COUNTED = {
     "messages_answered": ("messages_answered_total", "Control messages over UDP that got an answer."),
     "others": ("others_total", "STUN, SIP and rubbish that passed the filter."),
     "others_answered": ("others_answered_total", "STUN and SIP requests that got an answer."),
+    "failed": ("failed_total", "What came over UDP and met a fault of this program."),
 }
 """Of what the reflectors count: the name for monitoring, and the meaning."""
 
@@ -156,8 +157,11 @@ class Responder:
         yield Figure("loads", "gauge", "Connections that are filled for throughput.", len(self._loads))
         yield Figure("holds", "gauge", "Connections that are kept idle.", len(self._holds))
         yield Figure("connections", "gauge", "TCP connections that are open.", len(self.listener.doors))
-        refused = self.listener.refused
-        yield Figure("connections_refused_total", "counter", "TCP connections turned away.", refused)
+        yield Figure(
+            "connections_refused_total", "counter", "TCP connections turned away.", self.listener.refused
+        )
+        met = "TCP connections that met a fault of this program."
+        yield Figure("connections_failed_total", "counter", met, self.listener.failed)
 
     def _controls(self) -> Iterator[Control]:
         yield from (one.control for one in self._reflectors)

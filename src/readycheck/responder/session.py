@@ -81,7 +81,7 @@ def within(wanted: Mapping[str, Any], key: str, most: float) -> float:
     value = wanted.get(key)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
         raise Refused(f"{key} is to be a number above 0")
-    return min(float(value), most)
+    return float(min(value, most))  # an integer may be too large for a float
 
 
 class Sessions:

@@ -1,6 +1,10 @@
 """The conversation before and after a stream; whoever proves nothing gets nothing."""
 
+import hmac
+import json
+import struct
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,8 +15,20 @@ from readycheck.net.interface import Endpoint
 from readycheck.responder.callbacks import CallBacks
 from readycheck.responder.control import Control
 from readycheck.responder.guard import Cookies, Sources
+from readycheck.responder.hold import HoldLimits, Holds
+from readycheck.responder.load import LoadLimits, Loads
+from readycheck.responder.mirrors import Mirrors
 from readycheck.responder.session import Limits, Sessions
-from readycheck.wire.far_end import REQUEST_SIZE, Kind, Message, pack_message, unpack_message
+from readycheck.wire.far_end import (
+    MAGIC,
+    REQUEST_SIZE,
+    TAG_SIZE,
+    VERSION,
+    Kind,
+    Message,
+    pack_message,
+    unpack_message,
+)
 
 HERE, OTHER = ("192.0.2.1", 40000), ("198.51.100.9", 40000)
 WANTED = {"seconds": 10, "packets_per_second": 50, "payload_bytes": 160}
@@ -140,17 +156,56 @@ def test_answers_are_not_answered(kind: Kind) -> None:
     assert ask(control(), kind, {"cookie": "x"}) is None
 
 
-@given(
-    st.dictionaries(
-        st.sampled_from(["cookie", "token", *WANTED]), st.none() | st.integers() | st.text(max_size=9)
-    )
+ODD = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.integers(1, 400).map(lambda digits: 10**digits)
+    | st.floats()
+    | st.text(max_size=300)
+    | st.lists(st.integers(0, 70000), max_size=5)
+    | st.sampled_from(["udp", "tcp", "up", "down", [[[]]], {"a": {}}])
 )
-def test_no_body_crashes_it(body: dict[str, Any]) -> None:
+NAMES = (*WANTED, "cookie", "token", "number", "down", "way", "group", "transport", "ports", "offset")
+
+
+def everything() -> Control:
+    """What any port of the responder may be asked, at one."""
+    made, holds = control(), Holds(HoldLimits())
+    return replace(made, mirrors=Mirrors(), loads=Loads(LoadLimits()), callbacks=CallBacks(), holds=holds)
+
+
+@given(st.sampled_from(Kind), st.dictionaries(st.sampled_from(NAMES), ODD), st.booleans(), st.booleans())
+def test_no_body_crashes_it_nor_makes_it_say_more_than_was_said(
+    kind: Kind, body: dict[str, Any], proved: bool, sound: bool
+) -> None:
+    desk = everything()
+    body |= ({"cookie": cookie(desk)} if proved else {}) | (WANTED if sound else {})
+    text = json.dumps(body, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    bare = (struct.pack("!4sBBH", MAGIC, VERSION, kind, len(text)) + text).ljust(
+        REQUEST_SIZE - TAG_SIZE, b"\0"
+    )
+    data = bare + hmac.digest(b"", bare, "sha256")[:TAG_SIZE]
+    answer = desk.answer(data, HERE, 0.0)
+    assert answer is None or len(answer) <= len(data)
+
+
+@pytest.mark.parametrize("number", ["\N{LATIN SMALL LETTER E WITH ACUTE}" * 500, [7], None, -1, 10**400])
+def test_what_is_sent_back_as_it_came_is_a_number(number: Any) -> None:
     desk = control()
-    known = cookie(desk)
-    for kind in (Kind.OPEN, Kind.REPORT, Kind.CLOSE, Kind.HELLO):
-        ask(desk, kind, body)
-        ask(desk, kind, {**body, "cookie": known})
+    assert ask(desk, Kind.SIZE, {"cookie": cookie(desk), "number": 7}) is not None
+    said = desk.reply(
+        Message(Kind.SIZE, {"cookie": cookie(desk), "number": number}), HERE, 0.0, {}, size=1200
+    )
+    assert said is None
+
+
+def test_a_number_that_is_too_large_to_be_one_is_cut_like_others() -> None:
+    desk = control()
+    said = desk.reply(
+        Message(Kind.OPEN, {"cookie": cookie(desk), **WANTED, "seconds": 10**400}), HERE, 0.0, {}, size=1200
+    )
+    assert said is not None and said[1]["seconds"] == Limits().seconds
 
 
 def test_throughput_is_not_to_be_had_by_datagrams() -> None:

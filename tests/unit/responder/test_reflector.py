@@ -27,6 +27,7 @@ from readycheck.wire.far_end import (
     unpack_answer,
     unpack_message,
 )
+from readycheck.wire.stun import pack_binding_request
 
 WANTED = {"seconds": 10, "packets_per_second": 500, "payload_bytes": 160}
 FAMILIES = [
@@ -173,6 +174,23 @@ def test_strangers_hear_nothing(running: Any, called: Any, data: bytes) -> None:
     agent.socket.send(data)
     assert agent.hears(0.1) is None
     assert agent.open().kind is Kind.OPENED
+
+
+def test_a_fault_that_a_stranger_meets_stops_no_stream(running: Any, called: Any) -> None:
+    reflector = running("127.0.0.1")
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("a fault")
+
+    reflector.other = broken
+    agent = called(reflector)
+    terms = agent.open()
+    called(reflector).socket.send(pack_binding_request(bytes(12)))
+    while not reflector.counts.failed:
+        agent.send(terms, 0)
+        assert agent.hears(3.0) is not None
+    agent.send(terms, 1)
+    assert agent.hears(3.0) is not None
 
 
 def test_an_agent_that_goes_away_stops_nothing(running: Any, called: Any) -> None:

@@ -104,6 +104,14 @@ BROKEN = (
         says="s of the talk on",
     ),
     Broken(
+        name="media over TCP stops to leave",
+        stage="media-one-way",
+        drops=(f"{TCP_UP} ip length > 90 quota over 16 kbytes",),
+        lost="up",
+        says="no sound of this host arrives at the far end",
+        options=("--via", "tcp"),
+    ),
+    Broken(
         name="media over TCP ends after a while",
         stage="media-both-ways",
         drops=(f"{TCP_DOWN} quota over 20 kbytes", f"{TCP_UP} quota over 20 kbytes"),

@@ -33,6 +33,8 @@ class Signalling:
     media: Callable[[bytes], None] = lambda data: None
     _answers: asyncio.Queue[Message | None] = field(default_factory=asyncio.Queue)
     _data: bytearray = field(default_factory=bytearray)
+    _writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _is_cut: bool = False
 
     async def listen(self) -> None:
         """For a task of its own, until the connection ends or is no responder's."""
@@ -65,9 +67,9 @@ class Signalling:
 
     async def ask(self, kind: Kind, body: Mapping[str, Any], *, timeout: float) -> Message:
         """The answer to a question. Raises `NetError`."""
-        await self.write_frame(pack_message(kind, body, self.key, size=REQUEST_SIZE))
         try:
             async with asyncio.timeout(timeout):
+                await self.write_frame(pack_message(kind, body, self.key, size=REQUEST_SIZE))
                 while (answer := await self._answers.get()) is not None:
                     if answer.kind in ANSWERS[kind]:
                         return answer
@@ -80,8 +82,13 @@ class Signalling:
         await self.write(len(frame).to_bytes(2, "big") + frame)
 
     async def write(self, framed: bytes) -> None:
-        """Raises `NetError`, which media takes for a lost way."""
-        await self.stream.write(framed, timeout=_WRITE_S)
+        """One after the other; what was cut short would be the begin of the next. Raises `NetError`."""
+        async with self._writing:
+            if self._is_cut:
+                raise NetError(Failure.CONNECTION_CLOSED, "an earlier message was cut short")
+            self._is_cut = True
+            await self.stream.write(framed, timeout=_WRITE_S)
+            self._is_cut = False
 
     def close(self) -> None:
         self.stream.close()

@@ -34,7 +34,8 @@ class Caller:
             self._woken.wait()
             self._woken.clear()
             while not self._stopping and (order := self._calls.take()) is not None:
-                threading.Thread(target=make, args=(order,), name="call", daemon=True).start()
+                with suppress(RuntimeError):  # no thread is left: nobody is called
+                    threading.Thread(target=make, args=(order,), name="call", daemon=True).start()
 
     def wake(self) -> None:
         self._woken.set()

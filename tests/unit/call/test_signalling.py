@@ -101,3 +101,40 @@ async def test_a_connection_that_ends_or_talks_rubbish_fails_every_question(endi
             with pytest.raises(NetError) as caught:
                 await line.ask(Kind.REPORT, {}, timeout=1.0)
             assert caught.value.failure is Failure.CONNECTION_CLOSED
+
+
+class Slow(Line):
+    """Takes what is written when its gate is open."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda asked: None)
+        self.written: list[bytes] = []
+        self.begun, self.gate = asyncio.Event(), asyncio.Event()
+
+    async def write(self, data: bytes, *, timeout: float) -> None:
+        self.written.append(data)
+        self.begun.set()
+        await self.gate.wait()
+
+
+async def test_what_is_said_at_once_goes_one_after_the_other() -> None:
+    slow = Slow()
+    line = Signalling(slow, KEY)
+    async with asyncio.TaskGroup() as group:
+        for text in (b"one", b"two"):
+            group.create_task(line.write_frame(text))
+        await slow.begun.wait()
+        assert slow.written == [b"\0\3one"]
+        slow.gate.set()
+    assert slow.written == [b"\0\3one", b"\0\3two"]
+
+
+async def test_nothing_is_said_after_what_was_cut_short() -> None:
+    slow = Slow()
+    line = Signalling(slow, KEY)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(line.write_frame(b"one"))
+        await slow.begun.wait()
+        task.cancel()
+    with pytest.raises(NetError, match="cut short"):
+        await line.write_frame(b"two")

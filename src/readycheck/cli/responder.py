@@ -98,6 +98,17 @@ def responder(
             rich_help_panel=_LIMITS,
         ),
     ] = 1000.0,
+    idle: Annotated[
+        int,
+        typer.Option(
+            "--idle",
+            metavar="N",
+            help="Connections that are held idle at once, for two hours at most; 0 for nobody.",
+            min=0,
+            max=512,
+            rich_help_panel=_LIMITS,
+        ),
+    ] = 128,
     rate: Annotated[
         float,
         typer.Option(
@@ -122,6 +133,7 @@ def responder(
     ask for no proof unless there is a key: they are bounded in rate instead. Throughput is served over TCP alone,
     after the same proof, within --bandwidth and --volume and for ten seconds.
     """
+    from readycheck.responder.hold import HoldLimits
     from readycheck.responder.identity import read_identity
     from readycheck.responder.load import LoadLimits
     from readycheck.responder.offer import CallLimits
@@ -135,6 +147,7 @@ def responder(
         limits=Limits(sessions=sessions, seconds=seconds, packets_per_second=packets),
         calls=CallLimits(calls=calls),
         loads=LoadLimits(bits_per_second=bandwidth * 1e6, bytes_per_source=volume * 1e6),
+        holds=HoldLimits(at_once=idle),
         key=o.key("--key", key),
         second_port=second_port,
         identity=read_identity(certificate) if certificate else None,

@@ -48,6 +48,8 @@ class Holds:
         return hold
 
     def _new(self, source: Endpoint, now_s: float) -> Hold:
+        if not self.limits.at_once:
+            raise Refused("connections are not held here")
         if len(self) >= self.limits.at_once:
             raise Refused("all connections that may be held are")
         mine = network_of(source[0])

@@ -47,6 +47,10 @@ def test_so_many_at_once_of_a_source_and_of_all() -> None:
     kept.open(place(3), {"seconds": 5}, 0.0)
 
 
+def test_a_responder_may_hold_none() -> None:
+    assert refusal(holds(at_once=0), place(1), {"seconds": 5}) == "connections are not held here"
+
+
 def test_one_subscriber_is_an_ipv6_network() -> None:
     kept = holds(per_source=1)
     kept.open(place(1, "2001:db8::1"), {"seconds": 5}, 0.0)

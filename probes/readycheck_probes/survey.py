@@ -2,10 +2,12 @@
 
 Routers answer one peer about six times and then once a second (Linux `icmp_ratelimit`), so packets are spread
 over the hops beyond the site's edge. A first missing reply only raises a suspicion; it is asked again with a
-control right behind it, and counts when the control of that very moment is answered and it is not.
+control right behind it, and counts when the control of that very moment is answered and it is not. Where packets
+are lost at random, that happens by chance too: how many misses accuse depends on what else was lost meanwhile.
 """
 
 import ipaddress
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -17,6 +19,8 @@ REFILL_MS = 1050.0
 MISSES = 2
 ATTEMPTS = 5
 ENOUGH = 4
+CHANCE = 0.02
+"""How likely a survey of an open network may be to accuse any cell of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +134,7 @@ class Survey:
         self._flying: dict[tuple[int, int], _Flight] = {}
         self._controls: dict[int, tuple[int, float]] = {}
         self._suspects: set[int] = set()
+        self._vouched = self._unvouched = 0
 
     def done(self, first: int | None = None) -> bool:
         """Whether all cells, or the `first` ones, need no more packets."""
@@ -163,6 +168,7 @@ class Survey:
             if not self._is_final(cell):
                 self._decide(cell, Fate.LEFT, ttl, offender)
             return
+        self._vouched += 1
         self._hops[ttl].controls_lost = 0
         beside, _ = self._controls.pop(ttl, (-1, now_ms))
         if (beside, ttl) in self._flying:
@@ -181,6 +187,7 @@ class Survey:
 
     def finish(self) -> None:
         """What is not decided by now stays unknown."""
+        self._accuse()
         for cell in self.cells:
             if cell.fate is Fate.PENDING:
                 cell.fate = Fate.UNKNOWN
@@ -194,9 +201,37 @@ class Survey:
 
     def _credit(self, index: int, ttl: int) -> None:
         cell = self.cells[index]
+        if cell.fate in (Fate.PENDING, Fate.STOPPED):
+            cell.ttl = ttl
         cell.missed += 1
-        if cell.missed >= MISSES and cell.fate is Fate.PENDING:
-            cell.fate, cell.ttl = Fate.STOPPED, ttl
+        self._accuse()
+
+    def _accuse(self) -> None:
+        """Cells stop at a wall when loss alone would hardly let them, or all of their kind, miss so often."""
+        least = self._least_misses()
+        for cell in self.cells:
+            if cell.fate in (Fate.PENDING, Fate.STOPPED):
+                guilty = cell.missed >= MISSES and self._missed_alike(cell) >= least
+                cell.fate = Fate.STOPPED if guilty else Fate.PENDING
+
+    def _least_misses(self) -> int:
+        """By the share that was lost of what is known to pass, controls and cells that left, with one for doubt."""
+        left = [cell.asked for cell in self.cells if cell.fate is Fate.LEFT]
+        lost = self._unvouched + sum(left) - len(left)
+        sent = self._unvouched + self._vouched + sum(left)
+        asked = sum(cell.asked > 0 for cell in self.cells) or 1
+        return max(MISSES, math.ceil(math.log(CHANCE / asked) / math.log((lost + 0.5) / (sent + 1))))
+
+    def _missed_alike(self, cell: Cell) -> int:
+        """What the cell missed, or its port, network or transport, of which none has left."""
+        mine = [c for c in self.cells if c.transport == cell.transport]
+        kin = [
+            [c for c in mine if c.port == cell.port],
+            [c for c in mine if c.network == cell.network],
+            mine,
+        ]
+        whole = [group for group in kin if not any(c.fate is Fate.LEFT for c in group)]
+        return max([cell.missed, *(sum(c.missed for c in group) for group in whole)])
 
     def _launch(self, cell: int, state: _HopState, now_ms: float) -> list[Send]:
         """The packet of a cell; behind one that was lost before goes a control, at the same moment."""
@@ -229,6 +264,7 @@ class Survey:
 
     def _lost_control(self, state: _HopState) -> None:
         """A hop that twice keeps its controls waiting is left alone for a while: its silence says nothing."""
+        self._unvouched += 1
         state.controls_lost += 1
         if state.controls_lost >= MISSES:
             state.tokens = -1.0

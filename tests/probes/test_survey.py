@@ -44,9 +44,11 @@ class Simulation:
     routers: list[Router]
     blocked: Callable[[Cell], bool]
     lost: set[tuple[int, int]] = field(default_factory=set)
+    loss: float = 0.0
     rejecting: bool = False
     wait_ms: float = 400.0
     known_open: Iterable[object] = ()
+    seed: int = 1
 
     def run(self, for_ms: float = 12_000.0) -> "Simulation":
         hops = [Hop(r.ttl, f"203.0.113.{r.ttl}", r.delay_ms) for r in self.routers]
@@ -54,7 +56,7 @@ class Simulation:
         routers = {router.ttl: router for router in self.routers}
         asked = dict.fromkeys(range(len(self.cells)), 0)
         replies: list[tuple[float, int, int | None, int, str]] = []
-        now, number = 0.0, 0
+        now, number, chance = 0.0, 0, random.Random(self.seed)
         while now < for_ms and not (self.survey.done() and not replies):
             while replies and replies[0][0] <= now:
                 _, _, cell, ttl, what = heapq.heappop(replies)
@@ -73,7 +75,7 @@ class Simulation:
                             arrives = now + 2.0
                             heapq.heappush(replies, (arrives, number, send.cell, send.hop.ttl, "rejected"))
                         continue
-                said = router.answers(now)
+                said = router.answers(now) and chance.random() >= self.loss
                 if said and (send.cell, asked.get(send.cell or 0, 0)) not in self.lost:
                     arrives = now + router.delay_ms
                     heapq.heappush(replies, (arrives, number, send.cell, send.hop.ttl, what))
@@ -187,6 +189,24 @@ def test_a_few_lost_replies_accuse_nobody() -> None:
     assert {cell.missed for cell in cells} == {0}
 
 
+@pytest.mark.parametrize("loss", [0.1, 0.3, 0.5])
+def test_random_loss_accuses_nobody(loss: float) -> None:
+    for seed in range(12):
+        done = Simulation(grid(NETWORKS, PORTS), routers(), nothing, loss=loss, seed=seed).run()
+        assert done.fates(blocked=False) <= {Fate.LEFT, Fate.UNKNOWN}, seed
+
+
+def test_a_wall_shows_beside_a_few_lost_packets() -> None:
+    found = [
+        Fate.STOPPED
+        in Simulation(grid(NETWORKS, PORTS), routers(), lambda c: c.port == 9000, loss=0.03, seed=seed)
+        .run()
+        .fates(blocked=True)
+        for seed in range(12)
+    ]
+    assert sum(found) > 9
+
+
 def test_replies_that_come_later_than_we_wait_accuse_nobody() -> None:
     done = Simulation(grid(), routers(delay_ms=900.0), nothing, wait_ms=250.0).run(30_000)
     assert Fate.STOPPED not in done.fates(blocked=False)
@@ -274,7 +294,7 @@ def simulations(draw: st.DrawFn, *, losing: bool = True, fresh: bool = True) -> 
     def blocked(cell: Cell) -> bool:
         return bool({cell.port, cell.network, (cell.network, cell.port)} & walls)
 
-    return Simulation(cells, hops, blocked, lost, draw(st.booleans()))
+    return Simulation(cells, hops, blocked, lost, rejecting=draw(st.booleans()))
 
 
 @settings(deadline=None, max_examples=300)

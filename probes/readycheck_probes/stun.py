@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from readycheck.probe import Endpoint, Metric, MetricValue, Net, Observation, Question, Step, Target
 from readycheck_probes.asking import ask_all
@@ -33,6 +33,11 @@ class StunProbe:
         return tally(observations, self.proves, timed=Step.ECHO)
 
 
-def _question(target: Target, _: Endpoint) -> Question:
+def _question(target: Target, local: Endpoint) -> Question:
     binding = Binding()
-    return Question(target, binding.payload, binding.recognise)
+
+    def recognise(data: bytes) -> Mapping[str, Any] | None:
+        facts = binding.recognise(data)
+        return facts if facts is None else {**facts, "local_port": local[1]}  # what a NAT made of it is beside it
+
+    return Question(target, binding.payload, recognise)

@@ -91,9 +91,7 @@ def nat_symmetric(case: Case) -> Iterator[Finding]:
 def _keeps_ports(case: Case) -> bool:
     """Some server saw the very port of this host: where others did not, it was taken, here or in front of them."""
     return any(
-        o.facts.get("purpose") == "mapping"
-        and (m := _mapped(o)) is not None
-        and m[1] == str(o.facts.get("local_port"))
+        (mapped := _mapped(o)) is not None and mapped[1] == str(o.facts.get("local_port"))
         for _, o in case.observations()
     )
 

@@ -58,14 +58,14 @@ def beside(world: World, *outcomes: Outcome) -> Result:
 # --- mapping ------------------------------------------------------------------------------------------
 
 
-def mapped_in_run(port: Any, nodes: int = 4) -> Result:
+def mapped_in_run(port: Any, nodes: int = 4, local: int = 39_000) -> Result:
     """Checks of the run alone, one socket each."""
     world = world_of()
 
     def change(n: int, o: Observation) -> Observation:
         facts = {k: v for k, v in o.facts.items() if k != "mapped_address"}
         if "mapped_address" in o.facts and n < nodes:
-            facts["mapped_address"] = f"{PUBLIC}:{port(n)}"
+            facts |= {"mapped_address": f"{PUBLIC}:{port(n)}", "local_port": local}
         return replace(o, facts=facts)
 
     return conclude_from(world, changed(world, change))
@@ -80,6 +80,11 @@ def test_a_nat_that_maps_by_destination() -> None:
 @pytest.mark.parametrize("port", [lambda n: 40_000, lambda n: 40_000 + n // 2])
 def test_a_nat_that_maps_by_source_or_clashed_once(port: Any) -> None:
     assert mapped_in_run(port).findings == ()
+
+
+def test_a_nat_that_keeps_the_port_for_whom_it_can() -> None:
+    """Those that came later found it taken, all of them: kernels do that to the third server and on."""
+    assert mapped_in_run(lambda n: 40_000 + n, local=40_000).findings == ()
 
 
 def test_a_socket_for_each_server_shows_no_mapping() -> None:

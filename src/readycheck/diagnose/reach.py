@@ -132,10 +132,16 @@ def _port_finding(case: Case, requirement: Requirement, declared: PortRange | No
         w for label in labels for w in case.walls.of_column((requirement.transport, label), case.evidence)
     ]
     failed = _failed(case, blocked)
-    if declared and len(declared) > 1 and len(labels) < len({case.label(c) for c in cells}):
-        yield _partial(case, requirement, declared, labels, {case.label(c) for c in cells}, walls, failed)
+    strata = {case.label(c) for c in cells} - set(labels)
+    passed = {label for label in strata if _passes(case, requirement.transport, label, walls)}
+    if declared and len(declared) > 1 and passed:
+        yield _partial(case, requirement, declared, labels, passed, walls, failed)
     else:
-        yield _whole(case, requirement, declared, walls, failed)
+        yield _whole(case, requirement, declared, walls, failed, sure=not strata)
+
+
+def _passes(case: Case, transport: str, label: str, walls: Sequence[Cell]) -> bool:
+    return any(_is_open(case, cell, walls) for cell in case.evidence.column(transport, label))
 
 
 def _whole(
@@ -144,7 +150,10 @@ def _whole(
     declared: PortRange | None,
     walls: Sequence[Cell],
     failed: Sequence[str],
+    *,
+    sure: bool,
 ) -> Finding:
+    """`sure`: every part of a range was seen to stop."""
     rejected = [c for c in walls if c.sign is Sign.REJECTED]
     place = place_of(case, requirement.transport, {c.port for c in walls}, walls)
     label = _service(requirement.transport, str(declared or ""))
@@ -153,7 +162,7 @@ def _whole(
         failed,
         f"{label} is {'refused' if rejected else 'dropped'} on the way to every network{_told(place)}.",
         where=place.where,
-        confidence=_sure(walls),
+        confidence=_sure(walls) if sure else Confidence.LIKELY,
         remedy=f"Allow outbound {label} to the product's networks ({requirement.title}).",
     )
 
@@ -168,11 +177,11 @@ def _partial(
     requirement: Requirement,
     declared: PortRange,
     labels: Iterable[str],
-    every: Iterable[str],
+    passed: Iterable[str],
     walls: Sequence[Cell],
     failed: Sequence[str],
 ) -> Finding:
-    part = describe_part(declared, labels, every)
+    part = describe_part(declared, labels, passed)
     place = place_of(case, requirement.transport, {c.port for c in walls}, walls)
     return case.finding(
         "rtp-range-partial",
@@ -184,14 +193,17 @@ def _partial(
     )
 
 
-def describe_part(declared: PortRange, blocked: Iterable[str], every: Iterable[str]) -> str:
-    """Say which part of a range the blocked strata (`LOW-HIGH even`) make up."""
-    hit = {_parse(name) for name in blocked}
-    rest = {_parse(name) for name in every} - hit
-    parities = {p for _, _, p in hit}, {p for _, _, p in rest}
-    if parities in (({"even"}, {"odd"}), ({"odd"}, {"even"})):
-        return f"the {min(parities[0])} ports"
+def describe_part(declared: PortRange, blocked: Iterable[str], passed: Iterable[str]) -> str:
+    """Say which part of a range the blocked strata (`LOW-HIGH even`) make up; of some nothing may be known."""
+    hit, rest = {_parse(name) for name in blocked}, {_parse(name) for name in passed}
     low, high = min(lo for lo, _, _ in hit), max(hi for _, hi, _ in hit)
+    parities, spared = {p for _, _, p in hit}, {p for _, _, p in rest}
+    if len(parities) == 1 and any((lo, hi, p) in rest for lo, hi, _ in hit for p in spared):
+        parity = min(parities)
+        if parity in spared:
+            return f"the {parity} ports of {low}-{high}"
+        everywhere = (low, high) == (declared.low, declared.high)
+        return f"the {parity} ports{'' if everywhere else f', as was seen in {low}-{high}'}"
     edge = "the lower part, " if low == declared.low else "the upper part, " if high == declared.high else ""
     return f"{edge}{low}-{high}"
 

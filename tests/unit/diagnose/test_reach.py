@@ -264,6 +264,7 @@ def test_the_whole_media_range_is_a_port_finding() -> None:
     assert "UDP 19560-65535" in found.only.summary
 
 
+RANGE = PortRange(low=10, high=49)
 LABELS = [f"{low}-{low + 9} {parity}" for low in (10, 20, 30, 40) for parity in ("even", "odd")]
 
 
@@ -272,13 +273,25 @@ LABELS = [f"{low}-{low + 9} {parity}" for low in (10, 20, 30, 40) for parity in 
     [
         (["10-19 even", "10-19 odd"], "the lower part, 10-19"),
         (["30-39 even", "30-39 odd", "40-49 even", "40-49 odd"], "the upper part, 30-49"),
-        (["20-29 odd"], "20-29"),
+        (["20-29 odd"], "the odd ports of 20-29"),
         ([label for label in LABELS if label.endswith("odd")], "the odd ports"),
         ([label for label in LABELS if label.endswith("even")], "the even ports"),
     ],
 )
 def test_the_words_for_a_part(blocked: list[str], words: str) -> None:
-    assert describe_part(PortRange(low=10, high=49), blocked, LABELS) == words
+    assert describe_part(RANGE, blocked, set(LABELS) - set(blocked)) == words
+
+
+@pytest.mark.parametrize(
+    ("blocked", "passed", "words"),
+    [
+        (["10-19 odd"], ["10-19 even", "40-49 even"], "the odd ports, as was seen in 10-19"),
+        (["10-19 odd"], ["20-29 even", "40-49 odd"], "the lower part, 10-19"),
+        (["20-29 odd"], ["10-19 even"], "20-29"),
+    ],
+)
+def test_the_words_claim_no_more_than_was_seen(blocked: list[str], passed: list[str], words: str) -> None:
+    assert describe_part(RANGE, blocked, passed) == words
 
 
 # --- the vendor's side --------------------------------------------------------------------------------

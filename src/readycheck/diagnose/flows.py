@@ -1,5 +1,6 @@
 """Which silent ports are asked once more, and how far their packets come beside those of a control. Pure."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from statistics import median
@@ -80,7 +81,8 @@ def _is_long(outcomes: Sequence[Outcome]) -> bool:
 def _doubtful(outcomes: Sequence[Outcome]) -> list[Target]:
     """Ports that answered as where packets are lost, the latest first: late, at the second try, or not to the end.
 
-    One of them is chance; a good part of all is not. A busy host is late as well, though by less than a lost packet.
+    One of them is chance; a good part of all, or of one port's, is not. A busy host is late as well, though by less
+    than a lost packet.
     """
     found: dict[Target, float] = {}
     for o in (o for outcome in outcomes if _is_direct(outcome) for o in outcome.observations):
@@ -89,7 +91,14 @@ def _doubtful(outcomes: Sequence[Outcome]) -> list[Target]:
         if (contact and o.failure is None) or place in found:
             found[place] = max(found.get(place, 0.0), o.elapsed_ms if _shows_loss(o) else 0.0)
     lossy = sorted((place for place, late_ms in found.items() if late_ms), key=lambda place: -found[place])
-    return lossy if len(lossy) >= max(2, LOSSY_SHARE * len(found)) else []
+    if _is_a_good_part(len(lossy), len(found)):
+        return lossy
+    late, asked = (Counter((p.transport, p.port) for p in places) for places in (lossy, found))
+    return [p for p in lossy if _is_a_good_part(late[p.transport, p.port], asked[p.transport, p.port])]
+
+
+def _is_a_good_part(some: int, of: int) -> bool:
+    return some >= max(2, LOSSY_SHARE * of)
 
 
 def _is_direct(outcome: Outcome) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import ip_address, ip_network
 
+from readycheck.diagnose import turns
 from readycheck.diagnose.case import Case, Place, is_media, place_of
 from readycheck.diagnose.finding import Confidence, Finding, Where
 from readycheck.evidence import OPEN, WALL, Cell, Sign
@@ -298,17 +299,29 @@ def service_failing(case: Case) -> Iterator[Finding]:
 
 
 def lone_walls(case: Case) -> Iterator[Finding]:
-    """One port of one network met a wall, and nothing tells which of the two it is for."""
+    """One port of one network met a wall, and hardly anything tells which of the two it is for."""
     for transport, label, network in sorted(case.walls.lone):
         hit = [
             c for c in case.sampled if (c.transport, c.network, case.label(c)) == (transport, network, label)
         ]
         if _failed(case, hit):
             service = _service(transport, label)
+            nowhere = _is_silent_elsewhere(case, transport, label, network)
             yield case.finding(
                 "port-blocked",
                 _failed(case, hit),
-                f"{service} to {network} stops on the way; other networks were not proven.",
-                confidence=Confidence.POSSIBLE,
-                remedy=f"Check that outbound {service} is allowed to {network}.",
+                f"{service} to {network} stops on the way; "
+                f"{'other networks answer on other ports only' if nowhere else 'other networks were not proven'}.",
+                confidence=Confidence.LIKELY if nowhere else Confidence.POSSIBLE,
+                remedy=f"Check that outbound {service} is allowed to "
+                f"{'every network of the product' if nowhere else network}.",
             )
+
+
+def _is_silent_elsewhere(case: Case, transport: str, label: str, network: str) -> bool:
+    """Hosts of another network that live were asked again and again in vain, and nobody answers on the port."""
+    column = case.evidence.column(transport, label)
+    walls = [c for c in column if c.sign in WALL and c.network == network]
+    again = turns.counts(case, "repeat")
+    asked = {c.network for c in column if again.get((transport, c.address, c.port), (1, 0))[0] == 0}
+    return bool(asked - {network}) and not any(_is_open(case, c, walls) for c in column)

@@ -93,7 +93,7 @@ def _is_policed(found: Sequence[Tally]) -> bool:
 
 def tallies(case: Case) -> list[Tally]:
     """Doors of named hosts, and known live addresses of networks, that failed or were asked again."""
-    slow, burst = _counts(case, "repeat"), _counts(case, "burst")
+    slow, burst = counts(case, "repeat"), counts(case, "burst")
     nothing = (0, 0)
     found = [
         Tally(
@@ -120,7 +120,7 @@ def tallies(case: Case) -> list[Tally]:
     return found
 
 
-def _counts(case: Case, purpose: str) -> dict[tuple[str, str, int], tuple[int, int]]:
+def counts(case: Case, purpose: str) -> dict[tuple[str, str, int], tuple[int, int]]:
     """Answers and tries of the follow-up, by port and address."""
     found: dict[tuple[str, str, int], tuple[int, int]] = {}
     for _, o in case.observations(Scope.FOLLOW_UP):

@@ -123,6 +123,17 @@ def test_ports_that_answered_late_are_asked_again_if_they_are_many(late: int, ag
     assert sum(len(check.params.targets) for check in checks) == again
 
 
+def test_late_ones_of_one_port_are_many_where_it_has_few() -> None:
+    """Only what opens connections to the SIP port is lost: beside all other ports that is little."""
+    world = World(dense=True)
+    made = [world.measure(check) for check in world.plan.checks]
+    late = next(n for n, o in enumerate(made) if o.check.target.ports == "8934")
+    slow = [replace(o, elapsed_ms=3_030.0) if o.step is Step.CONNECT else o for o in made[late].observations]
+    made[late] = replace(made[late], observations=tuple(slow))
+    (check,) = ask_again(world.situation(made))
+    assert {t.port for t in check.params.targets} == {8934}
+
+
 def test_the_latest_are_asked_before_those_that_a_busy_host_made_wait() -> None:
     world = product(lambda target: None)
     made = [world.measure(check) for check in world.plan.checks]

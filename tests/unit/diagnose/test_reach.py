@@ -17,11 +17,13 @@ from tests.unit.builders import (
     FIREWALL,
     MEDIA,
     NETWORKS,
+    NODES,
     PING,
     ROWS,
     Result,
     World,
     conclude,
+    conclude_from,
     make_environment,
     make_profile,
     requirement,
@@ -292,6 +294,23 @@ def test_the_words_for_a_part(blocked: list[str], words: str) -> None:
 )
 def test_the_words_claim_no_more_than_was_seen(blocked: list[str], passed: list[str], words: str) -> None:
     assert describe_part(RANGE, blocked, passed) == words
+
+
+# --- one wall alone ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("again", "confidence"), [(True, Confidence.LIKELY), (False, Confidence.POSSIBLE)])
+def test_a_wall_at_one_network_and_silence_at_the_next(again: bool, confidence: Confidence) -> None:
+    """Beyond the provider's first routers packets to the others are seen to leave, and no farther."""
+    world = World(
+        wall=lambda t: "drop" if (t.port, t.address) == (8934, NODES[0]) else None,
+        mute=lambda t: t.port == 8934,
+        wall_ttl=3,
+        proofs=0,
+    )
+    made = [o for o in world.outcomes() if again or o.check.probe != "repeat"]
+    only = conclude_from(world, made).only
+    assert (only.cause, only.where, only.confidence) == ("port-blocked", Where.UNKNOWN, confidence)
 
 
 # --- the vendor's side --------------------------------------------------------------------------------

@@ -38,6 +38,8 @@ def _question(target: Target, local: Endpoint) -> Question:
 
     def recognise(data: bytes) -> Mapping[str, Any] | None:
         facts = binding.recognise(data)
-        return facts if facts is None else {**facts, "local_port": local[1]}  # what a NAT made of it is beside it
+        return (
+            facts if facts is None else {**facts, "local_port": local[1]}
+        )  # what a NAT made of it is beside it
 
     return Question(target, binding.payload, recognise)

@@ -199,9 +199,16 @@ class _View:
 
     @cached_property
     def forthright(self) -> set[str]:
-        """Servers that hand on, from their cache too, in whose zone a name is missing: asked for the second time."""
+        """Servers that hand on, from their cache too, in whose zone a name is missing: asked for the second time.
+
+        For this comparison the root's will do, as a server gives it that serves a world of its own.
+        """
         nowhere = {o.target.host for _, o in self.case.observations(Scope.HONESTY)}
-        return {s.server for s in self.answers if s.check == AGAIN and s.host in nowhere and s.is_of_its_zone}
+        return {
+            s.server
+            for s in self.answers
+            if s.check == AGAIN and s.host in nowhere and s.zone and not s.is_of_another_zone
+        }
 
     def proof(self, suspect: Said) -> Confidence | None:
         """How sure it is that the name is hidden; None when it may be gone."""
@@ -312,7 +319,7 @@ def ask_again(situation: Situation) -> Iterator[Check]:
     if denied and servers:
         honesty = (c for c in situation.plan.checks if c.scope is Scope.HONESTY)
         unknown = next((tuple(check.params.unknown) for check in honesty), ())
-        names = (*dict.fromkeys(denied), *unknown)[: _MOST + len(unknown)]
+        names = (*list(dict.fromkeys(denied))[:_MOST], *unknown)
         check = situation.check(AGAIN, "dns", servers, longest_s=_LONGEST_S, names=names)
         yield from [check] if check else []
 

@@ -173,10 +173,11 @@ def test_another_filter_does_not_know_better() -> None:
     assert "dns-filter" not in judged(with_names(GONE), follow_up).causes
 
 
-def test_a_server_that_names_the_zone_of_others_and_not_of_this_one() -> None:
+@pytest.mark.parametrize("zone", ["example.org.", "."])
+def test_a_server_that_names_the_zone_of_others_and_not_of_this_one(zone: str) -> None:
     follow_up = again(
         (RESOLVER, HOSTS[0], Failure.DNS_NXDOMAIN, {}),
-        (RESOLVER, "x.example.org", Failure.DNS_NXDOMAIN, {"zone": "example.org."}),
+        (RESOLVER, "x.example.org", Failure.DNS_NXDOMAIN, {"zone": zone}),
     )
     only = judged(with_names(GONE), HONEST, follow_up).only
     assert (only.cause, only.confidence) == ("dns-filter", Confidence.LIKELY)
@@ -228,9 +229,8 @@ def asked_again(world: World) -> list[str]:
     return [name for check in checks for name in check.params.names]
 
 
-WILD = make_profile(
-    requirement("web", targets={"names": ["web", "wild"]}, ports=["443"], probe="tls"), ROWS[4]
-)
+WEB = (requirement("web", targets={"names": ["web"]}, ports=["443"], probe="tls"), ROWS[4])
+WILD = make_profile({**WEB[0], "targets": {"names": ["web", "wild"]}}, ROWS[4])
 
 
 @pytest.mark.parametrize(
@@ -247,15 +247,20 @@ def test_what_was_denied_is_asked_again(names: Mapping[str, Failure | str], want
     assert asked_again(World(profile=WILD, names=names)) == wanted
 
 
-def test_what_nobody_has_is_asked_again_for_comparison() -> None:
+@pytest.mark.parametrize("denied", [1, 6, 20])
+def test_what_nobody_has_is_asked_again_for_comparison(denied: int) -> None:
+    """However many names are denied."""
+    hosts = ["api.example.com", *(f"h{n}.example.com" for n in range(denied - 1))]
+    web = {"title": "Web", "domains": [{"pattern": host} for host in hosts], "source": SOURCE}
     world = World(
-        profile=WILD,
-        names={"api.example.com": Failure.DNS_NXDOMAIN},
+        profile=make_profile(*WEB, names={"web": web}),
+        names=dict.fromkeys(hosts, Failure.DNS_NXDOMAIN),
         registry=make_registry(*PROBES, HijackProbe),
     )
     outcomes = [world.measure(check) for check in world.plan.checks if check.scope is not Scope.HONESTY]
     (check,) = answers.ask_again(world.situation(outcomes))
-    assert len(check.params.names) == 3 and check.params.names[0] == "api.example.com"
+    assert len(check.params.names) == min(6, denied) + 2 and check.params.names[0] == "api.example.com"
+    assert [name for name in check.params.names if name not in hosts] == list(check.params.names[-2:])
     assert [t.address for t in check.params.targets] == [RESOLVER]
 
 

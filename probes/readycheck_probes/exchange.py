@@ -20,14 +20,17 @@ class Request:
         self._left_s = left_s
         self._received = 0
 
-    async def ask(self, method: str, target: str, host: str) -> tuple[int, Mapping[str, str]]:
-        """Status and headers, by their names in lower case, once they are there."""
+    async def ask(
+        self, method: str, target: str, host: str, *, sent: bool = False
+    ) -> tuple[int, Mapping[str, str]]:
+        """Status and headers, by their names in lower case, once they are there; `sent`: it was asked already."""
         headers = {"Host": host, "Accept": "*/*", "User-Agent": USER_AGENT}
         try:
             self._exchange = Exchange(method, target, headers)
         except NotHttp as error:
             raise NetError(Failure.PROTOCOL_ERROR, str(error)) from None
-        await self._stream.write(self._exchange.request, timeout=self._left_s())
+        if not sent:
+            await self._stream.write(self._exchange.request, timeout=self._left_s())
         while self._exchange.status is None:
             await self._more()
         return self._exchange.status, self._exchange.headers

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any, ClassVar, Literal
 from urllib.parse import quote
 
+from readycheck.net.proxy import NO_PROXY_STATUSES
 from readycheck.probe import (
     Better,
     Failure,
@@ -17,6 +18,7 @@ from readycheck.probe import (
     Net,
     NetError,
     Observation,
+    PlainRequest,
     Step,
     Stream,
     Target,
@@ -41,6 +43,7 @@ _MAX_BODY = 400
 _DIGEST = 16
 _SAFE = "/%?&=:@+,;~!$'()*"
 _PORTS = {"http": 80, "https": 443}
+_REFUSED = 400
 _PRIVATE = frozenset({"set-cookie", "set-cookie2"})
 
 
@@ -81,6 +84,9 @@ class HttpProbe:
 
 
 async def _visit(params: HttpParams, target: Target, net: Net) -> None:
+    if params.scheme == "http" and target.via is not None:
+        await _hand_over(params, target, net)
+        return
     with closing(await dial(net, target)) as connected:
         if params.scheme == "http":
             await _request(params, target, connected, net)
@@ -92,16 +98,40 @@ async def _visit(params: HttpParams, target: Target, net: Net) -> None:
                 await _request(params, target, stream, net)
 
 
-async def _request(params: HttpParams, target: Target, stream: Stream, net: Net) -> None:
+async def _hand_over(params: HttpParams, target: Target, net: Net) -> None:
+    """The proxy makes a plain request, as products have it do; who does not sign as a proxy has to open a tunnel."""
+    asked = PlainRequest(params.method, target.host or target.address or "", target.port or 0, _path(params))
+    handed = await net.forward(asked, timeout=patience(net, target))
+    with closing(handed.stream):
+        tunnel = None if handed.signed else await _tunnel(net, target, handed.status)
+        if tunnel is None:
+            await _request(params, target, handed.stream, net, sent=True)
+            return
+    with closing(tunnel):
+        await _request(params, target, tunnel, net)
+
+
+async def _tunnel(net: Net, target: Target, status: int) -> Stream | None:
+    """None where a proxy that knows CONNECT refuses it, and its answer to the plain request was a page."""
+    try:
+        return await dial(net, target)
+    except NetError as error:
+        refused = error.failure is Failure.PROXY_DENIED
+        if not refused or error.facts.get("status") in NO_PROXY_STATUSES or status >= _REFUSED:
+            raise
+        return None
+
+
+async def _request(
+    params: HttpParams, target: Target, stream: Stream, net: Net, *, sent: bool = False
+) -> None:
     from readycheck_probes.exchange import Request  # h11 is slow to import
 
     deadline_ms = net.now_ms() + patience(net) * 1000
     request = Request(stream, lambda: max(0.0, deadline_ms - net.now_ms()) / 1000)
     with net.step(Step.RESPONSE) as step:
         step.at(**reached(target, stream))
-        status, headers = await request.ask(
-            params.method, quote(params.path, safe=_SAFE), _host(params, target)
-        )
+        status, headers = await request.ask(params.method, _path(params), _host(params, target), sent=sent)
         step.facts.update(status=status, **_facts(headers))
         step.facts["http"] = {"headers": _headers(headers)}
         body = await request.body()
@@ -109,6 +139,10 @@ async def _request(params: HttpParams, target: Target, stream: Stream, net: Net)
         step.facts["http"] |= _page(body, params.contains)
         if status >= 500:
             raise NetError(Failure.HTTP_STATUS, f"status {status}")
+
+
+def _path(params: HttpParams) -> str:
+    return quote(params.path, safe=_SAFE)
 
 
 def _facts(headers: Mapping[str, str]) -> dict[str, str]:

@@ -21,10 +21,12 @@ from readycheck.net.interface import (
     Endpoint,
     Fathomed,
     Filled,
+    Handed,
     Held,
     IcmpReport,
     Leg,
     NetError,
+    PlainRequest,
     Played,
     Received,
     Resolution,
@@ -179,6 +181,10 @@ class FakeNetwork:
         if isinstance(service, Failure):
             raise NetError(service, "through the proxy")
         return FakeStream(self, service, self.local_for(_PROXY), _PROXY)
+
+    async def forward(self, request: PlainRequest, *, timeout: float, via: str | None = None) -> Handed:
+        """As with `tunnel`: it is handed on, and the service answers."""
+        return Handed(await self.tunnel(request.host, request.port, timeout=timeout, via=via), 200, True)
 
     async def start_tls(self, stream: Stream, settings: TlsSettings, *, timeout: float) -> Stream:
         """Handshake within the versions of `settings`; `trust_failure` is fatal where it is verified."""

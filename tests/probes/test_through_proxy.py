@@ -126,6 +126,101 @@ async def test_a_page_behind_the_proxy(bench: Bench, authority: Authority) -> No
     assert b"Proxy" not in heard[0]
 
 
+# --- plain HTTP ---------------------------------------------------------------------------------------
+
+PLAIN = HttpParams((_far(port=80),), scheme="http", method="GET", path="/x y")
+SAID = ("GET http://config.example/x%20y HTTP/1.1", "CONNECT config.example:80 HTTP/1.1")
+
+
+def page(connection: Any) -> None:
+    assert connection.recv(65536).startswith(b"GET /x%20y HTTP/1.1\r\nHost: config.example\r\n")
+    connection.sendall(RESPONSES["ok"])
+
+
+async def plain(bench: Bench, proxy: Proxy | Serve, login: str = "") -> Any:
+    with through(bench, proxy, login):
+        return await bench.measure(HttpProbe(), PLAIN)
+
+
+def said(proxy: Proxy) -> tuple[str, ...]:
+    return tuple(request.partition("\r\n")[0] for request in proxy.heard)
+
+
+@pytest.mark.parametrize(("via", "asked"), [("Via: 1.1 test\r\n", SAID[:1]), ("", SAID)])
+async def test_a_plain_page_is_asked_for_in_absolute_form(
+    bench: Bench, via: str, asked: tuple[str, ...]
+) -> None:
+    """Who does not sign what it hands on has to show that it is a proxy at all: it refuses CONNECT as one."""
+    with TcpServer(page) as server:
+        proxy = Proxy({"config.example:80": server.endpoint}, via=via, connects=False)
+        seen = await plain(bench, proxy)
+
+    assert said(proxy) == asked
+    assert (seen.observations[-1].step, seen.observations[-1].failure) == (Step.RESPONSE, None)
+    assert seen.observations[-1].facts["status"] == 200
+    assert (seen.metrics["answered"], bench.looked_up) == (1, [])
+    assert seen.observations[0].facts == {
+        "form": "absolute",
+        "proxy_address": "127.0.0.1",
+        "signed": bool(via),
+    }
+
+
+async def test_a_proxy_that_does_not_sign_may_open_a_tunnel(bench: Bench) -> None:
+    with TcpServer(page) as server:
+        proxy = Proxy({"config.example:80": server.endpoint}, via="")
+        seen = await plain(bench, proxy)
+
+    assert said(proxy) == SAID
+    assert seen.failures(Step.PROXY_CONNECT) == [None, None]
+    assert seen.failures(Step.RESPONSE) == [None]
+
+
+async def test_a_login_for_a_plain_page(bench: Bench) -> None:
+    with TcpServer(page) as server:
+        proxy = Proxy({"config.example:80": server.endpoint}, login=f"{USER}:{PASSWORD}")
+        seen = await plain(bench, proxy, QUOTED)
+
+    assert said(proxy) == (SAID[0], SAID[0])
+    assert seen.observations[0].facts["login"] == "Basic"
+    assert seen.failures(Step.RESPONSE) == [None]
+
+
+def web_server(connection: Any) -> None:
+    """It takes any name for its own, and knows no CONNECT."""
+    asked = connection.recv(65536)
+    connection.sendall(
+        b"HTTP/1.1 405 No\r\nContent-Length: 0\r\n\r\n" if asked[:7] == b"CONNECT" else RESPONSES["ok"]
+    )
+
+
+def refusing(connection: Any) -> None:
+    connection.recv(65536)
+    connection.sendall(
+        b"HTTP/1.1 403 No\r\nVia: 1.1 squid\r\nX-Squid-Error: ERR_ACCESS_DENIED 0\r\nContent-Length: 0\r\n\r\n"
+    )
+
+
+def out_of_reach(connection: Any) -> None:
+    connection.recv(65536)
+    connection.sendall(b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    ("serve", "status"),
+    [(web_server, 405), (refusing, 403), (out_of_reach, 503)],
+    ids=lambda one: str(one)[:30],
+)
+async def test_what_the_other_side_never_said_is_no_answer_of_it(
+    bench: Bench, serve: Serve, status: int
+) -> None:
+    seen = await plain(bench, serve)
+    last = seen.observations[-1]
+    assert (last.step, last.failure) == (Step.PROXY_CONNECT, Failure.PROXY_DENIED)
+    assert last.facts["status"] == status
+    assert seen.metrics["answered"] == 0
+
+
 @pytest.mark.parametrize("speaks", [*PROTOCOLS, *sorted(MUTE)])
 async def test_a_protocol_behind_the_proxy(bench: Bench, authority: Authority, speaks: Speaks) -> None:
     bench.trusted = authority.certificate

@@ -8,6 +8,7 @@ from readycheck.diagnose.case import Case
 from readycheck.diagnose.clients import login_unsupported, unable_clients
 from readycheck.diagnose.finding import Confidence, Finding, Owner, Where
 from readycheck.failure import Failure, Step
+from readycheck.net.proxy import NO_PROXY_STATUSES
 from readycheck.observation import Observation
 from readycheck.verdict import is_lost
 
@@ -87,12 +88,11 @@ _MUTE = (
     Failure.CONNECTION_RESET,
 )
 _SPOKEN = (None, Failure.PROXY_AUTH_REQUIRED, Failure.PROXY_DENIED)
-_NO_PROXY = (400, 404, 405, 501)  # RFC 9110 section 15
 
 
 def _unreachable(tries: Sequence[Observation]) -> _Rule:
     """Out of reach; or what is there has never once answered as a proxy does."""
-    spoke = any(o.failure in _SPOKEN and not _knows_no_connect(o) for o in tries)
+    spoke = any(_speaks_as_proxy(o) for o in tries)
     wanted = (Failure.PROXY_UNREACHABLE,) if spoke else (Failure.PROXY_UNREACHABLE, *_MUTE)
     return _Rule(
         cause="proxy-unreachable",
@@ -103,9 +103,15 @@ def _unreachable(tries: Sequence[Observation]) -> _Rule:
     )
 
 
+def _speaks_as_proxy(observation: Observation) -> bool:
+    """A page that nobody signed may be a web server's own."""
+    unsigned = observation.failure is None and observation.facts.get("signed") is False
+    return observation.failure in _SPOKEN and not unsigned and not _knows_no_connect(observation)
+
+
 def _knows_no_connect(observation: Observation) -> bool:
-    """A web server calls CONNECT a bad, unknown or forbidden method, or looks for a page of that name."""
-    return observation.failure is Failure.PROXY_DENIED and observation.facts.get("status") in _NO_PROXY
+    denied = observation.failure is Failure.PROXY_DENIED
+    return denied and observation.facts.get("status") in NO_PROXY_STATUSES
 
 
 def _where_it_ends(case: Case, seen: Sequence[Observation]) -> str:
@@ -175,22 +181,38 @@ def _offers(seen: Sequence[Observation]) -> str:
 
 def _denies(case: Case, seen: Sequence[Observation]) -> str:
     statuses = ", ".join(sorted({str(o.facts.get("status")) for o in seen}))
+    deed = "get" if all(map(_is_plain, seen)) else "connect to"
     return (
-        f"The proxy {proxy_name(case, seen)} refuses to connect to {shown(str(o.target) for o in seen)} "
+        f"The proxy {proxy_name(case, seen)} refuses to {deed} {shown(str(o.target) for o in seen)} "
         f"(status {statuses}).{_objection(case, seen)}"
     )
 
 
 def _objection(case: Case, seen: Sequence[Observation]) -> str:
     """Whether it is the port that it objects to, or the name: the others that it connects to show it."""
-    opened = {o.target.port for _, o in case.observations() if o.step is Step.PROXY_CONNECT and not o.failure}
+    opened = {o.target.port for o in _passed(case) if not _is_plain(o)}
     refused = {o.target.port for o in seen}
+    handed_on = sorted({o.target.port or 0 for o in _passed(case) if _is_plain(o)} & refused)
+    if handed_on and not any(_is_plain(o) for o in seen):
+        ports = ", ".join(map(str, handed_on))
+        return f" Plain requests to port {ports} it hands on: what it objects to there is CONNECT."
     if not opened:
         return ""
     if not refused & opened:
         ports = ", ".join(str(port) for port in sorted(p for p in opened if p))
         return f" It connects to port {ports}, so that the port is what it objects to."
     return " It connects to other names on the same port." if refused <= opened else ""
+
+
+def _passed(case: Case) -> Iterator[Observation]:
+    """What the proxy opened, or handed on."""
+    tries = (o for _, o in case.observations() if o.step is Step.PROXY_CONNECT)
+    return (o for o in tries if o.failure is None and o.facts.get("signed") is not False)
+
+
+def _is_plain(observation: Observation) -> bool:
+    """A request of plain HTTP, which takes no CONNECT."""
+    return observation.facts.get("form") == "absolute"
 
 
 def _not_passed_on(case: Case) -> Iterator[Finding]:
@@ -222,7 +244,7 @@ def _gave_up(observation: Observation) -> bool:
 
 
 def _connects_elsewhere(case: Case) -> bool:
-    return any(o.step is Step.PROXY_CONNECT and o.failure is None for _, o in case.observations())
+    return any(_passed(case))
 
 
 _FAILED = _Rule(

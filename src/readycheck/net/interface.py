@@ -126,6 +126,43 @@ class Stream(Protocol):
     def close(self) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class PlainRequest:
+    """A request without TLS, for a proxy to make."""
+
+    method: str
+    host: str
+    port: int
+    path: str
+
+    @property
+    def authority(self) -> str:
+        """As `Host` has it: with the port, unless it is the usual one (RFC 9110 section 7.2)."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _HTTP else f"{host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """In absolute form (RFC 9112 section 3.2.2)."""
+        return f"http://{self.authority}{self.path}"
+
+
+_HTTP = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """What a proxy answered to a plain request: `stream` begins with it.
+
+    `signed` says that it bears the mark of somebody who handed it on: without, a web server may have answered that
+    is no proxy at all.
+    """
+
+    stream: Stream
+    status: int
+    signed: bool
+
+
 @runtime_checkable
 class HopLimited(Protocol):
     """A stream that can be told how far its packets go, as those over this host's own sockets can."""
@@ -259,6 +296,9 @@ class Network(Protocol):
 
         `via` tells which (`host:port`), where there are several.
         """
+
+    async def forward(self, request: PlainRequest, *, timeout: float, via: str | None = None) -> Handed:
+        """Have a proxy of this run make a request of plain HTTP in this host's place."""
 
     async def start_tls(self, stream: Stream, settings: TlsSettings, *, timeout: float) -> Stream:
         """Handshake on a stream. A certificate that does not verify fails, with the `TlsFacts` as facts."""

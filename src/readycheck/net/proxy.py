@@ -12,6 +12,8 @@ from readycheck.net.address import is_address
 _PORTS = {"http": 80, "https": 443}
 _SCHEMES = ("http", "https", "all")
 _MAX_TEXT = 100
+NO_PROXY_STATUSES = frozenset({400, 404, 405, 501})
+"""A web server calls CONNECT a bad, unknown or forbidden method, or looks for a page of that name (RFC 9110, 15)."""
 
 
 @dataclass(frozen=True, slots=True)

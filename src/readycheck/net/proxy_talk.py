@@ -10,6 +10,7 @@ from functools import cached_property
 from readycheck.failure import LOCAL_FAILURES, Failure
 from readycheck.net.address import is_address
 from readycheck.net.challenge import Challenge, parse
+from readycheck.net.digest import Request
 from readycheck.net.interface import NetError, Network, Stream, TlsSettings
 from readycheck.net.proxy import ProxyUrl
 
@@ -33,6 +34,7 @@ class Answer:
     reason: str
     keeps: bool
     fields: tuple[tuple[str, str], ...]
+    head: bytes
     rest: bytes
 
     @cached_property
@@ -44,10 +46,12 @@ class Answer:
 
 
 class Talk:
-    """Requests for one target at one proxy, on one connection as long as that one lives."""
+    """One request at one proxy, as often as a login needs it, on one connection as long as that one lives."""
 
-    def __init__(self, network: Network, proxy: ProxyUrl, target: str, timeout: float) -> None:
-        self.network, self.proxy, self.target = network, proxy, target
+    def __init__(
+        self, network: Network, proxy: ProxyUrl, request: Request, host: str, timeout: float
+    ) -> None:
+        self.network, self.proxy, self.request, self.host = network, proxy, request, host
         self.deadline = _now() + timeout
         self._stream: Stream | None = None
         self._last: Answer | None = None
@@ -63,7 +67,7 @@ class Talk:
         self._stream = self._last = None
 
     async def ask(self, authorization: str | None = None, *, bound: bool = False) -> Answer:
-        """CONNECT; one that is `bound` has to follow on the same connection, else a new one will do."""
+        """Send it; one that is `bound` has to follow on the same connection, else a new one will do."""
         await self._settle()
         used = self._stream is not None
         if bound and not used:
@@ -81,7 +85,9 @@ class Talk:
     async def _exchange(self, authorization: str | None) -> Answer:
         if self._stream is None:
             self._stream = await _reach(self.network, self.proxy, self.deadline)
-        await self._stream.write(_request(self.target, authorization), timeout=_left(self.deadline))
+        await self._stream.write(
+            _request(self.request, self.host, authorization), timeout=_left(self.deadline)
+        )
         self._last = await _read_answer(self._stream, self.deadline)
         return self._last
 
@@ -89,16 +95,19 @@ class Talk:
         """Have done with the last answer, which may come with a page: what is not kept is closed."""
         if self._last is None or self._stream is None:
             return
+        bodiless = self.request.method == "HEAD"  # whatever its answer says of a length
         try:
-            kept = self._last.keeps and await _skip_body(self._stream, self._last, self.deadline)
+            kept = self._last.keeps and (
+                bodiless or await _skip_body(self._stream, self._last, self.deadline)
+            )
         except NetError:
             kept = False
         if not kept:
             self.close()
 
 
-def _request(target: str, authorization: str | None) -> bytes:
-    lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}", "User-Agent: readycheck"]
+def _request(request: Request, host: str, authorization: str | None) -> bytes:
+    lines = [f"{request.method} {request.uri} HTTP/1.1", f"Host: {host}", "User-Agent: readycheck"]
     if authorization is not None:
         lines.append(f"Proxy-Authorization: {authorization}")
     return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape")
@@ -117,11 +126,11 @@ async def _read_answer(stream: Stream, deadline: float) -> Answer:
         ):
             raise NetError(Failure.PROTOCOL_ERROR, "the proxy's answer is not that of an HTTP proxy")
     head, _, rest = data.partition(b"\r\n\r\n")
-    return _read_head(head.decode("utf-8", "surrogateescape"), rest)
+    return _read_head(head, rest)
 
 
-def _read_head(head: str, rest: bytes) -> Answer:
-    status_line, *lines = head.split("\r\n")
+def _read_head(head: bytes, rest: bytes) -> Answer:
+    status_line, *lines = head.decode("utf-8", "surrogateescape").split("\r\n")
     matched = _STATUS.fullmatch(status_line)
     if matched is None:
         raise NetError(Failure.PROTOCOL_ERROR, "the proxy's answer is not that of an HTTP proxy")
@@ -129,7 +138,7 @@ def _read_head(head: str, rest: bytes) -> Answer:
     fields = tuple((name.strip().lower(), value.strip()) for name, _, value in pairs)
     said = ",".join(value for name, value in fields if name in ("connection", "proxy-connection")).lower()
     keeps = "close" not in said if matched[1] == "1" else "keep-alive" in said
-    return Answer(int(matched[2]), matched[3] or "", keeps, fields, rest)
+    return Answer(int(matched[2]), matched[3] or "", keeps, fields, head, rest)
 
 
 async def _skip_body(stream: Stream, answer: Answer, deadline: float) -> bool:

@@ -29,9 +29,11 @@ from readycheck.net.interface import (
     Endpoint,
     Fathomed,
     Filled,
+    Handed,
     Held,
     Leg,
     NetError,
+    PlainRequest,
     Played,
     Resolution,
     Shown,
@@ -43,7 +45,7 @@ from readycheck.net.login import Access
 from readycheck.net.pace import Pace
 from readycheck.net.proxy import ProxyUrl
 from readycheck.net.stream import open_stream
-from readycheck.net.tunnel import open_tunnel
+from readycheck.net.tunnel import open_forward, open_tunnel
 
 if TYPE_CHECKING:
     from readycheck.wire.far_end import Kind
@@ -148,6 +150,14 @@ class SystemNetwork:
             raise ValueError(f"no proxy leads to {host}")
         access = self._access.setdefault(proxy.place, Access())
         return await open_tunnel(self, proxy, host, port, timeout=timeout, access=access)
+
+    async def forward(self, request: PlainRequest, *, timeout: float, via: str | None = None) -> Handed:
+        """Ask the proxy to make the request; `ValueError` when this run has none."""
+        proxy = self._proxy(via)
+        if proxy is None:
+            raise ValueError(f"no proxy leads to {request.host}")
+        access = self._access.setdefault(proxy.place, Access())
+        return await open_forward(self, proxy, request, timeout=timeout, access=access)
 
     async def start_tls(self, stream: Stream, settings: TlsSettings, *, timeout: float) -> Stream:
         """Handshake; the wait for a turn is not part of the timeout."""

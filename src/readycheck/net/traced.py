@@ -17,10 +17,12 @@ from readycheck.net.interface import (
     Endpoint,
     Fathomed,
     Filled,
+    Handed,
     Held,
     Leg,
     NetError,
     Network,
+    PlainRequest,
     Played,
     Question,
     Resolution,
@@ -244,6 +246,17 @@ class TracedNetwork:
             if isinstance(stream, Tunnel):
                 step.facts.update(stream.facts)
             return stream
+
+    async def forward(self, request: PlainRequest, *, timeout: float, via: str | None = None) -> Handed:
+        place = {"address" if is_address(request.host) else "host": request.host, "port": request.port}
+        via = self.proxy(via or self._target.via) or self._target.via
+        with self.step(Step.PROXY_CONNECT, self._known("tcp", **place, via=via)) as step:
+            step.facts["form"] = "absolute"
+            handed = await self._run.network.forward(request, timeout=self._within(timeout), via=via)
+            step.facts.update(proxy_address=handed.stream.peer[0], signed=handed.signed)
+            if isinstance(handed.stream, Tunnel):
+                step.facts.update(handed.stream.facts)
+            return handed
 
     async def start_tls(self, stream: Stream, settings: TlsSettings, *, timeout: float) -> Stream:
         known: dict[str, Any] = {"sni": settings.server_name}

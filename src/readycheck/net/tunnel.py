@@ -1,4 +1,4 @@
-"""Tunnels through an HTTP proxy: CONNECT (RFC 9110 section 9.3.6), and the login that the proxy may want."""
+"""What an HTTP proxy is asked for: tunnels (RFC 9110 section 9.3.6) and plain requests, with the login it may want."""
 
 import asyncio
 import base64
@@ -8,7 +8,15 @@ from typing import Any
 
 from readycheck.failure import Failure
 from readycheck.net.digest import Request
-from readycheck.net.interface import Endpoint, NetError, Network, Stream, TlsFacts
+from readycheck.net.interface import (
+    Endpoint,
+    Handed,
+    NetError,
+    Network,
+    PlainRequest,
+    Stream,
+    TlsFacts,
+)
 from readycheck.net.login import Access, Credentials, Login, Unable, logins
 from readycheck.net.proxy import ProxyUrl, authority, is_plain
 from readycheck.net.proxy_talk import Answer, Talk, Unbound
@@ -37,19 +45,65 @@ async def open_tunnel(
     """
     if not is_plain(to_host):
         raise NetError(Failure.PROTOCOL_ERROR, "not a host name that can be asked for")
-    talk = Talk(network, proxy, authority(to_host, to_port), timeout)
+    place = authority(to_host, to_port)
+    talk = Talk(network, proxy, Request("CONNECT", place), place, timeout)
     with ExitStack() as undo:
         undo.callback(talk.close)
-        answer, facts = await talk.ask(), dict[str, Any]()
-        if answer.status == _AUTH_REQUIRED:
-            facts = _offer(answer, proxy)
-            answer = await _log_in(talk, answer, facts, access or Access())
+        answer, facts = await _enter(talk, access)
         if not 200 <= answer.status < 300:
-            reason = _told(answer.reason, proxy)
-            denied = {**facts, "status": answer.status, "reason": reason}
-            raise NetError(Failure.PROXY_DENIED, f"{proxy} says {answer.status}", denied)
+            raise _denied(answer, proxy, facts)
         undo.pop_all()
     return Tunnel(talk.stream, answer.rest, facts)
+
+
+async def open_forward(
+    network: Network,
+    proxy: ProxyUrl,
+    request: PlainRequest,
+    *,
+    timeout: float,
+    access: Access | None = None,
+) -> Handed:
+    """Have the proxy make a request of plain HTTP, in absolute form; it fails as `open_tunnel` does.
+
+    Of an answer that is the proxy's own only its words tell: that it is at fault, or that it is no proxy's at all.
+    """
+    if not is_plain(request.host):
+        raise NetError(Failure.PROTOCOL_ERROR, "not a host name that can be asked for")
+    talk = Talk(network, proxy, Request(request.method, request.url), request.authority, timeout)
+    with ExitStack() as undo:
+        undo.callback(talk.close)
+        answer, facts = await _enter(talk, access)
+        if _is_its_own(answer):
+            raise _denied(answer, proxy, facts)
+        undo.pop_all()
+    signed = any(answer.values(name) for name in _SIGNATURES)
+    return Handed(Tunnel(talk.stream, answer.head + b"\r\n\r\n" + answer.rest, facts), answer.status, signed)
+
+
+_SIGNATURES = ("via", "proxy-status", "proxy-connection", "x-cache")
+"""What those add who hand answers on (RFC 9110 section 7.6.3, RFC 9209)."""
+_GATEWAY_FAILED = 500
+
+
+def _is_its_own(answer: Answer) -> bool:
+    """It refuses, or could not get there; a failure that nobody handed on is taken for the proxy's."""
+    told = answer.values("x-squid-error") or any("error=" in one for one in answer.values("proxy-status"))
+    return bool(told) or (answer.status >= _GATEWAY_FAILED and not answer.values("via"))
+
+
+async def _enter(talk: Talk, access: Access | None) -> tuple[Answer, dict[str, Any]]:
+    """Ask, and log in where the proxy wants it: its answer then, and what the login showed."""
+    answer = await talk.ask()
+    if answer.status != _AUTH_REQUIRED:
+        return answer, {}
+    facts = _offer(answer, talk.proxy)
+    return await _log_in(talk, answer, facts, access or Access()), facts
+
+
+def _denied(answer: Answer, proxy: ProxyUrl, facts: Mapping[str, Any]) -> NetError:
+    known = {**facts, "status": answer.status, "reason": _told(answer.reason, proxy)}
+    return NetError(Failure.PROXY_DENIED, f"{proxy} says {answer.status}", known)
 
 
 # --- the login ----------------------------------------------------------------------------------------
@@ -59,7 +113,7 @@ async def _log_in(talk: Talk, first: Answer, facts: dict[str, Any], access: Acce
     """The answer to the first login that this host can make; `facts` learn which one was accepted."""
     proxy, lacks = talk.proxy, list[str]()
     user = Credentials(proxy.host, proxy.username, proxy.password or "")
-    for login in logins(user, first.challenges, Request("CONNECT", talk.target)):
+    for login in logins(user, first.challenges, talk.request):
         async with access.turn(talk.deadline):
             if access.is_closed:
                 raise _refused(proxy, facts, tried=login.scheme, given_up=True)

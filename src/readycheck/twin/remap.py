@@ -17,11 +17,13 @@ from readycheck.net.interface import (
     Endpoint,
     Fathomed,
     Filled,
+    Handed,
     Held,
     IcmpReport,
     Leg,
     NetError,
     Network,
+    PlainRequest,
     Played,
     Received,
     Resolution,
@@ -135,6 +137,10 @@ class RemappedNetwork:
     async def tunnel(self, host: str, port: int, *, timeout: float, via: str | None = None) -> Stream:
         """Through a proxy that is no part of this world; what it knows of names is its own."""
         return await self._network.tunnel(host, port, timeout=timeout, via=via)
+
+    async def forward(self, request: PlainRequest, *, timeout: float, via: str | None = None) -> Handed:
+        """As with `tunnel`."""
+        return await self._network.forward(request, timeout=timeout, via=via)
 
     async def start_tls(self, stream: Stream, settings: TlsSettings, *, timeout: float) -> Stream:
         return await self._network.start_tls(stream, settings, timeout=timeout)

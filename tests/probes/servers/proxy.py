@@ -17,7 +17,8 @@ class Proxy:
     """`serve` is for a `TcpServer`; `places` are the hosts and ports that it leads to.
 
     `status` overrides what it answers to all others (403), `login` is the `user:password` that it wants by
-    one of the `schemes`, `cut_after_s` how long a tunnel lasts; `heard` are the requests.
+    one of the `schemes`, `cut_after_s` how long a tunnel lasts; `heard` are the requests. It hands plain requests on
+    and signs the answers with `via`; `connects` says whether it opens tunnels as well.
     """
 
     def __init__(
@@ -28,7 +29,10 @@ class Proxy:
         schemes: tuple[str, ...] = ("Basic",),
         status: int = 403,
         cut_after_s: float = 0.0,
+        via: str = "Via: 1.1 test\r\n",
+        connects: bool = True,
     ) -> None:
+        self._via, self._connects = via, connects
         self._cut_after_s = cut_after_s
         self._places, self._schemes, self._status = places, schemes, status
         self._login = base64.b64encode(login.encode()).decode() if login else ""
@@ -55,8 +59,13 @@ class Proxy:
             offers = "".join(f'Proxy-Authenticate: {scheme} realm="test"\r\n' for scheme in self._schemes)
             connection.sendall(f"HTTP/1.1 407 Login\r\n{offers}Content-Length: 0\r\n\r\n".encode())
             return
-        place = self._places.get(request.split()[1])
-        if place is None:
+        method, asked = request.split()[:2]
+        plain = method != "CONNECT"
+        place = self._places.get(_place_of(asked) if plain else asked)
+        if plain and place is not None:
+            self._hand_on(connection, request, place)
+            return
+        if place is None or not self._connects:
             connection.sendall(f"HTTP/1.1 {self._status} No\r\nContent-Length: 0\r\n\r\n".encode())
             return
         with socket.create_connection(place, PATIENCE_S) as onward:
@@ -64,6 +73,28 @@ class Proxy:
             if self._cut_after_s:
                 threading.Timer(self._cut_after_s, _cut, (onward,)).start()
             _lead({connection: onward, onward: connection})
+
+    def _hand_on(self, connection: socket.socket, request: str, place: Endpoint) -> None:
+        """In origin form, and the answer with a mark on it."""
+        method, url = request.split()[:2]
+        path = "/" + url.removeprefix("http://").partition("/")[2]
+        with socket.create_connection(place, PATIENCE_S) as onward:
+            onward.sendall(request.replace(f"{method} {url}", f"{method} {path}", 1).encode("latin-1"))
+            onward.shutdown(socket.SHUT_WR)
+            head, _, rest = _everything(onward).partition(b"\r\n")
+            connection.sendall(head + b"\r\n" + self._via.encode() + rest)
+
+
+def _place_of(url: str) -> str:
+    host = url.removeprefix("http://").partition("/")[0]
+    return host if ":" in host else f"{host}:80"
+
+
+def _everything(sock: socket.socket) -> bytes:
+    data = b""
+    while more := sock.recv(65536):
+        data += more
+    return data
 
 
 def _cut(sock: socket.socket) -> None:

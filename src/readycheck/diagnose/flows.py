@@ -85,15 +85,18 @@ def _doubtful(outcomes: Sequence[Outcome]) -> list[Target]:
     than a lost packet.
     """
     found: dict[Target, float] = {}
+    reopened: set[Target] = set()
     for o in (o for outcome in outcomes if _is_direct(outcome) for o in outcome.observations):
         place = _place(o.target)
         contact = o.step in (Step.CONNECT, Step.ECHO)
+        if contact and o.failure is None and _shows_loss(o):
+            reopened.add(place)
         if (contact and o.failure is None) or place in found:
             found[place] = max(found.get(place, 0.0), o.elapsed_ms if _shows_loss(o) else 0.0)
     lossy = sorted((place for place, late_ms in found.items() if late_ms), key=lambda place: -found[place])
     if _is_a_good_part(len(lossy), len(found)):
         return lossy
-    late, asked = (Counter((p.transport, p.port) for p in places) for places in (lossy, found))
+    late, asked = (Counter((p.transport, p.port) for p in places) for places in (reopened, found))
     return [p for p in lossy if _is_a_good_part(late[p.transport, p.port], asked[p.transport, p.port])]
 
 

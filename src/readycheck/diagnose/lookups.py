@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from statistics import median
 
+from readycheck.diagnose import turns
 from readycheck.diagnose.case import Case
 from readycheck.diagnose.finding import Confidence, Finding, Owner, Severity, Where
 from readycheck.diagnose.situation import Situation
@@ -35,6 +36,8 @@ def dns_slow(case: Case) -> Iterator[Finding]:
         if not outcome.check.id.startswith(AGAIN) or not times or not limits:
             continue
         usual, limit = median(times), min(limits)
+        if _is_prompt(outcome, limit) and any(turns.intermittent(case)):
+            continue  # questions are lost as all else is
         if usual >= max(limit, _PATH_FACTOR * (path_ms or 0.0)):
             yield case.finding(
                 "dns-slow",
@@ -45,6 +48,12 @@ def dns_slow(case: Case) -> Iterator[Finding]:
                 confidence=Confidence.LIKELY if path_ms is None else Confidence.CERTAIN,
                 remedy="Use a name server near by, and look at the forwarder's upstream and load.",
             )
+
+
+def _is_prompt(outcome: Outcome, limit_ms: float) -> bool:
+    """But for the questions that had to be asked again."""
+    times = [float(o.facts[_LIMIT]) for o in outcome.observations if _is_answer(o) and _LIMIT in o.facts]
+    return bool(times) and median(times) < limit_ms
 
 
 def _slow_words(server: str, usual_ms: float, limit_ms: float, outcome: Outcome) -> str:

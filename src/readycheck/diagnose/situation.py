@@ -51,6 +51,11 @@ class Situation:
         """The checks that were made."""
         return frozenset(outcome.check.id for outcome in self.outcomes)
 
+    @property
+    def has_followed(self) -> bool:
+        """Whether something was in doubt before."""
+        return any(o.check.scope in (Scope.FOLLOW_UP, Scope.PATH) for o in self.outcomes)
+
     def check(
         self, name: str, probe: str, targets: Sequence[Target], *, longest_s: float = LONGEST_S, **values: Any
     ) -> Check | None:

@@ -1,6 +1,6 @@
 """The tables of rules and follow-ups, most telling first, and how the findings become one list."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from readycheck.diagnose import (
@@ -35,6 +35,7 @@ from readycheck.diagnose.case import Case
 from readycheck.diagnose.finding import Finding, sort_key
 from readycheck.diagnose.situation import Situation
 from readycheck.plan import Check
+from readycheck.probe import Effort
 
 Rule = Callable[[Case], Iterator[Finding]]
 FollowUp = Callable[[Situation], Iterator[Check]]
@@ -111,19 +112,27 @@ FOLLOW_UPS: tuple[FollowUp, ...] = (
     flows.compare,
     flows.ask_again,
     link.connect_again,
-    nat.map_again,
-    quic.advertised,
     beside.past_the_proxy,
     beside.through_the_proxy,
     interception.ask_nowhere,
 )
 """Each yields the checks that would tell its causes apart, and none in a network where nothing is in doubt."""
 
+ASIDES: tuple[FollowUp, ...] = (nat.map_again, quic.advertised)
+"""No failure asks for them, and their causes are notes: a run that needs no follow-up does not wait for them."""
+
 
 def follow_ups(situation: Situation) -> tuple[Check, ...]:
     """The checks of the next round: those that were not made yet."""
-    wanted = {check.id: check for follow_up in FOLLOW_UPS for check in follow_up(situation)}
-    return tuple(check for name, check in wanted.items() if name not in situation.done)
+    wanted = _asked(FOLLOW_UPS, situation)
+    if wanted or situation.has_followed or situation.plan.effort is Effort.THOROUGH:
+        wanted |= _asked(ASIDES, situation)
+    return tuple(wanted.values())
+
+
+def _asked(rows: Sequence[FollowUp], situation: Situation) -> dict[str, Check]:
+    checks = (check for follow_up in rows for check in follow_up(situation))
+    return {check.id: check for check in checks if check.id not in situation.done}
 
 
 def diagnose(case: Case) -> tuple[Finding, ...]:

@@ -82,6 +82,13 @@ def test_questions_that_are_lost_take_their_time() -> None:
     assert "4 of 4 questions had to be asked again" in only.summary
 
 
+def test_where_all_else_is_lost_by_turns_the_name_server_is_not_slow() -> None:
+    """Its answers come at once, to the questions that arrive."""
+    lossy = World(profile=PROFILE, wall=lambda t: "drop" if t.port == 8934 else None, flaky=lambda t: 3)
+    assert run(10.0, 10.0, world=lossy, attempts=2).causes == ["intermittent"]
+    assert "dns-slow" in run(800.0, 600.0, world=lossy).causes
+
+
 def test_a_fast_name_server_is_not_asked_again() -> None:
     assert list(lookups.ask_again(WORLD.situation(WORLD.outcomes()))) == []
     assert run(299.0, 299.0).findings == ()

@@ -8,8 +8,8 @@ from readycheck.diagnose.finding import Confidence, Owner, Severity, Where
 from readycheck.failure import Failure, Step
 from readycheck.plan import Scope
 from readycheck.verdict import Judgement, Readiness
-from tests.unit.builders import Result, make_environment
-from tests.unit.diagnose.proxied import OPEN, PROXY, always, beside, through
+from tests.unit.builders import Result, make_environment, make_profile, requirement
+from tests.unit.diagnose.proxied import OPEN, PROXY, Answer, always, beside, through
 
 UNREACHABLE = {"because": "connection_refused", "stage": "connect", "proxy_address": "192.168.1.8"}
 LOGIN = Failure.PROXY_AUTH_REQUIRED, {"offered": ("NTLM", "Negotiate"), "tried": None}
@@ -290,6 +290,23 @@ def test_what_a_denial_is_about() -> None:
     assert "It connects to port 443, so that the port is what it objects to." in by_port
     by_name = through(lambda target: DENIED if target.host == "api.example.com" else OPEN).only.summary
     assert "It connects to other names on the same port." in by_name
+
+
+@pytest.mark.parametrize("signed", [True, False])
+def test_a_proxy_that_hands_plain_requests_on_and_opens_no_tunnel_for_them(signed: bool) -> None:
+    rows = (
+        requirement(
+            "page", targets={"hosts": ["page.example.com"]}, ports=["80"], probe="http", proxied=True
+        ),
+        requirement("raw", targets={"hosts": ["raw.example.com"]}, ports=["80"], probe="tcp", proxied=True),
+    )
+    plain: Answer = (None, {"form": "absolute", "signed": signed})
+    found = through(
+        lambda target: plain if target.host == "page.example.com" else DENIED, profile=make_profile(*rows)
+    )
+    assert (found.only.cause, found.only.affects) == ("proxy-denies", ("raw",))
+    words = "Plain requests to port 80 it hands on: what it objects to there is CONNECT."
+    assert (words in found.only.summary) is signed
 
 
 def test_what_answers_past_the_proxy_is_told() -> None:

@@ -68,6 +68,14 @@ def follow_up(network: World, said: str = 'h3=":443"') -> Check | None:
     return found[0] if found else None
 
 
+@pytest.mark.parametrize(("dense", "asked"), [(True, False), (False, True)])
+def test_a_network_that_leaves_no_doubt_does_not_wait_for_it(dense: bool, asked: bool) -> None:
+    """Among addresses that are mostly silent a survey is under way in any case."""
+    network = world(dense=dense)
+    first = measured(network)
+    assert (CHECK in {c.id for c in follow_ups(network.situation(first, left_s=30.0))}) is asked
+
+
 def knocked(check: Check, *failures: Failure | None, **facts: Any) -> Outcome:
     return make_outcome(
         check,

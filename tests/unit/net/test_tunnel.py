@@ -524,5 +524,7 @@ async def test_a_page_that_never_comes_costs_a_second_at_most(monkeypatch: pytes
 def test_any_head_is_survived(fields: list[str]) -> None:
     head = "\r\n".join(["HTTP/1.1 407 x", *fields, *[f"Proxy-Authenticate: {one}" for one in fields]])
     with suppress(NetError):
-        offer = tunnel._offer(proxy_talk._read_head(head.encode(), b""), ProxyUrl("http", "p.example", 1, "u", SECRET))
+        offer = tunnel._offer(
+            proxy_talk._read_head(head.encode(), b""), ProxyUrl("http", "p.example", 1, "u", SECRET)
+        )
         assert len(offer["offered"]) <= 8 and str(offer.get("realm", "")).isprintable()

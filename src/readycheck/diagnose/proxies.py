@@ -189,19 +189,25 @@ def _denies(case: Case, seen: Sequence[Observation]) -> str:
 
 
 def _objection(case: Case, seen: Sequence[Observation]) -> str:
-    """Whether it is the port that it objects to, or the name: the others that it connects to show it."""
+    """Whether it is the port that it objects to, the name, or CONNECT alone: what else it lets through shows it."""
     opened = {o.target.port for o in _passed(case) if not _is_plain(o)}
-    refused = {o.target.port for o in seen}
-    handed_on = sorted({o.target.port or 0 for o in _passed(case) if _is_plain(o)} & refused)
-    if handed_on and not any(_is_plain(o) for o in seen):
-        ports = ", ".join(map(str, handed_on))
-        return f" Plain requests to port {ports} it hands on: what it objects to there is CONNECT."
-    if not opened:
-        return ""
-    if not refused & opened:
-        ports = ", ".join(str(port) for port in sorted(p for p in opened if p))
-        return f" It connects to port {ports}, so that the port is what it objects to."
-    return " It connects to other names on the same port." if refused <= opened else ""
+    plain = {o.target.port for o in _passed(case) if _is_plain(o)}
+    handed_on = plain & {o.target.port for o in seen if not _is_plain(o)}
+    refused = {o.target.port for o in seen} - handed_on
+    words = ""
+    if handed_on:
+        words = (
+            f" Plain requests to port {_ports(handed_on)} it hands on: what it objects to there is CONNECT."
+        )
+    if opened and refused and not refused & opened:
+        words += f" It connects to port {_ports(opened)}, so that the port is what it objects to."
+    elif refused and refused <= opened:
+        words += " It connects to other names on the same port."
+    return words
+
+
+def _ports(ports: Iterable[int | None]) -> str:
+    return ", ".join(str(port) for port in sorted(p for p in ports if p))
 
 
 def _passed(case: Case) -> Iterator[Observation]:

@@ -1,86 +1,40 @@
-"""The outcome of a check -> what it shows: status, strength and reason. Pure; *not measured* is never *pass*."""
+"""The outcome of a check -> what it shows, by how it found its targets. Pure; *not measured* is never *pass*."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
-from functools import cached_property
+from dataclasses import replace
 
-from readycheck.bands import RANK, Judgement, bands_of, margin
+from readycheck.bands import Judgement, bands_of
+from readycheck.check_verdict import (
+    Bench,
+    CheckVerdict,
+    Strength,
+    deciding_steps,
+    make_verdict,
+    within_limits,
+)
 from readycheck.engine import Outcome, Status
 from readycheck.evidence import OPEN, Cell, Evidence, Sign
 from readycheck.failure import LOCAL_FAILURES, Failure, Step
 from readycheck.observation import Observation
 from readycheck.plan import Scope
-from readycheck.profile import Area, Requirement
-from readycheck.walls import Walls, columns_of, sort_walls
+from readycheck.profile import Requirement
+from readycheck.walls import columns_of
 
 NOT_RUN = "not run: "
-
-
-class Strength(StrEnum):
-    ANSWERED = "answered"
-    EGRESS = "egress"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckVerdict:
-    """What one check shows. `failure` is set only if all its observations failed alike."""
-
-    check: str
-    status: Judgement
-    because: str
-    strength: Strength | None = None
-    failure: Failure | None = None
-    step: Step | None = None
-    margin: float | None = None
-
-
-@dataclass(frozen=True)
-class Bench:
-    """What every judgement needs.
-
-    `walls` are what hop-limited packets show to be blocked, `pins` the accepted keys, `kin` the requirements
-    of the same area as each: only their answers show that replies come back. `hops` is False where routers'
-    messages cannot be received, `ipv4` where this host has none.
-    """
-
-    evidence: Evidence
-    walls: Walls
-    pins: frozenset[str]
-    kin: Mapping[str, frozenset[str]]
-    hops: bool = True
-    ipv4: bool = True
-
-    @cached_property
-    def all(self) -> frozenset[str]:
-        """Every requirement, of whatever area."""
-        return frozenset(self.kin)
-
-
-def bench(
-    requirements: Sequence[Requirement],
-    evidence: Evidence,
-    pins: Iterable[str],
-    *,
-    hops: bool = True,
-    ipv4: bool = True,
-) -> Bench:
-    """Prepare what judging needs."""
-    of_area = {area: frozenset(r.id for r in requirements if r.area is area) for area in Area}
-    kin = {r.id: of_area[r.area] for r in requirements}
-    return Bench(evidence, sort_walls(evidence), frozenset(pins), kin, hops, ipv4)
 
 
 def judge_check(requirement: Requirement, outcome: Outcome, basis: Bench) -> CheckVerdict:
     """What one check shows by itself and by the grid."""
     if outcome.status is Status.CRASHED:
-        return _verdict(outcome, Judgement.INCONCLUSIVE, outcome.because)
+        return make_verdict(outcome, Judgement.INCONCLUSIVE, outcome.because)
     if outcome.status is Status.SKIPPED:
-        return _verdict(outcome, Judgement.INCONCLUSIVE, NOT_RUN + outcome.because)
+        return make_verdict(outcome, Judgement.INCONCLUSIVE, NOT_RUN + outcome.because)
     if outcome.check.target.via:
         return _tunnelled(requirement, outcome, basis)
     if not basis.ipv4 and _is_ipv4_literal(outcome):
-        return _verdict(outcome, Judgement.SKIPPED, "this host has no IPv4: these addresses cannot be tried")
+        return make_verdict(
+            outcome, Judgement.SKIPPED, "this host has no IPv4: these addresses cannot be tried"
+        )
     by_scope: Mapping[Scope, Callable[[Requirement, Outcome, Bench], CheckVerdict]] = {
         Scope.SAMPLED: _sampled,
         Scope.NAMED: _named,
@@ -107,35 +61,6 @@ def _is_ipv4_literal(outcome: Outcome) -> bool:
 _UNROUTED = (Failure.NETWORK_UNREACHABLE, Failure.HOST_UNREACHABLE, Failure.ADDRESS_NOT_AVAILABLE)
 
 
-def _verdict(
-    outcome: Outcome, status: Judgement, because: str, strength: Strength | None = None
-) -> CheckVerdict:
-    failures = {o.failure for o in _deciding(outcome)}
-    alike = failures.pop() if len(failures) == 1 else None
-    steps = {o.step for o in _deciding(outcome) if o.failure is alike}
-    return CheckVerdict(
-        check=outcome.check.id,
-        status=status,
-        because=because,
-        strength=strength,
-        failure=alike,
-        step=steps.pop() if alike and len(steps) == 1 else None,
-    )
-
-
-def _deciding(outcome: Outcome) -> list[Observation]:
-    """For each target the last step, leaving out notes (a missing answer after the proof)."""
-    last: dict[tuple[str | None, str | None, int | None], Observation] = {}
-    for observation in outcome.observations:
-        target = observation.target
-        key = target.host or target.address, target.network, target.port
-        known = last.get(key)
-        proven = known is not None and known.step is outcome.check.proves and known.failure is None
-        if not proven:
-            last[key] = observation
-    return list(last.values())
-
-
 # --- sampled addresses of vendor networks -------------------------------------------------------------
 
 
@@ -146,9 +71,9 @@ def _sampled(requirement: Requirement, outcome: Outcome, basis: Bench) -> CheckV
     sound = [c for c in answered if c.failure is None]
     wall = _wall_of(outcome, basis)
     if wall:
-        return _verdict(outcome, Judgement.FAIL, wall)
+        return make_verdict(outcome, Judgement.FAIL, wall)
     if sound:
-        verdict = _within_limits(requirement, outcome, basis)
+        verdict = within_limits(requirement, outcome, basis)
         if len(sound) < len(answered) and verdict.status is Judgement.PASS:
             odd = f"{len(answered) - len(sound)} of {len(answered)} answering addresses failed"
             return replace(verdict, status=Judgement.WARN, because=odd)
@@ -156,9 +81,9 @@ def _sampled(requirement: Requirement, outcome: Outcome, basis: Bench) -> CheckV
     if answered:
         names = ", ".join(sorted({c.failure.value for c in answered if c.failure}))
         count = f"{len(answered)} of {len(cells)} addresses answered: {names}"
-        return _verdict(outcome, Judgement.FAIL, count)
+        return make_verdict(outcome, Judgement.FAIL, count)
     if cells and all(c.sign is Sign.LOCAL for c in cells):
-        return _verdict(outcome, Judgement.INCONCLUSIVE, "this host does not permit the test")
+        return make_verdict(outcome, Judgement.INCONCLUSIVE, "this host does not permit the test")
     return _by_grid(outcome, cells, basis)
 
 
@@ -197,12 +122,12 @@ def _by_grid(outcome: Outcome, cells: Sequence[Cell], basis: Bench) -> CheckVerd
     if left and returns:
         parts = len({c.part for c in left})
         because = f"packets leave the site ({parts} of 4 parts of the network), and replies come back"
-        return _verdict(outcome, Judgement.PASS, because, Strength.EGRESS)
+        return make_verdict(outcome, Judgement.PASS, because, Strength.EGRESS)
     kin = basis.kin[check.requirement or ""]
     if _both_ways(row, evidence, basis.all) and _both_ways(column, evidence, kin) and not refused:
         because = "covered: its network and its ports are proven by other samples"
-        return _verdict(outcome, Judgement.SKIPPED, because)
-    return _verdict(
+        return make_verdict(outcome, Judgement.SKIPPED, because)
+    return make_verdict(
         outcome, Judgement.INCONCLUSIVE, _open_question(len(left), refused, len(cells), basis.hops)
     )
 
@@ -268,30 +193,30 @@ def _any_refused(cells: Iterable[Cell]) -> bool:
 def _named(requirement: Requirement, outcome: Outcome, basis: Bench) -> CheckVerdict:
     proofs = [o for o in outcome.observations if o.step is outcome.check.proves]
     if any(_is_answer(o) for o in proofs):
-        return _within_limits(requirement, outcome, basis)
-    deciding = _deciding(outcome)
+        return within_limits(requirement, outcome, basis)
+    deciding = deciding_steps(outcome)
     failures = {o.failure for o in deciding if o.failure}
     words = ", ".join(sorted(f.value for f in failures)) or "nothing was measured"
     if failures == {Failure.DNS_NXDOMAIN} and not outcome.check.certain:
         because = "this name stands for a wildcard and does not exist: nothing to test"
-        return _verdict(outcome, Judgement.SKIPPED, because)
+        return make_verdict(outcome, Judgement.SKIPPED, because)
     if deciding and all(o.step is Step.RESOLVE for o in deciding) and failures != {Failure.DNS_NXDOMAIN}:
-        return _verdict(outcome, Judgement.INCONCLUSIVE, f"the name could not be resolved: {words}")
+        return make_verdict(outcome, Judgement.INCONCLUSIVE, f"the name could not be resolved: {words}")
     if failures and failures <= LOCAL_FAILURES:
         because = f"this host does not permit the test: {words}"
-        return _verdict(outcome, Judgement.INCONCLUSIVE, because)
+        return make_verdict(outcome, Judgement.INCONCLUSIVE, because)
     if not failures or failures <= (LOCAL_FAILURES | {Failure.INTERRUPTED}):
-        return _verdict(outcome, Judgement.INCONCLUSIVE, words)
+        return make_verdict(outcome, Judgement.INCONCLUSIVE, words)
     if outcome.cut and failures == {Failure.TIMED_OUT}:
-        return _verdict(outcome, Judgement.INCONCLUSIVE, "the deadline of the run came first")
+        return make_verdict(outcome, Judgement.INCONCLUSIVE, "the deadline of the run came first")
     if (
         outcome.check.may_be_silent
         and any(map(_is_withheld, deciding))
         and not any(map(_is_forbidden, deciding))
     ):
         because = "no answer, which healthy hosts may withhold here: no proof either way"
-        return _verdict(outcome, Judgement.INCONCLUSIVE, because)
-    return _verdict(outcome, Judgement.FAIL, words)
+        return make_verdict(outcome, Judgement.INCONCLUSIVE, because)
+    return make_verdict(outcome, Judgement.FAIL, words)
 
 
 def _is_withheld(observation: Observation) -> bool:
@@ -311,10 +236,10 @@ def _is_forbidden(observation: Observation) -> bool:
 def _resolver(requirement: Requirement, outcome: Outcome, basis: Bench) -> CheckVerdict:
     replies = [o for o in outcome.observations if o.step is outcome.check.proves]
     if any(_is_answer(o) for o in replies):
-        return _within_limits(requirement, outcome, basis)
+        return within_limits(requirement, outcome, basis)
     failures = sorted({o.failure.value for o in outcome.observations if o.failure})
     status = Judgement.FAIL if replies and not outcome.cut else Judgement.INCONCLUSIVE
-    return _verdict(outcome, status, ", ".join(failures) or "nothing was measured")
+    return make_verdict(outcome, status, ", ".join(failures) or "nothing was measured")
 
 
 def _is_answer(observation: Observation) -> bool:
@@ -334,8 +259,8 @@ def _far_end(requirement: Requirement, outcome: Outcome, basis: Bench) -> CheckV
     if cut is None and any(leg.failure is None for leg in legs):
         if requirement.limits and not any(bands_of(requirement, outcome.metrics)):
             words = f"{', '.join(requirement.limits)}: not measured"
-            return _verdict(outcome, Judgement.INCONCLUSIVE, words)
-        verdict = _within_limits(requirement, outcome, basis)
+            return make_verdict(outcome, Judgement.INCONCLUSIVE, words)
+        verdict = within_limits(requirement, outcome, basis)
         packets = outcome.metrics.get("answered")
         sound = "measured with the responder"
         if packets is not None:
@@ -343,10 +268,10 @@ def _far_end(requirement: Requirement, outcome: Outcome, basis: Bench) -> CheckV
         return replace(verdict, because=sound) if verdict.status is Judgement.PASS else verdict
     lost = next((leg for leg in legs if leg.failure is Failure.TIMED_OUT and "counted" in leg.facts), None)
     if lost is not None and requirement.limits:
-        return _verdict(outcome, Judgement.FAIL, lost.detail or "nothing comes back from the responder")
+        return make_verdict(outcome, Judgement.FAIL, lost.detail or "nothing comes back from the responder")
     failed = next((o for o in reversed(outcome.observations) if o.failure), None)
     words = f"{failed.failure}: {failed.detail}" if failed else "nothing was measured"
-    return _verdict(outcome, Judgement.INCONCLUSIVE, f"the responder shows nothing: {words}")
+    return make_verdict(outcome, Judgement.INCONCLUSIVE, f"the responder shows nothing: {words}")
 
 
 def _called(outcome: Outcome, calls: Sequence[Observation]) -> CheckVerdict:
@@ -354,9 +279,9 @@ def _called(outcome: Outcome, calls: Sequence[Observation]) -> CheckVerdict:
     came, shut = ([o for o in calls if o.failure is None], [o for o in calls if o.facts.get("shut")])
     if len(came) == len(calls):
         because = f"the responder comes in at {_ports_of(came)}"
-        return _verdict(outcome, Judgement.PASS, because, Strength.ANSWERED)
+        return make_verdict(outcome, Judgement.PASS, because, Strength.ANSWERED)
     if shut and (came or not outcome.check.may_be_silent):
-        return _verdict(
+        return make_verdict(
             outcome, Judgement.FAIL, f"what the responder sends to {_ports_of(shut)} does not arrive"
         )
     if shut:
@@ -364,9 +289,9 @@ def _called(outcome: Outcome, calls: Sequence[Observation]) -> CheckVerdict:
             f"what the responder sends to {_ports_of(shut)} does not arrive: so it is where nobody comes in, and "
             "where the partner's own addresses alone do"
         )
-        return _verdict(outcome, Judgement.INCONCLUSIVE, because)
+        return make_verdict(outcome, Judgement.INCONCLUSIVE, because)
     words = "; ".join(dict.fromkeys(f"{o.failure}: {o.detail}" for o in calls if o.failure))
-    return _verdict(outcome, Judgement.INCONCLUSIVE, words)
+    return make_verdict(outcome, Judgement.INCONCLUSIVE, words)
 
 
 def _ports_of(calls: Sequence[Observation]) -> str:
@@ -381,11 +306,11 @@ def _tunnelled(requirement: Requirement, outcome: Outcome, basis: Bench) -> Chec
 
     A login that was never tried shows nothing of what lies behind the proxy.
     """
-    deciding = _deciding(outcome)
+    deciding = deciding_steps(outcome)
     lacks = sorted({str(lack) for o in deciding for lack in o.facts.get("lacks") or ()})
     if lacks:
         because = f"the proxy wants a login that this host cannot make: {', '.join(lacks)}"
-        return _verdict(outcome, Judgement.INCONCLUSIVE, because)
+        return make_verdict(outcome, Judgement.INCONCLUSIVE, because)
     tried = [o for o in deciding if o.failure is not Failure.INTERRUPTED]
     if tried and all(is_lost(o) for o in tried) and not outcome.cut:
         return _lost(outcome)
@@ -400,13 +325,13 @@ def _tunnelled(requirement: Requirement, outcome: Outcome, basis: Bench) -> Chec
 def _lost(outcome: Outcome) -> CheckVerdict:
     if outcome.check.scope is Scope.SAMPLED:
         because = "the proxy reaches none of the sampled addresses, most of which are silent by nature"
-        return _verdict(outcome, Judgement.INCONCLUSIVE, because)
+        return make_verdict(outcome, Judgement.INCONCLUSIVE, because)
     if not outcome.check.certain:
         because = "this name stands for a wildcard and the proxy does not reach it: it may not exist"
-        return _verdict(outcome, Judgement.SKIPPED, because)
-    statuses = {str(o.facts["status"]) for o in _deciding(outcome) if "status" in o.facts}
+        return make_verdict(outcome, Judgement.SKIPPED, because)
+    statuses = {str(o.facts["status"]) for o in deciding_steps(outcome) if "status" in o.facts}
     words = f"it answers with status {', '.join(sorted(statuses))}" if statuses else "it does not answer"
-    return _verdict(outcome, Judgement.FAIL, f"the proxy does not reach it: {words}")
+    return make_verdict(outcome, Judgement.FAIL, f"the proxy does not reach it: {words}")
 
 
 def is_lost(observation: Observation) -> bool:
@@ -419,67 +344,3 @@ def is_lost(observation: Observation) -> bool:
 
 
 _GATEWAY_FAILED = 500
-
-
-# --- limits and pins ----------------------------------------------------------------------------------
-
-
-def _within_limits(requirement: Requirement, outcome: Outcome, basis: Bench) -> CheckVerdict:
-    """The service answered; now whether it stayed, its numbers and its certificate."""
-    answered = _ANSWERED.get(outcome.check.proves, "the service answered")
-    worst = _verdict(outcome, Judgement.PASS, answered, Strength.ANSWERED)
-    worst = _worse(worst, *_staying(outcome))
-    bands = list(bands_of(requirement, outcome.metrics))
-    for band in bands:
-        worst = worst if band.blur else _worse(worst, band.status, band.text)
-    if requirement.pinned and not _pinned(outcome, basis.pins):
-        text = "publicly trusted, but by none of the product's pinned authorities"
-        worst = _worse(worst, Judgement.WARN, text)
-    if outcome.check.must_stay and worst.status is Judgement.PASS and not _has_stayed(outcome):
-        text = "the service answered, and whether a connection stays open was not seen"
-        worst = replace(worst, status=Judgement.INCONCLUSIVE, strength=None, because=text)
-    if worst.status is Judgement.PASS and (blurred := [band.blur for band in bands if band.blur]):
-        worst = replace(worst, status=Judgement.INCONCLUSIVE, strength=None, because="; ".join(blurred))
-    margins = [margin(band.value, band.limit) for band in bands if not band.blur]
-    return replace(worst, margin=min((m for m in margins if m is not None), default=None))
-
-
-_ANSWERED = {
-    Step.CONNECT: "the port accepts connections",
-    Step.PROXY_CONNECT: "the proxy opens connections to the port",
-}
-"""What is known where nothing was said on the connection."""
-
-
-def _worse(verdict: CheckVerdict, status: Judgement, text: str) -> CheckVerdict:
-    return replace(verdict, status=status, because=text) if RANK[status] > RANK[verdict.status] else verdict
-
-
-def _staying(outcome: Outcome) -> tuple[Judgement, str]:
-    """A connection that had to stay open after the proof; an orderly farewell may be the service's own wish."""
-    lost = [
-        o
-        for o in outcome.observations
-        if o.step is Step.ECHO and o.step is not outcome.check.proves and o.failure not in _NOT_LOST
-    ]
-    if not lost or outcome.cut:
-        return Judgement.PASS, ""
-    cut = [o for o in lost if "close_code" not in o.facts]
-    words = ", ".join(sorted({o.failure.value for o in cut or lost if o.failure}))
-    if cut:
-        return Judgement.FAIL, f"the service answered, and the connection did not stay open: {words}"
-    return Judgement.WARN, f"the service answered, and ended the connection early: {words}"
-
-
-def _has_stayed(outcome: Outcome) -> bool:
-    """A service may turn strangers away before there is anything that could stay, and a run may end before it has."""
-    return any(o.step is Step.ECHO and o.failure is None for o in outcome.observations)
-
-
-_NOT_LOST = (None, Failure.INTERRUPTED)
-
-
-def _pinned(outcome: Outcome, pins: frozenset[str]) -> bool:
-    """Every handshake that succeeded led to a pinned key."""
-    shown = [o.facts["tls"]["pins"] for o in outcome.observations if o.failure is None and o.facts.get("tls")]
-    return bool(shown) and all(pins & set(keys) for keys in shown)

@@ -4,18 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from readycheck.check import (
-    BUDGET_S,
-    CAPACITY,
-    IDLE,
-    NAME_SERVERS,
-    Check,
-    CheckMaker,
-    CheckTarget,
-    Scope,
-    Selection,
-    open_placeholders,
-)
+from readycheck.check import NAME_SERVERS, Check, CheckTarget, Scope, Selection, open_placeholders
+from readycheck.check_maker import BUDGET_S, CAPACITY, IDLE, CheckMaker
 from readycheck.errors import ProfileError, UsageError
 from readycheck.inheritance import Loc
 from readycheck.probe import Effort

@@ -5,17 +5,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from readycheck.bands import RANK, Band, Judgement, against, bands_of
+from readycheck.check_verdict import Bench, CheckVerdict, Strength, bench
 from readycheck.engine import Outcome, RunState
 from readycheck.failure import Failure
-from readycheck.judgement import (
-    Bench,
-    CheckVerdict,
-    Strength,
-    bench,
-    is_lost,
-    judge_check,
-    refused_everywhere,
-)
+from readycheck.judgement import is_lost, judge_check, refused_everywhere
 from readycheck.plan import Plan, Scope
 from readycheck.profile import Area, Importance, Requirement
 from readycheck.references import placeholders

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bench import large
-from readycheck.check import MOST_CHECKS
+from readycheck.check_maker import MOST_CHECKS
 from readycheck.observation import Target
 from readycheck.plan import Plan, Selection, plan, validate
 from readycheck.probe import Effort

@@ -145,19 +145,19 @@ class SystemNetwork:
 
     async def tunnel(self, host: str, port: int, *, timeout: float, via: str | None = None) -> Stream:
         """Ask the proxy for a connection; `ValueError` when this run has none."""
-        proxy = self._proxy(via)
-        if proxy is None:
-            raise ValueError(f"no proxy leads to {host}")
-        access = self._access.setdefault(proxy.place, Access())
+        proxy, access = self._entrance(host, via)
         return await open_tunnel(self, proxy, host, port, timeout=timeout, access=access)
 
     async def forward(self, request: PlainRequest, *, timeout: float, via: str | None = None) -> Handed:
         """Ask the proxy to make the request; `ValueError` when this run has none."""
+        proxy, access = self._entrance(request.host, via)
+        return await open_forward(self, proxy, request, timeout=timeout, access=access)
+
+    def _entrance(self, host: str, via: str | None) -> tuple[ProxyUrl, Access]:
         proxy = self._proxy(via)
         if proxy is None:
-            raise ValueError(f"no proxy leads to {request.host}")
-        access = self._access.setdefault(proxy.place, Access())
-        return await open_forward(self, proxy, request, timeout=timeout, access=access)
+            raise ValueError(f"no proxy leads to {host}")
+        return proxy, self._access.setdefault(proxy.place, Access())
 
     async def start_tls(self, stream: Stream, settings: TlsSettings, *, timeout: float) -> Stream:
         """Handshake; the wait for a turn is not part of the timeout."""

@@ -238,21 +238,19 @@ class TracedNetwork:
             return stream
 
     async def tunnel(self, host: str, port: int, *, timeout: float, via: str | None = None) -> Stream:
-        place = {"address" if is_address(host) else "host": host, "port": port}
-        via = self.proxy(via or self._target.via) or self._target.via
-        with self.step(Step.PROXY_CONNECT, self._known("tcp", **place, via=via)) as step:
-            stream = await self._run.network.tunnel(host, port, timeout=self._within(timeout), via=via)
+        behind = self._behind(host, port, via)
+        with self.step(Step.PROXY_CONNECT, behind) as step:
+            stream = await self._run.network.tunnel(host, port, timeout=self._within(timeout), via=behind.via)
             step.facts["proxy_address"] = stream.peer[0]
             if isinstance(stream, Tunnel):
                 step.facts.update(stream.facts)
             return stream
 
     async def forward(self, request: PlainRequest, *, timeout: float, via: str | None = None) -> Handed:
-        place = {"address" if is_address(request.host) else "host": request.host, "port": request.port}
-        via = self.proxy(via or self._target.via) or self._target.via
-        with self.step(Step.PROXY_CONNECT, self._known("tcp", **place, via=via)) as step:
+        behind = self._behind(request.host, request.port, via)
+        with self.step(Step.PROXY_CONNECT, behind) as step:
             step.facts["form"] = "absolute"
-            handed = await self._run.network.forward(request, timeout=self._within(timeout), via=via)
+            handed = await self._run.network.forward(request, timeout=self._within(timeout), via=behind.via)
             step.facts.update(proxy_address=handed.stream.peer[0], signed=handed.signed)
             if isinstance(handed.stream, Tunnel):
                 step.facts.update(handed.stream.facts)
@@ -370,6 +368,11 @@ class TracedNetwork:
         if left <= 0:
             raise NetError(Failure.TIMED_OUT, "no time is left for it")
         return left
+
+    def _behind(self, host: str, port: int, via: str | None) -> Target:
+        """What a proxy is to reach, and which one."""
+        place = {"address" if is_address(host) else "host": host, "port": port}
+        return self._known("tcp", **place, via=self.proxy(via or self._target.via) or self._target.via)
 
     def _known(self, transport: str, **known: Any) -> Target:
         return replace(self._target, transport=self._target.transport or transport, **known)

@@ -66,6 +66,7 @@ ORDER = (
     "readycheck.overview",
     "readycheck.history",
     "readycheck.alert",
+    "readycheck.telemetry",
     "readycheck.schedule",
     "readycheck.responder",
     "readycheck.twin",
@@ -103,6 +104,9 @@ PURE = (
     "overview",
     "coverage",
     "profile_diff",
+    "telemetry.attribute",
+    "telemetry.metrics",
+    "telemetry.trace",
 )
 """Stages that can be redone from a stored report: they neither wait nor touch the world."""
 IMPURE_LIBRARIES = {"asyncio", "socket", "ssl", "subprocess", "threading", "time", "httpx", "dns"}

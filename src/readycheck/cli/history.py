@@ -1,4 +1,4 @@
-"""`history list`, `show`, `diff`, `trend`, `check` and `prune`."""
+"""`history list`, `show`, `diff`, `trend`, `export`, `check` and `prune`."""
 
 import re
 from enum import StrEnum
@@ -191,6 +191,28 @@ def trend(
         tell(listing.trend(number, points, screen()[0] or 80, plotted=plot))
     else:
         tell((listing.trend_json if format_ is Table.JSON else listing.trend_csv)(number, points))
+
+
+@app.command()
+def export(run: RunName = "last", otlp: o.Otlp = None, store: o.Store = None) -> None:
+    """Send trace and metrics of a run to an OpenTelemetry collector.
+
+    Again, or later: a run has the same ids whenever it is sent.
+    """
+    import os
+
+    from readycheck.history.store import opened
+    from readycheck.telemetry.attribute import trace_id
+    from readycheck.telemetry.collector import OPTION, collector
+
+    to = collector(otlp, os.environ)
+    if to is None:
+        raise UsageError(f"{OPTION} or OTEL_EXPORTER_OTLP_ENDPOINT is to say where")
+    with opened(_place(store)) as stored:
+        report = stored.report(stored.find(run))
+    if troubles := to.send(report):
+        raise ReadycheckError("; ".join(troubles))
+    tell_lines(f"run {report.run.id[:8]} is sent: trace {trace_id(report)}")
 
 
 @app.command()

@@ -238,6 +238,15 @@ Baseline = Annotated[
         rich_help_panel=RESULT,
     ),
 ]
+Otlp = Annotated[
+    str | None,
+    typer.Option(
+        "--otlp",
+        metavar="URL",
+        help="Send trace and metrics to this OpenTelemetry collector; OTEL_EXPORTER_OTLP_ENDPOINT does too.",
+        rich_help_panel=RESULT,
+    ),
+]
 Alerts = Annotated[
     list[str] | None,
     typer.Option(

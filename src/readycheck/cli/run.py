@@ -52,6 +52,7 @@ def run(
     alert: o.Alerts = None,
     alert_quiet: o.AlertQuiet = None,
     alert_folder: o.AlertFolder = None,
+    otlp: o.Otlp = None,
     quiet: o.Quiet = False,
     verbose: o.Verbose = False,
     remap: Annotated[Path | None, typer.Option("--remap", hidden=True)] = None,
@@ -65,6 +66,7 @@ def run(
     from readycheck.cli.interrupt import Interruption
     from readycheck.cli.setting import Setting, check, prepare
     from readycheck.cli.storing import remembered, store_at, stored
+    from readycheck.cli.telemetry import telemetry
     from readycheck.net.guard import refuse_outside
     from readycheck.render.progress import Display
 
@@ -98,6 +100,7 @@ def run(
     outputs = _outputs(output or [])
     place = store_at(store, no_store)
     tell_people = _alerting(alert or [], alert_quiet, alert_folder)
+    send = telemetry(otlp)
     if dry_run:
         check(setting)
         return 0
@@ -113,6 +116,7 @@ def run(
         with stored(report, place):
             _tell(report, format_, verbose, outputs)
         tell_people(report)
+        send(report)
     return STATUS[report.verdict.value]
 
 

@@ -16,10 +16,11 @@ _STATUS = {Readiness.READY: 0, Readiness.WARNINGS: 1, Readiness.NOT_READY: 2, Re
 def render(report: "Report") -> str:
     """All gauges, each labelled with profile and site; they are OpenMetrics as they stand."""
     common = {"profile": report.run.profile, "site": report.run.site or ""}
-    return expose(_families(report), "readycheck_", common) + f"{END}\n"
+    return expose(families(report), "readycheck_", common) + f"{END}\n"
 
 
-def _families(report: "Report") -> Iterator[Family]:
+def families(report: "Report") -> Iterator[Family]:
+    """What a run is in gauges."""
     run, score, tool = report.run, report.score, report.tool
     began = datetime.fromisoformat(run.started_at)
     ended = began.timestamp() + run.duration_ms / 1000

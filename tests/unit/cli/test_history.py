@@ -17,6 +17,7 @@ from readycheck.history.store import opened
 from readycheck.report import dump, load
 from tests.unit.history.runs import case, small
 from tests.unit.history.test_remembered import seen
+from tests.unit.telemetry.fake_collector import collecting
 
 Captured = pytest.CaptureFixture[str]
 
@@ -228,3 +229,24 @@ def test_nothing_of_the_database_is_imported_before_the_report_is_out() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == ""
+
+
+def test_export_sends_a_stored_run(filled: Path, capsys: Captured) -> None:
+    with collecting() as fake:
+        assert told(capsys, "export", "--otlp", fake.url) == told(
+            capsys, "export", "last", "--otlp", fake.url
+        )
+    first, again = (body for path, _, body in fake.requests if path == "/v1/traces")
+    assert first == again
+    assert case("sni-required").run.id.encode() in first
+
+
+def test_export_says_what_it_lacks(filled: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert refused(capsys, "export") == "--otlp or OTEL_EXPORTER_OTLP_ENDPOINT is to say where"
+    with collecting() as fake:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", fake.url)
+        assert refused(capsys, "export", "nosuch").startswith("nosuch: no such run")
+        fake.status = 503
+        assert refused(capsys, "export").endswith(
+            f"traces: it answered with status 503; otlp: {fake.url}: metrics: it answered with status 503"
+        )

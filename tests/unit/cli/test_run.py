@@ -25,6 +25,7 @@ Captured = pytest.CaptureFixture[str]
         ("--resolver x: not an address", ["--resolver", "x"]),
         ("--set x: not NAME=VALUE", ["--set", "x"]),
         ("--target a=b: not HOST or HOST=ADDRESS", ["--target", "a=b"]),
+        ("--otlp: not a URL as http://HOST:4318", ["--otlp", "collector:4318"]),
         ("--site ?: not up to 200 printable", ["--site", "\x07"]),
     ],
 )

@@ -1,12 +1,14 @@
 """Store a run after its verdict: whatever goes wrong here is told, and changes no verdict."""
 
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 
 from readycheck.errors import ReadycheckError
 from readycheck.history import spool
+from readycheck.history.connection import attach, prepare, told
 from readycheck.history.place import Place, StoreError
+from readycheck.history.record import Recorder, is_current
 from readycheck.history.spool import Spool
-from readycheck.history.store import Store, opened
 from readycheck.report import Report
 
 _AT_ONCE = 500
@@ -23,8 +25,8 @@ def keep(report: Report, place: Place, site: str | None = None, queue: Spool | N
     if waits:
         return _behind(report, place, site, queue)
     try:
-        with opened(place, writing=True) as store:
-            store.record(report, site)
+        with recording(place) as recorder:
+            recorder.record(report, site)
         return []
     except StoreError as error:
         return [_put_aside(report, site, queue, error)]
@@ -53,15 +55,15 @@ def deliver(place: Place, queue: Spool) -> list[str]:
         with queue.delivering() as mine:
             if not mine:
                 return []
-            with opened(place, writing=True) as store:
-                return list(_deliver(store, queue))
+            with recording(place) as recorder:
+                return list(_deliver(recorder, queue))
     except (OSError, StoreError) as error:
         return [
             f"{_said(error)}; {len(queue.waiting())} runs wait in {queue.folder} until they can be stored"
         ]
 
 
-def _deliver(store: Store, queue: Spool) -> Iterator[str]:
+def _deliver(recorder: Recorder, queue: Spool) -> Iterator[str]:
     for path in queue.waiting()[:_AT_ONCE]:
         try:
             one = spool.read(path)
@@ -71,8 +73,29 @@ def _deliver(store: Store, queue: Spool) -> Iterator[str]:
             path.replace(path.with_suffix(".damaged"))
             yield f"{error}; set aside"
             continue
-        store.record(one.report, one.site)
+        recorder.record(one.report, one.site)
         path.unlink(missing_ok=True)
+
+
+@contextmanager
+def recording(place: Place) -> Iterator[Recorder]:
+    """A database that is missing is made. Raises `StoreError`; what is foreign is left as it is."""
+    prepare(place, writing=True)
+    with told(place):
+        connection = attach(place, writing=True)
+        if not is_current(connection):
+            connection.close()
+            _upgrade(place)
+            connection = attach(place, writing=True)
+    with closing(connection):
+        yield Recorder(connection, place, {})
+
+
+def _upgrade(place: Place) -> None:
+    from readycheck.history.store import opened
+
+    with opened(place, writing=True):
+        pass
 
 
 def _said(error: Exception) -> str:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from readycheck.history.place import Place, StoreError
-from readycheck.history.schema import HEAD, REVISIONS
+from readycheck.history.record import HEAD, REVISIONS
 
 _VERSION = "alembic_version"
 _LOCK = 0x7265616479  # any number that is ours alone

@@ -29,6 +29,8 @@ def pack(document: bytes, basis: bytes = b"") -> bytes:
         source_size=len(document),
         dict_size=len(basis),
         window_log=_window_log(len(document) + len(basis)),
+        strategy=zstd.STRATEGY_LAZY2,  # with a shorter search smaller than the level's own, in the same time
+        search_log=2,
         write_checksum=True,
     )
     return zstd.ZstdCompressor(dict_data=_dictionary(basis), compression_params=parameters).compress(document)

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from readycheck.errors import ReadycheckError
-from readycheck.history.engine import told
+from readycheck.history.connection import told
 from readycheck.history.packing import PackingError, unpack, unpack_numbers
 from readycheck.history.place import Place, StoreError, place_of
 from readycheck.history.store import Store, opened

@@ -14,10 +14,6 @@ from sqlalchemy import (
     Text,
 )
 
-REVISIONS = ("0001", "0002")
-"""Of the migrations, oldest first."""
-HEAD = REVISIONS[-1]
-
 metadata = MetaData()
 
 # Rows of a few hundred bytes, apart from the reports: lists and trends never read those.

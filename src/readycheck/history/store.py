@@ -8,23 +8,16 @@ from time import monotonic, sleep
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, Select, delete, exists, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from readycheck.errors import UsageError
 from readycheck.history import migration, schema
-from readycheck.history.engine import PATIENCE_S, connect, told
-from readycheck.history.packing import (
-    PackingError,
-    digest,
-    number_in,
-    pack,
-    pack_numbers,
-    unpack,
-    unpack_numbers,
-)
+from readycheck.history.connection import PATIENCE_S, told
+from readycheck.history.engine import connect
+from readycheck.history.packing import PackingError, number_in, unpack, unpack_numbers
 from readycheck.history.place import Place, StoreError
-from readycheck.history.summary import Summary, epoch_ms, summarize
-from readycheck.report import Report, compact, load
+from readycheck.history.record import Recorder
+from readycheck.history.summary import Summary
+from readycheck.report import Report, load
 
 _SHORTEST_PREFIX = 4
 _AT_ONCE = 500
@@ -72,47 +65,18 @@ class Store:
 
     def record(self, report: Report, site: str | None = None) -> bool:
         """Keep a run; False when it was there already. `site` stands in for the one that the report names."""
-        document = compact(report)
-        summary = summarize(report, site)
-        basis, against = self._basis(summary.profile_hash) or (digest(document), document)
-        body = pack(document, against)
-        with self.writing() as connection:
-            place = self._add_summary(connection, summary)
-            if place is None:
-                return False
-            if against is document:
-                row = {"id": basis, "profile_hash": summary.profile_hash, "body": pack(document)}
-                connection.execute(self._new(connection, schema.basis, "id"), row)
-            connection.execute(schema.report.insert(), {"place": place, "basis": basis, "body": body})
-        return True
+        with self._recorder() as recorder:
+            return recorder.record(report, site)
 
     def adopt(self, summary: Summary) -> bool:
         """Keep the summary of a run whose report is gone; False when it was there already."""
-        with self.writing() as connection:
-            return self._add_summary(connection, summary) is not None
+        with self._recorder() as recorder:
+            return recorder.adopt(summary)
 
-    def _add_summary(self, connection: Connection, summary: Summary) -> int | None:
-        added = connection.execute(self._new(connection, schema.run, "id"), _row_of(summary))
-        if not added.rowcount:
-            return None
-        return int(connection.scalar(select(schema.run.c.place).where(schema.run.c.id == summary.id)) or 0)
-
-    def _new(self, connection: Connection, table: Any, key: str) -> Any:
-        dialect: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
-        return dialect.insert(table).on_conflict_do_nothing(index_elements=[key])
-
-    def _basis(self, profile_hash: str) -> tuple[str, bytes] | None:
-        """What runs of this profile are compressed against; one that is damaged serves no more."""
-        if profile_hash not in self._bases:
-            basis = schema.basis.c
-            with self.reading() as connection:
-                rows = connection.execute(
-                    select(basis.id, basis.body).where(basis.profile_hash == profile_hash)
-                ).all()
-            for name, body in rows:
-                with suppress(PackingError):
-                    self._bases[profile_hash] = name, unpack(body)
-        return self._bases.get(profile_hash)
+    @contextmanager
+    def _recorder(self) -> Iterator[Recorder]:
+        with self.reading() as connection:
+            yield Recorder(connection.connection.dbapi_connection, self.place, self._bases)
 
     def recent(self, wanted: Wanted, count: int) -> Sequence[Summary]:
         """The last runs to arrive, the newest first."""
@@ -259,28 +223,6 @@ def _prepare(engine: Engine) -> None:
                 if monotonic() > until:
                     raise
                 sleep(_PAUSE_S)
-
-
-def _row_of(summary: Summary) -> dict[str, Any]:
-    return {
-        "id": summary.id,
-        "site": summary.site,
-        "profile": summary.profile,
-        "revision": summary.revision,
-        "profile_hash": summary.profile_hash,
-        "started_at": summary.started_at,
-        "started_ms": epoch_ms(summary.started_at),
-        "duration_ms": summary.duration_ms,
-        "state": summary.state,
-        "verdict": summary.verdict,
-        "score": summary.score,
-        "grade": summary.grade,
-        "coverage": summary.coverage,
-        "causes": " ".join(summary.causes),
-        "tool": summary.tool,
-        "failed": " ".join(summary.failed),
-        "numbers": pack_numbers(summary.numbers),
-    }
 
 
 def _summary(row: Row[Any]) -> Summary:

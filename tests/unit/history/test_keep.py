@@ -147,18 +147,18 @@ def test_a_disk_that_is_full(tmp_path: Path) -> None:
 
 
 _FULL = """
-import sqlite3, sys
-from readycheck.history import engine, place
-from readycheck.history.keep import keep
+import sys
+from readycheck.history import keep, place
 from tests.unit.history.runs import case
 
-attach = engine._set_up
-def full(connection, record):
-    attach(connection, record)
+attach = keep.attach
+def full(place, *, writing):
+    connection = attach(place, writing=writing)
     pages = connection.execute("PRAGMA page_count").fetchone()[0]
     connection.execute(f"PRAGMA max_page_count={pages}").fetchall()
-engine._set_up = full
-print(keep(case("sni-filter"), place.place_of(sys.argv[1])))
+    return connection
+keep.attach = full
+print(keep.keep(case("sni-filter"), place.place_of(sys.argv[1])))
 """
 
 

@@ -12,15 +12,16 @@ from sqlalchemy import text
 from readycheck.history import migration, schema
 from readycheck.history.engine import connect
 from readycheck.history.place import Place, StoreError, place_of
+from readycheck.history.record import HEAD, REVISIONS
 from readycheck.history.store import Wanted, opened
 from tests.unit.history.runs import small
 
 
 def test_the_migrations_make_the_tables_that_the_program_uses(place: Place) -> None:
     with opened(place, writing=True) as store, store.writing() as connection:
-        assert migration.revision(connection) == schema.HEAD
+        assert migration.revision(connection) == HEAD
         with migration.steps() as script:
-            assert tuple(reversed([step.revision for step in script.walk_revisions()])) == schema.REVISIONS
+            assert tuple(reversed([step.revision for step in script.walk_revisions()])) == REVISIONS
         assert compare_metadata(MigrationContext.configure(connection), schema.metadata) == []
 
 
@@ -34,7 +35,7 @@ def test_an_older_schema_is_brought_up_to_date_and_loses_nothing(place: Place) -
         assert store.find("last").id == small(1).run.id
         assert store.find("last").failed == ()
         with store.reading() as connection:
-            assert migration.revision(connection) == schema.HEAD
+            assert migration.revision(connection) == HEAD
 
 
 @pytest.mark.parametrize("writing", [False, True])

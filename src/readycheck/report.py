@@ -249,16 +249,22 @@ def dump(report: Report, indent: int | None = 2) -> str:
 
 
 def compact(report: Report) -> bytes:
-    """The document to be stored: the same for `load`, without a line of its own for each value."""
-    return _json(report, None)
+    """The document to be stored: the same for `load`, without what goes without saying.
+
+    So the default of a field is what it means where it is missing, also in runs of long ago, and does not change.
+    """
+    return _json(report, None, exclude_defaults=True)
 
 
-def _json(report: Report, indent: int | None) -> bytes:
+def _json(report: Report, indent: int | None, *, exclude_defaults: bool = False) -> bytes:
+    def written(value: Report) -> bytes:
+        return _adapter().dump_json(value, indent=indent, exclude_defaults=exclude_defaults)
+
     try:
-        return _adapter().dump_json(report, indent=indent)
+        return written(report)
     except PydanticSerializationError:
         # Half a character, as in a host's or an interface's name that is not UTF-8.
-        return _adapter().dump_json(_whole(report), indent=indent)
+        return written(_whole(report))
 
 
 def _whole(value: Any) -> Any:

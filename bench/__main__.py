@@ -15,6 +15,7 @@ BENCHMARKS = {
     "memory": runs.measure_memory,
     "open": runs.measure_open,
     "dropped": runs.measure_dropped,
+    "traffic": runs.measure_traffic,
     "stun": stun.measure,
 }
 NEED_NO_NETWORK = {"startup", "profiles", "history", "exporter"}

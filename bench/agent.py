@@ -30,6 +30,7 @@ def run(folder: Path, capture: bool, arguments: list[str]) -> int:
         "told_s": told_s,
         "cpu_s": usage.ru_utime + usage.ru_stime,
         "peak_mb": peak_mb(),
+        "traffic": traffic(Path("/proc/self/net/dev").read_text()),
     }
     (folder / "cost.json").write_text(json.dumps(cost))
     if listener is not None:
@@ -42,6 +43,13 @@ def peak_mb() -> float:
     """Of this program alone: the figure of getrusage remembers the process that it was forked from."""
     status = Path("/proc/self/status").read_text()
     return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024
+
+
+def traffic(counters: str) -> dict[str, int]:
+    """What the links of this network have carried; it was made for this run."""
+    rows = [line.partition(":")[2].split() for line in counters.splitlines()[2:] if " lo:" not in line]
+    places = {"received_bytes": 0, "received_packets": 1, "sent_bytes": 8, "sent_packets": 9}
+    return {name: sum(int(row[place]) for row in rows) for name, place in places.items()}
 
 
 def _listen(folder: Path) -> "subprocess.Popen[bytes]":

@@ -163,6 +163,7 @@ def _server(reports: list[Report]) -> None:
         place = place_of(url)
         troubles: list[str] = []
         stored = [0, 0]
+        spent = time.process_time()
         end = time.monotonic() + FLEET_S
 
         def agents(first: int) -> None:
@@ -177,12 +178,16 @@ def _server(reports: list[Report]) -> None:
             thread.start()
         for thread in threads:
             thread.join()
+        spent_ms = (time.process_time() - spent) * 1000 / sum(stored)
         with opened(place) as store:
             runs, kept = store.counts()
         a_minute = sum(stored) * 60 / FLEET_S
         show(
             "A fleet's runs in PostgreSQL, a connection each",
-            [Row("stored a minute", a_minute, "runs", "a thousand agents' runs", FLEET_A_MINUTE)],
+            [
+                Row("stored a minute", a_minute, "runs", "a thousand agents' runs", FLEET_A_MINUTE),
+                Row("processor time of an agent for one", spent_ms, "ms"),
+            ],
         )
         remark(f"{sum(stored)} sent, {runs} there, {kept} with reports; {len(troubles)} troubles")
 

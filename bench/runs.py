@@ -47,6 +47,22 @@ def measure_dropped() -> None:
             remark(f"verdict {result.report['verdict']}, {len(result.report['checks'])} checks")
 
 
+def measure_traffic() -> None:
+    """What a run puts on the network, with the frames' own bytes."""
+    for options in ((), ("--quick",)):
+        with play("none", *options) as result:
+            seen = result.traffic
+            rows = [
+                Row("sent", seen["sent_bytes"] / 1024, "KB"),
+                Row("received", seen["received_bytes"] / 1024, "KB"),
+            ]
+            show(" ".join(["Traffic of a run, open network", *options]), rows)
+            remark(
+                f"{seen['sent_packets']} packets sent, {seen['received_packets']} received, "
+                f"in {result.took_s:.1f} s"
+            )
+
+
 def longest_chain(report: dict[str, Any]) -> tuple[int, str]:
     """The most round trips that one target needed, one after the other, and the steps that they were for."""
     chains: dict[tuple[str, str, int], list[str]] = {}

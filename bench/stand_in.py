@@ -26,6 +26,7 @@ class Result:
     took_s: float
     cpu_s: float
     peak_mb: float
+    traffic: dict[str, int]
     folder: Path
 
 

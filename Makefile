@@ -1,13 +1,13 @@
 # Thin names over the real commands. ARGS reaches the program: make demo ARGS='--break udp-blocked'
-.PHONY: help demo test check matrix bench bench-history docs dist lock environment test-environment lab-packages matrix-packages clean
+.PHONY: help demo test check matrix bench bench-history bench-media docs dist lock environment test-environment lab-packages matrix-packages clean
 
 ARGS ?=
 PROFILE ?= webex-calling
 LAB_PACKAGES = ansible-lint chrony conntrack coturn dnsmasq-base dovecot-imapd faketime iproute2 iptables kamailio \
 	kamailio-tls-modules nftables nginx openssh-client openssh-server openssl opensmtpd postgresql procps \
 	prometheus prosody slapd squid-openssl systemd tcpdump unbound util-linux
-# What the whole matrix needs besides: one more proxy, and the tools that it is compared with.
-MATRIX_PACKAGES = bind9-dnsutils mitmproxy nmap prometheus-blackbox-exporter sipsak testssl.sh
+# What the whole matrix and the benchmarks need besides: one more proxy, and the tools that they are compared with.
+MATRIX_PACKAGES = bind9-dnsutils iperf3 irtt mitmproxy nmap prometheus-blackbox-exporter sipsak testssl.sh
 
 help:
 	@echo 'make demo    run the agent against a stand-in network on this machine'
@@ -15,6 +15,7 @@ help:
 	@echo 'make check   ruff and mypy'
 	@echo 'make matrix  the whole fault matrix, about half an hour as root; writes docs/accuracy.md'
 	@echo 'make bench   time and memory, as ratios'
+	@echo 'make bench-media  figures of media and the responder against what is promised, 5 minutes as root'
 	@echo 'make docs    what is made from causes, profiles and templates in docs/ and packaging/'
 	@echo 'make dist    wheel, sdist and a single-file program in dist/'
 	@echo 'make lock    resolve the dependencies anew'
@@ -42,6 +43,9 @@ bench: test-environment
 
 bench-history: test-environment lab-packages
 	.venv/bin/python -m bench history exporter
+
+bench-media: test-environment lab-packages matrix-packages
+	.venv/bin/python -m bench.media $(ARGS)
 
 docs: environment
 	.venv/bin/python -m readycheck.diagnose.causes >docs/causes.md

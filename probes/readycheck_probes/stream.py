@@ -36,7 +36,7 @@ FORMULA = (
     "ITU-T G.107: R = Ro - Is - Id - Ie,eff + A, one-way delay = round trip / 2 + 2 x jitter + packet time"
 )
 _SECONDS = {Effort.QUICK: 3.0, Effort.NORMAL: 10.0, Effort.THOROUGH: 32.0}
-_CALLS, _LONGEST_S = 20, 600.0
+_CALLS, _LONGEST_S = 50, 600.0
 _PORT_TRIES = 8
 _CUT_S = 1.0
 _WAYS = ("up", "down")

@@ -1,11 +1,12 @@
 """A long wire: carries packets between two TUN devices in two networks, late, out of order, or not at all.
 
-    python forwarder.py NETWORK:DEVICE NETWORK:DEVICE '{"delay_ms": 20.0, ...}'
+    python forwarder.py NETWORK:DEVICE NETWORK:DEVICE '{"delay_ms": 20.0, ...}' [RECORD]
 
 where NETWORK is the path of a network namespace. Prints "ready" when both devices exist. The same seed gives the same
-fate to the nth packet of each direction.
+fate to the nth packet of each direction. What it did to each packet is written to the file RECORD when it is ended.
 """
 
+import contextlib
 import ctypes
 import fcntl
 import heapq
@@ -13,15 +14,19 @@ import json
 import os
 import random
 import select
+import signal
 import struct
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 _CLONE_NEWNET = 0x40000000
 _TUNSETIFF = 0x400454CA
 _IFF_TUN, _IFF_NO_PI = 0x0001, 0x1000
 _PACKET_BYTES = 65536
+_PR_SET_TIMERSLACK = 29
+_HEAD_BYTES = 28  # of IPv4 and UDP
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +95,11 @@ class _Parcel:
     data: bytes = field(compare=False)
 
 
-def carry(ends: tuple[int, int], wire: Wire) -> None:
+Note = Callable[..., None]
+"""Takes down an event: `in`, number, way, when (ns), head of the packet; or `out`, number, when."""
+
+
+def carry(ends: tuple[int, int], wire: Wire, note: Note = lambda *event: None) -> None:
     """Until killed."""
     other = {ends[0]: ends[1], ends[1]: ends[0]}
     ways = {fd: Direction(wire, random.Random(f"{wire.seed}/{i}")) for i, fd in enumerate(ends)}
@@ -102,11 +111,13 @@ def carry(ends: tuple[int, int], wire: Wire) -> None:
         now_s = time.monotonic()
         for fd in readable:
             data = os.read(fd, _PACKET_BYTES)
+            number += 1
+            note("in", number, ends.index(fd), time.monotonic_ns(), data[:_HEAD_BYTES].hex())
             for due_s in ways[fd].due(now_s, len(data)):
-                number += 1
                 heapq.heappush(parcels, _Parcel(due_s, number, other[fd], data))
         while parcels and parcels[0].due_s <= now_s:
             parcel = heapq.heappop(parcels)
+            note("out", parcel.number, time.monotonic_ns())
             try:
                 os.write(parcel.out, parcel.data)
             except OSError:
@@ -132,12 +143,29 @@ def _enter(network: str) -> None:
         os.close(fd)
 
 
+def _be_punctual() -> None:
+    """What it adds by waking up late would be taken for the wire's."""
+    ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, 1, 0, 0, 0)
+    with contextlib.suppress(OSError):
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+
+
 def main() -> None:
-    near, far, wire = sys.argv[1:]
+    near, far, wire, *record = sys.argv[1:]
+    events: list[tuple[object, ...]] = []
+    note: Note = (lambda *event: events.append(event)) if record else (lambda *event: None)
+    _be_punctual()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     ends = open_device(near), open_device(far)
     sys.stdout.write("ready\n")
     sys.stdout.flush()
-    carry(ends, Wire(**json.loads(wire)))
+    try:
+        carry(ends, Wire(**json.loads(wire)), note)
+    finally:
+        for name in record:
+            with open(f"{name}.part", "w", encoding="ascii") as file:
+                json.dump(events, file)
+            os.rename(f"{name}.part", name)  # whoever waits for it sees all of it
 
 
 if __name__ == "__main__":

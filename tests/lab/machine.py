@@ -53,6 +53,18 @@ class Process:
     def __init__(self, popen: "subprocess.Popen[bytes]", log: Path) -> None:
         self._popen, self._log = popen, log
 
+    @property
+    def pid(self) -> int:
+        """Of what entered the network for it, as the makers of the machine see it."""
+        return self._popen.pid
+
+    def wait(self, patience_s: float) -> int:
+        """Until it ends by itself; its status."""
+        try:
+            return self._popen.wait(patience_s)
+        except subprocess.TimeoutExpired:
+            raise LabError(f"{self._log.stem} did not end within {patience_s:.0f} s: {self.said()}") from None
+
     def said(self) -> str:
         return self._log.read_text(errors="replace")[-2000:]
 

@@ -3,9 +3,9 @@
 import json
 import os
 
-from bench.media.exactness import p95, spacing_errors_ms
+from bench.media.exactness import departures, p95, spacing_errors_ms
 from bench.media.promise import Promise
-from bench.media.stage import DIRECT, INSIDE, NEAR, PORT, SOURCES, Ran, Stage, read_when_there
+from bench.media.stage import DIRECT, INSIDE, NEAR, PORT, SOURCES, Ran, Stage
 from tests.lab.machine import Process
 from tests.lab.waiting import wait_until
 
@@ -13,21 +13,14 @@ FIFTY, CROWD, BESIDE_FLOOD = 50, 500, 20
 BINDING_S, LADDER_S = 6, (2, 4, 8)
 _EDGE_MS = 30.0
 """The smallest jitter that a profile judges."""
-_LENGTH = 200
 
 
 def fifty(stage: Stage, seconds: float) -> list[Promise]:
     """Streams of the program itself over the direct way."""
-    record = stage.machine.folder / "departures.json"
-    record.unlink(missing_ok=True)
-    listening = stage.start(NEAR, "departures", "bench.media.departures", "direct", str(record))
-    ran = stage.ran(stage.begin_agent(DIRECT, "--only", "stream", seconds=seconds, calls=FIFTY))
-    stage.machine.stop(listening)
-    left: dict[int, list[int]] = {}
-    for at_ns, source, _, length in read_when_there(record):
-        if length == _LENGTH:
-            left.setdefault(source, []).append(at_ns)
-    errors = [error for leg in ran.legs for error in spacing_errors_ms(left[leg["local"][1]])]
+    with stage.seen("direct", NEAR) as seen:
+        ran = stage.ran(stage.begin_agent(DIRECT, "--only", "stream", seconds=seconds, calls=FIFTY))
+    ports = [leg["local"][1] for leg in ran.legs]
+    errors = [error for port in ports for error in spacing_errors_ms(departures(seen[NEAR], port))]
     return [_cost(ran, seconds), _paced(ran, p95(errors))]
 
 

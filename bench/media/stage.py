@@ -115,6 +115,23 @@ class Stage:
             self.machine.stop(forwarder)
         events += read_when_there(record)
 
+    @contextmanager
+    def seen(self, device: str, *networks: str) -> Iterator[dict[str, list[Any]]]:
+        """What the kernel stamped on a device of each network is there afterwards."""
+        files = {network: self.machine.folder / f"seen-{network}.json" for network in networks}
+        for file in files.values():
+            file.unlink(missing_ok=True)
+        watching = [self.start(n, f"seen-{n}", "bench.media.seen", device, str(f)) for n, f in files.items()]
+        for one in watching:
+            wait_until(one.said, "the capture")
+        found: dict[str, list[Any]] = {}
+        try:
+            yield found
+        finally:
+            for one in watching:
+                self.machine.stop(one)
+        found |= {network: read_when_there(file) for network, file in files.items()}
+
     def begin_agent(
         self,
         to: str,

@@ -4,11 +4,9 @@ asyncio wakes up to a millisecond late, which is more than the jitter of a good 
 arrives, so that reading it late does no harm; what leaves is stamped right before it does.
 """
 
-import ctypes
 import heapq
 import select
 import socket
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,6 +22,7 @@ from readycheck.net.address import is_address
 from readycheck.net.datagram import SocketOptions, open_socket
 from readycheck.net.headers import Headers, receive, show_headers
 from readycheck.net.interface import Endpoint, Leg, NetError, Played
+from readycheck.net.punctuality import be_punctual
 from readycheck.wire.far_end import (
     ANSWERS,
     REQUEST_SIZE,
@@ -44,7 +43,6 @@ _GLANCE_S = 0.1
 _NEAR_NS = 150_000
 """Closer than this to its moment a packet is waited for with the processor, not with the kernel."""
 _ROOM_NS = 400_000
-_PR_SET_TIMERSLACK = 29
 _BUFFER = 1 << 20
 
 
@@ -99,8 +97,7 @@ def play(
     guard.allow(to[0])
     with ExitStack() as sockets:
         lines = [_open(to, leg, way_out, key, sockets, stop) for leg in legs]
-        with suppress(OSError, AttributeError):
-            _wake_precisely()
+        be_punctual()
         _Player(lines).run(stop)
         return tuple(_played(line, _told(line, key, stop)) for line in lines)
 
@@ -314,9 +311,3 @@ def _readiness(lines: Mapping[int, _Line]) -> Callable[[], Iterator[int]]:
     for number in lines:
         poll.register(number, select.POLLIN)
     return lambda: (number for number, _ in poll.poll(0))
-
-
-def _wake_precisely() -> None:
-    """Linux rounds the sleep of a thread up by 50 microseconds unless it is told not to."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, 1, 0, 0, 0)

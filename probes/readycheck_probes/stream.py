@@ -22,6 +22,8 @@ from readycheck.probe import (
     NetError,
     Observation,
     Played,
+    Reported,
+    Rtcp,
     Step,
     Target,
     Unit,
@@ -77,7 +79,7 @@ class StreamParams:
     """`codec` says what the packets look like, `traffic` which QoS class of the profile they are marked as.
 
     `seconds` 0 leaves the length to the effort of the run. `marks` are filled in by the plan: role, code point and
-    source ports of each such class; `calls` at once are played of each.
+    source ports of each such class; `calls` at once are played of each. `rtcp` is how the product sends its reports.
     """
 
     targets: tuple[Target, ...] = ()
@@ -85,6 +87,7 @@ class StreamParams:
     traffic: str = "audio"
     seconds: float = 0.0
     calls: int = 1
+    rtcp: Literal["odd", "mux", "none"] = "odd"
     marks: tuple[tuple[str, int, str], ...] = ()
 
     def __post_init__(self) -> None:
@@ -127,6 +130,9 @@ class StreamProbe:
         Metric("rtt_ms", Unit.MILLISECONDS, Better.LOWER, "round trip, median of the worst leg"),
         Metric("mos", Unit.COUNT, Better.HIGHER, "MOS by the E-model, of the worst direction"),
         Metric("r", Unit.COUNT, Better.HIGHER, "rating R of the E-model, of the worst direction"),
+        Metric("rtcp_sent", Unit.COUNT, title="RTCP reports sent beside the streams"),
+        Metric("rtcp_answered_ratio", Unit.RATIO, Better.HIGHER, "RTCP reports that were answered"),
+        Metric("rtcp_rtt_ms", Unit.MILLISECONDS, Better.LOWER, "round trip by RTCP, median of the worst leg"),
         Metric("marks_kept_ratio", Unit.RATIO, Better.HIGHER, "packets that keep their DSCP to the far end"),
         Metric("pacing_p95_ms", Unit.MILLISECONDS, Better.LOWER, "how late this host sends, 95th percentile"),
     )
@@ -164,7 +170,7 @@ class StreamProbe:
         for name, worst in (("rtt_ms", max), ("mos", min), ("r", min), ("pacing_p95_ms", max)):
             found[name] = worst((leg[name] for leg in legs if leg.get(name) is not None), default=None)
         found["marks_kept_ratio"] = _marks_kept(legs)
-        return found
+        return found | _rtcp([leg["rtcp"] for leg in legs if leg.get("rtcp")])
 
 
 def _is_whole(observation: Observation) -> bool:
@@ -177,7 +183,7 @@ async def _played(
     params: StreamParams, marks: Sequence[tuple[str, int, str]], to: Endpoint, net: Net
 ) -> Sequence[Played]:
     """From ports of the class; one that somebody here uses already is not tried again."""
-    shape, seconds = SHAPES[params.codec], params.length_s(net.effort)
+    seconds = params.length_s(net.effort)
     taken: dict[str, int] = {}
     legs = []
     for _, code_point, ports in marks:
@@ -185,7 +191,7 @@ async def _played(
         legs.append((code_point, even_ports(ports), turn))
     for attempt in range(_PORT_TRIES):
         made = [
-            _leg(shape, seconds, code, ports[(turn + attempt * len(marks)) % len(ports)] if ports else 0)
+            _leg(params, seconds, code, ports[(turn + attempt * len(marks)) % len(ports)] if ports else 0)
             for code, ports, turn in legs
         ]
         try:
@@ -196,7 +202,8 @@ async def _played(
     raise NetError(Failure.ADDRESS_NOT_AVAILABLE, "no source port is free")
 
 
-def _leg(shape: Shape, seconds: float, code_point: int, source_port: int) -> Leg:
+def _leg(params: StreamParams, seconds: float, code_point: int, source_port: int) -> Leg:
+    shape = SHAPES[params.codec]
     return Leg(
         payload_type=shape.payload_type,
         payload_bytes=shape.payload_bytes,
@@ -206,6 +213,7 @@ def _leg(shape: Shape, seconds: float, code_point: int, source_port: int) -> Leg
         tos=code_point << 2,
         source_port=source_port,
         burst=shape.burst,
+        rtcp=Rtcp(params.rtcp),
     )
 
 
@@ -276,6 +284,7 @@ def _facts(played: Played, shape: Shape) -> dict[str, Any]:
         "rtt_least_ms": _rounded(min(found.round_trips_ms, default=None)),
         "rtt_most_ms": _rounded(max(found.round_trips_ms, default=None)),
         "pacing_p95_ms": _rounded(late_ms[int(0.95 * (len(late_ms) - 1))]) if late_ms else None,
+        "rtcp": _reports(played.reported),
         **_seen(played),
         **_rating(found, trip, shape),
     }
@@ -311,6 +320,23 @@ def _seen(played: Played) -> dict[str, Any]:
     return {
         "dscp_seen": {str(code_point): count for code_point, count in sorted(marks.items())},
         "hop_limit_seen": {str(limit): count for limit, count in sorted(hops.items())},
+    }
+
+
+def _reports(reported: Reported | None) -> dict[str, Any] | None:
+    """Its round trip is by LSR and DLSR, and what the far end received is in its own words (RFC 3550 section 6.4.1)."""
+    if reported is None:
+        return None
+    trips = reported.round_trips_ms
+    return {
+        "local": list(reported.local),
+        "to": list(reported.to),
+        "sent": reported.sent,
+        "answered": reported.answered,
+        "counted": reported.counted,
+        "rtt_ms": _rounded(median(trips)) if trips else None,
+        "lost": reported.lost,
+        "jitter_ms": _rounded(reported.jitter_ms),
     }
 
 
@@ -371,6 +397,16 @@ def _direction(way: str, legs: Sequence[Mapping[str, Any]]) -> dict[str, MetricV
         f"worst_15_s_{way}_ratio": _worst(legs, "worst_15_s_ratio"),
         f"jitter_{way}_ms": _worst(legs, "jitter_ms"),
         f"variation_{way}_ms": _worst(legs, "variation_ms"),
+    }
+
+
+def _rtcp(reports: Sequence[Mapping[str, Any]]) -> dict[str, MetricValue]:
+    """None where nobody reports."""
+    sent, answered = (sum(int(one[name]) for one in reports) for name in ("sent", "answered"))
+    return {
+        "rtcp_sent": sent or None,
+        "rtcp_answered_ratio": _share(answered, sent),
+        "rtcp_rtt_ms": max((one["rtt_ms"] for one in reports if one["rtt_ms"] is not None), default=None),
     }
 
 

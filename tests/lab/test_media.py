@@ -85,6 +85,8 @@ _EDGE_CLEARS = Rule("edge", 'oifname "wan" ip dscp set cs0')
 _EDGE_HELPS = Rule("edge", 'udp dport 5060 ct state new ct helper set "sip"')
 _NOTHING_BACK = Rule("edge", f'iifname "wan" ip saddr {ADDRESS} udp sport {PORT} meta length {STREAMS} drop')
 
+_EVEN_ONLY = Rule("edge", f'ip daddr {ADDRESS} udp dport {PORT} udp sport & 1 == 1 drop')
+
 _FORWARDS_SIP = Rule(
     "edge", f'iifname "wan" udp dport 5060 dnat to {CLIENT_ADDRESS}', "prerouting", Table.NAT
 )
@@ -98,6 +100,7 @@ _CLEAN = Network(
     arguments=("--only", "stream", "--only", "sip-alg", "--only", "nat"),
 )
 _ONE_WAY = Network(name="one-way", row=RowMode(rules=(_NOTHING_BACK,)))
+_EVEN = Network(name="even-ports-only", row=RowMode(rules=(_EVEN_ONLY,)))
 _LOSSY = Network(name="lossy-and-far", row=RowMode(wire=Wire(delay_ms=120.0, loss_ratio=0.05, seed=3)))
 _UNEVEN = Network(
     name="uneven", row=RowMode(wire=Wire(delay_ms=5.0, reorder_ratio=0.5, reorder_ms=80.0, seed=3))
@@ -122,7 +125,7 @@ _FORWARDED = Network(
     profile="starface",
     forwarded=True,
 )
-ROWS = ((_CLEAN, _ONE_WAY), (_LOSSY, _UNEVEN), (_FORGETFUL, _MEDDLING, _FORWARDED))
+ROWS = ((_CLEAN, _ONE_WAY, _EVEN), (_LOSSY, _UNEVEN), (_FORGETFUL, _MEDDLING, _FORWARDED))
 """Each in a world of its own: they mostly wait."""
 
 
@@ -196,6 +199,14 @@ def test_media_that_comes_not_back_is_no_loss(runs: Mapping[str, Played]) -> Non
     closed = runs["one-way"]
     assert closed.causes == ["udp-return-blocked"] and closed.lost.there == 0 < closed.lost.back
     assert closed.status("media-quality-audio") == "fail"
+
+
+def test_a_firewall_that_opens_even_ports_alone_loses_rtcp(runs: Mapping[str, Played]) -> None:
+    even = runs["even-ports-only"]
+    assert even.causes == ["rtp-range-partial"] and even.lost == Lost(0, 0)
+    assert "none reached the responder" in even.finding("rtp-range-partial")["summary"]
+    assert even.status("media-rtcp") == "fail" and even.status("media-quality-audio") in ("pass", "inconclusive")
+    assert runs["clean"].status("media-rtcp") == "pass"
 
 
 def test_cleared_marks_are_told_with_the_hop(runs: Mapping[str, Played]) -> None:

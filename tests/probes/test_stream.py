@@ -71,6 +71,26 @@ async def test_a_clean_way_leaves_a_summary_of_each_leg(bench: Bench, responder:
     assert seen.metrics["mos"] == pytest.approx(4.4, abs=0.02)
 
 
+async def test_rtcp_goes_beside_from_the_odd_port(bench: Bench, responder: Reflector) -> None:
+    seen = await bench.measure(StreamProbe(), params(responder.local, seconds=1.3, marks=MARKS))
+    assert (seen.metrics["rtcp_sent"], seen.metrics["rtcp_answered_ratio"]) == (4, 1.0)
+    for leg in seen.of(Step.ECHO):
+        rtcp, (_, port) = leg.facts["rtcp"], leg.facts["local"]
+        assert rtcp["local"][1] == port + 1 and port % 2 == 0
+        assert (rtcp["to"], rtcp["counted"], rtcp["lost"]) == (list(responder.local), 2, 0)
+        assert abs(rtcp["rtt_ms"] - leg.facts["rtt_ms"]) < 20
+
+
+async def test_rtcp_on_the_port_of_the_stream_and_none(bench: Bench, responder: Reflector) -> None:
+    seen = await bench.measure(StreamProbe(), params(responder.local, rtcp="mux"))
+    (leg,) = seen.of(Step.ECHO)
+    assert leg.facts["rtcp"]["local"] == leg.facts["local"] and leg.facts["rtcp"]["answered"] == 1
+    assert seen.metrics["loss_down_ratio"] == 0
+    seen = await bench.measure(StreamProbe(), params(responder.local, rtcp="none", seconds=0.2))
+    assert seen.of(Step.ECHO)[0].facts["rtcp"] is None
+    assert seen.metrics["rtcp_answered_ratio"] is None
+
+
 async def test_losses_are_exact_each_way(bench: Bench, responder: Reflector) -> None:
     rng = random.Random(7)
     up, down = rng.sample(range(48), 5), rng.sample(range(40), 3)
@@ -228,7 +248,7 @@ def test_what_it_adds_to_a_run() -> None:
     assert replace(some, seconds=60.0).lasts_s(Effort.QUICK) > 60
 
 
-@pytest.mark.parametrize("wrong", [{"seconds": -1.0}, {"seconds": float("nan")}, {"calls": 0}, {"calls": 21}])
+@pytest.mark.parametrize("wrong", [{"seconds": -1.0}, {"seconds": float("nan")}, {"calls": 0}, {"calls": 51}])
 def test_what_it_may_not_be_told(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="is to be"):
         StreamParams(**wrong)

@@ -6,7 +6,7 @@ from typing import Any
 
 from readycheck.media.stream import Stamp
 from readycheck.media.two_way import Returned
-from readycheck.probe import Leg, Played
+from readycheck.probe import Leg, Played, Reported, Rtcp
 from tests.unit.builders import requirement
 
 MS = 1_000_000
@@ -81,8 +81,12 @@ def way(
     mark: Callable[[int], int] = lambda tos: tos,
     late_ms: float = 0.02,
     counted: Callable[[int], int | None] = lambda count: count,
+    reports: tuple[int, int | None] = (10, 10),
 ) -> Callable[[Leg], Played]:
-    """Faults by the number of the packet; jitter as evenly spread delays of up to so much."""
+    """Faults by the number of the packet; jitter as evenly spread delays of up to so much.
+
+    Of ten reports beside it so many are answered, and so many counted.
+    """
 
     def play(leg: Leg) -> Played:
         rng = random.Random(11)
@@ -119,6 +123,21 @@ def way(
             paced_late_ns=(round(late_ms * MS),) * number,
             local=("192.0.2.200", leg.source_port or 40000),
             seen_as=("198.51.100.7", 50000),
+            reported=_reported(leg, *reports, rtt_ms),
         )
 
     return play
+
+
+def _reported(leg: Leg, answered: int, counted: int | None, rtt_ms: float) -> Reported | None:
+    if leg.rtcp is Rtcp.NONE:
+        return None
+    port = (leg.source_port or 40000) + (leg.rtcp is Rtcp.ODD)
+    return Reported(
+        local=("192.0.2.200", port),
+        to=PLACE,
+        sent=10,
+        answered=answered,
+        round_trips_ms=(rtt_ms,) * answered,
+        counted=counted,
+    )

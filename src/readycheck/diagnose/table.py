@@ -28,6 +28,7 @@ from readycheck.diagnose import (
     proxy_ways,
     quic,
     reach,
+    rtcp,
     server_names,
     turns,
 )
@@ -87,6 +88,7 @@ RULES: tuple[Rule, ...] = (
     nat.nat_double,
     quic.quic_blocked,
     media.udp_return_blocked,
+    rtcp.rtcp_blocked,
     media.burst_loss,
     media.loss,
     media.jitter,

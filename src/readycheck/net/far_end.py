@@ -9,9 +9,9 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, nullcontext, suppress
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from readycheck.failure import Failure, classify
@@ -21,8 +21,9 @@ from readycheck.net import guard
 from readycheck.net.address import is_address
 from readycheck.net.datagram import SocketOptions, open_socket
 from readycheck.net.headers import Headers, receive, show_headers
-from readycheck.net.interface import Endpoint, Leg, NetError, Played
+from readycheck.net.interface import Endpoint, Leg, NetError, Played, Rtcp
 from readycheck.net.punctuality import be_punctual
+from readycheck.net.reports import SPACING_NS, Reports
 from readycheck.wire.far_end import (
     ANSWERS,
     REQUEST_SIZE,
@@ -34,6 +35,7 @@ from readycheck.wire.far_end import (
     unpack_answer,
     unpack_message,
 )
+from readycheck.wire.rtp import is_rtcp
 
 _TRIES_S = (0.5, 1.0, 1.5)
 _LINGER_S = 1.0
@@ -44,6 +46,8 @@ _NEAR_NS = 150_000
 """Closer than this to its moment a packet is waited for with the processor, not with the kernel."""
 _ROOM_NS = 400_000
 _BUFFER = 1 << 20
+_PAIRS = 16
+"""How often two neighbouring ports are looked for where any will do."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -57,10 +61,13 @@ class _Line:
     late_ns: list[int] = field(default_factory=list)
     returned: list[Returned] = field(default_factory=list)
     heard: set[int] = field(default_factory=set)
+    reports: Reports | None = None
 
-    def take(self, data: bytearray, headers: Headers) -> None:
+    def take(self, data: bytes, headers: Headers) -> None:
         """Keep an answer of this stream; `ValueError` for what is none."""
-        answer = unpack_answer(bytes(data))
+        if self.leg.rtcp is Rtcp.MUX and self.reports is not None and is_rtcp(data):
+            return self.reports.take(data, headers)
+        answer = unpack_answer(data)
         if answer.ssrc == self.terms["ssrc"]:
             self.heard.add(answer.number)
             self.returned.append(
@@ -88,6 +95,40 @@ class _Line:
     @property
     def spacing_ns(self) -> int:
         return round(1e9 * self.leg.burst / self.rate)
+
+    @property
+    def clock_rate(self) -> float:
+        """Of RTP: frames a second, each so many steps of the clock."""
+        return self.leg.packets_per_second / self.leg.burst * self.leg.clock_step
+
+    def progress(self) -> tuple[int, int, int]:
+        """What a sender report tells: packets, octets, and the time on RTP's clock."""
+        return self.number, self.number * self.leg.payload_bytes, self.timestamp
+
+    @property
+    def timestamp(self) -> int:
+        return self.number // self.leg.burst * self.leg.clock_step
+
+    def send(self, at_ns: int) -> None:
+        """What is due at this moment: a packet, or all of a frame."""
+        for _ in range(min(self.leg.burst, self.packets - self.number)):
+            data = pack_ask(
+                Ask(
+                    ssrc=self.terms["ssrc"],
+                    payload_type=self.leg.payload_type,
+                    number=self.number,
+                    sent_ns=time.time_ns(),
+                    timestamp=self.timestamp,
+                    size=self.leg.payload_bytes,
+                )
+            )
+            late_ns = time.monotonic_ns() - at_ns
+            left_ns = time.time_ns()
+            with suppress(OSError):  # a full queue of ours, or an ICMP error: it counts as sent, and lost
+                self.sock.send(data)
+            self.sent.append(Stamp(self.number, left_ns))
+            self.late_ns.append(late_ns)
+            self.number += 1
 
 
 def play(
@@ -143,18 +184,52 @@ def granted(answer: Message) -> Message:
 def _open(
     to: Endpoint, leg: Leg, way_out: SocketOptions, key: bytes, sockets: ExitStack, stop: threading.Event
 ) -> _Line:
-    options = SocketOptions(
-        family=way_out.family, source=way_out.source, interface=way_out.interface,
-        tos=leg.tos, source_port=leg.source_port,
-    )  # fmt: skip
+    sock, beside = _pair(leg, way_out, sockets)
+    _connect(sock, to)
+    try:
+        line = _agreed(leg, sock, key, stop)
+        if beside is not None and "rtcp_above" in line.terms:
+            line.reports = _reports(line, beside, (to[0], to[1] + line.terms["rtcp_above"]))
+        return line
+    except (KeyError, TypeError, ValueError) as error:
+        raise NetError(Failure.PROTOCOL_ERROR, f"terms of the responder: {type(error).__name__}") from error
+
+
+def _pair(leg: Leg, way_out: SocketOptions, sockets: ExitStack) -> tuple[socket.socket, socket.socket | None]:
+    """The socket of a stream, and that of its RTCP: the same one, or the next where the stream's is even."""
+    if leg.rtcp is not Rtcp.ODD:
+        sock = _bound(leg, way_out, leg.source_port, sockets)
+        return sock, sock if leg.rtcp is Rtcp.MUX else None
+    for left in reversed(range(_PAIRS)):
+        with ExitStack() as undo, suppress(NetError) if left and not leg.source_port else nullcontext():
+            sock = _bound(leg, way_out, leg.source_port, undo)
+            port = sock.getsockname()[1]
+            if leg.source_port or not port % 2:
+                beside = _bound(leg, way_out, port + 1, undo)
+                sockets.enter_context(undo.pop_all())
+                return sock, beside
+    raise NetError(Failure.ADDRESS_NOT_AVAILABLE, "no even port with a free one above it")
+
+
+def _bound(leg: Leg, way_out: SocketOptions, port: int, sockets: ExitStack) -> socket.socket:
+    options = replace(way_out, tos=leg.tos, source_port=port, ttl=None, whole=False)
     sock = sockets.enter_context(open_socket(socket.SOCK_DGRAM, options))
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
     show_headers(sock)
-    _connect(sock, to)
-    try:
-        return _agreed(leg, sock, key, stop)
-    except (KeyError, TypeError, ValueError) as error:
-        raise NetError(Failure.PROTOCOL_ERROR, f"terms of the responder: {type(error).__name__}") from error
+    return sock
+
+
+def _reports(line: _Line, sock: socket.socket, to: Endpoint) -> Reports:
+    if sock is not line.sock:
+        _connect(sock, to)
+    return Reports(
+        sock=sock,
+        ssrc=line.terms["ssrc"],
+        clock_rate=line.clock_rate,
+        seconds=line.packets / line.rate,
+        progress=line.progress,
+        now_ns=time.time_ns,
+    )
 
 
 def _agreed(leg: Leg, sock: socket.socket, key: bytes, stop: threading.Event) -> _Line:
@@ -165,6 +240,7 @@ def _agreed(leg: Leg, sock: socket.socket, key: bytes, stop: threading.Event) ->
         "seconds": leg.seconds,
         "packets_per_second": leg.packets_per_second,
         "payload_bytes": leg.payload_bytes,
+        "clock_rate": max(1, round(leg.packets_per_second / leg.burst * leg.clock_step)),
     }
     opened = granted(converse(sock, Kind.OPEN, wanted, key, stop))
     return _Line(leg=leg, sock=sock, terms=_terms(opened.body), seen_as=_place(hello.body["seen_as"]))
@@ -174,7 +250,8 @@ def _terms(body: Mapping[str, Any]) -> Mapping[str, Any]:
     rate, seconds, ssrc = float(body["packets_per_second"]), float(body["seconds"]), int(body["ssrc"])
     if not (0 < rate < _SENSIBLE and 0 < seconds < _SENSIBLE and 0 <= ssrc < 1 << 32):
         raise ValueError("out of range")
-    return {"packets_per_second": rate, "seconds": seconds, "ssrc": ssrc, "token": str(body["token"])}
+    terms = {"packets_per_second": rate, "seconds": seconds, "ssrc": ssrc, "token": str(body["token"])}
+    return terms | ({"rtcp_above": int(bool(body["rtcp_above"]))} if "rtcp_above" in body else {})
 
 
 def _place(told: Any) -> Endpoint:
@@ -209,22 +286,23 @@ def converse(
     raise NetError(Failure.TIMED_OUT, f"the responder does not answer {kind.name}")
 
 
-def _told(line: _Line, key: bytes, stop: threading.Event) -> int | None:
+def _told(line: _Line, key: bytes, stop: threading.Event) -> Mapping[str, int]:
     with suppress(NetError, KeyError, TypeError, ValueError):
-        closed = converse(line.sock, Kind.CLOSE, {"token": line.terms["token"]}, key, stop)
-        return int(closed.body["received"])
-    return None
+        closed = converse(line.sock, Kind.CLOSE, {"token": line.terms["token"]}, key, stop).body
+        return {name: int(closed[name]) for name in ("received", "reports") if name in closed}
+    return {}
 
 
-def _played(line: _Line, counted: int | None) -> Played:
+def _played(line: _Line, told: Mapping[str, int]) -> Played:
     return Played(
         leg=line.leg,
         sent=tuple(line.sent),
         returned=tuple(line.returned),
-        counted=counted,
+        counted=told.get("received"),
         paced_late_ns=tuple(line.late_ns),
         local=line.sock.getsockname()[:2],
         seen_as=line.seen_as,
+        reported=line.reports.told(told.get("reports")) if line.reports else None,
     )
 
 
@@ -232,24 +310,40 @@ class _Player:
     """Sends what is due and reads what is there when there is room before the next packet."""
 
     def __init__(self, lines: Sequence[_Line]) -> None:
-        self._lines = {line.sock.fileno(): line for line in lines}
-        self._ready = _readiness(self._lines)
+        self._lines = lines
+        reports = [line.reports for line in lines if line.reports is not None]
+        readers: Sequence[_Line | Reports] = (*reports, *lines)
+        self._readers = {one.sock.fileno(): one for one in readers}
+        self._ready = _readiness(self._readers)
         self._buffer = bytearray(2048)
 
     def run(self, stop: threading.Event) -> None:
         began_ns = time.monotonic_ns() + 5_000_000
-        step_ns = min(line.spacing_ns for line in self._lines.values()) // len(self._lines)
-        due = [(began_ns + i * step_ns, i, line) for i, line in enumerate(self._lines.values())]
+        due = list(self._first(began_ns))
         heapq.heapify(due)
         while due and not stop.is_set():
-            at_ns, rank, line = due[0]
+            at_ns, rank, line, reports = due[0]
             self._wait(at_ns)
-            self._send(line, at_ns)
-            if line.number < line.packets:
-                heapq.heapreplace(due, (at_ns + line.spacing_ns, rank, line))
+            if reports is not None:
+                reports.send()
+                more, spacing_ns = reports.sent < reports.due, SPACING_NS
+            else:
+                line.send(at_ns)
+                more, spacing_ns = line.number < line.packets, line.spacing_ns
+            if more:
+                heapq.heapreplace(due, (at_ns + spacing_ns, rank, line, reports))
             else:
                 heapq.heappop(due)
         self._linger(stop)
+
+    def _first(self, began_ns: int) -> Iterator[tuple[int, int, _Line, Reports | None]]:
+        """Streams take turns within the spacing of the quickest; reports come between the packets of their own."""
+        step_ns = min(line.spacing_ns for line in self._lines) // len(self._lines)
+        for turn, line in enumerate(self._lines):
+            at_ns = began_ns + turn * step_ns
+            yield at_ns, 2 * turn, line, None
+            if line.reports is not None:
+                yield at_ns + line.reports.first_ns + step_ns // 2, 2 * turn + 1, line, line.reports
 
     def _wait(self, at_ns: int) -> None:
         while (left_ns := at_ns - time.monotonic_ns()) > _ROOM_NS:
@@ -262,29 +356,6 @@ class _Player:
         while time.monotonic_ns() < at_ns:
             pass
 
-    def _send(self, line: _Line, at_ns: int) -> None:
-        for _ in range(min(line.leg.burst, line.packets - line.number)):
-            left_ns = time.time_ns()
-            data = pack_ask(
-                Ask(
-                    ssrc=line.terms["ssrc"],
-                    payload_type=line.leg.payload_type,
-                    number=line.number,
-                    sent_ns=left_ns,
-                    timestamp=line.number // line.leg.burst * line.leg.clock_step,
-                    size=line.leg.payload_bytes,
-                )
-            )
-            late_ns = time.monotonic_ns() - at_ns
-            left_ns = time.time_ns()
-            with suppress(
-                OSError
-            ):  # a full queue of ours, or an ICMP error: the packet counts as sent, and lost
-                line.sock.send(data)
-            line.sent.append(Stamp(line.number, left_ns))
-            line.late_ns.append(late_ns)
-            line.number += 1
-
     def _linger(self, stop: threading.Event) -> None:
         until = time.monotonic() + _LINGER_S
         while time.monotonic() < until and not stop.is_set() and not self._is_whole():
@@ -293,21 +364,21 @@ class _Player:
         self._read()
 
     def _is_whole(self) -> bool:
-        return all(len(line.heard) >= len(line.sent) for line in self._lines.values())
+        return all(len(line.heard) >= len(line.sent) for line in self._lines)
 
     def _read(self) -> None:
         for number in self._ready():
-            line = self._lines[number]
-            while (found := receive(line.sock, self._buffer)) is not None:
+            reader = self._readers[number]
+            while (found := receive(reader.sock, self._buffer)) is not None:
                 with suppress(ValueError):
-                    line.take(self._buffer[: found[0]], found[1])
+                    reader.take(bytes(self._buffer[: found[0]]), found[1])
 
 
-def _readiness(lines: Mapping[int, _Line]) -> Callable[[], Iterator[int]]:
+def _readiness(files: Iterable[int]) -> Callable[[], Iterator[int]]:
     """Which sockets have something; `select` where there is no poll."""
     if not hasattr(select, "poll"):
-        return lambda: iter(select.select(list(lines), [], [], 0)[0])
+        return lambda: iter(select.select(list(files), [], [], 0)[0])
     poll = select.poll()
-    for number in lines:
+    for number in files:
         poll.register(number, select.POLLIN)
     return lambda: (number for number, _ in poll.poll(0))

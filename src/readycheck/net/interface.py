@@ -204,9 +204,34 @@ class Datagrams(Protocol):
     def close(self) -> None: ...
 
 
+class Rtcp(StrEnum):
+    """How the reports of a stream go."""
+
+    NONE = "none"
+    ODD = "odd"
+    MUX = "mux"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reported:
+    """What came of RTCP beside a stream: `counted` is how many reports the far end says that it received."""
+
+    local: Endpoint
+    to: Endpoint
+    sent: int
+    answered: int
+    round_trips_ms: tuple[float, ...]
+    counted: int | None = None
+    lost: int | None = None
+    jitter_ms: float | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leg:
-    """One stream as an endpoint would send it; `burst` packets leave back to back, as a frame of video does."""
+    """One stream as an endpoint would send it; `burst` packets leave back to back, as a frame of video does.
+
+    RTCP goes beside it from the odd port above (RFC 3550 section 11), or from the same one (RFC 5761), or not at all.
+    """
 
     payload_type: int
     payload_bytes: int
@@ -216,6 +241,7 @@ class Leg:
     tos: int = 0
     source_port: int = 0
     burst: int = 1
+    rtcp: Rtcp = Rtcp.NONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,6 +255,7 @@ class Played:
     paced_late_ns: tuple[int, ...]
     local: Endpoint
     seen_as: Endpoint
+    reported: Reported | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,8 @@ class Control:
     loads: Loads | None = None
     callbacks: CallBacks | None = None
     holds: Holds | None = None
+    rtcp_above: int = 0
+    """By how much the port that answers sender reports lies above that of the streams."""
 
     def answer(
         self, data: bytes, source: Endpoint, now_s: float, shown: Mapping[str, Any] = MappingProxyType({})
@@ -160,7 +162,8 @@ class Control:
         return proved
 
     def _open(self, body: Mapping[str, Any], source: Endpoint, now_s: float) -> Said:
-        return Kind.OPENED, _terms(self.sessions.open(source, body, now_s))
+        terms = _terms(self.sessions.open(source, body, now_s))
+        return Kind.OPENED, {**terms, "rtcp_above": self.rtcp_above}
 
 
 def _is_short(number: object) -> bool:

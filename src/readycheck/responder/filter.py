@@ -7,6 +7,7 @@ import sys
 from contextlib import suppress
 
 from readycheck.wire.far_end import MAGIC
+from readycheck.wire.rtcp import PLAIN_SENDER_REPORT
 from readycheck.wire.stun import MAGIC_COOKIE
 
 _SO_ATTACH_FILTER = 26
@@ -21,8 +22,8 @@ Instruction = tuple[int, int, int, int]
 
 
 def program(*, streams: bool) -> tuple[Instruction, ...]:
-    """Lets through control messages, STUN and some SIP, and with `streams` RTP, which has no socket of its own then."""
-    words = (MAGIC, *_SIP)
+    """Lets through control messages, sender reports, STUN and some SIP, and with `streams` RTP without sockets."""
+    words = (MAGIC, PLAIN_SENDER_REPORT, *_SIP)
     return (
         (_LOAD_WORD, 0, 0, _PAYLOAD),
         *((_EQUAL, 5 + len(words) - i, 0, int.from_bytes(word, "big")) for i, word in enumerate(words)),

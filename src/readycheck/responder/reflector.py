@@ -16,8 +16,9 @@ from readycheck.net.headers import ANCILLARY_BYTES, Ancillary, read_headers, sho
 from readycheck.net.interface import Endpoint, NetError
 from readycheck.responder.control import Control
 from readycheck.responder.filter import attach, program
-from readycheck.responder.session import Session
-from readycheck.wire.far_end import answer_in_place, is_control, peek
+from readycheck.responder.reports import answer_report, is_report
+from readycheck.responder.session import Session, Sessions
+from readycheck.wire.far_end import answer_in_place, is_control, peek, sent_at
 from readycheck.wire.rtp import HEADER_SIZE
 
 _BATCH = 64
@@ -53,6 +54,8 @@ class Reflector:
         self.other: Answering = lambda data, source: None
         self.asked: Callable[[], None] = lambda: None
         """Called after each control message: something may have been ordered."""
+        self.streams_below: tuple[Sessions, ...] = ()
+        """Those of the even port whose RTCP comes here."""
         self._family = socket.AF_INET6 if ":" in listen[0] else socket.AF_INET
         self._selector = selectors.DefaultSelector()
         self._refuse_taken(listen)
@@ -141,6 +144,8 @@ class Reflector:
             packet = buffer[:size]
             if is_control(packet):
                 self._converse(bytes(packet), source[:2])
+            elif is_report(packet):
+                self._report(sock, bytes(packet), source[:2], ancillary)
             elif source[:2] == session.source:
                 self._send_back(sock, session, packet, ancillary)
 
@@ -158,12 +163,24 @@ class Reflector:
         received_ns, hop_limit, traffic_class = read_headers(ancillary)
         now_ns = time.time_ns()
         received_ns = received_ns or now_ns
+        session.note_transit(sent_at(packet), received_ns)
         answer_in_place(
             packet, session.received - 1, received_ns, now_ns - received_ns, hop_limit, traffic_class
         )
         with suppress(OSError):  # a full buffer is a lost packet, as on any link
             sock.sendto(packet, session.source)
             self.counts.packets_answered += 1
+
+    def _report(self, sock: socket.socket, data: bytes, source: Endpoint, ancillary: Ancillary) -> None:
+        self.counts.others += 1
+        now_ns = time.time_ns()
+        received_ns = read_headers(ancillary).received_ns or now_ns
+        streams = (self.control.sessions, *self.streams_below)
+        answer = answer_report(data, source, streams, received_ns, now_ns, time.monotonic())
+        if answer is not None:
+            with suppress(OSError):
+                sock.sendto(answer, source)
+                self.counts.others_answered += 1
 
     # --- everybody else ---
 
@@ -178,6 +195,8 @@ class Reflector:
     def _answer(self, packet: bytearray, source: Endpoint, ancillary: Ancillary) -> None:
         if is_control(packet):
             self._converse(bytes(packet), source)
+        elif is_report(packet):
+            self._report(self._open, bytes(packet), source, ancillary)
         elif (session := self.control.sessions.carrying(peek(packet)[0], source)) is not None:
             self._send_back(self._open, session, packet, ancillary)
         else:

@@ -41,8 +41,8 @@ _COUNTED = {
     "packets_answered": ("packets_answered_total", "Packets of streams that were sent back."),
     "messages": ("messages_total", "Control messages over UDP."),
     "messages_answered": ("messages_answered_total", "Control messages over UDP that got an answer."),
-    "others": ("others_total", "STUN, SIP and rubbish that passed the filter."),
-    "others_answered": ("others_answered_total", "STUN and SIP requests that got an answer."),
+    "others": ("others_total", "STUN, SIP, RTCP and rubbish that passed the filter."),
+    "others_answered": ("others_answered_total", "STUN, SIP and RTCP that got an answer."),
     "failed": ("failed_total", "What came over UDP and met a fault of this program."),
 }
 """Of what the reflectors count: the name for monitoring, and the meaning."""
@@ -182,9 +182,13 @@ class Responder:
     def _bind(self) -> None:
         for place in self._settings.places:
             with _named("--listen", "UDP", place):
-                self._reflectors.append(Reflector(place, self._control(callbacks=self._callbacks)))
+                above = int(_above(place) in self._settings.places)
+                control = self._control(callbacks=self._callbacks, rtcp_above=above)
+                self._reflectors.append(Reflector(place, control))
                 self._reflectors[-1].asked = self._caller.wake
         at = {one.local: one for one in self._reflectors}
+        for place in filter(lambda place: _above(place) in at, at):
+            at[_above(place)].streams_below = (at[place].control.sessions,)
         self._calls = {place: Calls(place, one.connected, self._settings.calls) for place, one in at.items()}
         for corner in corners(at):
             others = self._others(corner, at[corner.here].control)
@@ -206,6 +210,7 @@ class Responder:
         loads: Loads | None = None,
         callbacks: CallBacks | None = None,
         holds: Holds | None = None,
+        rtcp_above: int = 0,
     ) -> Control:
         """Each thread has its own: a stream is of one place, and so are its limits."""
         return Control(
@@ -218,6 +223,7 @@ class Responder:
             loads,
             callbacks,
             holds,
+            rtcp_above,
         )
 
     def _desk(self, place: Endpoint) -> Desk:
@@ -227,6 +233,11 @@ class Responder:
     def _others(self, corner: Corner, control: Control) -> Others:
         known = self._known if self._settings.key else None
         return Others(Bindings(corner, control.sources), known)
+
+
+def _above(place: Endpoint) -> Endpoint:
+    """Where RTCP belongs (RFC 3550 section 11)."""
+    return place[0], place[1] + 1
 
 
 @contextmanager

@@ -2,13 +2,16 @@
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from readycheck.net.interface import Endpoint
 from readycheck.responder.guard import Bucket, network_of
+from readycheck.wire.rtcp import Block
 
 _GRACE_S = 2.0
+_CLOCK_RATE, _MOST_CLOCK_RATE = 8000, 1_000_000
+_REPORTS_PER_SECOND, _REPORTS_AT_ONCE = 5.0, 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +33,7 @@ class Wanted:
     seconds: float
     packets_per_second: float
     payload_bytes: int
+    clock_rate: int = _CLOCK_RATE
 
 
 class Refused(Exception):
@@ -50,6 +54,11 @@ class Session:
     received: int = 0
     refused: int = 0
     highest: int = -1
+    jitter_ns: float = 0.0
+    transit_ns: int | None = None
+    reports: int = 0
+    reports_bucket: Bucket = field(default_factory=lambda: Bucket(_REPORTS_PER_SECOND, _REPORTS_AT_ONCE))
+    reported: tuple[int, int] = (0, 0)
 
     def admits(self, number: int, payload_bytes: int, now_s: float) -> bool:
         """Whether a packet is within what was granted; counts it either way."""
@@ -62,9 +71,31 @@ class Session:
         self.highest = max(self.highest, number)
         return True
 
+    def note_transit(self, sent_ns: int, received_ns: int) -> None:
+        """For the jitter of RFC 3550 section 6.4.1; the offset of the clocks cancels."""
+        transit_ns = received_ns - sent_ns
+        if self.transit_ns is not None:
+            self.jitter_ns += (abs(transit_ns - self.transit_ns) - self.jitter_ns) / 16
+        self.transit_ns = transit_ns
+
+    def reception(self) -> Block:
+        """What a receiver report says of the stream, shares since the one before (RFC 3550 appendix A.3)."""
+        expected = self.highest + 1
+        before, received = self.reported
+        self.reported = expected, self.received
+        lately, lost = expected - before, expected - before - (self.received - received)
+        return Block(
+            ssrc=self.ssrc,
+            lost_share=max(0, lost) / lately if lately > 0 else 0.0,
+            lost=expected - self.received,
+            highest=max(0, self.highest),
+            jitter=int(self.jitter_ns * self.granted.clock_rate / 1e9),
+        )
+
     def counted(self) -> Mapping[str, Any]:
         """What the agent is told at the end: enough to say on which way packets were lost."""
-        return {"received": self.received, "refused": self.refused, "highest": self.highest}
+        told = {"received": self.received, "refused": self.refused, "highest": self.highest}
+        return told | {"reports": self.reports}
 
 
 def granted(wanted: Mapping[str, Any], limits: Limits) -> Wanted:
@@ -73,6 +104,7 @@ def granted(wanted: Mapping[str, Any], limits: Limits) -> Wanted:
         seconds=within(wanted, "seconds", limits.seconds),
         packets_per_second=within(wanted, "packets_per_second", limits.packets_per_second),
         payload_bytes=int(within(wanted, "payload_bytes", limits.payload_bytes)),
+        clock_rate=int(within({"clock_rate": _CLOCK_RATE, **wanted}, "clock_rate", _MOST_CLOCK_RATE)),
     )
 
 
@@ -135,6 +167,11 @@ class Sessions:
         """The session whose packets these are: of its stream, from its very port."""
         session = self._by_ssrc.get(ssrc)
         return session if session is not None and session.source == source else None
+
+    def reporting(self, ssrc: int, source: Endpoint) -> Session | None:
+        """The session whose sender reports: of its stream, from its address, whatever port NAT gave to RTCP."""
+        session = self._by_ssrc.get(ssrc)
+        return session if session is not None and session.source[0] == source[0] else None
 
     def close(self, session: Session) -> None:
         self._open.pop(session.token, None)

@@ -20,6 +20,9 @@ and back from the responder, in a packet of the same length whose RTP sequence i
 
     number 4 | received 8 | held 4 | hop limit 1 | traffic class 1
 
+Sender reports of the stream (RFC 3550) are answered, from whichever port of its address they come, with a receiver
+report that is no longer: at the port that lies as far above this one as OPENED says in `rtcp_above`.
+
 How large datagrams may be is asked with SIZE, as long as the datagram that is tried: SIZED is short, or of the same
 length where it is the way down that is tried; it is never cut into fragments by its sender.
 
@@ -58,6 +61,7 @@ _HEAD = struct.Struct("!4sBBH")
 _ASK = struct.Struct("!IQ")
 _ANSWER = struct.Struct("!IQIBB")
 _SSRC_AND_NUMBER, _NUMBER, _COUNT = struct.Struct("!II"), struct.Struct("!I"), struct.Struct("!H")
+_SENT = struct.Struct("!Q")
 _PLAIN_RTP = 0x80
 """Version 2 without padding, extension and contributing sources: what agents send."""
 _MOST = 1472
@@ -230,6 +234,11 @@ def peek(data: bytes | bytearray) -> tuple[int, int]:
     if len(data) < HEADER_SIZE + LEAST_PAYLOAD or data[0] != _PLAIN_RTP:
         return -1, -1
     return _SSRC_AND_NUMBER.unpack_from(data, 8)
+
+
+def sent_at(data: bytes | bytearray) -> int:
+    """When the agent says that a packet left, of one in which `peek` found a stream."""
+    return int(_SENT.unpack_from(data, HEADER_SIZE + _NUMBER.size)[0])
 
 
 def answer_in_place(

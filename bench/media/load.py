@@ -49,9 +49,10 @@ def crowd(stage: Stage, seconds: float) -> list[Promise]:
     """The responder keeps to one core, and the streams to the rest."""
     cores = sorted(os.sched_getaffinity(0))
     stage.pin(stage.responder, cores[0])
-    before_s = stage.cpu_s(stage.responder)
     arguments = (DIRECT, str(PORT), str(CROWD), str(seconds), *SOURCES)
     process = stage.start(NEAR, "crowd", "bench.media.crowd", *arguments, core=cores[-1])
+    wait_until(process.said, "the crowd's streams to be open")
+    before_s = stage.cpu_s(stage.responder)
     process.wait(seconds + 60)
     share = (stage.cpu_s(stage.responder) - before_s) / seconds
     stage.pin(stage.responder, *cores)

@@ -85,7 +85,7 @@ _EDGE_CLEARS = Rule("edge", 'oifname "wan" ip dscp set cs0')
 _EDGE_HELPS = Rule("edge", 'udp dport 5060 ct state new ct helper set "sip"')
 _NOTHING_BACK = Rule("edge", f'iifname "wan" ip saddr {ADDRESS} udp sport {PORT} meta length {STREAMS} drop')
 
-_EVEN_ONLY = Rule("edge", f'ip daddr {ADDRESS} udp dport {PORT} udp sport & 1 == 1 drop')
+_EVEN_ONLY = Rule("edge", f"ip daddr {ADDRESS} udp dport {PORT} udp sport & 1 == 1 drop")
 
 _FORWARDS_SIP = Rule(
     "edge", f'iifname "wan" udp dport 5060 dnat to {CLIENT_ADDRESS}', "prerouting", Table.NAT
@@ -205,7 +205,10 @@ def test_a_firewall_that_opens_even_ports_alone_loses_rtcp(runs: Mapping[str, Pl
     even = runs["even-ports-only"]
     assert even.causes == ["rtp-range-partial"] and even.lost == Lost(0, 0)
     assert "none reached the responder" in even.finding("rtp-range-partial")["summary"]
-    assert even.status("media-rtcp") == "fail" and even.status("media-quality-audio") in ("pass", "inconclusive")
+    assert even.status("media-rtcp") == "fail" and even.status("media-quality-audio") in (
+        "pass",
+        "inconclusive",
+    )
     assert runs["clean"].status("media-rtcp") == "pass"
 
 

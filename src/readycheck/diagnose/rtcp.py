@@ -34,13 +34,18 @@ def rtcp_blocked(case: Case) -> Iterator[Finding]:
         remedy="Allow the odd ports with the even ones, source and destination, in the rule for media: RTCP goes to "
         "the port above that of its stream (RFC 3550 section 11).",
     )
-    judging = [
-        verdict.requirement
-        for verdict in case.verdicts
-        if verdict.requirement.id in made.affects and "rtcp_answered_ratio" in verdict.requirement.limits
-    ]
-    affects = tuple(requirement.id for requirement in judging) or made.affects
+    affects = _judged(case, checks) or made.affects
     yield replace(made, affects=affects, severity=case.severity(affects))
+
+
+def _judged(case: Case, checks: Sequence[str]) -> tuple[str, ...]:
+    """Those who judge RTCP itself, and not all else that the streams show."""
+    return tuple(
+        verdict.requirement.id
+        for verdict in case.verdicts
+        if "rtcp_answered_ratio" in verdict.requirement.limits
+        and any(one.check in checks for one in verdict.checks)
+    )
 
 
 def _is_apart(facts: Mapping[str, Any]) -> bool:

@@ -10,6 +10,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -46,6 +47,8 @@ _NEAR_NS = 150_000
 """Closer than this to its moment a packet is waited for with the processor, not with the kernel."""
 _ROOM_NS = 400_000
 _BUFFER = 1 << 20
+_AT_ONCE = 16
+"""How many streams are agreed on at once: each takes two round trips."""
 _PAIRS = 16
 """How often two neighbouring ports are looked for where any will do."""
 
@@ -136,11 +139,13 @@ def play(
 ) -> tuple[Played, ...]:
     """All legs at once, for a thread of its own. Raises `NetError` when the far end does not grant them."""
     guard.allow(to[0])
-    with ExitStack() as sockets:
-        lines = [_open(to, leg, way_out, key, sockets, stop) for leg in legs]
+    with ExitStack() as sockets, ThreadPoolExecutor(_AT_ONCE) as pool:
+        pairs = [_pair(leg, way_out, sockets) for leg in legs]
+        lines = list(pool.map(lambda leg, pair: _open(to, leg, *pair, key, stop), legs, pairs))
         be_punctual()
         _Player(lines).run(stop)
-        return tuple(_played(line, _told(line, key, stop)) for line in lines)
+        told = pool.map(lambda line: _told(line, key, stop), lines)
+        return tuple(map(_played, lines, told))
 
 
 def ask(
@@ -182,9 +187,13 @@ def granted(answer: Message) -> Message:
 
 
 def _open(
-    to: Endpoint, leg: Leg, way_out: SocketOptions, key: bytes, sockets: ExitStack, stop: threading.Event
+    to: Endpoint,
+    leg: Leg,
+    sock: socket.socket,
+    beside: socket.socket | None,
+    key: bytes,
+    stop: threading.Event,
 ) -> _Line:
-    sock, beside = _pair(leg, way_out, sockets)
     _connect(sock, to)
     try:
         line = _agreed(leg, sock, key, stop)

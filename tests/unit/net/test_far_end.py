@@ -4,6 +4,7 @@ import secrets
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from readycheck.failure import Failure
 from readycheck.media.two_way import split
 from readycheck.net.datagram import SocketOptions
 from readycheck.net.far_end import ask, play
-from readycheck.net.interface import Endpoint, Leg, NetError
+from readycheck.net.interface import Endpoint, Leg, NetError, Rtcp
 from readycheck.responder.control import Control
 from readycheck.responder.guard import Cookies, Sources
 from readycheck.responder.reflector import Reflector
@@ -67,6 +68,27 @@ def test_several_streams_at_once_and_over_ipv6(responder: Any) -> None:
     way_out = SocketOptions(family=6)
     found = play(responder("::1"), [AUDIO, video, AUDIO], way_out, b"", threading.Event())
     assert [one.counted for one in found] == [25, 60, 25]
+
+
+def test_reports_go_from_the_odd_port_above(responder: Any) -> None:
+    legs = [replace(AUDIO, rtcp=Rtcp.ODD), replace(AUDIO, rtcp=Rtcp.MUX)]
+    apart, together = play(responder(), legs, SocketOptions(), b"", threading.Event())
+    assert apart.reported is not None and together.reported is not None
+    assert apart.local[1] % 2 == 0 and apart.reported.local[1] == apart.local[1] + 1
+    assert together.reported.local == together.local
+    for one in (apart.reported, together.reported):
+        assert (one.sent, one.answered, one.counted) == (1, 1, 1)
+        assert all(0 <= trip < 100 for trip in one.round_trips_ms)
+
+
+def test_the_port_above_is_taken(responder: Any) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("0.0.0.0", 0))
+        port = taken.getsockname()[1] - 1
+        leg = replace(AUDIO, rtcp=Rtcp.ODD, source_port=port)
+        with pytest.raises(NetError) as refused:
+            play(responder(), [leg], SocketOptions(), b"", threading.Event())
+    assert refused.value.failure is Failure.ADDRESS_NOT_AVAILABLE
 
 
 def test_the_far_end_wants_its_key(responder: Any) -> None:

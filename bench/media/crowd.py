@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from readycheck.net.far_end import converse, granted
+from readycheck.net.interface import NetError
 from readycheck.wire.far_end import Ask, Kind, pack_ask, unpack_answer
 
 _PACKET_S, _PAYLOAD = 0.02, 160
@@ -56,9 +57,9 @@ class Member:
                     self.held_ns.append(unpack_answer(data).held_ns)
 
     def close(self) -> None:
-        closed = converse(self.sock, Kind.CLOSE, {"token": self.token}, b"", threading.Event())
-        self.counted = int(closed.body["received"])
-        self.sock.close()
+        with suppress(NetError), self.sock:
+            closed = converse(self.sock, Kind.CLOSE, {"token": self.token}, b"", threading.Event())
+            self.counted = int(closed.body["received"])
 
 
 def play(members: Sequence[Member], seconds: float) -> float:

@@ -6,7 +6,7 @@ import os
 from bench.media.exactness import departures, p95, spacing_errors_ms
 from bench.media.promise import Promise
 from bench.media.stage import DIRECT, INSIDE, NEAR, PORT, SOURCES, Ran, Stage
-from tests.lab.machine import Process
+from tests.lab.machine import LabError, Process
 from tests.lab.waiting import wait_until
 
 FIFTY, CROWD, BESIDE_FLOOD = 50, 500, 20
@@ -53,7 +53,8 @@ def crowd(stage: Stage, seconds: float) -> list[Promise]:
     process = stage.start(NEAR, "crowd", "bench.media.crowd", *arguments, core=cores[-1])
     wait_until(process.said, "the crowd's streams to be open")
     before_s = stage.cpu_s(stage.responder)
-    process.wait(seconds + 60)
+    if process.wait(seconds + 60):
+        raise LabError(f"the crowd gave up: {process.said()}")
     share = (stage.cpu_s(stage.responder) - before_s) / seconds
     stage.pin(stage.responder, *cores)
     told = json.loads(process.said().splitlines()[-1])

@@ -21,7 +21,6 @@ from readycheck.responder.session import Session, Sessions
 from readycheck.wire.far_end import answer_in_place, is_control, peek, sent_at
 from readycheck.wire.rtp import HEADER_SIZE
 
-_BATCH = 64
 _OPEN_BATCH = 16  # before streams get their turn again
 _TICK_S = 0.5
 _BUFFER_BYTES = 2048
@@ -74,11 +73,13 @@ class Reflector:
         tick_s = time.monotonic() + _TICK_S
         try:
             while not self._stopping:
-                ready = self._selector.select(max(0.0, tick_s - time.monotonic()))
-                for key, _ in ready:
+                strangers = False
+                for key, _ in self._selector.select(max(0.0, tick_s - time.monotonic())):
                     if key.data is not None:
                         self._reflect(key.fileobj, key.data)  # type: ignore[arg-type]
-                self._answer_strangers()
+                    strangers |= key.fileobj is self._open
+                if strangers:
+                    self._answer_strangers()
                 if time.monotonic() >= tick_s:
                     self._expire()
                     tick_s = time.monotonic() + _TICK_S
@@ -135,19 +136,18 @@ class Reflector:
         self._selector.register(sock, selectors.EVENT_READ, session)
 
     def _reflect(self, sock: socket.socket, session: Session) -> None:
-        buffer = self._buffer
-        for _ in range(_BATCH):
-            try:
-                size, ancillary, _, source = sock.recvmsg_into([buffer], ANCILLARY_BYTES)
-            except OSError:  # nothing more, or an ICMP error that says that the agent has gone
-                return
-            packet = buffer[:size]
-            if is_control(packet):
-                self._converse(bytes(packet), source[:2])
-            elif is_report(packet):
-                self._report(sock, bytes(packet), source[:2], ancillary)
-            elif source[:2] == session.source:
-                self._send_back(sock, session, packet, ancillary)
+        """One packet: the selector tells of more, and finding out that there is none costs as much as one."""
+        try:
+            size, ancillary, _, source = sock.recvmsg_into([self._buffer], ANCILLARY_BYTES)
+        except OSError:  # an ICMP error that says that the agent has gone
+            return
+        packet = self._buffer[:size]
+        if is_control(packet):
+            self._converse(bytes(packet), source[:2])
+        elif is_report(packet):
+            self._report(sock, bytes(packet), source[:2], ancillary)
+        elif source[:2] == session.source:
+            self._send_back(sock, session, packet, ancillary)
 
     def _send_back(
         self,
@@ -167,9 +167,14 @@ class Reflector:
         answer_in_place(
             packet, session.received - 1, received_ns, now_ns - received_ns, hop_limit, traffic_class
         )
-        with suppress(OSError):  # a full buffer is a lost packet, as on any link
-            sock.sendto(packet, session.source)
-            self.counts.packets_answered += 1
+        try:
+            if sock is self._open:
+                sock.sendto(packet, session.source)
+            else:
+                sock.send(packet)
+        except OSError:  # a full buffer is a lost packet, as on any link
+            return
+        self.counts.packets_answered += 1
 
     def _report(self, sock: socket.socket, data: bytes, source: Endpoint, ancillary: Ancillary) -> None:
         self.counts.others += 1

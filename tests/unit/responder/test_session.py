@@ -22,7 +22,7 @@ def send(session: Session, number: int, now_s: float, size: int = 160) -> bool:
 def test_a_stream_is_counted() -> None:
     _, session = opened()
     assert send(session, 3, 0.02) and send(session, 9, 0.04)
-    assert session.counted() == {"received": 2, "refused": 0, "highest": 9}
+    assert session.counted() == {"received": 2, "refused": 0, "highest": 9, "reports": 0}
 
 
 @pytest.mark.parametrize(

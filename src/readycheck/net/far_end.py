@@ -53,6 +53,9 @@ _PAIRS = 16
 """How often two neighbouring ports are looked for where any will do."""
 
 
+_Pair = tuple[socket.socket, socket.socket | None]
+
+
 @dataclass(slots=True, kw_only=True)
 class _Line:
     leg: Leg
@@ -84,6 +87,12 @@ class _Line:
                     traffic_class=answer.traffic_class,
                 )
             )
+
+    @property
+    def is_whole(self) -> bool:
+        """Nothing more is to come."""
+        reported = self.reports is None or self.reports.answered >= self.reports.sent
+        return reported and len(self.heard) >= len(self.sent)
 
     @property
     def rate(self) -> float:
@@ -141,7 +150,7 @@ def play(
     guard.allow(to[0])
     with ExitStack() as sockets, ThreadPoolExecutor(_AT_ONCE) as pool:
         pairs = [_pair(leg, way_out, sockets) for leg in legs]
-        lines = list(pool.map(lambda leg, pair: _open(to, leg, *pair, key, stop), legs, pairs))
+        lines = list(pool.map(lambda leg, pair: _open(to, leg, pair, key, stop), legs, pairs))
         be_punctual()
         _Player(lines).run(stop)
         told = pool.map(lambda line: _told(line, key, stop), lines)
@@ -189,11 +198,11 @@ def granted(answer: Message) -> Message:
 def _open(
     to: Endpoint,
     leg: Leg,
-    sock: socket.socket,
-    beside: socket.socket | None,
+    pair: _Pair,
     key: bytes,
     stop: threading.Event,
 ) -> _Line:
+    sock, beside = pair
     _connect(sock, to)
     try:
         line = _agreed(leg, sock, key, stop)
@@ -204,7 +213,7 @@ def _open(
         raise NetError(Failure.PROTOCOL_ERROR, f"terms of the responder: {type(error).__name__}") from error
 
 
-def _pair(leg: Leg, way_out: SocketOptions, sockets: ExitStack) -> tuple[socket.socket, socket.socket | None]:
+def _pair(leg: Leg, way_out: SocketOptions, sockets: ExitStack) -> _Pair:
     """The socket of a stream, and that of its RTCP: the same one, or the next where the stream's is even."""
     if leg.rtcp is not Rtcp.ODD:
         sock = _bound(leg, way_out, leg.source_port, sockets)
@@ -373,7 +382,7 @@ class _Player:
         self._read()
 
     def _is_whole(self) -> bool:
-        return all(len(line.heard) >= len(line.sent) for line in self._lines)
+        return all(line.is_whole for line in self._lines)
 
     def _read(self) -> None:
         for number in self._ready():

@@ -6,13 +6,14 @@ import socket
 import subprocess
 import threading
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
 from readycheck.errors import UsageError
 from readycheck.net.datagram import SocketOptions
 from readycheck.net.far_end import play
-from readycheck.net.interface import Endpoint, Leg
+from readycheck.net.interface import Endpoint, Leg, Rtcp
 from readycheck.responder import server
 from readycheck.responder.connection import Desk
 from readycheck.responder.listener import Listener
@@ -131,6 +132,20 @@ def test_a_client_of_others_discovers_that_there_is_no_nat() -> None:
     said = done.stdout + done.stderr
     assert "NAT with Endpoint Independent Mapping" in said, said
     assert "NAT with Endpoint Independent Filtering" in said, said
+
+
+def test_rtcp_goes_to_the_port_above_where_that_is_served() -> None:
+    port = free_pair()
+    serving = Responder(Settings(listen=(("127.0.0.1", port),), second_port=port + 1))
+    serving.start()
+    try:
+        leg = replace(AUDIO, rtcp=Rtcp.ODD)
+        (played,) = play(("127.0.0.1", port), [leg], SocketOptions(), b"", threading.Event())
+    finally:
+        serving.stop()
+    told = played.reported
+    assert told is not None and told.to == ("127.0.0.1", port + 1)
+    assert (told.sent, told.answered, told.counted) == (1, 1, 1)
 
 
 def test_a_request_of_sip_comes_back_on_every_port() -> None:

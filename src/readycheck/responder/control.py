@@ -84,12 +84,13 @@ class Control:
         if message.kind is Kind.CALL_BACK:
             return self._called(message.body, source, now_s, size)
         if message.kind in _ANSWERS:
-            session = self.sessions.of(message.body.get("token"), source)
-            if session is None:
-                return None
-            if message.kind is Kind.CLOSE:
+            token = message.body.get("token")
+            session = self.sessions.of(token, source)
+            if message.kind is Kind.CLOSE and session is not None:
                 self.sessions.close(session)
-            return _ANSWERS[message.kind], session.counted()
+            elif message.kind is Kind.CLOSE:
+                session = self.sessions.ended(token, source)
+            return (_ANSWERS[message.kind], session.counted()) if session is not None else None
         return None
 
     def _mirrored(self, body: Mapping[str, Any], source: Endpoint, now_s: float) -> Said | None:

@@ -1,6 +1,7 @@
 """Sessions: what is granted of what was asked, and what each packet of a stream gets. Pure; time is an argument."""
 
 import secrets
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -125,6 +126,7 @@ class Sessions:
         self._open: dict[str, Session] = {}
         self._by_ssrc: dict[int, Session] = {}
         self._by_source: dict[Endpoint, Session] = {}
+        self._ended: OrderedDict[str, Session] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._open)
@@ -160,8 +162,11 @@ class Sessions:
 
     def of(self, token: object, source: Endpoint) -> Session | None:
         """A token is of no use to anybody else: the address has to be that of the session, too."""
-        session = self._open.get(token) if isinstance(token, str) else None
-        return session if session is not None and session.source[0] == source[0] else None
+        return _of(self._open, token, source)
+
+    def ended(self, token: object, source: Endpoint) -> Session | None:
+        """One of the last that ended: the answer to a CLOSE may be lost, and the agent asks again."""
+        return _of(self._ended, token, source)
 
     def carrying(self, ssrc: int, source: Endpoint) -> Session | None:
         """The session whose packets these are: of its stream, from its very port."""
@@ -175,6 +180,9 @@ class Sessions:
 
     def close(self, session: Session) -> None:
         self._open.pop(session.token, None)
+        self._ended[session.token] = session
+        if len(self._ended) > self.limits.sessions:
+            self._ended.popitem(last=False)
         self._by_ssrc.pop(session.ssrc, None)
         self._by_source.pop(session.source, None)
 
@@ -193,3 +201,8 @@ class Sessions:
         while (ssrc := self._draw()) in self._by_ssrc:
             pass
         return ssrc
+
+
+def _of(sessions: Mapping[str, Session], token: object, source: Endpoint) -> Session | None:
+    session = sessions.get(token) if isinstance(token, str) else None
+    return session if session is not None and session.source[0] == source[0] else None

@@ -25,6 +25,28 @@ def test_a_stream_is_counted() -> None:
     assert session.counted() == {"received": 2, "refused": 0, "highest": 9, "reports": 0}
 
 
+def test_the_count_is_told_again_after_the_end_and_to_nobody_else() -> None:
+    sessions, session = opened()
+    send(session, 0, 0.02)
+    sessions.close(session)
+    sessions.close(session)
+    assert len(sessions) == 0
+    assert sessions.of(session.token, SOURCE) is None
+    assert sessions.ended(session.token, SOURCE) is session
+    assert sessions.ended(session.token, THIEF) is None
+    assert sessions.carrying(session.ssrc, SOURCE) is None
+
+
+def test_few_are_remembered() -> None:
+    sessions = Sessions(Limits(sessions=2))
+    ended = [sessions.open(("192.0.2.1", port), WANTED, 0.0) for port in (1,)]
+    for port in (2, 3, 4):
+        sessions.close(ended[-1])
+        ended.append(sessions.open(("192.0.2.1", port), WANTED, 0.0))
+    known = [sessions.ended(one.token, one.source) is not None for one in ended]
+    assert known == [False, True, True, False]
+
+
 @pytest.mark.parametrize(
     ("asked", "most"), [("seconds", 300.0), ("packets_per_second", 500.0), ("payload_bytes", 1200)]
 )

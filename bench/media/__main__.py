@@ -22,6 +22,9 @@ _TOOLS = ("irtt", "iperf3", "nft", "ip", "taskset", "nsenter", "unshare")
 
 
 def main(arguments: Sequence[str]) -> int:
+    if unknown := [one for one in arguments if one != "--short"]:
+        sys.stderr.write(f"bench.media: unknown: {', '.join(unknown)} (known: --short)\n")
+        return 2
     short = "--short" in arguments
     lacking = [tool for tool in _TOOLS if which(tool) is None]
     if lacking or os.geteuid():

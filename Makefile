@@ -1,5 +1,5 @@
 # Thin names over the real commands. ARGS reaches the program: make demo ARGS='--break udp-blocked'
-.PHONY: help demo test check matrix bench bench-history bench-media docs dist lock environment test-environment lab-packages matrix-packages clean
+.PHONY: help demo test check matrix bench bench-history bench-media docs dist clean-install lock environment test-environment lab-packages matrix-packages clean
 
 ARGS ?=
 PROFILE ?= webex-calling
@@ -26,9 +26,11 @@ demo: environment
 
 # What plays in whole networks mostly waits and is sensitive to load: it comes after the rest, three at a time. Status 5
 # is pytest's for a part of which ARGS selects nothing.
+WHOLE_NETWORKS = --ignore=tests/cases --ignore=tests/probes --ignore=tests/unit
 test: test-environment lab-packages
 	.venv/bin/python -m pytest -n 2 --dist loadfile -m 'not lab and not alone' $(ARGS) || [ $$? = 5 ]
-	.venv/bin/python -m pytest -n 2 --dist worksteal -m 'lab or alone' $(ARGS) || [ $$? = 5 ]
+	.venv/bin/python -m pytest -n 3 --dist worksteal -m '(lab or alone) and not matrix' $(WHOLE_NETWORKS) $(ARGS) || \
+		[ $$? = 5 ]
 
 check: test-environment
 	.venv/bin/ruff check .
@@ -36,6 +38,7 @@ check: test-environment
 	.venv/bin/mypy
 
 matrix: test-environment lab-packages matrix-packages
+	.venv/bin/python -m pytest -n 2 -m matrix tests/e2e
 	.venv/bin/python -m tests.lab.matrix $(ARGS)
 
 bench: test-environment
@@ -59,6 +62,9 @@ docs: environment
 
 dist: test-environment
 	tools/dist.sh
+
+clean-install: test-environment
+	tools/clean_install.sh
 
 lock: environment
 	tools/lock.sh

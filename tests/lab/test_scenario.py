@@ -74,6 +74,15 @@ def test_the_groups_hold_causes() -> None:
     assert {cause for group in GROUPS.values() for cause in group} <= set(CAUSES)
 
 
+def test_the_suite_plays_what_holds_of_every_group() -> None:
+    chosen = [scenario for scenario in scenarios() if scenario.ci]
+    broken = [scenario for scenario in chosen if scenario.expect]
+    causes = {cause for scenario in broken for truth in scenario.expect for cause in truth.causes}
+    assert 10 <= len(broken) < len(chosen)
+    assert all(causes & set(group) for group in GROUPS.values())
+    assert [scenario.name for scenario in chosen if scenario.beyond] == []
+
+
 def test_no_address_is_given_twice_in_any_row() -> None:
     for scenario in scenarios():
         links = links_of(scenario.network, 7)

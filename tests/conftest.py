@@ -51,6 +51,9 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in list(os.environ):
         if name.lower() in _PROXY_VARIABLES or name.startswith(_OWN_PREFIX):
             del os.environ[name]
+    # The program is started hundreds of times: whoever forbids to write bytecode has it compiled each time.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     os.environ["XDG_CONFIG_HOME"] = os.devnull  # no profiles of whoever runs the tests
     os.environ["READYCHECK_STORE"] = "none"  # and no runs among theirs; tests of storing name a place
     _hear_signals()

@@ -1,6 +1,7 @@
 """The shape of the source: import order is data-flow order, and some things live in one place only."""
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
@@ -298,3 +299,13 @@ def test_a_module_has_a_test_of_its_own(module: str) -> None:
 
 def test_excuses_are_in_use() -> None:
     assert set(NO_TEST_OF_THEIR_OWN) <= set(sources())
+
+
+def test_whole_networks_are_played_where_make_looks_for_them() -> None:
+    """`make test` spares the second of its two parts the reading of all other tests."""
+    ignored = re.findall(r"--ignore=(\S+)", (ROOT / "Makefile").read_text("utf-8"))
+    assert "tests/unit" in ignored
+    texts = {path: path.read_text("utf-8") for folder in ignored for path in (ROOT / folder).rglob("*.py")}
+    assert [
+        path.name for path, text in texts.items() if re.search(r"pytest\.mark\.(lab|alone)\b", text)
+    ] == []

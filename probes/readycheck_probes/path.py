@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from readycheck.failure import classify_icmp
 from readycheck.net.interface import IcmpReport
-from readycheck.net.raw import send_raw
+from readycheck.net.raw import START_S, send_raw
 from readycheck.probe import (
     Better,
     Capability,
@@ -27,7 +27,7 @@ from readycheck_probes.hops import Sender, endpoint_of, family_of, patience_s
 from readycheck_probes.survey import Cell, Edge, Fate, Hop, Survey, find_edge
 
 LADDER = 16
-SPARE_S, RAW_START_S = 0.15, 2.0
+SPARE_S, RAW_START_S, RAW_START_AT_MOST_S = 0.15, 2.0, 10.0
 _ENDS = (Failure.CONNECTION_REFUSED, Failure.ICMP_ADMIN_PROHIBITED, Failure.PORT_UNREACHABLE)
 
 
@@ -168,7 +168,9 @@ async def _raw_ladder(rungs: Sequence[tuple[Target, int]], sender: Sender, purpo
     if not rungs:
         return ladder
     began = net.now_ms()
-    replies = await send_raw(rungs, timeout_ms=sender.wait_s * 1000)
+    # A busy host starts a program slowly. Where there is time, that is no reason for the lesser way, which needs some.
+    patience_s = min(RAW_START_AT_MOST_S, net.left_s() - 2 * sender.wait_s - 1)
+    replies = await send_raw(rungs, timeout_ms=sender.wait_s * 1000, start_s=max(START_S, patience_s))
     for (target, ttl), reply in zip(rungs, replies, strict=True):
         hop = _rung(net, target, ttl, began, reply.failure, {"purpose": purpose, **reply.facts})
         ladder.keep(ttl, hop, reply.failure is None)

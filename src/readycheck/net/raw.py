@@ -33,9 +33,17 @@ class RawReply:
 
 
 async def send_raw(
-    rungs: Sequence[tuple[Target, int]], *, timeout_ms: float, tos: int = 0, source_port: int = 0
+    rungs: Sequence[tuple[Target, int]],
+    *,
+    timeout_ms: float,
+    start_s: float = START_S,
+    tos: int = 0,
+    source_port: int = 0,
 ) -> list[RawReply]:
-    """One packet for each target and hop limit. Raises `NetError` when the program cannot do it."""
+    """One packet for each target and hop limit. Raises `NetError` when the program cannot do it.
+
+    `start_s` is how long the program may take until it sends.
+    """
     for target, _ in rungs:
         allow(target.address or "")
     request = {
@@ -46,7 +54,7 @@ async def send_raw(
         "timeout_ms": round(timeout_ms),
         "interval_ms": 5,
     }
-    answer = await _run(json.dumps(request).encode(), START_S + timeout_ms / 1000)
+    answer = await _run(json.dumps(request).encode(), start_s + timeout_ms / 1000)
     if not isinstance(answer, dict) or not isinstance(answer.get("replies"), dict):
         error = answer.get("error") if isinstance(answer, dict) else None
         code = str(error.get("code")) if isinstance(error, dict) else "no answer"

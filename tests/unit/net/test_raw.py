@@ -66,11 +66,10 @@ async def test_what_it_cannot_do_is_a_failure(program: Path, text: str, failure:
     assert caught.value.failure is failure
 
 
-async def test_one_that_hangs_is_ended(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(raw, "START_S", 0.2)
+async def test_one_that_hangs_is_ended(program: Path) -> None:
     hanging(program)
     with pytest.raises(NetError) as caught:
-        await raw.send_raw([(TARGET, 1)], timeout_ms=1)
+        await raw.send_raw([(TARGET, 1)], timeout_ms=1, start_s=0.2)
     assert caught.value.failure is Failure.TIMED_OUT
     assert not [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
 

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
@@ -31,18 +32,23 @@ def server() -> Iterator[tuple[Path, int]]:
 
 
 @pytest.fixture
-def database(server: tuple[Path, int]) -> str:
+def database(server: tuple[Path, int]) -> Iterator[str]:
     """The URL of an empty database, over TCP and with a password."""
+    _, port = server
+    name = f"runs{next(_numbers)}"
+    _administer(server, f"CREATE DATABASE {name}")
+    yield f"postgresql://readycheck:{quote(postgres.PASSWORD, safe='')}@127.0.0.1:{port}/{name}"
+    _administer(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _administer(server: tuple[Path, int], statement: str) -> None:
     import pg8000.native
 
     folder, port = server
-    name = f"runs{next(_numbers)}"
-    connection = pg8000.native.Connection(
-        "readycheck", database="postgres", unix_sock=f"{folder}/.s.PGSQL.{port}"
-    )
-    connection.run(f"CREATE DATABASE {name}")
-    connection.close()
-    return f"postgresql://readycheck:{quote(postgres.PASSWORD, safe='')}@127.0.0.1:{port}/{name}"
+    with closing(
+        pg8000.native.Connection("readycheck", database="postgres", unix_sock=f"{folder}/.s.PGSQL.{port}")
+    ) as connection:
+        connection.run(statement)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -16,7 +16,9 @@ _DEBIAN = Path("/usr/lib/postgresql")
 _SETTINGS = (
     *("-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "max_connections=60"),
     *("-c", "shared_buffers=16MB", "-c", "log_min_messages=fatal"),
+    *("-c", "wal_level=minimal", "-c", "max_wal_senders=0", "-c", "max_wal_size=64MB"),
 )
+_MEMORY, _ENOUGH_BYTES = Path("/dev/shm"), 500_000_000
 
 
 def programs() -> Path | None:
@@ -26,6 +28,12 @@ def programs() -> Path | None:
             return folder
     found = shutil.which("postgres")
     return Path(found).resolve().parent if found else None
+
+
+def _folder() -> str:
+    """In memory where there is room: a database is hundreds of files, to be made and removed for each test."""
+    roomy = os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _ENOUGH_BYTES
+    return str(_MEMORY) if roomy else "/tmp"
 
 
 def free_port() -> int:
@@ -42,7 +50,7 @@ def server(port: int) -> Iterator[Path]:
     as_nobody: dict[str, Any] = (
         {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
     )
-    with tempfile.TemporaryDirectory(prefix="pg-", dir="/tmp") as name:
+    with tempfile.TemporaryDirectory(prefix="pg-", dir=_folder()) as name:
         home = Path(name)
         (home / "password").write_text(PASSWORD, "utf-8")
         if as_nobody:

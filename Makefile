@@ -24,13 +24,14 @@ help:
 demo: environment
 	@.venv/bin/readycheck demo $(PROFILE) $(ARGS)
 
-# What plays in whole networks mostly waits and is sensitive to load: it comes after the rest, three at a time. Status 5
-# is pytest's for a part of which ARGS selects nothing.
-WHOLE_NETWORKS = --ignore=tests/cases --ignore=tests/probes --ignore=tests/unit
+# What plays in whole networks mostly waits and is sensitive to load: it comes after the rest, three at a time, and the
+# tests that share a network by one worker. Status 5 is pytest's for a part of which ARGS selects nothing.
+FILES = -n 2 --dist loadfile --no-loadscope-reorder -m 'not lab and not alone'
+NETWORKS = -n 3 --dist loadgroup -m '(lab or alone) and not matrix' \
+	--ignore=tests/cases --ignore=tests/probes --ignore=tests/unit
 test: test-environment lab-packages
-	.venv/bin/python -m pytest -n 2 --dist loadfile -m 'not lab and not alone' $(ARGS) || [ $$? = 5 ]
-	.venv/bin/python -m pytest -n 3 --dist worksteal -m '(lab or alone) and not matrix' $(WHOLE_NETWORKS) $(ARGS) || \
-		[ $$? = 5 ]
+	.venv/bin/python -m pytest $(FILES) $(ARGS) || [ $$? = 5 ]
+	.venv/bin/python -m pytest $(NETWORKS) $(ARGS) || [ $$? = 5 ]
 
 check: test-environment
 	.venv/bin/ruff check .

@@ -37,6 +37,15 @@ _LAB_PROGRAMS = ("ip", "nft", "turnserver", "kamailio", "chronyd", "nginx", "ope
 _SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
 _WORLD = "ip link add near type veth peer name far && mount -t tmpfs none /mnt"
 
+_SHARED_NETWORKS = (
+    "tests/e2e/test_call_networks.py",
+    "tests/lab/test_firewall_rules.py",
+    "tests/lab/test_media.py",
+    "tests/lab/test_products.py",
+    "tests/lab/test_world.py",
+)
+"""The tests of each share networks, or what was played in them once: a second worker would do all of it again."""
+
 _escaped: list[str] = []
 
 
@@ -73,6 +82,21 @@ def fence(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
     yield
     if _escaped:
         pytest.fail(f"the test tried to leave this machine: {', '.join(_escaped)}")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `--dist loadgroup`, one worker plays all tests that share networks; all others go to whoever is free."""
+    if config.getvalue("dist") != "loadgroup":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):  # pytest-xdist 3.8 finds no groups with pytest 9.2
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return file if file in _SHARED_NETWORKS else nodeid
+
+    return Scheduling(config, log)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

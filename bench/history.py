@@ -196,12 +196,13 @@ def _server(reports: list[Report]) -> None:
 def _postgres() -> Iterator[str | None]:
     from urllib.parse import quote
 
+    from tests.ports import free_port
     from tests.unit.history import postgres
 
     if postgres.programs() is None:
         yield None
         return
-    port = postgres.free_port()
+    port = free_port()
     with postgres.server(port):
         yield f"postgresql://readycheck:{quote(postgres.PASSWORD, safe='')}@127.0.0.1:{port}/postgres"
 

@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -18,15 +17,10 @@ from readycheck.net.certificate import spki_pin
 from readycheck.net.datagram import SocketOptions
 from readycheck.net.far_end import play
 from readycheck.net.interface import Leg
+from tests.ports import free_port
 
 COMMAND = [sys.executable, "-m", "readycheck", "responder"]
 AUDIO = Leg(payload_type=0, payload_bytes=160, packets_per_second=50, seconds=0.2)
-
-
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

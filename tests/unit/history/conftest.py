@@ -9,6 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from readycheck.history.place import Place, place_of
+from tests.ports import free_port
 from tests.unit.history import postgres
 
 _numbers = itertools.count(1)
@@ -26,7 +27,7 @@ def server() -> Iterator[tuple[Path, int]]:
     """A PostgreSQL server: the folder of its socket, and its port."""
     if postgres.programs() is None:
         pytest.skip("PostgreSQL: not installed: postgresql (as root, `make test` installs it)")
-    port = postgres.free_port()
+    port = free_port()
     with postgres.server(port) as folder:
         yield folder, port
 

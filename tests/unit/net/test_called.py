@@ -11,6 +11,7 @@ from readycheck.net.called import be_called
 from readycheck.net.datagram import SocketOptions
 from readycheck.net.interface import Call, Endpoint, NetError
 from readycheck.responder.server import Responder, Settings
+from tests.ports import free_port
 
 KEY = b"of this site"
 
@@ -21,12 +22,6 @@ def far(request: pytest.FixtureRequest) -> Iterator[tuple[Endpoint, bytes]]:
     responder.start()
     yield responder.places[0], request.param
     responder.stop()
-
-
-def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    with socket.socket(socket.AF_INET, kind) as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def called(

@@ -26,7 +26,7 @@ demo: environment
 
 # What plays in whole networks mostly waits and is sensitive to load: it comes after the rest, three at a time, and the
 # tests that share a network by one worker. Status 5 is pytest's for a part of which ARGS selects nothing.
-FILES = -n 2 --dist loadfile --no-loadscope-reorder -m 'not lab and not alone'
+FILES = -n 3 --dist loadfile --no-loadscope-reorder -m 'not lab and not alone'
 NETWORKS = -n 3 --dist loadgroup -m '(lab or alone) and not matrix' \
 	--ignore=tests/cases --ignore=tests/probes --ignore=tests/unit
 test: test-environment lab-packages

@@ -136,7 +136,7 @@ def test_all_the_outputs_of_one_run(demo: Demo, tmp_path: Path) -> None:
         assert (tmp_path / f"report.{ending}").stat().st_size > 500
 
 
-@pytest.mark.parametrize("format_", ["text", "markdown", "html", "junit", "prometheus", "csv"])
+@pytest.mark.parametrize("format_", ["text", "html"])  # all of them as files: see above
 def test_stdout_holds_the_result_and_stderr_the_progress(format_: str, demo: Demo) -> None:
     done = demo("--quick", "--loopback", "-f", format_)
     assert done.returncode in (0, 1)

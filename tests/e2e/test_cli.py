@@ -214,6 +214,7 @@ def test_nothing_is_learned_where_nothing_answers(learn: Learn, tmp_path: Path) 
     assert told == "readycheck: nothing learned: no handshake showed an issuer\n"
 
 
+@pytest.mark.timeout(120)  # three worlds
 def test_issuers_are_learned_in_a_clean_network(learn: Learn, tmp_path: Path) -> None:
     status, told = learn("none")
     assert status == 0, told

@@ -1,17 +1,19 @@
 """decide(told, events, rules, now): which messages a person gets, one for each cause. Pure."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from readycheck.diagnose.finding import Severity
-from readycheck.regression.policy import DAY_S
+from readycheck.regression.policy import DAY_S, HOUR_S
 from readycheck.regression.state import Event, Kind
 
 MOST_HELD, MOST_KEYS = 200, 500
-_BEGINS = {Kind.RAISED}
+_FIGURE = "figure:"
+JOIN_S = 6 * HOUR_S
+"""A figure that becomes worse so soon after a trouble began is a part of it."""
 _ENDS = {Kind.OVER, Kind.ADOPTED}
 
 
@@ -43,13 +45,17 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Open:
-    """A trouble that goes on: what it consists of, and when somebody was told last."""
+    """A trouble that goes on: what it consists of, and when somebody was told last.
+
+    `untold` are figures that are left of a cause which is over: they mostly follow soon, and nobody hears of that.
+    """
 
     members: tuple[str, ...]
     title: str
     severity: Severity
     since: float
     told_at: float
+    untold: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +83,7 @@ def decide(
 ) -> tuple[Told, tuple[Message, ...]]:
     """The next state and what is to be sent now."""
     desk = _Desk(told, now, subject)
-    for key, those in _grouped(events).items():
-        desk.take(key, those)
+    desk.take(events)
     desk.remind(rules.repeat_s)
     if is_quiet(rules, now):
         return replace(desk.told, held=_merged((*told.held, *desk.messages))), ()
@@ -95,19 +100,6 @@ def is_quiet(rules: Rules, now: float) -> bool:
     )
 
 
-def alert_key(key: str) -> str:
-    """All requirements' figures of one metric are one trouble."""
-    kind, _, rest = key.partition(":")
-    return f"{kind}:{rest.rpartition('/')[2]}" if kind == "figure" else key
-
-
-def _grouped(events: Iterable[Event]) -> dict[str, list[Event]]:
-    found: dict[str, list[Event]] = {}
-    for event in events:
-        found.setdefault(alert_key(event.key), []).append(event)
-    return found
-
-
 class _Desk:
     def __init__(self, told: Told, now: float, subject: Subject) -> None:
         self.told = told
@@ -115,17 +107,23 @@ class _Desk:
         self._now = now
         self._subject = subject
 
-    def take(self, key: str, events: Sequence[Event]) -> None:
-        """Those of one trouble: it begins with the first that begins, and ends with the last that ends."""
-        begun = [event for event in events if event.kind in _BEGINS]
-        ended = [event for event in events if event.kind in _ENDS]
-        if begun:
-            self._begin(key, begun)
-        if ended:
-            self._end(key, ended)
+    def take(self, events: Sequence[Event]) -> None:
+        """Each cause is a trouble of its own; the figures of one run are one, and may be a cause's."""
+        begun = [event for event in events if event.kind is Kind.RAISED]
+        for event in begun:
+            if not event.key.startswith(_FIGURE):
+                self._begin(event.key, [event])
+        if figures := [event for event in begun if event.key.startswith(_FIGURE)]:
+            self._begin(self._beside() or figures[0].key, figures)
+        self._end([event for event in events if event.kind in _ENDS])
         for kind in (Kind.DRIFTED, Kind.OUTAGE):
             if those := [event for event in events if event.kind is kind]:
-                self._send(key, kind.value, those[0], "; ".join(map(_sentence, those[:8])))
+                self._send(those[0].key, kind.value, those[0], _text(those))
+
+    def _beside(self) -> str | None:
+        """The last trouble that began at about the same time: figures show it too, each a little later."""
+        lately = {key: one for key, one in self.told.open.items() if 0 <= self._now - one.since <= JOIN_S}
+        return max(lately, key=lambda key: lately[key].since, default=None)
 
     def _begin(self, key: str, events: Sequence[Event]) -> None:
         known = self.told.open.get(key)
@@ -136,17 +134,28 @@ class _Desk:
         )
         self._open(key, replace(opened, members=tuple(members)))
         if known is None:
-            self._send(key, Kind.RAISED.value, first, "; ".join(map(_sentence, events[:8])))
+            self._send(key, Kind.RAISED.value, first, _text(events))
 
-    def _end(self, key: str, events: Sequence[Event]) -> None:
-        known = self.told.open.get(key)
-        if known is None:
-            return
-        left = tuple(member for member in known.members if member not in {event.key for event in events})
-        self._open(key, replace(known, members=left) if left else None)
-        if not left:
-            text = "; ".join(map(_sentence, events[:8]))
-            self._send(key, events[0].kind.value, replace(events[0], since=known.since), text)
+    def _end(self, events: Sequence[Event]) -> None:
+        """A cause is over by itself, figures with the last of them."""
+        for key, known in list(self.told.open.items()):
+            those = [event for event in events if event.key in known.members]
+            if not those:
+                continue
+            ended = {event.key for event in those}
+            left = tuple(member for member in known.members if member not in ended)
+            is_cause = key in ended and not key.startswith(_FIGURE)
+            self._open(key, replace(known, members=left) if left and not is_cause else None)
+            if left and is_cause:
+                self._open(left[0], self._rest(known, left))
+            if (is_cause or not left) and not known.untold:
+                over = replace(those[0], title=known.title, since=known.since)
+                self._send(key, those[0].kind.value, over, _text(those))
+
+    def _rest(self, known: Open, left: tuple[str, ...]) -> Open:
+        requirement, _, metric = left[0].removeprefix(_FIGURE).partition("/")
+        title = f"{metric} of {requirement}"
+        return replace(known, members=left, title=title, told_at=self._now, untold=True)
 
     def _open(self, key: str, opened: Open | None) -> None:
         others = {name: one for name, one in self.told.open.items() if name != key}
@@ -157,7 +166,7 @@ class _Desk:
         for key, one in list(self.told.open.items()):
             since_told = self._now - one.told_at
             if since_told < 0 or (repeat_s and since_told >= repeat_s):
-                self._open(key, replace(one, told_at=self._now))
+                self._open(key, replace(one, told_at=self._now, untold=one.untold and since_told < 0))
             if repeat_s and since_told >= repeat_s:
                 self._write(key, "still", one.title, f"It goes on: {one.title}", one.severity, one.since)
 
@@ -189,6 +198,10 @@ class _Desk:
 
 
 _HEADS = {"raised": "worse", "over": "recovered", "adopted": "the new normal", "drifted": "slowly worse"}
+
+
+def _text(events: Sequence[Event]) -> str:
+    return "; ".join(map(_sentence, events[:8]))
 
 
 def _sentence(event: Event) -> str:

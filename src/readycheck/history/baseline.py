@@ -10,7 +10,8 @@ from readycheck.history.summary import Summary
 from readycheck.report import Report
 from readycheck.verdict import Readiness
 
-_MOST = 10_000
+_FEW, _MOST = 20, 10_000
+"""Mostly one of the last few will do, and nobody waits for all of them to be read."""
 _GOOD = (Readiness.READY.value, Readiness.WARNINGS.value)
 
 
@@ -42,9 +43,11 @@ class Kept:
         if self._is_empty():
             return None
         with opened(self._place) as store:
-            runs = store.recent(Wanted(site=site or "", profile=profile), _MOST)
-            found = next((run for run in runs if run.kept and fits(run)), None)
-            return store.report(found) if found else None
+            for most in (_FEW, _MOST):
+                runs = store.recent(Wanted(site=site or "", profile=profile), most)
+                if found := next((run for run in runs if run.kept and fits(run)), None):
+                    return store.report(found)
+        return None
 
     def _is_empty(self) -> bool:
         return self._place.file is not None and not self._place.file.exists()

@@ -33,16 +33,51 @@ def test_it_is_told_and_so_is_its_end() -> None:
     assert sent[0].title == "attic, example: worse: cause:udp-blocked."
 
 
-def test_figures_of_one_metric_are_one_trouble() -> None:
-    keys = [f"figure:{name}/rtt_ms" for name in ("sip", "stun", "web")]
+KEYS = [f"figure:{name}" for name in ("sip/rtt_ms", "stun/rtt_ms", "web/handshake_ms")]
+
+
+def test_figures_that_become_worse_together_are_one_trouble() -> None:
     sent = play(
-        (0, [event(key, normal=40.0, value=90.0) for key in keys[:2]]),
-        (1, [event(keys[2])]),
-        (2, [event(key, Kind.OVER) for key in keys[:2]]),
-        (3, [event(keys[2], Kind.OVER)]),
+        (0, [event(key, normal=40.0, value=90.0) for key in KEYS[:2]]),
+        (1, [event(KEYS[2])]),
+        (2, [event(key, Kind.OVER) for key in KEYS[:2]]),
+        (3, [event(KEYS[2], Kind.OVER)]),
     )
     assert [m.kind for m in sent] == ["raised", "over"]
     assert "figure:sip/rtt_ms.: 90, normal is 40; " in sent[0].text
+
+
+def test_a_figure_that_becomes_worse_much_later_is_another_trouble() -> None:
+    sent = play((0, [event(KEYS[0])]), (12, [event(KEYS[1], since=NOON + 12 * HOUR_S)]))
+    assert [m.key for m in sent] == KEYS[:2]
+
+
+def test_figures_are_a_part_of_the_cause_that_came_with_them() -> None:
+    over = [event(kind=Kind.OVER)]
+    sent = play((0, [event()]), (1, [event(KEYS[0])]), (9, over), (9.5, [event(KEYS[0], Kind.OVER)]))
+    assert [(m.kind, m.key) for m in sent] == [("raised", event().key), ("over", event().key)]
+
+
+def test_figures_that_stay_when_the_cause_is_gone_are_told_of_a_day_later() -> None:
+    sent = play(
+        (0, [event()]),
+        (1, [event(KEYS[0])]),
+        (9, [event(kind=Kind.OVER)]),
+        (34, []),
+        (40, [event(KEYS[0], Kind.OVER)]),
+    )
+    assert [(m.kind, m.key) for m in sent[2:]] == [("still", KEYS[0]), ("over", KEYS[0])]
+
+
+def test_a_cause_that_comes_back_while_its_figures_are_not_over_is_told() -> None:
+    sent = play((0, [event()]), (1, [event(KEYS[0])]), (9, [event(kind=Kind.OVER)]), (9.2, [event()]))
+    assert [m.kind for m in sent] == ["raised", "over", "raised"]
+
+
+def test_two_causes_are_two_troubles() -> None:
+    other = event("cause:dns-slow")
+    sent = play((0, [event(), other]), (1, [event(kind=Kind.OVER)]), (2, [replace(other, kind=Kind.OVER)]))
+    assert [m.kind for m in sent] == ["raised", "raised", "over", "over"]
 
 
 def test_what_goes_on_is_told_again_each_day() -> None:

@@ -45,3 +45,13 @@ def test_before_the_first_run_there_is_none(tmp_path: Path) -> None:
     assert kept.last(None, "example") is None and kept.last_good(None, "example") is None
     assert kept.run("abcdef") is None
     assert not any(tmp_path.iterdir())
+
+
+def test_the_last_good_run_may_be_long_ago(tmp_path: Path) -> None:
+    place = place_of(str(tmp_path / "history.db"))
+    with opened(place, writing=True) as store:
+        store.record(of(1, Readiness.READY))
+        for number in range(2, 25):
+            store.record(of(number, Readiness.NOT_READY))
+    good = Kept(place).last_good(None, of(1, Readiness.READY).run.profile)
+    assert good is not None and good.run.id == of(1, Readiness.READY).run.id

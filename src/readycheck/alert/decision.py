@@ -59,23 +59,37 @@ class Open:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hint:
+    """The first suspect of a comparison with an earlier run: a sentence, and what it `explains`."""
+
+    text: str
+    explains: tuple[str, ...]
+    moment: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """What has been told; `held` waits for the end of quiet hours, `counts` are the messages for each key so far."""
+    """What has been told; `held` waits for the end of quiet hours, `counts` are the messages for each key so far.
+
+    `hint` is the last that there was: a figure is believed after some runs, and by then the last run that was good
+    enough to compare with may be one of them.
+    """
 
     open: Mapping[str, Open] = field(default_factory=dict)
     held: tuple[Message, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
+    hint: Hint | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """What the messages are about; `hint` is the first suspect of a comparison, if there is one."""
+    """What the messages are about; `hint` is of this run."""
 
     series: str
     site: str
     profile: str
     run: str
-    hint: str = ""
+    hint: Hint | None = None
 
 
 def decide(
@@ -102,7 +116,7 @@ def is_quiet(rules: Rules, now: float) -> bool:
 
 class _Desk:
     def __init__(self, told: Told, now: float, subject: Subject) -> None:
-        self.told = told
+        self.told = replace(told, hint=subject.hint or told.hint)
         self.messages: list[Message] = []
         self._now = now
         self._subject = subject
@@ -134,7 +148,14 @@ class _Desk:
         )
         self._open(key, replace(opened, members=tuple(members)))
         if known is None:
-            self._send(key, Kind.RAISED.value, first, _text(events))
+            self._send(key, Kind.RAISED.value, first, _text(events) + self._hint(events))
+
+    def _hint(self, events: Sequence[Event]) -> str:
+        """Of this run; for figures also one that some of them were worse with."""
+        hint, names = self._subject.hint, {event.key.removeprefix(_FIGURE) for event in events}
+        if hint is None and self.told.hint and self._now - self.told.hint.moment <= JOIN_S:
+            hint = self.told.hint if names & set(self.told.hint.explains) else None
+        return f" First suspect: {hint.text}" if hint else ""
 
     def _end(self, events: Sequence[Event]) -> None:
         """A cause is over by itself, figures with the last of them."""
@@ -179,14 +200,13 @@ class _Desk:
         self.told = replace(self.told, counts=dict(list(counts.items())[-MOST_KEYS:]))
         about = self._subject
         name = f"{about.series} {key} {count}"
-        hint = f" First suspect: {about.hint}" if about.hint and kind == Kind.RAISED.value else ""
         self.messages.append(
             Message(
                 id=hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:32],
                 kind=kind,
                 key=key,
                 title=f"{about.site or 'this site'}, {about.profile}: {_HEADS.get(kind, kind)}: {title}",
-                text=text + hint,
+                text=text,
                 severity=severity,
                 since=since,
                 moment=self._now,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from readycheck.alert import queue
 from readycheck.alert.channel import Channel, DeliveryError, Heartbeat
-from readycheck.alert.decision import Rules, Subject, Told, decide
+from readycheck.alert.decision import Hint, Rules, Subject, Told, decide
 from readycheck.regression.advance import advance
 from readycheck.regression.policy import Policy
 from readycheck.regression.sighting import series_of
@@ -79,7 +79,7 @@ def _take_in(
         site=report.run.site or "",
         profile=report.run.profile,
         run=report.run.id,
-        hint=first_suspect(report.comparison) if report.comparison and report.comparison.suspects else "",
+        hint=_hint(report, now),
     )
     told, messages = decide(memory.told, events, rules, now, subject)
     for message in messages:
@@ -88,6 +88,13 @@ def _take_in(
                 queue.put(folder, message, each.id, now)
     queue.write(file, _adapter().dump_json(replace(memory, state=state, told=told)).decode())
     return troubles
+
+
+def _hint(report: "Report", now: float) -> Hint | None:
+    comparison = report.comparison
+    if comparison is None or not comparison.suspects:
+        return None
+    return Hint(text=first_suspect(comparison), explains=comparison.suspects[0].explains, moment=now)
 
 
 def _recall(file: Path) -> tuple[Memory, list[str]]:

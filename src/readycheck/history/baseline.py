@@ -5,7 +5,7 @@ from collections.abc import Callable
 from readycheck.engine import RunState
 from readycheck.errors import UsageError
 from readycheck.history.place import Place
-from readycheck.history.store import Wanted, opened
+from readycheck.history.store import Store, Wanted, opened
 from readycheck.history.summary import Summary
 from readycheck.report import Report
 from readycheck.verdict import Readiness
@@ -27,7 +27,7 @@ class Kept:
 
     def last_good(self, site: str | None, profile: str) -> Report | None:
         """The last run that was ready, if with warnings."""
-        return self._latest(site, profile, lambda run: run.verdict in _GOOD)
+        return self._latest(site, profile, is_good)
 
     def run(self, id: str) -> Report | None:
         """By the beginning of its id."""
@@ -43,11 +43,19 @@ class Kept:
         if self._is_empty():
             return None
         with opened(self._place) as store:
-            for most in (_FEW, _MOST):
-                runs = store.recent(Wanted(site=site or "", profile=profile), most)
-                if found := next((run for run in runs if run.kept and fits(run)), None):
-                    return store.report(found)
-        return None
+            return latest(store, site, profile, fits)
 
     def _is_empty(self) -> bool:
         return self._place.file is not None and not self._place.file.exists()
+
+
+def is_good(run: Summary) -> bool:
+    return run.verdict in _GOOD
+
+
+def latest(store: Store, site: str | None, profile: str, fits: Callable[[Summary], bool]) -> Report | None:
+    for most in (_FEW, _MOST):
+        runs = store.recent(Wanted(site=site or "", profile=profile), most)
+        if found := next((run for run in runs if run.kept and fits(run)), None):
+            return store.report(found)
+    return None

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from readycheck.alert.decision import Message, Rules, Subject, Told, decide, is_quiet
+from readycheck.alert.decision import Hint, Message, Rules, Subject, Told, decide, is_quiet
 from readycheck.regression.policy import DAY_S, HOUR_S
 from readycheck.regression.state import Event, Kind
 
@@ -78,6 +78,14 @@ def test_two_causes_are_two_troubles() -> None:
     other = event("cause:dns-slow")
     sent = play((0, [event(), other]), (1, [event(kind=Kind.OVER)]), (2, [replace(other, kind=Kind.OVER)]))
     assert [m.kind for m in sent] == ["raised", "raised", "over", "over"]
+
+
+def test_the_first_suspect_of_the_run_that_was_worse_first_is_named_for_a_figure() -> None:
+    hint = Hint(text="egress address: it is another.", explains=("sip/rtt_ms",), moment=NOON)
+    told, _ = decide(Told(), [], RULES, NOON, replace(ABOUT, hint=hint))
+    for event_, named in ((event(KEYS[0]), True), (event(KEYS[1]), False), (event(), False)):
+        _, (message,) = decide(told, [event_], RULES, NOON + HOUR_S, ABOUT)
+        assert ("First suspect: egress address" in message.text) is named
 
 
 def test_what_goes_on_is_told_again_each_day() -> None:

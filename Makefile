@@ -46,7 +46,7 @@ bench: test-environment
 	.venv/bin/python -m bench $(ARGS)
 
 bench-history: test-environment lab-packages
-	.venv/bin/python -m bench history exporter
+	.venv/bin/python -m bench history exporter quarter
 
 bench-media: test-environment lab-packages matrix-packages
 	.venv/bin/python -m bench.media $(ARGS)

@@ -4,7 +4,7 @@ import compileall
 import os
 import sys
 
-from bench import exporter, history, profiles, runs, startup, stun
+from bench import exporter, history, profiles, quarter, runs, startup, stun
 from readycheck.twin import world
 
 BENCHMARKS = {
@@ -12,13 +12,14 @@ BENCHMARKS = {
     "profiles": profiles.measure,
     "history": history.measure,
     "exporter": exporter.measure,
+    "quarter": quarter.measure,
     "memory": runs.measure_memory,
     "open": runs.measure_open,
     "dropped": runs.measure_dropped,
     "traffic": runs.measure_traffic,
     "stun": stun.measure,
 }
-NEED_NO_NETWORK = {"startup", "profiles", "history", "exporter"}
+NEED_NO_NETWORK = {"startup", "profiles", "history", "exporter", "quarter"}
 
 
 def main(names: list[str]) -> int:

@@ -47,6 +47,11 @@ def rhythm(draw: Random, t: float) -> float:
     return NORMAL_MS * (2.0 if busy else 1.0) * _noise(draw)
 
 
+def from_saturday(draw: Random, t: float) -> float:
+    """The rhythm of those who begin on a Saturday."""
+    return rhythm(draw, t + 4 * DAY_S)
+
+
 def outliers(draw: Random, t: float) -> float:
     return steady(draw, t) * (10.0 if draw.random() < 0.05 else 1.0)
 
@@ -125,6 +130,7 @@ SERIES = (
     Series("long tail", "lognormal noise: one run of twenty is 80 % slower", _always(long_tailed)),
     Series("wandering", "each value is mostly the one before", Wander),
     Series("daily rhythm", "twice as slow in office hours of five days", _always(rhythm)),
+    Series("from a Saturday", "the same, and the first two days are quiet", _always(from_saturday)),
     Series("outliers", "one run of twenty takes ten times as long", _always(outliers)),
     Series("gaps", "three runs of ten are missed, and half a day each week", _always(steady), with_gaps),
     Series(
@@ -245,7 +251,9 @@ def _lines(results: Sequence[Result]) -> Iterator[str]:
         f"deviation, scaled), by {policy.share:.0%} of it, and by 10 ms or 1 % lost at least. It is over when "
         f"{policy.needed} of {policy.recent} are back halfway and nothing was worse for {policy.hold_s / 60:.0f} "
         "minutes; each time that it comes back within a day doubles that. What lasts for "
-        f"{policy.adopt_s / DAY_S:.0f} days is the new normal, which is told too. What creeps is told when a week is "
+        f"{policy.adopt_s / DAY_S:.0f} days, or comes {policy.adopt_times} times in them, is the new normal, which "
+        "is told too. In the first week of a figure, when no workday is known, it must be "
+        f"{policy.first_share:.0%} worse. What creeps is told when a week is "
         f"{policy.drift_share:.0%} worse than the best of the last {policy.weeks}.",
         "",
         "## Nothing is wrong",

@@ -1,7 +1,7 @@
 """decide(told, events, rules, now): which messages a person gets, one for each cause. Pure."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -151,10 +151,10 @@ class _Desk:
             self._send(key, Kind.RAISED.value, first, _text(events) + self._hint(events))
 
     def _hint(self, events: Sequence[Event]) -> str:
-        """Of this run; for figures also one that some of them were worse with."""
-        hint, names = self._subject.hint, {event.key.removeprefix(_FIGURE) for event in events}
-        if hint is None and self.told.hint and self._now - self.told.hint.moment <= JOIN_S:
-            hint = self.told.hint if names & set(self.told.hint.explains) else None
+        """Of this run; for figures also one that their like became worse with."""
+        hint, before = self._subject.hint, self.told.hint
+        if hint is None and before and self._now - before.moment <= JOIN_S:
+            hint = before if _parts(event.key for event in events) & _parts(before.explains) else None
         return f" First suspect: {hint.text}" if hint else ""
 
     def _end(self, events: Sequence[Event]) -> None:
@@ -218,6 +218,11 @@ class _Desk:
 
 
 _HEADS = {"raised": "worse", "over": "recovered", "adopted": "the new normal", "drifted": "slowly worse"}
+
+
+def _parts(figures: Iterable[str]) -> set[str]:
+    """Their requirements and metrics."""
+    return {part for key in figures if "/" in key for part in key.removeprefix(_FIGURE).split("/")}
 
 
 def _text(events: Sequence[Event]) -> str:

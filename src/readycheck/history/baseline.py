@@ -10,7 +10,7 @@ from readycheck.history.summary import Summary
 from readycheck.report import Report
 from readycheck.verdict import Readiness
 
-_FEW, _MOST = 20, 10_000
+_FEW, _MOST = 5, 10_000
 """Mostly one of the last few will do, and nobody waits for all of them to be read."""
 _GOOD = (Readiness.READY.value, Readiness.WARNINGS.value)
 

@@ -91,11 +91,26 @@ def _spread(
     return round(hypot(between, _OF_A_MEDIAN * median(within) / policy.recent**0.5), _DIGITS)
 
 
+def knows_a_week(level: Level) -> bool:
+    """Before that, nobody can tell a workday from a fault."""
+    return max(map(len, level.parts)) >= 7
+
+
+def renewed(level: Level, new: Level, policy: Policy) -> Level:
+    """With the parts of the day that the new one knows well; the others are as they were."""
+    pairs = zip(level.parts, new.parts, strict=True)
+    parts = tuple(b if len(b) >= policy.least else (*a, *b)[-policy.days :] for a, b in pairs)
+    normals = tuple(median(part) if part else 0.0 for part in parts)
+    within = new.within or level.within
+    spread = _spread(parts, normals, within, policy) if within else level.spread
+    return replace(new, parts=parts, normals=normals, within=within, spread=spread)
+
+
 def _weeks(level: Level, policy: Policy) -> tuple[float, ...]:
     """The median of the last seven days is the week's, if there were as many days as that."""
     last = [value for part in level.parts for value in part[-7:]]
-    whole = max(map(len, level.parts)) >= 7
-    return (*level.weeks, round(median(last), _DIGITS))[-policy.weeks :] if whole else level.weeks
+    known = knows_a_week(level)
+    return (*level.weeks, round(median(last), _DIGITS))[-policy.weeks :] if known else level.weeks
 
 
 def reference(level: Level, now: float, recent_s: float, floor: float, policy: Policy) -> Reference | None:
@@ -115,6 +130,8 @@ def reference(level: Level, now: float, recent_s: float, floor: float, policy: P
         if len(normals) < PARTS:
             return None
     worst, best = max(normals), min(normals)
+    if not knows_a_week(level):
+        policy = replace(policy, share=policy.first_share)
     return Reference(
         worst, worst + _margin(level, worst, floor, policy), best + _margin(level, best, floor, policy) / 2
     )

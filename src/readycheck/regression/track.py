@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import TYPE_CHECKING
 
-from readycheck.regression.alarm import Edge, Rule, mark, turn
-from readycheck.regression.level import Level, Reference, drifted, feed, reference
+from readycheck.regression.alarm import Alarm, Edge, Rule, mark, turn
+from readycheck.regression.level import Level, Reference, drifted, feed, reference, renewed
 from readycheck.regression.policy import Policy
 from readycheck.regression.state import Event, Kind, Track
 
@@ -53,7 +53,8 @@ def _judge(
     track = replace(track, alarm=alarm)
     if edge:
         began = since if edge is Edge.OVER else alarm.since
-        fresh = replace(track, new=Level() if edge is Edge.RAISED else None)
+        comes_anew = edge is Edge.RAISED and len(_chain(alarm, at)) == 1
+        fresh = replace(track, new=Level()) if comes_anew else track
         return fresh, _event(KINDS[edge], figure, track, normal.normal, at, began)
     if alarm.since is not None:
         return _adopt(track, normal, figure, at)
@@ -67,13 +68,23 @@ def _median(track: Track) -> float:
 
 
 def _adopt(track: Track, normal: Reference, figure: "Figure", at: Moment) -> tuple[Track, Event | None]:
-    """What has lasted for so long is how it is now."""
-    since = track.alarm.since
+    """What has lasted for so long is how it is now, and so is what comes each day."""
     new = feed(track.new or Level(), track.recent[-1][1], at.now, at.policy)
-    if since is None or at.now - since < at.policy.adopt_s:
+    chain = _chain(track.alarm, at)
+    since = chain[0] if len(chain) >= at.policy.adopt_times else track.alarm.since or at.now
+    if at.now - since < at.policy.adopt_s:
         return replace(track, new=new), None
-    fresh = replace(track, level=new, new=None, alarm=replace(track.alarm, since=None, marks=()))
+    level = renewed(track.level, new, at.policy)
+    fresh = replace(track, level=level, new=None, alarm=replace(track.alarm, since=None, marks=(), raises=()))
     return fresh, _event(Kind.ADOPTED, figure, track, normal.normal, at, since)
+
+
+def _chain(alarm: Alarm, at: Moment) -> tuple[float, ...]:
+    """The last times that it was raised, as far back as there is no long pause between two."""
+    first = len(alarm.raises) - 1
+    while first > 0 and alarm.raises[first] - alarm.raises[first - 1] <= at.policy.apart_s:
+        first -= 1
+    return alarm.raises[first:]
 
 
 def _drift(track: Track, figure: "Figure", at: Moment) -> tuple[Track, Event | None]:

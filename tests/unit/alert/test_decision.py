@@ -83,7 +83,12 @@ def test_two_causes_are_two_troubles() -> None:
 def test_the_first_suspect_of_the_run_that_was_worse_first_is_named_for_a_figure() -> None:
     hint = Hint(text="egress address: it is another.", explains=("sip/rtt_ms",), moment=NOON)
     told, _ = decide(Told(), [], RULES, NOON, replace(ABOUT, hint=hint))
-    for event_, named in ((event(KEYS[0]), True), (event(KEYS[1]), False), (event(), False)):
+    for event_, named in (
+        (event(KEYS[0]), True),
+        (event(KEYS[1]), True),
+        (event(KEYS[2]), False),
+        (event(), False),
+    ):
         _, (message,) = decide(told, [event_], RULES, NOON + HOUR_S, ABOUT)
         assert ("First suspect: egress address" in message.text) is named
 

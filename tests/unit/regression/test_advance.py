@@ -82,22 +82,55 @@ def test_a_cause_outlives_an_outage() -> None:
 
 
 def test_a_figure_that_becomes_worse_and_recovers() -> None:
-    normal, worse = [40.0, 42.0] * 200, [90.0] * 20
+    normal, worse = [40.0, 42.0] * 350, [90.0] * 20
     _, told = play(values(*normal, *worse, *normal[:40]))
     assert kinds(told) == [Kind.RAISED, Kind.OVER]
     assert (told[0].key, told[0].normal, told[0].value) == ("figure:media/rtt_ms", 41.0, 90.0)
 
 
 def test_a_figure_of_which_more_is_better() -> None:
-    _, told = play(values(*[4.4] * 400, *[3.1] * 20, higher=True))
+    _, told = play(values(*[4.4] * 700, *[3.1] * 20, higher=True))
     assert kinds(told) == []  # rtt_ms has a floor of 10
-    moss = [Sighting(run="", figures=(Figure("media", "mos", n, True),)) for n in [4.4] * 400 + [3.1] * 20]
+    moss = [Sighting(run="", figures=(Figure("media", "mos", n, True),)) for n in [4.4] * 700 + [3.1] * 20]
     assert [(e.kind, e.normal, e.value) for e in play(moss)[1]] == [(Kind.RAISED, 4.4, 3.1)]
 
 
 def test_what_lasts_is_the_new_normal() -> None:
-    _, told = play(values(*[40.0] * 400, *[90.0] * 1000))
+    _, told = play(values(*[40.0] * 700, *[90.0] * 1000))
     assert kinds(told) == [Kind.RAISED, Kind.ADOPTED]
+
+
+def test_in_the_first_week_only_what_is_much_worse_is_told() -> None:
+    assert kinds(play(values(*[40.0] * 200, *[90.0] * 20))[1]) == []
+    assert kinds(play(values(*[40.0] * 200, *[120.0] * 20))[1]) == [Kind.RAISED]
+
+
+def days(number: int, first: int, busy: float) -> list[float]:
+    """40 at night and at the weekend, else `busy` from 8 to 17; 0 is a Monday."""
+    return [
+        busy if day % 7 < 5 and 32 <= quarter < 68 else 40.0
+        for day in range(first, first + number)
+        for quarter in range(96)
+    ]
+
+
+MIDNIGHT = BEGAN - BEGAN % DAY_S
+
+
+def test_who_begins_on_a_saturday_is_told_nothing_on_monday() -> None:
+    assert kinds(play(values(*days(21, 5, 60.0)), began=MIDNIGHT)[1]) == []
+
+
+def test_what_comes_every_day_is_the_new_normal_after_a_week() -> None:
+    _, told = play(values(*days(14, 0, 40.0), *days(28, 0, 60.0)), began=MIDNIGHT)
+    assert kinds(told) == [Kind.RAISED, Kind.OVER] * 5 + [Kind.RAISED, Kind.ADOPTED]
+    assert told[-1].moment - told[-1].since >= POLICY.adopt_s
+
+
+def test_a_few_faults_within_a_week_are_no_new_normal() -> None:
+    calm, bad = [40.0] * 280, [90.0] * 16
+    _, told = play(values(*[40.0] * 700, *(bad + calm) * 4))
+    assert kinds(told) == [Kind.RAISED, Kind.OVER] * 4
 
 
 def test_a_run_that_was_taken_in_changes_nothing() -> None:

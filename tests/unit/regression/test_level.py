@@ -27,16 +27,16 @@ def test_before_the_rhythm_is_known_the_worst_is_normal() -> None:
 
 
 def test_each_time_of_day_has_its_own() -> None:
-    level = after(6)
-    night = reference(level, 6 * DAY_S + 4 * HOUR_S, 3600, 10.0, POLICY)
-    noon = reference(level, 6 * DAY_S + 13 * HOUR_S, 3600, 10.0, POLICY)
+    level = after(8)
+    night = reference(level, 8 * DAY_S + 4 * HOUR_S, 3600, 10.0, POLICY)
+    noon = reference(level, 8 * DAY_S + 13 * HOUR_S, 3600, 10.0, POLICY)
     assert night and noon
     assert (night.normal, night.limit, night.over) == (40, 50, 45)
     assert (noon.normal, noon.limit) == (80, 100)
 
 
 def test_where_two_meet_the_worse_may_be_and_the_better_must_come_back() -> None:
-    found = reference(after(6), 6 * DAY_S + 8 * HOUR_S, 3600, 10.0, POLICY)
+    found = reference(after(8), 8 * DAY_S + 8 * HOUR_S, 3600, 10.0, POLICY)
     assert found and (found.normal, found.over) == (80, 45)
 
 

@@ -47,6 +47,7 @@ bench: test-environment
 
 bench-history: test-environment lab-packages
 	.venv/bin/python -m bench history exporter quarter
+	READYCHECK_KILLED=200 .venv/bin/python -m pytest -q -k kill_9 tests/unit/history/test_keep.py
 
 bench-media: test-environment lab-packages matrix-packages
 	.venv/bin/python -m bench.media $(ARGS)

@@ -18,6 +18,8 @@ from readycheck.diagnose.finding import Severity
 from readycheck.errors import UsageError
 
 TIMEOUT_S = 10.0
+START_S = 3.0
+"""For what the run waits for."""
 COMMAND_S = 30.0
 _PRIORITIES = {Severity.BLOCKING: "crit", Severity.DEGRADING: "warning", Severity.NOTE: "notice"}
 
@@ -126,7 +128,7 @@ class Notified:
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """Healthchecks: each run pings with its exit status; messages are not its business."""
+    """Healthchecks: each run pings as it begins and as it ends; messages are not its business."""
 
     id: str
     name: str
@@ -135,19 +137,29 @@ class Heartbeat:
     def send(self, message: Message) -> None:
         """Healthchecks tells people itself."""
 
-    def ping(self, status: int, run: str, text: str) -> None:
+    def begin(self, run: str) -> None:
+        self._ping("/start", run, "", START_S)
+
+    def end(self, run: str, text: str, *, good: bool) -> None:
+        self._ping("" if good else "/fail", run, text, TIMEOUT_S)
+
+    def _ping(self, what: str, run: str, text: str, timeout_s: float) -> None:
+        """With the run's id as UUID, by which Healthchecks measures how long each run takes."""
         rid = f"{run[:8]}-{run[8:12]}-{run[12:16]}-{run[16:20]}-{run[20:32]}"
-        _request("POST", f"{self.url.rstrip('/')}/{status}?rid={rid}", text.encode("utf-8", "replace"), {})
+        url = f"{self.url.rstrip('/')}{what}?rid={rid}"
+        _request("POST", url, text.encode("utf-8", "replace"), {}, timeout_s)
 
 
-def _request(method: str, url: str, body: bytes, headers: Mapping[str, str]) -> None:
+def _request(
+    method: str, url: str, body: bytes, headers: Mapping[str, str], timeout_s: float = TIMEOUT_S
+) -> None:
     import httpx
 
     from readycheck import __version__
 
     agent = {"User-Agent": f"readycheck/{__version__}"}
     try:
-        answer = httpx.request(method, url, content=body, headers={**agent, **headers}, timeout=TIMEOUT_S)
+        answer = httpx.request(method, url, content=body, headers={**agent, **headers}, timeout=timeout_s)
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, OSError) as error:
         raise DeliveryError(type(error).__name__) from None
     if not answer.is_success:

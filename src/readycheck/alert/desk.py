@@ -14,9 +14,10 @@ from readycheck.regression.policy import Policy
 from readycheck.regression.sighting import series_of
 from readycheck.regression.state import State
 from readycheck.render.comparison import first_suspect
+from readycheck.verdict import Readiness
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pydantic import TypeAdapter
 
@@ -55,13 +56,24 @@ def tell(
         return [f"alerts: {folder}: {error.strerror or type(error).__name__}"]
 
 
-def ping(channels: "Sequence[Channel]", status: int, report: "Report") -> list[str]:
+def begin(channels: "Sequence[Channel]", run: str) -> list[str]:
+    """To Healthchecks: a run that has begun and does not end is missed."""
+    return _ping(channels, lambda each: each.begin(run))
+
+
+def end(channels: "Sequence[Channel]", report: "Report") -> list[str]:
     """To Healthchecks, for each run; a late one would be a lie, so it is not kept."""
+    good = report.verdict in (Readiness.READY, Readiness.WARNINGS)
+    text = f"{report.run.profile}: {report.verdict.value}"
+    return _ping(channels, lambda each: each.end(report.run.id, text, good=good))
+
+
+def _ping(channels: "Sequence[Channel]", how: "Callable[[Heartbeat], None]") -> list[str]:
     troubles = []
     for each in channels:
         if isinstance(each, Heartbeat):
             try:
-                each.ping(status, report.run.id, f"{report.run.profile}: {report.verdict.value}")
+                how(each)
             except DeliveryError as error:
                 troubles.append(f"--alert {each.name}: {error}")
     return troubles

@@ -4,7 +4,7 @@ import os
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 SECRET = "READYCHECK_ALERT_SECRET"
 _STAND_IN = "twin"  # what is broken in the demo is nobody's trouble
 _SPAN = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)-([01]?\d|2[0-3]):([0-5]\d)(?: ([A-Za-z0-9_+/-]{1,60}))?")
+_REPEAT = re.compile(r"([1-9]\d{0,3})([hd])|never")
+HOUR_S, DAY_S = 3600.0, 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,23 +33,32 @@ class Alerting:
     rules: "Rules"
     folder: Path
 
-    def tell(self, report: "Report", status: int) -> None:
+    def begin(self, run: str, site: str | None) -> None:
+        """Before the run."""
+        from readycheck.alert.desk import begin
+
+        if site != _STAND_IN:
+            complain(begin(self.channels, run))
+
+    def tell(self, report: "Report") -> None:
         """After the report is out: what goes wrong is said on stderr."""
-        from readycheck.alert.desk import ping, tell
+        from readycheck.alert.desk import end, tell
 
         if report.run.site == _STAND_IN:
             return
         told = tell(self.folder, self.channels, report, self.rules, time.time())
-        complain([*self.troubles, *told, *ping(self.channels, status, report)])
+        complain([*self.troubles, *told, *end(self.channels, report)])
 
 
-def alerting(urls: Sequence[str], quiet: str | None, folder: Path | None) -> Alerting | None:
+def alerting(
+    urls: Sequence[str], quiet: str | None, folder: Path | None, repeat: str | None = None
+) -> Alerting | None:
     """None where nobody is to be told. A URL that cannot be used is said after the run, which counts all the same."""
     from readycheck.alert.channel import channel
 
+    rules = _rules(quiet, repeat)
     if not urls:
         return None
-    rules = _rules(quiet)
     secret = os.environ.get(SECRET, "").encode()
     channels, troubles = [], []
     for url in dict.fromkeys(urls):
@@ -58,11 +69,12 @@ def alerting(urls: Sequence[str], quiet: str | None, folder: Path | None) -> Ale
     return Alerting(tuple(channels), tuple(troubles), rules, folder or _folder())
 
 
-def _rules(quiet: str | None) -> "Rules":
+def _rules(quiet: str | None, repeat: str | None) -> "Rules":
     from readycheck.alert.decision import Rules
 
+    rules = Rules() if repeat is None else Rules(repeat_s=_repeat_s(repeat))
     if quiet is None:
-        return Rules()
+        return rules
     found = _SPAN.fullmatch(quiet)
     if not found:
         raise UsageError(f"--alert-quiet {quiet}: not HH:MM-HH:MM, with or without a time zone after it")
@@ -72,7 +84,14 @@ def _rules(quiet: str | None) -> "Rules":
         ZoneInfo(zone)
     except (OSError, ValueError, KeyError):
         raise UsageError(f"--alert-quiet {quiet}: no time zone {zone} is known here") from None
-    return Rules(quiet=((numbers[0] * 60 + numbers[1], numbers[2] * 60 + numbers[3]),), zone=zone)
+    return replace(rules, quiet=((numbers[0] * 60 + numbers[1], numbers[2] * 60 + numbers[3]),), zone=zone)
+
+
+def _repeat_s(text: str) -> float:
+    found = _REPEAT.fullmatch(text)
+    if not found:
+        raise UsageError(f"--alert-repeat {text}: not a time as 12h or 7d, nor never")
+    return 0.0 if text == "never" else int(found[1]) * {"h": HOUR_S, "d": DAY_S}[found[2]]
 
 
 def _folder() -> Path:

@@ -267,6 +267,15 @@ AlertQuiet = Annotated[
         rich_help_panel=RESULT,
     ),
 ]
+AlertRepeat = Annotated[
+    str | None,
+    typer.Option(
+        "--alert-repeat",
+        metavar="TIME",
+        help="Remind of what goes on after 12h or 7d, or never (default 24h).",
+        rich_help_panel=RESULT,
+    ),
+]
 AlertFolder = Annotated[
     Path | None,
     typer.Option(

@@ -12,6 +12,7 @@ from readycheck.errors import ReadycheckError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from readycheck.cli.alerting import Alerting
     from readycheck.history.place import Place
     from readycheck.report import Report
 
@@ -51,6 +52,7 @@ def run(
     baseline: o.Baseline = None,
     alert: o.Alerts = None,
     alert_quiet: o.AlertQuiet = None,
+    alert_repeat: o.AlertRepeat = None,
     alert_folder: o.AlertFolder = None,
     otlp: o.Otlp = None,
     quiet: o.Quiet = False,
@@ -99,7 +101,7 @@ def run(
     )
     outputs = _outputs(output or [])
     place = store_at(store, no_store)
-    tell_people = _alerting(alert or [], alert_quiet, alert_folder)
+    people = _alerting(alert or [], alert_quiet, alert_folder, alert_repeat)
     send = telemetry(otlp)
     if dry_run:
         check(setting)
@@ -109,25 +111,29 @@ def run(
     earlier = _earlier(baseline, setting.site, request.profile.name, place)
     interruption = Interruption()
     with interruption.minded():
+        if people:
+            people.begin(request.run_id, setting.site)
         silent = quiet or format_ is o.Format.NAGIOS  # check_by_ssh takes words on stderr for a failure
         with Display(request.profile.title, quiet=silent, verbose=verbose and not silent) as display:
             report = interruption.run(lambda: assess(request, network(), environment, display))
         report = earlier(report)
         with stored(report, place):
             _tell(report, format_, verbose, outputs)
-        tell_people(report)
+        if people:
+            people.tell(report)
         send(report)
     return STATUS[report.verdict.value]
 
 
-def _alerting(urls: list[str], quiet: str | None, folder: Path | None) -> "Callable[[Report], None]":
-    """What tells those who want to know."""
-    if not urls and quiet is None:
-        return lambda report: None
+def _alerting(
+    urls: list[str], quiet: str | None, folder: Path | None, repeat: str | None
+) -> "Alerting | None":
+    """Who is to be told."""
+    if not urls and quiet is None and repeat is None:
+        return None
     from readycheck.cli.alerting import alerting
 
-    found = alerting(urls, quiet, folder)
-    return lambda report: found.tell(report, STATUS[report.verdict.value]) if found else None
+    return alerting(urls, quiet, folder, repeat)
 
 
 def _earlier(

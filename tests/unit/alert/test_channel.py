@@ -69,12 +69,16 @@ def test_a_webhook_that_is_not_there() -> None:
             channel(f"webhook+http://u:geheim@127.0.0.1:{taken.getsockname()[1]}/").send(MESSAGE)
 
 
-def test_healthchecks_gets_the_status_of_each_run(server: Server) -> None:
+def test_healthchecks_hears_of_each_run(server: Server) -> None:
     way = channel(f"healthchecks+http://127.0.0.1:{server.server_port}/uuid")
     assert isinstance(way, Heartbeat)
     way.send(MESSAGE)
-    way.ping(2, "0123456789abcdef0123456789abcdef", "webex: not-ready")
-    assert [path for path, _, _ in server.got] == ["/uuid/2?rid=01234567-89ab-cdef-0123-456789abcdef"]
+    way.begin("0123456789abcdef0123456789abcdef")
+    way.end("0123456789abcdef0123456789abcdef", "webex: not-ready", good=False)
+    way.end("0123456789abcdef0123456789abcdef", "webex: warnings", good=True)
+    rid = "?rid=01234567-89ab-cdef-0123-456789abcdef"
+    assert [path for path, _, _ in server.got] == [f"/uuid/start{rid}", f"/uuid/fail{rid}", f"/uuid{rid}"]
+    assert [body for _, _, body in server.got] == [b"", b"webex: not-ready", b"webex: warnings"]
 
 
 def test_a_command_reads_it() -> None:

@@ -1,6 +1,7 @@
 """One message for a cause, none at night, and one when it is over."""
 
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
@@ -128,6 +129,44 @@ def test_an_outage_is_one_message() -> None:
 )
 def test_quiet_hours_are_the_zones(zone: str, hours: float, quiet: bool) -> None:
     assert is_quiet(replace(NIGHT, zone=zone), NOON + hours * HOUR_S) is quiet
+
+
+def utc(text: str) -> float:
+    return datetime.fromisoformat(f"{text}+00:00").timestamp()
+
+
+@pytest.mark.parametrize(
+    ("zone", "quiet", "loud"),
+    [
+        ("Europe/Berlin", ("2026-03-28T21:00", "2026-03-29T04:59"), ("2026-03-28T20:59", "2026-03-29T05:00")),
+        ("Europe/Berlin", ("2026-10-24T20:00", "2026-10-25T05:59"), ("2026-10-24T19:59", "2026-10-25T06:00")),
+        ("America/Los_Angeles", ("2026-07-01T05:00", "2026-07-01T13:59"), ("2026-07-01T04:59",)),
+        (
+            "Asia/Kathmandu",
+            ("2026-07-01T16:15", "2026-07-02T01:14"),
+            ("2026-07-01T16:14", "2026-07-02T01:15"),
+        ),
+    ],
+)
+def test_a_night_goes_over_midnight_and_over_the_change_of_clocks(
+    zone: str, quiet: tuple[str, ...], loud: tuple[str, ...]
+) -> None:
+    rules = replace(NIGHT, zone=zone)
+    assert [is_quiet(rules, utc(text)) for text in quiet] == [True] * len(quiet)
+    assert [is_quiet(rules, utc(text)) for text in loud] == [False] * len(loud)
+
+
+def test_what_is_held_back_goes_out_with_the_first_run_of_the_morning() -> None:
+    """22:00 to 07:00 in Berlin, in winter."""
+    rules = replace(NIGHT, zone="Europe/Berlin")
+    begun = utc("2026-01-10T21:05")
+    told, sent = Told(), {}
+    for number in range(40):
+        now = begun + number * 900.0
+        events = [event(moment=now, since=now)] if not number else []
+        told, messages = decide(told, events, rules, now, ABOUT)
+        sent |= {message.kind: now for message in messages}
+    assert sent == {"raised": utc("2026-01-11T06:05")}
 
 
 def test_the_same_is_worked_out_twice() -> None:

@@ -16,7 +16,7 @@ def test_nobody_is_told_where_nobody_asked() -> None:
 def test_a_bad_url_costs_no_run_and_shows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = alerting(["webhook+https://u:geheim@/x", "command:true"], None, tmp_path)
     assert found and len(found.channels) == 1
-    found.tell(report(), 0)
+    found.tell(report())
     complaint = capsys.readouterr().err
     assert "--alert webhook+https://...: no host in it; nobody is told by it" in complaint
     assert "geheim" not in complaint
@@ -25,7 +25,8 @@ def test_a_bad_url_costs_no_run_and_shows(tmp_path: Path, capsys: pytest.Capture
 def test_the_demo_alarms_nobody(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = alerting(["command:/nosuch", "bad"], None, tmp_path)
     assert found
-    found.tell(report(site="twin"), 2)
+    found.begin("a" * 32, "twin")
+    found.tell(report(site="twin"))
     assert capsys.readouterr().err == "" and not list(tmp_path.iterdir())
 
 
@@ -44,3 +45,15 @@ def test_quiet_hours(quiet: str, span: tuple[int, int], zone: str) -> None:
 def test_hours_that_are_none(quiet: str) -> None:
     with pytest.raises(UsageError, match="--alert-quiet"):
         alerting(["command:true"], quiet, None)
+
+
+@pytest.mark.parametrize(("repeat", "seconds"), [(None, 86400), ("12h", 43200), ("7d", 604800), ("never", 0)])
+def test_reminders(repeat: str | None, seconds: float) -> None:
+    found = alerting(["command:true"], None, None, repeat)
+    assert found and found.rules.repeat_s == seconds
+
+
+@pytest.mark.parametrize("repeat", ["", "0h", "12", "h", "1y", "-1h", "99999h", "Never"])
+def test_reminders_that_are_none(repeat: str) -> None:
+    with pytest.raises(UsageError, match=r"--alert-repeat .*: not a time"):
+        alerting([], None, None, repeat)

@@ -35,6 +35,7 @@ PLACES = {
     "pin": _Place("pins", "app", "The pins in force; learn issuer pins."),
     "history": _Place("history", "app", "Look into the runs that are kept."),
     "schedule": _Place("schedule", "app", "Write the entry that has runs come back."),
+    "compare": _Place("compare", "compare", "Set two runs side by side, and say what changed."),
     "explain": _Place("explain", "explain", "Say what a cause means, what to do, who owns the fix."),
     "report-schema": _Place("explain", "report_schema", "Print the JSON Schema of the report."),
 }

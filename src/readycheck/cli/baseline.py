@@ -39,7 +39,7 @@ def find(
     Raises `UsageError` for what is no baseline of this site and profile.
     """
     if is_file(text):
-        return _fitting(text, _read(text), site=site, profile=profile)
+        return _fitting(text, read(text, f"--baseline {text}"), site=site, profile=profile)
     if runs is None and place is not None:
         from readycheck.history.baseline import Kept
         from readycheck.history.place import StoreError
@@ -63,17 +63,18 @@ def find(
     return _fitting(text, found, site=site, profile=profile)
 
 
-def _read(text: str) -> "Report":
+def read(text: str, origin: str) -> "Report":
+    """The report in a file; `origin` is what the complaint begins with."""
     from readycheck.report import load
 
     path = Path(text)
     try:
         if path.stat().st_size > LARGEST:
-            raise UsageError(f"--baseline {text}: larger than any report")
-        return load(path.read_bytes(), f"--baseline {text}")
+            raise UsageError(f"{origin}: larger than any report")
+        return load(path.read_bytes(), origin)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise UsageError(f"--baseline {text}: {reason}") from None
+        raise UsageError(f"{origin}: {reason}") from None
 
 
 def _fitting(text: str, report: "Report", *, site: str | None, profile: str) -> "Report":

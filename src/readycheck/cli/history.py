@@ -1,7 +1,6 @@
 """`history list`, `show`, `diff`, `trend`, `export`, `check` and `prune`."""
 
 import re
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,19 +27,10 @@ _HOURS = {"h": 1, "d": 24, "w": 7 * 24, "y": 366 * 24}
 _MOST = 1_000_000
 
 
-class Table(StrEnum):
-    TEXT = "text"
-    JSON = "json"
-    CSV = "csv"
-
-
 Site = Annotated[str | None, typer.Option("--site", metavar="NAME", help="Only runs of this site.")]
 Product = Annotated[str | None, typer.Option("--profile", metavar="NAME", help="Only runs of this profile.")]
 Since = Annotated[
     str | None, typer.Option("--since", metavar="AGE", help="Only runs of the last 12h, 30d, 8w or 1y.")
-]
-TableFormat = Annotated[
-    Table, typer.Option("--format", "-f", metavar="FORMAT", help=f"How: {', '.join(Table)}.")
 ]
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="'last', or the beginning of a run's id.")]
 
@@ -53,7 +43,7 @@ def list_runs(
     count: Annotated[
         int, typer.Option("--count", "-n", min=1, max=_MOST, help="At most so many, the newest.")
     ] = 20,
-    format_: TableFormat = Table.TEXT,
+    format_: o.TableFormat = o.Table.TEXT,
     store: o.Store = None,
 ) -> None:
     """List runs, the newest to arrive first."""
@@ -63,7 +53,7 @@ def list_runs(
     wanted = _wanted(site, profile, since)
     with opened(_place(store)) as stored:
         runs = stored.recent(wanted, count)
-    made = {Table.TEXT: listing.table, Table.JSON: listing.table_json, Table.CSV: listing.table_csv}
+    made = {o.Table.TEXT: listing.table, o.Table.JSON: listing.table_json, o.Table.CSV: listing.table_csv}
     tell(made[format_](runs))
 
 
@@ -104,24 +94,21 @@ def diff(
     after: Annotated[str | None, typer.Argument(metavar="[AFTER]", help="A run's id, or 'last'.")] = None,
     site: Site = None,
     profile: Product = None,
-    format_: TableFormat = Table.TEXT,
+    format_: o.TableFormat = o.Table.TEXT,
+    verbose: o.Verbose = False,
     store: o.Store = None,
 ) -> None:
     """Say what changed between two runs, and what else changed with it.
 
     Without names: the last two of the same site and profile. With one: from that run to the last like it.
     """
-    from readycheck.history import listing
-    from readycheck.history.difference import difference
+    from readycheck.cli.compare import tell_both
     from readycheck.history.store import opened
 
     with opened(_place(store)) as stored:
         first, second = _pair(stored, before, after, _wanted(site, profile, None))
-        found = difference(stored.report(first), stored.report(second))
-    if format_ is Table.CSV:
-        tell(listing.changes_csv(found))
-    else:
-        tell((listing.changes if format_ is Table.TEXT else listing.changes_json)(first, second, found))
+        runs = stored.report(first), stored.report(second)
+    tell_both(*runs, format_.value, verbose)
 
 
 def _pair(
@@ -163,7 +150,7 @@ def trend(
     since: Since = "90d",
     plot: Annotated[bool, typer.Option("--plot", help="A plot instead of a line.")] = False,
     names: Annotated[bool, typer.Option("--names", help="List the numbers that the last run has.")] = False,
-    format_: TableFormat = Table.TEXT,
+    format_: o.TableFormat = o.Table.TEXT,
     store: o.Store = None,
 ) -> None:
     """Show one number over time.
@@ -187,10 +174,10 @@ def trend(
         raise UsageError(
             f"{number}: no run has such a number ('readycheck history trend --names' lists them)"
         )
-    if format_ is Table.TEXT:
+    if format_ is o.Table.TEXT:
         tell(listing.trend(number, points, screen()[0] or 80, plotted=plot))
     else:
-        tell((listing.trend_json if format_ is Table.JSON else listing.trend_csv)(number, points))
+        tell((listing.trend_json if format_ is o.Table.JSON else listing.trend_csv)(number, points))
 
 
 @app.command()

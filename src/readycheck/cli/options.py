@@ -29,6 +29,15 @@ class Format(StrEnum):
     CSV = "csv"
 
 
+class Table(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+    CSV = "csv"
+
+
+TableFormat = Annotated[
+    Table, typer.Option("--format", "-f", metavar="FORMAT", help=f"How: {', '.join(Table)}.")
+]
 ProfileName = Annotated[
     str,
     typer.Argument(

@@ -24,6 +24,7 @@ class Aspect(StrEnum):
 class Circumstance(StrEnum):
     """What else may differ between two runs, from the run itself outwards: the earlier may bring about the later."""
 
+    STATE = "end of the run"
     OPTIONS = "options"
     TRUST = "trust"
     AGENT = "agent version"

@@ -93,11 +93,12 @@ def _one(read: Callable[["Report"], str | None]) -> Callable[["Report"], Told]:
 
 
 _READINGS: Mapping[C, Callable[["Report"], Told]] = {
+    C.STATE: _one(lambda report: report.run.state.value),
     C.OPTIONS: _options,
     C.TRUST: _trust,
     C.AGENT: _one(lambda report: report.tool.version),
     C.PROFILE: _one(lambda report: f"{report.run.profile_revision} ({report.run.profile_hash[:12]})"),
-    C.HOST: _one(lambda report: report.environment.host),
+    C.HOST: lambda report: frozenset(filter(None, (report.environment.host, report.environment.platform))),
     C.CAPABILITIES: lambda report: frozenset(report.environment.capabilities),
     C.LINK: _link,
     C.ADDRESS: _addresses,

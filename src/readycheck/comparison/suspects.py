@@ -31,11 +31,23 @@ BRINGS_ABOUT: Mapping[C, tuple[str, ...]] = {
 }
 """The causes that a difference is known to bring about, by how their codes begin."""
 
-REACHES_ALL = (C.OPTIONS, C.AGENT, C.PROFILE, C.CAPABILITIES, C.LINK, C.GATEWAY, C.PROXY, C.EGRESS, C.PATH)
+REACHES_ALL = (
+    C.STATE,
+    C.OPTIONS,
+    C.AGENT,
+    C.PROFILE,
+    C.CAPABILITIES,
+    C.LINK,
+    C.GATEWAY,
+    C.PROXY,
+    C.EGRESS,
+    C.PATH,
+)
 """What may be behind a requirement or a figure that no finding explains, too."""
 
 _ORDER = tuple(C)
 _WHYS: Mapping[C, str] = {
+    C.STATE: "one of the runs was cut off, so it saw less",
     C.OPTIONS: "the runs were not made with the same options, so not all of what differs is the network",
     C.TRUST: "other authorities were trusted in this run",
     C.AGENT: "another version of this program measured and judged",

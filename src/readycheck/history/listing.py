@@ -1,29 +1,20 @@
 """Stored runs as text, JSON and CSV. Pure."""
 
-import csv
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from io import StringIO
 from typing import Any
 
-from readycheck.history.difference import Change
 from readycheck.history.summary import Summary
 from readycheck.history.trend import Point, buckets, plot, sparkline
-from readycheck.render.clean import cell, clean
+from readycheck.render import spreadsheet
+from readycheck.render.clean import clean
 
 _ID = 12
 _COLUMNS = (
     *("id", "started_at", "site", "profile", "revision", "verdict", "score", "grade", "coverage"),
     *("state", "duration_ms", "causes", "failed", "tool", "kept"),
 )
-_KINDS = {
-    "verdict": "Verdict",
-    "finding": "Causes",
-    "requirement": "Requirements",
-    "surroundings": "What else changed",
-    "number": "Numbers",
-}
 
 
 def table(runs: Sequence[Summary]) -> str:
@@ -53,7 +44,7 @@ def table_json(runs: Iterable[Summary]) -> str:
 
 
 def table_csv(runs: Iterable[Summary]) -> str:
-    return _csv(_COLUMNS, ([_text(getattr(run, name)) for name in _COLUMNS] for run in runs))
+    return spreadsheet.table(_COLUMNS, ([_text(getattr(run, name)) for name in _COLUMNS] for run in runs))
 
 
 def _plain(value: Any) -> Any:
@@ -61,49 +52,7 @@ def _plain(value: Any) -> Any:
 
 
 def _text(value: Any) -> Any:
-    return cell(" ".join(value) if isinstance(value, tuple) else value) if _is_text(value) else value
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str | tuple)
-
-
-def changes(before: Summary, after: Summary, found: Sequence[Change]) -> str:
-    lines = [f"from {_named(before)}", f"to   {_named(after)}"]
-    for kind, title in _KINDS.items():
-        some = [change for change in found if change.kind == kind]
-        if some:
-            lines += ["", title, *(f"  {clean(_change(change), 400)}" for change in some)]
-    if not found:
-        lines += ["", "nothing changed"]
-    return "\n".join(lines) + "\n"
-
-
-def changes_json(before: Summary, after: Summary, found: Sequence[Change]) -> str:
-    rows = [{"kind": c.kind, "what": c.what, "before": c.before, "after": c.after} for c in found]
-    return _json({"before": before.id, "after": after.id, "changes": rows})
-
-
-def changes_csv(found: Iterable[Change]) -> str:
-    rows = ([_text(c.kind), _text(c.what), _text(c.before), _text(c.after)] for c in found)
-    return _csv(("kind", "what", "before", "after"), rows)
-
-
-def _named(run: Summary) -> str:
-    site = f" at {run.site}" if run.site else ""
-    return clean(f"{run.id[:_ID]}  {run.started_at}  {run.profile}{site}: {run.verdict}", 300)
-
-
-def _change(change: Change) -> str:
-    if change.before is None:
-        return f"+ {change.what}: {_value(change.after)}"
-    if change.after is None:
-        return f"- {change.what}: {_value(change.before)}"
-    return f"{change.what}: {_value(change.before)} -> {_value(change.after)}"
-
-
-def _value(value: str | float | None) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return " ".join(value) if isinstance(value, tuple) else value
 
 
 def trend(name: str, points: Sequence[Point], width: int, *, plotted: bool) -> str:
@@ -124,7 +73,7 @@ def trend_json(name: str, points: Sequence[Point]) -> str:
 
 
 def trend_csv(name: str, points: Sequence[Point]) -> str:
-    return _csv(("started_at", cell(name)), ([_moment(moment), value] for moment, value in points))
+    return spreadsheet.table(("started_at", name), ([_moment(moment), value] for moment, value in points))
 
 
 def _moment(moment: int) -> str:
@@ -135,11 +84,3 @@ def _moment(moment: int) -> str:
 
 def _json(value: Mapping[str, Any] | Sequence[Any]) -> str:
     return json.dumps(value, indent=2) + "\n"
-
-
-def _csv(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    out = StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(head)
-    writer.writerows(rows)
-    return out.getvalue()

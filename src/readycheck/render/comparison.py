@@ -1,13 +1,17 @@
-"""A comparison with an earlier run as sentences, which the formats for people share."""
+"""A comparison with an earlier run as sentences, which the formats for people share; and by itself."""
 
+import json
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from readycheck.comparison.change import Aspect, Direction
 from readycheck.render.clean import clean
+from readycheck.render.spreadsheet import table
 
 if TYPE_CHECKING:
     from readycheck.comparison.change import Change, Comparison, Difference
+    from readycheck.report import Report
 
 MOST_CHANGES, MOST_EXPLAINED = 12, 6
 _NAMES = {
@@ -79,3 +83,55 @@ def difference_line(difference: "Difference") -> str:
 
 def _listed(values: Sequence[str]) -> str:
     return ", ".join(clean(value, 120) for value in values) or "none"
+
+
+# --- by itself -----------------------------------------------------------------------------------------
+
+
+def as_text(before: "Report", after: "Report", comparison: "Comparison", verbose: bool = False) -> str:
+    """The two runs side by side, and below that what a report says of its baseline."""
+    sides = [("", "before", "after"), *zip(_FACTS, _facts(before), _facts(after), strict=True)]
+    wide = max(len(first) for _, first, _ in sides)
+    lines = [f"{label:<{_LABEL}}{first:<{wide}}  {second}".rstrip() for label, first, second in sides]
+    lines += ["", *(f"{label:<{_LABEL}}{text}" for label, text in rows(comparison, verbose))]
+    return "\n".join(lines) + "\n"
+
+
+def as_json(before: "Report", after: "Report", comparison: "Comparison") -> str:
+    """The comparison is as in a report."""
+    sides = {name: _side(report) for name, report in (("before", before), ("after", after))}
+    return json.dumps({**sides, "comparison": asdict(comparison)}, indent=2) + "\n"
+
+
+def as_csv(comparison: "Comparison") -> str:
+    found = [(c.aspect.value, c.of, c.before, c.after, c.direction.value) for c in comparison.changes]
+    found += [
+        (d.circumstance.value, d.of, _listed(d.before), _listed(d.after), "") for d in comparison.differences
+    ]
+    return table(("aspect", "of", "before", "after", "direction"), found)
+
+
+_LABEL = 16
+_FACTS = ("run", "started", "site", "profile", "verdict", "score", "causes")
+
+
+def _facts(report: "Report") -> tuple[str, ...]:
+    run, score = report.run, report.score.overall
+    causes = " ".join(dict.fromkeys(finding.cause for finding in report.findings))
+    texts = (run.id[:12], run.started_at, run.site or "-", f"{run.profile} {run.profile_revision}")
+    marks = (report.verdict.value, "-" if score is None else str(score), causes or "-")
+    return tuple(clean(text, 60) for text in (*texts, *marks))
+
+
+def _side(report: "Report") -> dict[str, Any]:
+    run = report.run
+    return {
+        "id": run.id,
+        "started_at": run.started_at,
+        "site": run.site,
+        "profile": run.profile,
+        "profile_revision": run.profile_revision,
+        "verdict": report.verdict.value,
+        "score": report.score.overall,
+        "causes": list(dict.fromkeys(finding.cause for finding in report.findings)),
+    }

@@ -1,7 +1,7 @@
 """The report as CSV: a row for each check, and one for each requirement that has none."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
 from typing import TYPE_CHECKING
 
@@ -23,12 +23,15 @@ COLUMNS = (
 
 
 def render(report: "Report") -> str:
+    return table(COLUMNS, _rows(report))
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Text that would be read as a formula is marked as text; numbers stay numbers."""
     out = StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for row in _rows(report):
-        writer.writerow([cell(value) if isinstance(value, str) else value for value in row])
+    writer.writerow(map(cell, head))
+    writer.writerows([cell(value) if isinstance(value, str) else value for value in row] for row in rows)
     return out.getvalue()
 
 

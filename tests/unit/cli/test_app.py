@@ -51,6 +51,7 @@ def test_the_commands_of_the_interface() -> None:
         ("schedule", "show"),
         ("explain",),
         ("report-schema",),
+        ("compare",),
         ("profile", "list"),
         ("profile", "show"),
         ("profile", "validate"),

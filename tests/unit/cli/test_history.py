@@ -75,12 +75,14 @@ def test_show_is_the_report(filled: Path, capsys: Captured) -> None:
 
 
 def test_diff_takes_the_last_two_of_a_site_and_profile(filled: Path, capsys: Captured) -> None:
-    assert told(capsys, "diff").splitlines()[1].split()[1] == case("sni-required").run.id[:12]
-    changes = json.loads(told(capsys, "diff", "--site", "north", "-f", "json"))
-    assert [changes[name][:8] for name in ("before", "after")] == ["00000001", "00000002"]
-    assert {"kind": "verdict", "what": "score", "before": 70, "after": 80} in changes["changes"]
-    assert json.loads(told(capsys, "diff", "00000000", "-f", "json"))["after"][:8] == "00000002"
-    assert "score,60,70" in told(capsys, "diff", "00000000", "00000001", "-f", "csv")
+    assert told(capsys, "diff").splitlines()[1].split()[2] == case("sni-required").run.id[:12]
+    found = json.loads(told(capsys, "diff", "--site", "north", "-f", "json"))
+    assert [found[name]["id"][:8] for name in ("before", "after")] == ["00000001", "00000002"]
+    assert [(c["of"], c["before"], c["after"]) for c in found["comparison"]["changes"]] == [
+        ("score", "70", "80")
+    ]
+    assert json.loads(told(capsys, "diff", "00000000", "-f", "json"))["after"]["id"][:8] == "00000002"
+    assert "score,score,60,70,better" in told(capsys, "diff", "00000000", "00000001", "-f", "csv")
 
 
 def test_trend(filled: Path, capsys: Captured) -> None:

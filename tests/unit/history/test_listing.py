@@ -5,7 +5,6 @@ import json
 from io import StringIO
 
 from readycheck.history import listing
-from readycheck.history.difference import Change
 from readycheck.history.summary import summarize
 from tests.unit.history.runs import case, small
 from tests.unit.render.factory import HOSTILE
@@ -47,25 +46,6 @@ def test_nothing_that_somebody_chose_steers_a_terminal_or_a_spreadsheet() -> Non
     assert "\x1b" not in listing.table(runs)
     assert "\u202e" not in listing.table(runs)
     assert rows(listing.table_csv(runs))[2][2] == "'=cmd()"
-    change = [Change("surroundings", "host", HOSTILE, "=cmd()")]
-    assert "\x1b" not in listing.changes(*runs, change)
-    assert rows(listing.changes_csv(change))[1][3] == "'=cmd()"
-
-
-def test_changes_are_under_headings() -> None:
-    found = [
-        Change("verdict", "verdict", "ready", "not-ready"),
-        Change("finding", "udp-blocked (site)", None, "blocking, certain"),
-        Change("number", "dns.rtt_ms", 1.25, 40.0),
-    ]
-    lines = listing.changes(*RUNS, found).splitlines()
-    assert lines[3:] == [
-        *("Verdict", "  verdict: ready -> not-ready", ""),
-        *("Causes", "  + udp-blocked (site): blocking, certain", ""),
-        *("Numbers", "  dns.rtt_ms: 1.25 -> 40"),
-    ]
-    assert json.loads(listing.changes_json(*RUNS, found))["changes"][2]["after"] == 40.0
-    assert "nothing changed" in listing.changes(*RUNS, [])
 
 
 def test_a_trend() -> None:

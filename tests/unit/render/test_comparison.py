@@ -1,5 +1,6 @@
 """A comparison in words: the first suspect before anything else, and nothing of it steers a terminal."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -15,7 +16,8 @@ from readycheck.comparison.change import (
     Suspect,
 )
 from readycheck.render import FORMATS
-from readycheck.render.comparison import first_suspect, rows, title
+from readycheck.render.comparison import as_csv, as_json, as_text, first_suspect, rows, title
+from readycheck.report import dump
 from tests.unit.render.factory import HOSTILE, ready
 
 BASELINE = Baseline(
@@ -81,3 +83,37 @@ def test_what_a_server_has_chosen_does_no_harm(format_: str) -> None:
     text = FORMATS[format_](replace(ready(), comparison=hostile))
     assert "\x1b" not in text and "\u202e" not in text
     assert format_ == "text" or "<script>" not in text
+
+
+BEFORE, AFTER = ready(), replace(ready(), comparison=ALL)
+
+
+def test_two_runs_side_by_side() -> None:
+    head, *lines = as_text(BEFORE, AFTER, ALL).splitlines()
+    assert head.split() == ["before", "after"]
+    names = ["run", "started", "site", "profile", "verdict", "score", "causes"]
+    assert [line.split()[0] for line in lines[:7]] == names and not lines[7]
+    assert lines[8:] == [f"{label:<16}{text}" for label, text in rows(ALL)]
+
+
+def test_the_comparison_by_itself_is_the_reports() -> None:
+    found = json.loads(as_json(BEFORE, AFTER, ALL))
+    assert found["comparison"] == json.loads(dump(AFTER))["comparison"]
+    assert found["before"]["id"] == BEFORE.run.id and found["after"]["verdict"] == "ready"
+
+
+def test_it_is_a_table_too() -> None:
+    head, *lines = as_csv(ALL).splitlines()
+    assert head == "aspect,of,before,after,direction"
+    assert lines == [
+        'finding,udp-blocked@site,,"blocking, certain",worse',
+        "gateway,,192.168.1.1,192.168.1.254,",
+    ]
+
+
+def test_what_somebody_chose_steers_nothing_here_either() -> None:
+    bad = replace(ROUTE, before=(HOSTILE,), after=("=cmd()",))
+    found = replace(ALL, differences=(bad,), changes=(replace(WORSE, of="=cmd()", after=HOSTILE),))
+    site = replace(BEFORE, run=replace(BEFORE.run, site=HOSTILE))
+    assert "\x1b" not in as_text(site, AFTER, found) and "\x1b" not in as_csv(found)
+    assert "finding,'=cmd()," in as_csv(found)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup, escape
 
-from readycheck.render import streams, surroundings, throughput, wording
+from readycheck.render import comparison, streams, surroundings, throughput, wording
 from readycheck.render.clean import clean
 from readycheck.render.timeline import timeline
 
@@ -32,6 +32,7 @@ def render(report: "Report") -> str:
         style=Markup(style),
         style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
         wording=wording,
+        comparison=comparison,
         environment=list(surroundings.facts(report.environment)),
         timeline=timeline(report),
         streams=list(streams.rows(report)),

@@ -69,7 +69,7 @@ def test_a_long_list_is_cut_and_says_so() -> None:
     assert len(list(rows(many, verbose=True))) == 41
 
 
-@pytest.mark.parametrize("format_", ["text", "markdown"])
+@pytest.mark.parametrize("format_", ["text", "markdown", "html"])
 def test_it_is_in_the_report_for_people(format_: str) -> None:
     text = FORMATS[format_](replace(ready(), comparison=ALL))
     assert "192.168.1.254" in text and "compared with" in text.lower()

@@ -4,7 +4,7 @@ import asyncio
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from readycheck.net.address import is_address, is_site_address
 from readycheck.net.environment import Environment
 from readycheck.net.interface import NetError
 from readycheck.net.traced import SharedNetwork
+from readycheck.observation import Remembered
 from readycheck.plan import Check, Plan, Scope, Selection, plan
 from readycheck.profile import Profile
 from readycheck.registry import Registry
@@ -26,7 +27,7 @@ HEAD_START_S = 0.4
 BUSY_S = 0.7
 """A round begins with handshakes, which keep the processor busy that long."""
 FOLLOW_UP_ROUNDS = 2
-_MOST_NAMED = 5
+LATELY = timedelta(days=7)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +47,7 @@ class Request:
     trusted_pins: frozenset[str] = frozenset()
     trust_roots: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    remembered: tuple[str, ...] = ()
+    remembered: tuple[Remembered, ...] = ()
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -73,7 +74,8 @@ async def assess(
             first = [check for check in made.checks if check.scope is Scope.RESOLVERS]
             asked = group.create_task(run.run(first))
             head_start = group.create_task(asyncio.wait({asked}, timeout=HEAD_START_S))
-            known = tuple(dict.fromkeys((*request.remembered, *await _known_addresses(request, shared))))
+            earlier = (one.address for one in request.remembered)
+            known = tuple(dict.fromkeys((*earlier, *await _known_addresses(request, shared))))
             await head_start
             made = plan(request.profile, request.registry, request.selection, request.seed, known)
             meanwhile = group.create_task(_import_meanwhile())
@@ -143,22 +145,22 @@ def _facts(request: Request, made: Plan, run: Run, duration_ms: float) -> "RunFa
         options=request.options,
         trust_roots=request.trust_roots,
         trusted_pins=tuple(sorted(request.trusted_pins)),
-        notes=(*request.notes, *_gone_silent(request.remembered, run.outcomes)),
+        notes=request.notes,
+        gone_silent=tuple(_gone_silent(request, run.outcomes)),
     )
 
 
-def _gone_silent(remembered: Sequence[str], outcomes: Sequence[Outcome]) -> Iterator[str]:
-    """A vendor's node may be taken away at any time: that is worth a note where others answer, and no more."""
-    asked: dict[str, bool] = {}
-    for outcome in outcomes:
-        for seen in outcome.observations:
-            if seen.target.address and outcome.check.scope is Scope.SAMPLED:
-                answered = seen.failure is None and seen.step is outcome.check.proves
-                asked[seen.target.address] = asked.get(seen.target.address, False) or answered
-    silent = [address for address in remembered if asked.get(address) is False]
-    if silent and any(asked.values()):
-        shown = ", ".join(silent[:_MOST_NAMED]) + (" and others" if len(silent) > _MOST_NAMED else "")
-        yield f"answered an earlier run and are silent now, while others answer: {shown}"
+def _gone_silent(request: Request, outcomes: Sequence[Outcome]) -> Iterator[Remembered]:
+    """What answered lately, and did not now: what that shows is the rules' business."""
+    answered = {
+        seen.target.address
+        for outcome in outcomes
+        for seen in outcome.observations
+        if seen.failure is None and seen.step is outcome.check.proves
+    }
+    for one in request.remembered:
+        if one.address not in answered and request.started - datetime.fromisoformat(one.last) <= LATELY:
+            yield one
 
 
 async def _known_addresses(request: Request, shared: SharedNetwork) -> tuple[str, ...]:

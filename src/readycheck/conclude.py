@@ -78,7 +78,8 @@ def conclude(
 ) -> Report:
     """Everything after the run; pure, and all that it needs is in the report that it makes."""
     seen = tuple(map(_unhurried, outcomes)) if run.self_limited else tuple(outcomes)
-    case = judge(profile, made, seen, gather(seen), environment, set(run.trusted_pins))
+    judged = judge(profile, made, seen, gather(seen), environment, set(run.trusted_pins))
+    case = replace(judged, gone_silent=run.gone_silent)
     verdicts = case.verdicts
     return compose(
         run=run,

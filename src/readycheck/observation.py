@@ -86,3 +86,12 @@ class Trace:
     def observations(self, now_ms: float, pending: Failure = Failure.TIMED_OUT) -> tuple[Observation, ...]:
         """All steps; those still under way end `now` with the failure `pending`."""
         return tuple(entry.end(now_ms, pending) for entry in self._steps)
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """An address of the vendor that answered earlier runs: since when that is known, and the last time."""
+
+    address: str
+    since: str
+    last: str

@@ -19,7 +19,7 @@ from readycheck.engine import Outcome, RunState, Status
 from readycheck.errors import UsageError
 from readycheck.failure import Failure, Step
 from readycheck.net.environment import Environment
-from readycheck.observation import Observation
+from readycheck.observation import Observation, Remembered
 from readycheck.plan import CheckTarget, Scope
 from readycheck.probe import MetricValue
 from readycheck.profile import Area, Importance, Profile, Source
@@ -60,6 +60,7 @@ class RunFacts:
     trust_roots: tuple[str, ...] = ()
     trusted_pins: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    gone_silent: tuple[Remembered, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dns.message
@@ -14,6 +15,7 @@ from readycheck.engine import Progress, RunState
 from readycheck.failure import Failure
 from readycheck.net.interface import Capability, Endpoint, Resolution
 from readycheck.net.traced import SharedNetwork
+from readycheck.observation import Remembered
 from readycheck.plan import Selection, plan
 from readycheck.probe import Effort
 from readycheck.profile import Profile
@@ -206,16 +208,44 @@ def test_addresses_of_names_are_asked_first_and_recorded() -> None:
     assert first.observations[0].target.address in NODES[:2]
 
 
-def test_remembered_addresses_are_asked_first_and_one_that_is_silent_now_is_noted() -> None:
-    gone = NODES[0].rpartition(".")[0] + ".251"
-    found = report(asked=request(remembered=(NODES[1], gone)))
-    assert found.known[:2] == (NODES[1], gone)
-    assert found.run.notes == (f"answered an earlier run and are silent now, while others answer: {gone}",)
-    assert (found.verdict, causes(found)) == (Readiness.READY, [])
+def known(*addresses: str, days: float = 1.0) -> tuple[Remembered, ...]:
+    last = (datetime.now(UTC) - timedelta(days=days)).isoformat()
+    return tuple(Remembered(address, "2026-01-02T03:04:05Z", last) for address in addresses)
+
+
+GONE = NODES[0].rpartition(".")[0] + ".251"
+
+
+def test_remembered_addresses_are_asked_first_and_one_that_is_silent_now_is_told_of() -> None:
+    found = report(asked=request(remembered=known(NODES[0], NODES[1], GONE)))
+    assert found.known[:3] == (NODES[0], NODES[1], GONE)
+    assert [one.address for one in found.run.gone_silent] == [GONE]
+    assert (found.verdict, causes(found)) == (Readiness.READY, ["address-blocked"])
+    (finding,) = found.findings
+    assert (finding.confidence, finding.severity, finding.where) == ("possible", "note", "unknown")
+    assert finding.summary.startswith(f"{GONE} is silent on TCP 8934")
+    assert "it has answered since 2026-01-02" in finding.summary
+    assert f"and {NODES[0]} beside it still answers. The vendor may have" in finding.summary
+    assert rejudge(load(dump(found), "r.json")).findings == found.findings
+
+
+def test_what_was_silent_for_a_week_is_forgotten() -> None:
+    found = report(asked=request(remembered=known(NODES[0], GONE, days=8)))
+    assert found.run.gone_silent == () and causes(found) == []
+
+
+@pytest.mark.parametrize(
+    "blocked",
+    [lambda to, t: 2 if to[0].startswith("198.18.") else None, lambda to, t: 2 if to[1] == 8934 else None],
+    ids=["its network", "one of its ports"],
+)
+def test_where_more_is_blocked_a_silent_address_is_no_news(blocked: Blocked) -> None:
+    found = report(network(blocked=blocked), request(remembered=known(NODES[0], GONE)))
+    assert "address-blocked" not in causes(found)
 
 
 def test_where_nothing_answers_a_silent_address_is_no_news() -> None:
-    assert report(silent_network(), request(remembered=NODES[:1])).run.notes == ()
+    assert "address-blocked" not in causes(report(silent_network(), request(remembered=known(NODES[0]))))
 
 
 def test_no_more_names_are_looked_up_than_addresses_are_asked() -> None:

@@ -11,6 +11,7 @@ from readycheck.errors import ReadycheckError
 
 if TYPE_CHECKING:
     from readycheck.history.place import Place
+    from readycheck.observation import Remembered
     from readycheck.report import Report
 
 
@@ -34,7 +35,7 @@ def stored(report: "Report", place: "Place | None") -> Iterator[None]:
             _remember(report)
 
 
-def remembered(profile: str, site: str | None, place: "Place | None") -> tuple[str, ...]:
+def remembered(profile: str, site: str | None, place: "Place | None") -> "tuple[Remembered, ...]":
     """Whoever keeps no runs remembers nothing of them either."""
     from readycheck.history.remembered import load
 

@@ -10,7 +10,7 @@ from readycheck.evidence import REFUSALS, Cell, Evidence, Rung, Sign
 from readycheck.failure import Failure, Step
 from readycheck.net.address import is_carrier_address, is_site_address
 from readycheck.net.environment import Environment
-from readycheck.observation import Observation
+from readycheck.observation import Observation, Remembered
 from readycheck.plan import NAME_SERVERS, Scope
 from readycheck.profile import Area, Importance, Profile, Requirement
 from readycheck.verdict import CheckVerdict, Judgement, Verdict
@@ -19,7 +19,10 @@ from readycheck.walls import Walls, sort_walls
 
 @dataclass(frozen=True)
 class Case:
-    """Everything that is known after a round of measuring; `roles` are those of the run."""
+    """Everything that is known after a round of measuring; `roles` are those of the run.
+
+    `gone_silent` are addresses that answered earlier runs and not this one.
+    """
 
     profile: Profile
     environment: Environment
@@ -27,6 +30,7 @@ class Case:
     outcomes: tuple[Outcome, ...]
     evidence: Evidence
     roles: tuple[str, ...] = ()
+    gone_silent: tuple[Remembered, ...] = ()
 
     @cached_property
     def walls(self) -> Walls:

@@ -28,7 +28,7 @@ def login_unsupported(case: Case) -> Iterator[Finding]:
     yield case.finding(
         "proxy-auth-unsupported",
         checks,
-        f"The proxy {offers[0][1].target.via} wants a login by {_list(_names(o for _, o in offers))}."
+        f"The proxy {offers[0][1].target.via} wants a login by {listed(_names(o for _, o in offers))}."
         + "".join(f" {text}" for text in unable_clients(case, [o for _, o in offers])),
         where=Where.SITE,
         owner=Owner.PROXY,
@@ -42,10 +42,10 @@ def unable_clients(case: Case, seen: Sequence[Observation]) -> Iterator[str]:
     unable = _unable(case, _offered(seen))
     if unable:
         able = sorted({scheme for client in unable for scheme in _can(client)})
-        known = f" (they can do {_list(map(_spelled, able))})" if able else ""
+        known = f" (they can do {listed(map(_spelled, able))})" if able else ""
         able_ones = [client.product for client in _clients(case) if client not in unable]
-        others = f"; {_list(able_ones)} can" if able_ones else ""
-        yield f"{_list(client.product for client in unable)} cannot do that{known}{others}."
+        others = f"; {listed(able_ones)} can" if able_ones else ""
+        yield f"{listed(client.product for client in unable)} cannot do that{known}{others}."
 
 
 def _clients(case: Case) -> list[ProxySupport]:
@@ -81,8 +81,8 @@ def _offered(seen: Iterable[Observation]) -> frozenset[str]:
 
 def _remedy(case: Case, unable: Sequence[ProxySupport]) -> str:
     common = frozenset.intersection(*map(_can, unable))
-    offer = _list(map(_spelled, sorted(common)), "or") if common else "what each of them can do"
-    whom = _list(client.product for client in unable)
+    offer = listed(map(_spelled, sorted(common)), "or") if common else "what each of them can do"
+    whom = listed(client.product for client in unable)
     return f"Offer {offer} as well, or let the product's names pass without a login for {whom}."
 
 
@@ -90,7 +90,7 @@ def _spelled(scheme: str) -> str:
     return _SPELLED.get(scheme, scheme.capitalize())
 
 
-def _list(words: Iterable[str], last: str = "and") -> str:
+def listed(words: Iterable[str], last: str = "and") -> str:
     known = list(words)
     if len(known) > SHOWN:
         return f"{', '.join(known[:SHOWN])} {last} {len(known) - SHOWN} more"

@@ -6,13 +6,14 @@ Not in the database, which no run waits for.
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from readycheck.history.place import TWIN
+from readycheck.observation import Remembered
 
 if TYPE_CHECKING:
     from readycheck.report import Report
@@ -25,10 +26,10 @@ _TRUSTED = ("ready", "warnings")
 """Verdicts; on a network that fails, whoever answers need not be the vendor."""
 
 
-def load(profile: str, site: str | None, base: Path | None = None) -> tuple[str, ...]:
+def load(profile: str, site: str | None, base: Path | None = None) -> tuple[Remembered, ...]:
     """Those seen last come first. None where the file is missing, or is of no use: a run needs none."""
     found = _read(_file(profile, base)).get(site or "", {})
-    return tuple(sorted(found, key=lambda address: found[address], reverse=True))
+    return tuple(sorted(found.values(), key=lambda one: one.last, reverse=True))
 
 
 def remember(report: "Report", base: Path | None = None) -> None:
@@ -38,14 +39,24 @@ def remember(report: "Report", base: Path | None = None) -> None:
         return
     file = _file(report.run.profile, base)
     known = _read(file)
-    met = known.get(site, {}) | dict.fromkeys(_answered(report), report.run.started_at)
-    kept = dict(_kept(met, report))
-    if kept == known.get(site, {}):
+    before, now = known.get(site, {}), report.run.started_at
+    met = before | {
+        one: Remembered(one, before[one].since if one in before else now, now) for one in _answered(report)
+    }
+    kept = {one.address: one for one in _kept(met.values(), report)}
+    if kept == before:
         return
+    text = json.dumps(
+        {
+            place: {one.address: [one.since, one.last] for one in those.values()}
+            for place, those in {**known, site: kept}.items()
+        },
+        indent=1,
+    )
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     beside = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
-        beside.write_text(json.dumps({**known, site: kept}, indent=1) + "\n", encoding="utf-8")
+        beside.write_text(text + "\n", encoding="utf-8")
         beside.replace(file)
     finally:
         beside.unlink(missing_ok=True)
@@ -61,35 +72,35 @@ def _answered(report: "Report") -> Iterator[str]:
                 yield seen.target.address or ""
 
 
-def _kept(met: Mapping[str, str], report: "Report") -> Iterator[tuple[str, str]]:
+def _kept(met: Iterable[Remembered], report: "Report") -> Iterator[Remembered]:
     """The latest of each neighbourhood, none older than a month."""
     oldest = datetime.fromisoformat(report.run.started_at) - AGE
     room: Counter[str] = Counter()
     number = 0
-    for address in sorted(met, key=lambda one: (met[one], one), reverse=True):
-        if not _is_usable(address, met[address], oldest):
+    for one in sorted(met, key=lambda one: (one.last, one.address), reverse=True):
+        if not _is_usable(one, oldest):
             continue
-        near = _neighbourhood(address)
+        near = _neighbourhood(one.address)
         room[near] += 1
         if room[near] <= MOST_NEAR and number < MOST:
             number += 1
-            yield address, met[address]
+            yield one
 
 
 def _neighbourhood(address: str) -> str:
     return str(ip_network(f"{address}/{48 if ':' in address else 24}", strict=False))
 
 
-def _is_usable(address: str, seen: str, oldest: datetime) -> bool:
+def _is_usable(one: Remembered, oldest: datetime) -> bool:
     try:
-        found = ip_address(address)
+        found = ip_address(one.address)
         real = not (found.is_loopback or found.is_multicast or found.is_unspecified or found.is_link_local)
-        return real and datetime.fromisoformat(seen) >= oldest
+        return real and datetime.fromisoformat(one.last) >= oldest
     except (ValueError, TypeError):
         return False
 
 
-def _read(file: Path) -> dict[str, dict[str, str]]:
+def _read(file: Path) -> dict[str, dict[str, Remembered]]:
     try:
         with file.open("rb") as opened:
             data = json.loads(opened.read(_LARGEST))
@@ -97,18 +108,20 @@ def _read(file: Path) -> dict[str, dict[str, str]]:
         return {}
     if not isinstance(data, dict):
         return {}
-    return {site: dict(_addresses(found)) for site, found in data.items() if isinstance(found, dict)}
+    found = {site: _addresses(those) for site, those in data.items() if isinstance(those, dict)}
+    return {site: {one.address: one for one in those} for site, those in found.items()}
 
 
-def _addresses(found: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    """What is no address was not written by us."""
+def _addresses(found: Mapping[str, object]) -> Iterator[Remembered]:
+    """What is no address was not written by us; earlier versions knew the last time alone."""
     for address, seen in found.items():
+        since, last = seen if isinstance(seen, list) and len(seen) == 2 else (seen, seen)
         try:
             ip_address(address)
         except ValueError:
             continue
-        if isinstance(seen, str):
-            yield address, seen
+        if isinstance(since, str) and isinstance(last, str):
+            yield Remembered(address, since, last)
 
 
 def _file(profile: str, base: Path | None) -> Path:

@@ -206,7 +206,7 @@ def test_addresses_are_remembered_but_not_those_of_a_stand_in(
     assert storing.remembered("example", None, place) == ()
     with storing.stored(report, place):
         pass
-    assert storing.remembered("example", None, place) == ("8.8.1.1",)
+    assert [one.address for one in storing.remembered("example", None, place)] == ["8.8.1.1"]
     assert storing.remembered("example", None, None) == ()
     monkeypatch.setenv("READYCHECK_ONLY_NETNS", "1")
     assert storing.remembered("example", None, place) == ()

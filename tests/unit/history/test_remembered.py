@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from readycheck.failure import Failure, Step
-from readycheck.history.remembered import MOST, MOST_NEAR, load, remember
+from readycheck.history import remembered
+from readycheck.history.remembered import MOST, MOST_NEAR, remember
 from readycheck.observation import Target
 from readycheck.plan import CheckTarget, Scope
 from readycheck.report import Report, iso
@@ -30,6 +31,23 @@ def seen(*addresses: str, days: float = 0, failure: Failure | None = None, **run
     )
     facts = {"started_at": iso(BEGAN + timedelta(days=days)), "site": None, **run}
     return replace(report, run=replace(report.run, **facts), checks=(sampled,))
+
+
+def load(profile: str, site: str | None, base: Path) -> tuple[str, ...]:
+    return tuple(one.address for one in remembered.load(profile, site, base))
+
+
+def test_since_when_it_answers_is_kept(tmp_path: Path) -> None:
+    for days in (0, 3):
+        remember(seen("8.8.1.1", days=days), tmp_path)
+    (one,) = remembered.load("example", None, tmp_path)
+    assert (one.since[:10], one.last[:10]) == ("2026-11-21", "2026-11-24")
+
+
+def test_what_an_earlier_version_wrote_is_read(tmp_path: Path) -> None:
+    (tmp_path / "example.json").write_text('{"": {"8.8.1.1": "2026-11-20T00:00:00Z"}}', "utf-8")
+    (one,) = remembered.load("example", None, tmp_path)
+    assert one.since == one.last == "2026-11-20T00:00:00Z"
 
 
 def test_what_answered_is_remembered_by_site(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from readycheck.history.summary import Summary
-from readycheck.history.trend import Point, buckets, plot, sparkline
+from readycheck.history.trend import Point, buckets, columns_of, plot, sparkline
 from readycheck.render import spreadsheet
 from readycheck.render.clean import clean
 
@@ -64,6 +64,9 @@ def trend(name: str, points: Sequence[Point], width: int, *, plotted: bool) -> s
         f"{clean(name, 100)}: {len(values)} of {len(points)} runs; lowest {ordered[0]:.4g}, "
         f"median {ordered[len(ordered) // 2]:.4g}, highest {ordered[-1]:.4g}, last {values[-1]:.4g}"
     )
+    columns = columns_of(points, width) if plotted else min(width, len(points))
+    if len(points) > columns:
+        said += f"; a column is the median of about {len(points) / columns:.2g} runs"
     rows = plot(points, width) if plotted else [sparkline(buckets(points, width))]
     return "\n".join((said, *rows)) + "\n"
 

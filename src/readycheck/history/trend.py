@@ -33,9 +33,14 @@ def sparkline(values: Sequence[float | None]) -> str:
     )
 
 
+def columns_of(points: Sequence[Point], width: int) -> int:
+    """Of a plot, beside its scale."""
+    return min(len(points), max(10, width - 12))
+
+
 def plot(points: Sequence[Point], width: int) -> list[str]:
     """Rows of a plot with its scale on the left and the days below."""
-    values = buckets(points, max(10, width - 12))
+    values = buckets(points, columns_of(points, width))
     if not [value for value in values if value is not None]:
         return ["nothing was measured"]
     low, high = _bounds(values)

@@ -57,3 +57,12 @@ def test_a_trend() -> None:
     assert json.loads(listing.trend_json("x", points))["points"][1] == ["1970-01-01T00:00:01.000Z", None]
     assert rows(listing.trend_csv("x", points))[3] == ["1970-01-01T00:00:02.000Z", "3.0"]
     assert listing.trend("x", [(0, None)], 80, plotted=False) == "x: nothing was measured in 1 runs\n"
+
+
+def test_a_trend_says_what_a_column_is_where_it_is_more_than_a_run() -> None:
+    points = [(number, float(number)) for number in range(200)]
+    assert listing.trend("x", points, 80, plotted=False).splitlines()[0].endswith("about 2.5 runs")
+    lines = listing.trend("x", points, 80, plotted=True).splitlines()
+    assert lines[0].endswith("; a column is the median of about 2.9 runs")
+    assert max(map(len, lines[1:])) <= 80
+    assert "column" not in listing.trend("x", points[:60], 80, plotted=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from readycheck.comparison.figures import Figure, figures
 from readycheck.diagnose.finding import Confidence, Severity
 from readycheck.engine import RunState
-from readycheck.verdict import Readiness
+from readycheck.verdict import Judgement, Readiness
 
 if TYPE_CHECKING:
     from readycheck.diagnose.finding import Finding
@@ -57,11 +57,19 @@ def _troubles(report: "Report") -> Iterator[Trouble]:
         yield Trouble(
             key=f"cause:{finding.cause}", title=finding.summary[:_LONGEST], severity=finding.severity
         )
-    blocking = any(finding.severity is Severity.BLOCKING for finding in counted)
-    if report.verdict in (Readiness.NOT_READY, Readiness.UNKNOWN) and not blocking:
+    if not _explained(report, counted):
         verdict = report.verdict.value
         title = f"The verdict is {verdict}, and no cause can be named."
         yield Trouble(key=f"verdict:{verdict}", title=title, severity=Severity.BLOCKING)
+
+
+def _explained(report: "Report", counted: "list[Finding]") -> bool:
+    """What is not ready needs a cause that blocks, what is unknown one that bears on what could not be decided."""
+    if report.verdict is Readiness.NOT_READY:
+        return any(finding.severity is Severity.BLOCKING for finding in counted)
+    undecided = {r.id for r in report.requirements if r.status is Judgement.INCONCLUSIVE}
+    affected = {name for finding in counted for name in finding.affects}
+    return report.verdict is not Readiness.UNKNOWN or bool(undecided & affected)
 
 
 def _counts(finding: "Finding") -> bool:

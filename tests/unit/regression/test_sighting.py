@@ -8,6 +8,7 @@ from readycheck.diagnose.finding import Confidence, Finding, Owner, Severity, Wh
 from readycheck.engine import RunState
 from readycheck.regression.sighting import moment_of, series_of, sight
 from readycheck.verdict import Readiness
+from tests.unit.builders import World
 from tests.unit.test_report import report
 
 RUN = replace(report(), verdict=Readiness.READY, findings=())
@@ -38,6 +39,15 @@ def test_one_trouble_for_a_cause_wherever_it_is() -> None:
 )
 def test_notes_and_guesses_are_none(finding: Finding) -> None:
     assert not sight(replace(RUN, findings=(finding,))).troubles
+
+
+def test_what_is_unknown_by_a_cause_is_told_once() -> None:
+    made = report(World(mute=lambda t: t.transport == "udp" and t.port not in (53, 123)))
+    assert made.verdict is Readiness.UNKNOWN
+    assert list(sight(made).troubles) == ["cause:udp-return-blocked"]
+    (found,) = made.findings
+    of_another = replace(made, findings=(replace(found, affects=("web",)),))
+    assert list(sight(of_another).troubles) == ["cause:udp-return-blocked", "verdict:unknown"]
 
 
 def test_a_verdict_that_no_cause_explains() -> None:

@@ -136,7 +136,8 @@ class _Desk:
 
     def _beside(self) -> str | None:
         """The last trouble that began at about the same time: figures show it too, each a little later."""
-        lately = {key: one for key, one in self.told.open.items() if 0 <= self._now - one.since <= JOIN_S}
+        told = {key: one for key, one in self.told.open.items() if not one.untold}
+        lately = {key: one for key, one in told.items() if 0 <= self._now - one.since <= JOIN_S}
         return max(lately, key=lambda key: lately[key].since, default=None)
 
     def _begin(self, key: str, events: Sequence[Event]) -> None:

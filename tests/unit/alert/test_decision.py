@@ -70,6 +70,12 @@ def test_figures_that_stay_when_the_cause_is_gone_are_told_of_a_day_later() -> N
     assert [(m.kind, m.key) for m in sent[2:]] == [("still", KEYS[0]), ("over", KEYS[0])]
 
 
+def test_a_figure_that_becomes_worse_when_the_cause_is_gone_is_told() -> None:
+    over = [event(kind=Kind.OVER)]
+    sent = play((0, [event()]), (1, [event(KEYS[0])]), (3, over), (4, [event(KEYS[1])]))
+    assert [m.key for m in sent] == [event().key, event().key, KEYS[1]]
+
+
 def test_a_cause_that_comes_back_while_its_figures_are_not_over_is_told() -> None:
     sent = play((0, [event()]), (1, [event(KEYS[0])]), (9, [event(kind=Kind.OVER)]), (9.2, [event()]))
     assert [m.kind for m in sent] == ["raised", "over", "raised"]

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from readycheck.history.place import TWIN
 from readycheck.observation import Remembered
@@ -68,8 +68,9 @@ def _answered(report: "Report") -> Iterator[str]:
         if check.scope.value != "sampled" or not check.target.network:
             continue
         for seen in check.observations:
-            if seen.failure is None and seen.step is check.proves and not seen.target.via:
-                yield seen.target.address or ""
+            address = seen.target.address
+            if address and seen.failure is None and seen.step is check.proves and not seen.target.via:
+                yield address
 
 
 def _kept(met: Iterable[Remembered], report: "Report") -> Iterator[Remembered]:
@@ -92,12 +93,9 @@ def _neighbourhood(address: str) -> str:
 
 
 def _is_usable(one: Remembered, oldest: datetime) -> bool:
-    try:
-        found = ip_address(one.address)
-        real = not (found.is_loopback or found.is_multicast or found.is_unspecified or found.is_link_local)
-        return real and datetime.fromisoformat(one.last) >= oldest
-    except (ValueError, TypeError):
-        return False
+    found = ip_address(one.address)
+    real = not (found.is_loopback or found.is_multicast or found.is_unspecified or found.is_link_local)
+    return real and datetime.fromisoformat(one.last) >= oldest
 
 
 def _read(file: Path) -> dict[str, dict[str, Remembered]]:
@@ -120,8 +118,15 @@ def _addresses(found: Mapping[str, object]) -> Iterator[Remembered]:
             ip_address(address)
         except ValueError:
             continue
-        if isinstance(since, str) and isinstance(last, str):
+        if _is_moment(since) and _is_moment(last):
             yield Remembered(address, since, last)
+
+
+def _is_moment(text: object) -> TypeGuard[str]:
+    try:
+        return isinstance(text, str) and datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def _file(profile: str, base: Path | None) -> Path:

@@ -95,7 +95,16 @@ def test_nothing_is_remembered_of_these(tmp_path: Path, report: Report) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"[]", b"{", b'{"": []}', b'{"": {"not an address": "x", "8.8.1.1": 1}}', b"\xff"]
+    "content",
+    [
+        b"",
+        b"[]",
+        b"{",
+        b'{"": []}',
+        b'{"": {"not an address": "x", "8.8.1.1": 1}}',
+        b"\xff",
+        b'{"": {"8.8.1.1": ["2026-11-20T00:00:00Z", "soon"], "8.8.2.2": "2026-11-20T00:00:00"}}',
+    ],
 )
 def test_a_file_of_no_use_costs_no_run_and_is_made_anew(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "example.json").write_bytes(content)

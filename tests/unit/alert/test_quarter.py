@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -39,3 +40,10 @@ def test_no_two_seeds_of_one_cause_are_near_each_other() -> None:
     for key in keys:
         some = [seed for seed in SEEDS if seed.key == key]
         assert all(apart(one, other) for one, other in pairwise(some))
+
+
+def test_the_page_tells_of_the_same_seeds() -> None:
+    """It is made by `python -m bench.quarter`, which takes some minutes."""
+    page = (Path(__file__).parents[3] / "docs" / "quarter.md").read_text("utf-8")
+    assert [seed.what for seed in SEEDS if f"| {seed.what} | {seed.day:g} |" not in page] == []
+    assert "Told for nothing: 0. Arrived twice: 0. Still waiting: 0." in page

@@ -73,7 +73,10 @@ _UNPLUGGED: Mapping[str, Any] = {
     "selection": make_selection(resolvers=(), effort=Effort.QUICK),
 }
 _EXPIRED = {"greet": lambda t: Failure.CERTIFICATE_EXPIRED if t.port == 8934 else None}
-_NET = {"wall": lambda t: "drop" if (t.address or "").startswith("198.51.100.") else None}
+_NET = {
+    "wall": lambda t: "drop" if (t.address or "").startswith("198.51.100.") else None,
+    "selection": make_selection(),  # a quick run does not look into networks that may be empty
+}
 _UNDER_2 = row("sip-5061", ports=["5061"], pinned=True)
 FOREVER = DAYS * 24.0
 PROVIDER_DAY, REVISION_DAY = 7.45, 24.45

@@ -123,8 +123,17 @@ def _further(
 ) -> Sequence[Check]:
     from readycheck.conclude import further_checks
 
-    pins = request.trusted_pins
-    return further_checks(request.profile, made, run.outcomes, environment, pins, request.registry, left_s)
+    silent = tuple(_gone_silent(request, run.outcomes))
+    return further_checks(
+        request.profile,
+        made,
+        run.outcomes,
+        environment,
+        request.trusted_pins,
+        request.registry,
+        left_s,
+        silent,
+    )
 
 
 def _facts(request: Request, made: Plan, run: Run, duration_ms: float) -> "RunFacts":

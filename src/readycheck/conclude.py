@@ -10,7 +10,7 @@ from readycheck.engine import Outcome, RunState, Status
 from readycheck.evidence import Evidence, gather
 from readycheck.failure import Failure
 from readycheck.net.environment import Environment, is_ipv6_only
-from readycheck.observation import Observation
+from readycheck.observation import Observation, Remembered
 from readycheck.plan import Check, Plan, Scope
 from readycheck.profile import Profile
 from readycheck.registry import Registry
@@ -29,6 +29,7 @@ def further_checks(
     trusted_pins: Set[str],
     registry: Registry,
     left_s: float,
+    gone_silent: Sequence[Remembered] = (),
 ) -> tuple[Check, ...]:
     """The checks of the next round, which tell causes apart; none where nothing is in doubt."""
     seen = tuple(outcomes)
@@ -43,6 +44,7 @@ def further_checks(
         environment=environment,
         left_s=left_s,
         judged=judged,
+        gone_silent=frozenset(one.address for one in gone_silent),
     )
     return follow_ups(situation)
 

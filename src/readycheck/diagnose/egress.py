@@ -1,7 +1,7 @@
 """Which hop-limited packets would prove what nobody answered: the follow-up check `path`. Pure."""
 
 import ipaddress
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -78,6 +78,7 @@ def survey(situation: Situation) -> Iterator[Check]:
             situation.evidence,
             local_address(situation.environment),
             situation.left_s - _kept_s(situation),
+            situation.gone_silent,
         )
         yield from [check] if check else []
 
@@ -115,7 +116,13 @@ def silent_columns(situation: Situation) -> list[tuple[Cell, Cell]]:
 
 
 def egress_check(
-    plan: Plan, registry: Registry, outcomes: Sequence[Outcome], evidence: Evidence, local: str, left_s: float
+    plan: Plan,
+    registry: Registry,
+    outcomes: Sequence[Outcome],
+    evidence: Evidence,
+    local: str,
+    left_s: float,
+    gone_silent: Set[str] = frozenset(),
 ) -> Check | None:
     """The check that surveys what no answer has proven; None when there is nothing to prove or no way to."""
     if PROBE not in registry.installed or left_s < 0.5:
@@ -132,7 +139,8 @@ def egress_check(
     grids = _grids(vital, cells)
     refused = [cell for grid in grids for cell in _refused(grid)]
     walls = list(_walls(outcomes))
-    if not (essential or refused or walls) or _goes_without(plan.effort, grids, refused, walls):
+    lost = bool(refused or walls) or any(_is_lost(grid, gone_silent) for grid in grids)
+    if not (lost or (essential and plan.effort is not Effort.QUICK)):
         return None
     targets = [_target(c) for c in (*essential, *extra)]
     values = {
@@ -162,12 +170,10 @@ def egress_check(
     )
 
 
-def _goes_without(
-    effort: Effort, grids: Sequence[_Grid], refused: Sequence[Cell], walls: Sequence[Target]
-) -> bool:
-    """A quick run has no time for proof: routers are asked where something is lost, and not for what may be empty."""
-    lost = any(c.check.rsplit(":", 1)[-1].isdigit() for grid in grids for c in _columns(grid))
-    return effort is Effort.QUICK and not (lost or refused or walls)
+def _is_lost(grid: _Grid, gone_silent: Set[str]) -> bool:
+    """More than addresses that may be empty is silent; a quick run has no time to prove where those lead."""
+    ports = any(cell.check.rsplit(":", 1)[-1].isdigit() for cell in _columns(grid))
+    return ports or any(cell.address in gone_silent for cell in grid.cells if cell.sign is Sign.SILENT)
 
 
 def _grids(vital: frozenset[str], cells: Sequence[Cell]) -> list[_Grid]:

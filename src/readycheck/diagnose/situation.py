@@ -23,7 +23,10 @@ SPARE_S = 0.3
 
 @dataclass(frozen=True, kw_only=True)
 class Situation:
-    """A run between two rounds. `judged` judges it: of use to what hangs on a failure, and not free of cost."""
+    """A run between two rounds. `judged` judges it: of use to what hangs on a failure, and not free of cost.
+
+    `gone_silent` are addresses that answered earlier runs and not this one.
+    """
 
     plan: Plan
     registry: Registry
@@ -31,6 +34,7 @@ class Situation:
     environment: Environment
     left_s: float
     judged: Callable[[Evidence], Case]
+    gone_silent: frozenset[str] = frozenset()
 
     @cached_property
     def evidence(self) -> Evidence:

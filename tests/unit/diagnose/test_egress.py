@@ -1,5 +1,6 @@
 """Which hop-limited packets are worth sending: what is open, in the order in which it tells most."""
 
+from collections.abc import Set
 from dataclasses import replace
 from typing import Any
 
@@ -32,9 +33,9 @@ from tests.unit.builders import (
 )
 
 
-def follow_up(world: World, left_s: float = 10.0) -> Check | None:
+def follow_up(world: World, left_s: float = 10.0, gone_silent: Set[str] = frozenset()) -> Check | None:
     outcomes = [world.measure(check) for check in world.plan.checks]
-    return egress_check(world.plan, world.registry, outcomes, gather(outcomes), LOCAL, left_s)
+    return egress_check(world.plan, world.registry, outcomes, gather(outcomes), LOCAL, left_s, gone_silent)
 
 
 def params(world: World, left_s: float = 10.0) -> PathParams:
@@ -182,6 +183,8 @@ def test_a_quick_run_asks_no_router_for_what_may_as_well_be_empty() -> None:
     sparse = World(selection=quick)
     assert follow_up(World()) is not None
     assert follow_up(sparse) is None
+    assert follow_up(sparse, gone_silent={NODES[0]}) is None
+    assert follow_up(replace(sparse, dead=lambda target: target.address == NODES[0]), gone_silent={NODES[0]})
     assert follow_up(replace(sparse, wall=lambda target: "drop" if target.port == 8934 else None))
     assert follow_up(replace(sparse, wall=lambda target: "reject" if target.port == 8934 else None))
 

@@ -189,7 +189,7 @@ def _is_sure(finding: Mapping[str, Any]) -> bool:
 def passed_unmeasured(report: Mapping[str, Any]) -> Iterator[str]:
     """Whatever passed must have a successful observation, or hop-limited packets that left the site."""
     checks = {check["id"]: check for check in report["checks"]}
-    egress = any(c["probe"] == "path" and c["metrics"].get("egress_proven") for c in checks.values())
+    egress = any(o["facts"].get("fate") == "left" for c in checks.values() for o in c["observations"])
     for check in checks.values():
         proven = _succeeded(check) or (check["strength"] == "egress" and egress)
         if check["status"] in ("pass", "warn") and not proven:

@@ -98,6 +98,19 @@ def test_a_pass_without_a_measurement_is_found() -> None:
     assert row.unmeasured == ("check a passed unmeasured", "requirement r passed unmeasured")
 
 
+@pytest.mark.parametrize("probe", ["path", "flow"])
+def test_hop_limited_packets_that_left_the_site_are_a_measurement(probe: str) -> None:
+    silent = {"id": "a", "probe": "sip", "status": "pass", "strength": "egress", "observations": []}
+    left = {
+        "id": "f",
+        "probe": probe,
+        "status": "pass",
+        "observations": [{"failure": None, "facts": {"fate": "left"}}],
+    }
+    row = judged(scenario(), "webex-calling", False, run(checks=[silent, left], requirements=[]))
+    assert row.unmeasured == ()
+
+
 def test_a_run_without_a_report_is_a_problem() -> None:
     row = judged(scenario(), "webex-calling", False, Run(3, "", "no such profile\n", 0.1, None))
     assert row.problem == "status 3, no report: no such profile"

@@ -90,7 +90,9 @@ class Control:
                 self.sessions.close(session)
             elif message.kind is Kind.CLOSE:
                 session = self.sessions.ended(token, source)
-            return (_ANSWERS[message.kind], session.counted()) if session is not None else None
+            if session is None:
+                return None
+            return _ANSWERS[message.kind], session.counted(message.body.get("offset"))
         return None
 
     def _mirrored(self, body: Mapping[str, Any], source: Endpoint, now_s: float) -> Said | None:

@@ -4,13 +4,19 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Any
 
 from readycheck.net.interface import Endpoint
+from readycheck.responder.arrivals import Arrivals
 from readycheck.responder.guard import Bucket, network_of
 from readycheck.wire.rtcp import Block
 
 _GRACE_S = 2.0
+_BURST_S = 2.0
+"""What a wireless network holds back for a moment comes all at once, and is answered nevertheless."""
+_COPIES = 2.0
+"""So many of each packet are answered, where a network sends everything twice."""
 _CLOCK_RATE, _MOST_CLOCK_RATE = 8000, 1_000_000
 _REPORTS_PER_SECOND, _REPORTS_AT_ONCE = 5.0, 10.0
 
@@ -52,6 +58,7 @@ class Session:
     began_s: float
     heard_s: float
     bucket: Bucket
+    arrivals: Arrivals
     received: int = 0
     refused: int = 0
     highest: int = -1
@@ -62,8 +69,9 @@ class Session:
     reported: tuple[int, int] = (0, 0)
 
     def admits(self, number: int, payload_bytes: int, now_s: float) -> bool:
-        """Whether a packet is within what was granted; counts it either way."""
+        """Whether a packet is within what was granted; counts it either way, for it was not lost."""
         self.heard_s = now_s
+        self.arrivals.note(number)
         over = now_s - self.began_s > self.granted.seconds + _GRACE_S
         if over or payload_bytes > self.granted.payload_bytes or not self.bucket.takes(now_s):
             self.refused += 1
@@ -93,10 +101,11 @@ class Session:
             jitter=int(self.jitter_ns * self.granted.clock_rate / 1e9),
         )
 
-    def counted(self) -> Mapping[str, Any]:
-        """What the agent is told at the end: enough to say on which way packets were lost."""
+    def counted(self, offset: object = None) -> Mapping[str, Any]:
+        """What the agent is told at the end; with an offset, which packets arrived, too."""
         told = {"received": self.received, "refused": self.refused, "highest": self.highest}
-        return told | {"reports": self.reports}
+        which = self.arrivals.told(offset) if offset is not None else {}
+        return {**told, "reports": self.reports, **which}
 
 
 def granted(wanted: Mapping[str, Any], limits: Limits) -> Wanted:
@@ -147,7 +156,7 @@ class Sessions:
         mine = network_of(source[0])
         if sum(network_of(s.source[0]) == mine for s in self) >= self.limits.sessions_per_source:
             raise Refused(f"{self.limits.sessions_per_source} sessions of this source are open")
-        rate = grant.packets_per_second * 1.1
+        rate = grant.packets_per_second
         session = Session(
             token=secrets.token_hex(16),
             ssrc=self._new_ssrc(),
@@ -155,7 +164,8 @@ class Sessions:
             granted=grant,
             began_s=now_s,
             heard_s=now_s,
-            bucket=Bucket(rate, max(20.0, rate / 5)),
+            bucket=Bucket(rate * _COPIES, max(20.0, rate * _BURST_S)),
+            arrivals=Arrivals(ceil(rate * (grant.seconds + _GRACE_S))),
         )
         self._open[session.token] = self._by_ssrc[session.ssrc] = self._by_source[source] = session
         return session

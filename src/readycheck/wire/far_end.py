@@ -20,6 +20,10 @@ and back from the responder, in a packet of the same length whose RTP sequence i
 
     number 4 | received 8 | held 4 | hop limit 1 | traffic class 1
 
+Its CLOSED tells what no lost answer can hide: how many packets came twice, how many were overtaken, and, from the
+`offset` in CLOSE on, which arrived at all: a bit for each number, in base64. `size` bytes are told in as many parts as
+it takes.
+
 Sender reports of the stream (RFC 3550) are answered, from whichever port of its address they come, with a receiver
 report that is no longer: at the port that lies as far above this one as OPENED says in `rtcp_above`.
 

@@ -75,6 +75,22 @@ def test_from_hello_to_close() -> None:
     assert ask(desk, Kind.REPORT, {"token": terms["token"]}) is None
 
 
+def test_which_packets_arrived_is_told_of_a_stream_that_is_closed() -> None:
+    desk = control()
+    token = opened(desk).body["token"]
+    (session,) = desk.sessions
+    for number in (0, 2, 1, 1):
+        session.admits(number, 160, 0.1)
+    for _ in range(2):
+        closed = ask(desk, Kind.CLOSE, {"token": token, "offset": 0})
+        assert closed is not None
+        assert {name: closed.body[name] for name in ("size", "seen", "duplicates", "reordered")} == {
+            "size": 1, "seen": "Bw==", "duplicates": 1, "reordered": 1
+        }  # fmt: skip
+    older = ask(desk, Kind.CLOSE, {"token": token})
+    assert older is not None and "seen" not in older.body
+
+
 def test_a_source_sees_how_it_is_seen() -> None:
     found = ask(control(), Kind.HELLO, {})
     assert found is not None and found.body["seen_as"] == list(HERE)

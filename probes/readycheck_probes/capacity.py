@@ -291,7 +291,7 @@ def _percentile(ordered: Sequence[float], share: float) -> float | None:
 
 def _quality(played: Sequence[Played], params: CapacityParams) -> dict[str, Any]:
     """Of all calls together: they meet the same queue. Raises `ValueError` for counts that no far end has."""
-    ways = [split(one.sent, one.returned, one.counted) for one in played]
+    ways = [split(one.sent, one.returned, one.counted, one.account) for one in played]
     loss = [
         sum(way.lost for way in each) / sum(way.sent for way in each)
         for each in ([one.up for one in ways], [one.down for one in ways])

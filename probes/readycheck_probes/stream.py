@@ -266,7 +266,7 @@ def _unanswered_s(played: Played) -> float:
 
 
 def _facts(played: Played, shape: Shape) -> dict[str, Any]:
-    found = split(played.sent, played.returned, played.counted)
+    found = split(played.sent, played.returned, played.counted, played.account)
     trip = median(found.round_trips_ms) if found.round_trips_ms else None
     late_ms = sorted(late / 1e6 for late in played.paced_late_ns)
     return {

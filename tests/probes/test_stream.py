@@ -116,6 +116,20 @@ async def test_copies_and_overtaken_packets_are_exact_each_way(bench: Bench, res
     assert (down["duplicates"], down["reordered"], down["lost"]) == (0, 2, 0)
 
 
+async def test_a_copy_whose_answer_is_lost_hides_no_loss(bench: Bench, responder: Reflector) -> None:
+    """Turns on the way back are answers: those of the copies of 5 and 20, and of what comes beside a loss."""
+
+    def up(turn: int) -> Sequence[float]:
+        return {5: (0.0, 0.0), 20: (0.0, 0.0), 6: (), 21: ()}.get(turn, (0.0,))
+
+    with way_to(responder.local, up=up, down=losing(6, 19)) as way:
+        seen = await bench.measure(StreamProbe(), params(way))
+    (leg,) = seen.of(Step.ECHO)
+    up_told, down = leg.facts["up"], leg.facts["down"]
+    assert (up_told["lost"], up_told["longest_burst"], up_told["duplicates"]) == (2, 1, 2)
+    assert (down["lost"], down["duplicates"]) == (2, 0)
+
+
 async def test_bursts_and_delay(bench: Bench, responder: Reflector) -> None:
     with way_to(responder.local, up=losing(20, 21, 22, 23), down=lambda turn: (0.06,)) as way:
         seen = await bench.measure(StreamProbe(), params(way))

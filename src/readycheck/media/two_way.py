@@ -1,13 +1,14 @@
 """Which way a packet was lost: from the agent's own stamps and the counts of the far end. Pure.
 
-The far end numbers what it receives (RFC 8762 section 4.3): a hole in its numbers is a loss on the way back, and what
-it never counted was lost on the way there. Where both happened between two answers the totals are still exact, and
-the places are the likeliest: first there, then back.
+The far end numbers what it receives (RFC 8762 section 4.3): a hole in its numbers is a loss on the way back. Its
+account at the end says what came on the way there, whatever became of the answers. Without one, what it never counted
+was lost on the way there: where both happened between two answers the places are the likeliest, first there, then
+back, and a copy whose answer was lost is taken for a packet that is missing beside it.
 """
 
 from bisect import bisect, bisect_left
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from readycheck.media.stream import Stamp, StreamQuality, measure, unwrapped
@@ -29,6 +30,15 @@ class Returned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """What the far end says of the way there: the numbers that it received, and how many came twice or overtaken."""
+
+    reached: frozenset[int]
+    duplicates: int
+    reordered: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TwoWay:
     """Both directions of a stream, and the round trips without the far end's own time."""
 
@@ -37,8 +47,10 @@ class TwoWay:
     round_trips_ms: tuple[float, ...]
 
 
-def split(sent: Sequence[Stamp], returned: Sequence[Returned], counted: int | None) -> TwoWay:
-    """`counted` is what the far end says that it received; None when it could not be asked any more.
+def split(
+    sent: Sequence[Stamp], returned: Sequence[Returned], counted: int | None, account: Account | None = None
+) -> TwoWay:
+    """`counted` is what the far end says that it answered; None when it could not be asked any more.
 
     Raises `ValueError` for counts that no honest far end has.
     """
@@ -49,16 +61,36 @@ def split(sent: Sequence[Stamp], returned: Sequence[Returned], counted: int | No
     for one in known:
         by_number.setdefault(one.number, one)
     total = max([counted or 0, *(count + 1 for count in counts.values())])
-    if total > _MOST_COPIES * len(sent) + _SPARE or min(counts.values(), default=0) < 0:
+    most = _MOST_COPIES * len(sent) + _SPARE
+    if total > most or min(counts.values(), default=0) < 0 or (account and not _is_sane(account, most)):
         raise ValueError("the far end counts what was never sent")
     seen = {counts[id(one)]: one for one in reversed(known)}
-    reached = _reached(sent, {n: counts[id(one)] for n, one in by_number.items()}, sorted(seen), total)
+    if account is not None:
+        reached = account.reached
+    else:
+        reached = _reached(sent, {n: counts[id(one)] for n, one in by_number.items()}, sorted(seen), total)
     came = [seen[count] for count in sorted(seen)]
     up = measure(sent, [Stamp(one.number, one.received_ns) for one in came], reached=reached)
+    if account is not None:
+        up = _by_account(up, account)
     stamps = {counts[id(one)]: one.received_ns + one.held_ns for one in known}
     down = measure(_filled(stamps, total), [Stamp(counts[id(one)], one.arrived_ns) for one in known])
     trips = tuple((one.arrived_ns - left[n] - one.held_ns) / 1e6 for n, one in by_number.items())
     return TwoWay(up=up, down=down, round_trips_ms=trips)
+
+
+def _is_sane(account: Account, most: int) -> bool:
+    return 0 <= account.duplicates <= most and 0 <= account.reordered <= len(account.reached)
+
+
+def _by_account(up: StreamQuality, account: Account) -> StreamQuality:
+    """The far end saw them all; the answers that came back are a part of them."""
+    return replace(
+        up,
+        duplicates=account.duplicates,
+        reordered=account.reordered,
+        reordering_ratio=account.reordered / len(account.reached) if account.reached else 0.0,
+    )
 
 
 def _counts(returned: Sequence[Returned]) -> Iterator[int]:

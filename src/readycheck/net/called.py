@@ -43,7 +43,7 @@ def be_called(
         try:
             token, lasts_s = str(granted["token"]), min(_LONGEST_S, float(granted["seconds"]))
             is_call(b"", token)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise NetError(Failure.PROTOCOL_ERROR, "the responder does not say how long it calls") from error
         came = _wait(doors, token, lasts_s, stop)
         told = ask(to, Kind.CALL_BACK, {"token": token}, way_out, key, stop).get("outcomes")

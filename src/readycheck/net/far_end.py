@@ -4,6 +4,7 @@ asyncio wakes up to a millisecond late, which is more than the jitter of a good 
 arrives, so that reading it late does no harm; what leaves is stamped right before it does.
 """
 
+import base64
 import heapq
 import select
 import socket
@@ -17,7 +18,7 @@ from typing import Any
 
 from readycheck.failure import Failure, classify
 from readycheck.media.stream import Stamp
-from readycheck.media.two_way import Returned
+from readycheck.media.two_way import Account, Returned
 from readycheck.net import guard
 from readycheck.net.address import is_address
 from readycheck.net.datagram import SocketOptions, open_socket
@@ -41,6 +42,8 @@ from readycheck.wire.rtp import is_rtcp
 _TRIES_S = (0.5, 1.0, 1.5)
 _LINGER_S = 1.0
 _SENSIBLE = 1e6
+_NONSENSE = (KeyError, TypeError, ValueError, OverflowError)
+"""What terms and counts raise that no far end of ours tells: JSON has numbers without bounds."""
 _GLANCE_S = 0.1
 """How soon whoever waits sees that nobody wants the answer any more."""
 _NEAR_NS = 150_000
@@ -67,6 +70,7 @@ class _Line:
     late_ns: list[int] = field(default_factory=list)
     returned: list[Returned] = field(default_factory=list)
     heard: set[int] = field(default_factory=set)
+    slowest_ns: int = 0
     reports: Reports | None = None
 
     def take(self, data: bytes, headers: Headers) -> None:
@@ -75,7 +79,7 @@ class _Line:
             return self.reports.take(data, headers)
         answer = unpack_answer(data)
         if answer.ssrc == self.terms["ssrc"]:
-            self.heard.add(answer.number)
+            self._note(answer.number, headers.received_ns)
             self.returned.append(
                 Returned(
                     number=answer.number,
@@ -88,11 +92,16 @@ class _Line:
                 )
             )
 
-    @property
-    def is_whole(self) -> bool:
-        """Nothing more is to come."""
+    def _note(self, number: int, arrived_ns: int) -> None:
+        self.heard.add(number)
+        if number < len(self.sent):
+            self.slowest_ns = max(self.slowest_ns, arrived_ns - self.sent[number].at_ns)
+
+    def is_whole(self, now_ns: int) -> bool:
+        """Nothing more is to come: a copy of the last packet takes no longer than the slowest one did."""
         reported = self.reports is None or self.reports.answered >= self.reports.sent
-        return reported and len(self.heard) >= len(self.sent)
+        waited_ns = now_ns - self.sent[-1].at_ns if self.sent else 0
+        return reported and len(self.heard) >= len(self.sent) and waited_ns >= self.slowest_ns
 
     @property
     def rate(self) -> float:
@@ -141,6 +150,12 @@ class _Line:
             self.sent.append(Stamp(self.number, left_ns))
             self.late_ns.append(late_ns)
             self.number += 1
+
+
+@dataclass(slots=True)
+class _Told:
+    counts: Mapping[str, int] = field(default_factory=dict)
+    account: Account | None = None
 
 
 def play(
@@ -209,7 +224,7 @@ def _open(
         if beside is not None and "rtcp_above" in line.terms:
             line.reports = _reports(line, beside, (to[0], to[1] + line.terms["rtcp_above"]))
         return line
-    except (KeyError, TypeError, ValueError) as error:
+    except _NONSENSE as error:
         raise NetError(Failure.PROTOCOL_ERROR, f"terms of the responder: {type(error).__name__}") from error
 
 
@@ -285,8 +300,9 @@ def converse(
     body: Mapping[str, Any],
     key: bytes,
     stop: threading.Event | None = None,
+    fits: Callable[[Message], bool] = lambda message: True,
 ) -> Message:
-    """Ask on a connected socket until the far end answers; once `stop` is set, only say it. Raises `NetError`."""
+    """Ask on a connected socket until what fits is answered; once `stop` is set, only say it. Raises `NetError`."""
     request = pack_message(kind, body, key, size=REQUEST_SIZE)
     for patience_s in _TRIES_S:
         with suppress(ConnectionError):
@@ -299,28 +315,54 @@ def converse(
                 continue
             with suppress(OSError, ValueError):
                 message = unpack_message(sock.recv(2048), key)
-                if message.kind in ANSWERS[kind]:
+                if message.kind in ANSWERS[kind] and fits(message):
                     return message
     raise NetError(Failure.TIMED_OUT, f"the responder does not answer {kind.name}")
 
 
-def _told(line: _Line, key: bytes, stop: threading.Event) -> Mapping[str, int]:
-    with suppress(NetError, KeyError, TypeError, ValueError):
-        closed = converse(line.sock, Kind.CLOSE, {"token": line.terms["token"]}, key, stop).body
-        return {name: int(closed[name]) for name in ("received", "reports") if name in closed}
-    return {}
+def _told(line: _Line, key: bytes, stop: threading.Event) -> _Told:
+    """Of a far end that falls silent meanwhile, what it has told; the account is whole or none."""
+    told, seen = _Told(), bytearray()
+    with suppress(NetError, *_NONSENSE):
+        while told.account is None:
+            closed = _closed(line, len(seen), key, stop)
+            told.counts = {name: int(closed[name]) for name in ("received", "reports") if name in closed}
+            part = base64.b64decode(closed["seen"])
+            seen += part
+            if len(seen) >= int(closed["size"]):
+                told.account = _account(closed, seen)
+            elif not part or 8 * len(seen) > len(line.sent) + 8:
+                raise ValueError("an account without an end")
+    return told
 
 
-def _played(line: _Line, told: Mapping[str, int]) -> Played:
+def _account(closed: Mapping[str, Any], seen: bytearray) -> Account:
+    return Account(
+        reached=frozenset(n for n in range(8 * len(seen)) if seen[n >> 3] >> (n & 7) & 1),
+        duplicates=int(closed["duplicates"]),
+        reordered=int(closed["reordered"]),
+    )
+
+
+def _closed(line: _Line, offset: int, key: bytes, stop: threading.Event) -> Mapping[str, Any]:
+    """An answer that comes twice is none to the question after it."""
+    wanted = {"token": line.terms["token"], "offset": offset}
+    return converse(
+        line.sock, Kind.CLOSE, wanted, key, stop, lambda answer: answer.body.get("offset", offset) == offset
+    ).body
+
+
+def _played(line: _Line, told: _Told) -> Played:
     return Played(
         leg=line.leg,
         sent=tuple(line.sent),
         returned=tuple(line.returned),
-        counted=told.get("received"),
+        counted=told.counts.get("received"),
         paced_late_ns=tuple(line.late_ns),
         local=line.sock.getsockname()[:2],
         seen_as=line.seen_as,
-        reported=line.reports.told(told.get("reports")) if line.reports else None,
+        reported=line.reports.told(told.counts.get("reports")) if line.reports else None,
+        account=told.account,
     )
 
 
@@ -382,7 +424,8 @@ class _Player:
         self._read()
 
     def _is_whole(self) -> bool:
-        return all(line.is_whole for line in self._lines)
+        now_ns = time.time_ns()
+        return all(line.is_whole(now_ns) for line in self._lines)
 
     def _read(self) -> None:
         for number in self._ready():

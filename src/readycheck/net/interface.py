@@ -13,7 +13,7 @@ from readycheck.observation import Target
 
 if TYPE_CHECKING:  # nothing of them is needed before a stream is played
     from readycheck.media.stream import Stamp
-    from readycheck.media.two_way import Returned
+    from readycheck.media.two_way import Account, Returned
     from readycheck.wire.far_end import Kind
 
 Endpoint = tuple[str, int]
@@ -256,6 +256,7 @@ class Played:
     local: Endpoint
     seen_as: Endpoint
     reported: Reported | None = None
+    account: "Account | None" = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

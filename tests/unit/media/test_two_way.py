@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from readycheck.media.stream import Stamp
-from readycheck.media.two_way import Returned, TwoWay, split
+from readycheck.media.two_way import Account, Returned, TwoWay, split
 
 STEP_NS, THERE_NS, BACK_NS, HELD_NS = 20_000_000, 30_000_000, 25_000_000, 50_000
 OFFSET_NS = 3_600_000_000_000  # the far end's clock is an hour ahead
@@ -100,6 +100,34 @@ def test_what_is_overtaken_on_the_way_there_is_reordered_there_alone() -> None:
     ]
     found = split(sent, back, 5)
     assert (found.up.reordered, found.down.reordered, found.up.lost, found.down.lost) == (1, 0, 0, 0)
+
+
+@given(st.lists(st.tuples(st.integers(0, 29), st.booleans()), max_size=60))
+def test_with_an_account_both_ways_are_exact_in_number_and_place(arrivals: list[tuple[int, bool]]) -> None:
+    """Copies and overtaken packets on the way there, and any answers of theirs lost on the way back."""
+    order = [number for number, _ in arrivals]
+    sent = [Stamp(n, n * STEP_NS) for n in range(30)]
+    back = [
+        Returned(number=n, count=c, received_ns=c * STEP_NS, held_ns=0, arrived_ns=c * STEP_NS)
+        for c, (n, answered) in enumerate(arrivals)
+        if answered
+    ]
+    first = list(dict.fromkeys(order))
+    overtaken = sum(n < max(first[:i], default=-1) for i, n in enumerate(first))
+    account = Account(reached=frozenset(order), duplicates=len(order) - len(first), reordered=overtaken)
+    found = split(sent, back, len(order), account)
+    assert (found.up.lost, found.up.duplicates, found.up.reordered) == (
+        30 - len(first), len(order) - len(first), overtaken
+    )  # fmt: skip
+    assert sum(found.up.bursts) == found.up.lost
+    assert (found.down.lost, found.down.duplicates) == (len(order) - len(back), 0)
+
+
+@pytest.mark.parametrize("lie", [{"duplicates": 10_000}, {"duplicates": -1}, {"reordered": 2}])
+def test_an_account_that_cannot_be_is_refused(lie: dict[str, int]) -> None:
+    account = Account(**{"reached": frozenset({0}), "duplicates": 0, "reordered": 0, **lie})  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="never sent"):
+        split([Stamp(0, 0)], [], 1, account)
 
 
 def test_counts_of_what_was_never_sent_are_refused() -> None:

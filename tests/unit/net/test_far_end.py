@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from readycheck.failure import Failure
-from readycheck.media.two_way import split
+from readycheck.media.two_way import Account, split
 from readycheck.net.datagram import SocketOptions
 from readycheck.net.far_end import ask, play
 from readycheck.net.interface import Endpoint, Leg, NetError, Rtcp
@@ -124,6 +124,44 @@ def test_a_far_end_that_dies_leaves_what_was_heard() -> None:
     timer.join(5.0)
     assert played.counted is None
     assert 0 < len(played.returned) < len(played.sent) == 25
+
+
+@pytest.mark.parametrize("terms", [{"ssrc": float("inf")}, {"seconds": 10**400}, {"ssrc": None}])
+def test_terms_beyond_all_bounds_are_no_terms(
+    responder: Any, monkeypatch: pytest.MonkeyPatch, terms: dict[str, Any]
+) -> None:
+    granted = {"token": "x", "ssrc": 1, "seconds": 1, "packets_per_second": 50, "payload_bytes": 160}
+    monkeypatch.setattr("readycheck.responder.control._terms", lambda session: {**granted, **terms})
+    with pytest.raises(NetError) as refused:
+        play(responder(), [AUDIO], SocketOptions(), b"", threading.Event())
+    assert refused.value.failure is Failure.PROTOCOL_ERROR
+
+
+def test_which_packets_arrived_is_read_in_parts(responder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("readycheck.responder.arrivals._PART_BYTES", 1)
+    (played,) = play(responder(), [AUDIO], SocketOptions(), b"", threading.Event())
+    assert played.account == Account(reached=frozenset(range(25)), duplicates=0, reordered=0)
+
+
+@pytest.mark.parametrize(
+    ("told", "counted"),
+    [
+        ({"seen": "AA==", "size": 10**9}, 25),  # told for ever
+        ({"seen": "", "size": 2}, 25),
+        ({"seen": 5, "size": 2}, 25),
+        ({"seen": "AA==", "size": 1, "duplicates": float("inf"), "reordered": 0}, 25),
+        ({"received": float("inf")}, None),
+        ({}, 25),  # a responder that keeps no account
+    ],
+)
+def test_an_account_that_makes_no_sense_is_none(
+    responder: Any, monkeypatch: pytest.MonkeyPatch, told: dict[str, Any], counted: int | None
+) -> None:
+    monkeypatch.setattr(
+        "readycheck.responder.session.Arrivals.told", lambda _, offset: {**told, "offset": offset}
+    )
+    (played,) = play(responder(), [AUDIO], SocketOptions(), b"", threading.Event())
+    assert (played.account, played.counted) == (None, counted)
 
 
 def test_it_stops_when_it_is_told_to(responder: Any) -> None:

@@ -44,7 +44,7 @@ async def hold(
 
 async def _pause(line: "_Line", wanted: Mapping[str, Any], before_s: float) -> Held:
     granted = (await line.ask(Kind.HOLD, wanted)).get("seconds")
-    if not isinstance(granted, int | float) or granted < wanted["seconds"] - 0.5:
+    if not isinstance(granted, int | float) or not granted >= wanted["seconds"] - 0.5:
         raise NetError(Failure.RESPONDER_REFUSED, "the responder holds connections for a shorter time only")
     began_s = asyncio.get_running_loop().time()
 
@@ -52,7 +52,7 @@ async def _pause(line: "_Line", wanted: Mapping[str, Any], before_s: float) -> H
         return asyncio.get_running_loop().time() - began_s
 
     try:
-        await line.hear(Kind.HELD, timeout=granted + LATE_S)
+        await line.hear(Kind.HELD, timeout=wanted["seconds"] + LATE_S)
     except NetError as error:
         if error.failure in _ENDINGS:
             return Held(

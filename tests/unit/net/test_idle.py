@@ -135,12 +135,23 @@ def test_silence_is_told_from_what_comes_back_to_life() -> None:
         ((Kind.REFUSED, {"because": "no room"}), "no room"),
         ((Kind.HELD, {"seconds": 5}), "a shorter time only"),
         ((Kind.HELD, {}), "a shorter time only"),
+        ((Kind.HELD, {"seconds": float("nan")}), "a shorter time only"),
     ],
 )
 def test_a_far_end_that_grants_it_not(answer: tuple[Kind, Any], words: str) -> None:
     with pytest.raises(NetError, match=words) as refused:
         held(Far(said={Kind.HOLD: answer}), 60.0)
     assert refused.value.failure is Failure.RESPONDER_REFUSED
+
+
+def test_a_far_end_that_grants_for_ever_is_waited_for_as_long_as_was_asked() -> None:
+    far = Far(lives_s=20.0, said={Kind.HOLD: (Kind.HELD, {"seconds": 1e12})})
+
+    async def within_bounds() -> Held:
+        async with asyncio.timeout(120.0):
+            return await hold(Net(far), TO, [60.0], secure=False, key=KEY)
+
+    assert run(within_bounds()).ended is Failure.TIMED_OUT
 
 
 @pytest.mark.parametrize("frame", [b"\xff\xff", b"\0\x04RYFE", b"\0\x05hello"])

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 SO_TIMESTAMPNS = getattr(socket, "SO_TIMESTAMPNS", 35)
 _IP_RECVTTL, _IP_TTL = getattr(socket, "IP_RECVTTL", 12), getattr(socket, "IP_TTL", 2)
@@ -89,10 +89,17 @@ def _unpacked(buffer: bytes) -> Iterator[tuple[int, int, bytes]]:
 def receive(sock: socket.socket, buffer: bytearray) -> tuple[int, Headers] | None:
     """The size of the next datagram, which is in `buffer` then; None when there is none, or an ICMP error was."""
     try:
-        if not hasattr(sock, "recvmsg_into"):  # Windows
-            return sock.recv_into(buffer), Headers(time.time_ns(), 0, 0)
-        size, ancillary, _, _ = sock.recvmsg_into([buffer], ANCILLARY_BYTES)
+        size, ancillary, _ = receive_from(sock, buffer)
     except OSError:
         return None
     found = read_headers(ancillary)
     return size, found if found.received_ns else found._replace(received_ns=time.time_ns())
+
+
+def receive_from(sock: socket.socket, buffer: bytearray) -> tuple[int, Ancillary, Any]:
+    """The size of the next datagram, what `read_headers` reads, and whose it is. Raises `OSError`."""
+    if not hasattr(sock, "recvmsg_into"):  # Windows
+        size, source = sock.recvfrom_into(buffer)
+        return size, [], source
+    size, ancillary, _, source = sock.recvmsg_into([buffer], ANCILLARY_BYTES)
+    return size, ancillary, source

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from readycheck.net.datagram import allow_fragments, forbid_fragments
-from readycheck.net.headers import ANCILLARY_BYTES, Ancillary, read_headers, show_headers
+from readycheck.net.headers import Ancillary, read_headers, receive_from, show_headers
 from readycheck.net.interface import Endpoint, NetError
 from readycheck.responder.control import Control
 from readycheck.responder.filter import attach, program
@@ -138,7 +138,7 @@ class Reflector:
     def _reflect(self, sock: socket.socket, session: Session) -> None:
         """One packet: the selector tells of more, and finding out that there is none costs as much as one."""
         try:
-            size, ancillary, _, source = sock.recvmsg_into([self._buffer], ANCILLARY_BYTES)
+            size, ancillary, source = receive_from(sock, self._buffer)
         except OSError:  # an ICMP error that says that the agent has gone
             return
         packet = self._buffer[:size]
@@ -192,7 +192,7 @@ class Reflector:
     def _answer_strangers(self) -> None:
         for _ in range(_OPEN_BATCH):
             try:
-                size, ancillary, _, source = self._open.recvmsg_into([self._buffer], ANCILLARY_BYTES)
+                size, ancillary, source = receive_from(self._open, self._buffer)
             except OSError:
                 return
             self._answer(self._buffer[:size], source[:2], ancillary)

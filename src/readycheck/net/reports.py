@@ -11,6 +11,7 @@ from readycheck.net.interface import Endpoint, Reported
 from readycheck.wire.rtcp import (
     Block,
     SenderReport,
+    middle,
     ntp_time,
     pack_sender_report,
     round_trip_ms,
@@ -37,6 +38,7 @@ class Reports:
     answered: int = 0
     trips_ms: list[float] = field(default_factory=list)
     last: Block | None = None
+    _open: set[int] = field(default_factory=set)
 
     @property
     def first_ns(self) -> int:
@@ -51,15 +53,17 @@ class Reports:
     def send(self) -> None:
         packets, octets, timestamp = self.progress()
         ntp = ntp_time(self.now_ns())
+        self._open.add(middle(ntp))
         report = SenderReport(ssrc=self.ssrc, ntp=ntp, timestamp=timestamp, packets=packets, octets=octets)
         with suppress(OSError):  # an ICMP error: it counts as sent, and unanswered
             self.sock.send(pack_sender_report(report, self.name))
         self.sent += 1
 
     def take(self, data: bytes, headers: Headers) -> None:
-        """Keep an answer about this stream; `ValueError` for what is none."""
+        """Keep an answer about this stream, but none of its copies; `ValueError` for what is none."""
         for block in unpack_reports(data).blocks:
-            if block.ssrc == self.ssrc and self.answered < self.sent:
+            if block.ssrc == self.ssrc and block.last_report in self._open:
+                self._open.remove(block.last_report)
                 self.answered += 1
                 self.last = block
                 trip_ms = round_trip_ms(headers.received_ns, block)

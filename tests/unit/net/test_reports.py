@@ -1,7 +1,7 @@
 """What an agent sends as RTCP, and what it takes as an answer."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -24,14 +24,14 @@ def pair() -> Iterator[tuple[Reports, socket.socket]]:
         yield reports(here), there
 
 
-def reports(sock: Any, seconds: float = 10.0) -> Reports:
+def reports(sock: Any, seconds: float = 10.0, now_ns: Callable[[], int] = lambda: NOW_NS) -> Reports:
     return Reports(
         sock=sock,
         ssrc=7,
         clock_rate=8000.0,
         seconds=seconds,
         progress=lambda: (3, 480, 320),
-        now_ns=lambda: NOW_NS,
+        now_ns=now_ns,
     )
 
 
@@ -51,6 +51,17 @@ def test_a_report_and_its_answer(pair: tuple[Reports, socket.socket]) -> None:
     told = ours.told(1)
     assert (told.sent, told.answered, told.lost, told.jitter_ms) == (1, 1, 2, 2.0)
     assert told.round_trips_ms == pytest.approx((40.0,), abs=0.05)
+
+
+def test_a_copy_of_an_answer_hides_no_lost_one(pair: tuple[Reports, socket.socket]) -> None:
+    times = iter([NOW_NS, NOW_NS + 1_000_000_000])
+    ours = reports(pair[0].sock, now_ns=lambda: next(times))
+    ours.send()
+    ours.send()
+    answer = pack_receiver_report(9, Block(ssrc=7, last_report=middle(ntp_time(NOW_NS))), "x")
+    for _ in range(2):
+        ours.take(answer, Headers(NOW_NS + 40_000_000, 0, 0))
+    assert (ours.told(2).sent, ours.told(2).answered) == (2, 1)
 
 
 def test_what_is_of_another_stream_is_no_answer(pair: tuple[Reports, socket.socket]) -> None:

@@ -383,7 +383,9 @@ class _Player:
         heapq.heapify(due)
         while due and not stop.is_set():
             at_ns, rank, line, reports = due[0]
-            self._wait(at_ns)
+            self._wait(at_ns, stop)
+            if stop.is_set():
+                break
             if reports is not None:
                 reports.send()
                 more, spacing_ns = reports.sent < reports.due, SPACING_NS
@@ -405,12 +407,14 @@ class _Player:
             if line.reports is not None:
                 yield at_ns + line.reports.first_ns + step_ns // 2, 2 * turn + 1, line, line.reports
 
-    def _wait(self, at_ns: int) -> None:
+    def _wait(self, at_ns: int, stop: threading.Event) -> None:
         while (left_ns := at_ns - time.monotonic_ns()) > _ROOM_NS:
             self._read()
             left_ns = at_ns - time.monotonic_ns()
             if left_ns > _NEAR_NS:
-                time.sleep((left_ns - _NEAR_NS) / 1e9)
+                time.sleep(min(_GLANCE_S, (left_ns - _NEAR_NS) / 1e9))
+            if stop.is_set():
+                return
         if left_ns > _NEAR_NS:
             time.sleep((left_ns - _NEAR_NS) / 1e9)
         while time.monotonic_ns() < at_ns:

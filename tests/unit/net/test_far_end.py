@@ -3,6 +3,7 @@
 import secrets
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -170,6 +171,17 @@ def test_it_stops_when_it_is_told_to(responder: Any) -> None:
     with pytest.raises(NetError) as ended:
         play(responder(), [AUDIO], SocketOptions(), b"", stop)
     assert ended.value.failure is Failure.INTERRUPTED
+
+
+def test_it_stops_between_packets_that_are_far_apart(responder: Any) -> None:
+    leg = replace(AUDIO, packets_per_second=0.1, seconds=30.0)
+    stop = threading.Event()
+    timer = threading.Timer(0.2, stop.set)
+    timer.start()
+    began_s = time.monotonic()
+    (played,) = play(responder(), [leg], SocketOptions(), b"", stop)
+    timer.join()
+    assert len(played.sent) == 1 and time.monotonic() - began_s < 5.0
 
 
 def test_no_socket_is_left(responder: Any) -> None:

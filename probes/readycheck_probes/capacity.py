@@ -292,8 +292,10 @@ def _percentile(ordered: Sequence[float], share: float) -> float | None:
 def _quality(played: Sequence[Played], params: CapacityParams) -> dict[str, Any]:
     """Of all calls together: they meet the same queue. Raises `ValueError` for counts that no far end has."""
     ways = [split(one.sent, one.returned, one.counted, one.account) for one in played]
+    if all(one.counted is None for one in played):
+        raise ValueError("the responder fell silent, and says nothing of what it received")
     loss = [
-        sum(way.lost for way in each) / sum(way.sent for way in each)
+        sum(way.lost for way in each) / max(1, sum(way.sent for way in each))
         for each in ([one.up for one in ways], [one.down for one in ways])
     ]
     trips = [_trip(one, _NEAR_THE_END)["trip_p50_ms"] for one in played]

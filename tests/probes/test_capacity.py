@@ -103,6 +103,25 @@ def test_calls_are_added_until_they_are_out_of_order(
     assert metrics["calls_loaded_ratio"] == round(loaded / wanted, 4)
 
 
+def test_calls_of_which_nothing_arrives_are_out_of_order() -> None:
+    _, metrics = measured(
+        CapacityParams(targets=(THERE,), wanted=4),
+        throughput=line(1e6, 1e6),
+        responder=way(lost_up=lambda n: True),
+    )
+    assert (metrics["calls_loaded"], metrics["calls_broken"]) == (0, 1)
+
+
+def test_a_responder_that_falls_silent_says_nothing_of_calls() -> None:
+    observations, metrics = measured(
+        CapacityParams(targets=(THERE,), wanted=4),
+        throughput=line(1e6, 1e6),
+        responder=way(lost_up=lambda n: n > 20, counted=lambda count: None),
+    )
+    assert metrics["calls_loaded"] is None
+    assert "fell silent" in observations[-1].facts["because"]
+
+
 def test_the_limit_of_the_responder_is_none_of_the_line() -> None:
     _, metrics = measured(CapacityParams(targets=(THERE,), wanted=20), throughput=line(9e9, 9e9, granted=1e6))
     assert metrics["throughput_capped"] == 4

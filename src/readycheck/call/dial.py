@@ -56,7 +56,7 @@ class Dial:
         self._connect_ms: float | None = None
         self._talk_began_s = 0.0
         self._vouched: Vouched | None = None
-        self._far: Mapping[str, Any] = {}
+        self._far_received = 0
         self._far_s: float | None = None
 
     async def place(self) -> Attempt:
@@ -245,9 +245,9 @@ class Dial:
         while True:
             with suppress(NetError):
                 told = (await line.ask(Kind.REPORT, {"token": token}, timeout=_ANSWER_S)).body
-                if told.get("received", 0) > self._far.get("received", 0):
-                    self._far_s = self._progress.now()
-                self._far = told
+                received = told.get("received")
+                if isinstance(received, int) and received > self._far_received:
+                    self._far_received, self._far_s = received, self._progress.now()
             await asyncio.sleep(_ASK_S)
 
 

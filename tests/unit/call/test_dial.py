@@ -73,6 +73,12 @@ async def test_a_call_there_and_back(place: Endpoint, via: Via) -> None:
     assert attempt.vouched is (None if via is Via.TCP else Vouched.KEY)
 
 
+async def test_a_count_that_is_none_breaks_no_call(place: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("readycheck.responder.call.Call.counted", lambda _: {"received": "many"})
+    attempt = await called(place, Via.TCP)
+    assert attempt.failed is None
+
+
 async def test_a_certificate_that_somebody_else_made_ends_it_in_signalling(place: Endpoint) -> None:
     """A box that opens TLS on the way: a responder's own certificate, and another one is shown to the caller."""
     other = make_identity()

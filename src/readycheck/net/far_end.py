@@ -50,6 +50,10 @@ _NEAR_NS = 150_000
 """Closer than this to its moment a packet is waited for with the processor, not with the kernel."""
 _ROOM_NS = 400_000
 _BUFFER = 1 << 20
+_TURN = 64
+"""Datagrams that are read of a socket before it is another's turn, and that of the clock."""
+_MOST_COPIES, _SPARE = 4, 64
+"""More answers than these to each packet are a flood, of which no more is kept."""
 _AT_ONCE = 16
 """How many streams are agreed on at once: each takes two round trips."""
 _PAIRS = 16
@@ -78,7 +82,8 @@ class _Line:
         if self.leg.rtcp is Rtcp.MUX and self.reports is not None and is_rtcp(data):
             return self.reports.take(data, headers)
         answer = unpack_answer(data)
-        if answer.ssrc == self.terms["ssrc"]:
+        has_room = len(self.returned) < _MOST_COPIES * len(self.sent) + _SPARE
+        if answer.ssrc == self.terms["ssrc"] and has_room:
             self._note(answer.number, headers.received_ns)
             self.returned.append(
                 Returned(
@@ -434,7 +439,9 @@ class _Player:
     def _read(self) -> None:
         for number in self._ready():
             reader = self._readers[number]
-            while (found := receive(reader.sock, self._buffer)) is not None:
+            for _ in range(_TURN):
+                if (found := receive(reader.sock, self._buffer)) is None:
+                    break
                 with suppress(ValueError):
                     reader.take(bytes(self._buffer[: found[0]]), found[1])
 

@@ -12,14 +12,16 @@ import pytest
 
 from readycheck.failure import Failure
 from readycheck.media.two_way import Account, split
+from readycheck.net import far_end
 from readycheck.net.datagram import SocketOptions
 from readycheck.net.far_end import ask, play
+from readycheck.net.headers import Headers
 from readycheck.net.interface import Endpoint, Leg, NetError, Rtcp
 from readycheck.responder.control import Control
 from readycheck.responder.guard import Cookies, Sources
 from readycheck.responder.reflector import Reflector
 from readycheck.responder.session import Limits, Sessions
-from readycheck.wire.far_end import Kind
+from readycheck.wire.far_end import Answer, Kind, pack_answer
 
 AUDIO = Leg(payload_type=0, payload_bytes=160, packets_per_second=50, seconds=0.5, tos=0xB8)
 KEY = b"of this site"
@@ -182,6 +184,37 @@ def test_it_stops_between_packets_that_are_far_apart(responder: Any) -> None:
     (played,) = play(responder(), [leg], SocketOptions(), b"", stop)
     timer.join()
     assert len(played.sent) == 1 and time.monotonic() - began_s < 5.0
+
+
+def test_a_flood_of_answers_takes_neither_time_nor_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        line = far_end._Line(leg=AUDIO, sock=sock, terms={"ssrc": 1}, seen_as=("192.0.2.1", 1))
+        answer = pack_answer(
+            Answer(
+                ssrc=1,
+                payload_type=0,
+                count=0,
+                number=0,
+                received_ns=1,
+                held_ns=0,
+                hop_limit=1,
+                traffic_class=0,
+            )
+        )
+        read: list[int] = []
+
+        def endless(_: socket.socket, buffer: bytearray) -> tuple[int, Headers]:
+            buffer[: len(answer)] = answer
+            read.append(len(answer))
+            return len(answer), Headers(1, 0, 0)
+
+        monkeypatch.setattr(far_end, "receive", endless)
+        player = far_end._Player([line])
+        monkeypatch.setattr(player, "_ready", lambda: iter([sock.fileno()]))
+        for _ in range(10):
+            player._read()
+    assert len(read) == 640
+    assert len(line.returned) == 64
 
 
 def test_no_socket_is_left(responder: Any) -> None:

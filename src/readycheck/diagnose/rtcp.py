@@ -21,6 +21,8 @@ def rtcp_blocked(case: Case) -> Iterator[Finding]:
     ]
     dead = [(check, facts) for check, facts in legs if _is_apart(facts) and not facts["rtcp"]["answered"]]
     facts = [one for _, one in dead]
+    if len({one["seen_as"][0] for _, one in legs}) > 1:
+        return  # a NAT that gives ports different addresses (RFC 4787 section 4.1): the reports are a stranger's
     if not dead or prod(map(_by_chance, facts)) > _BY_CHANCE:
         return
     checks = list(dict.fromkeys(check for check, _ in dead))
@@ -32,7 +34,7 @@ def rtcp_blocked(case: Case) -> Iterator[Finding]:
         "products that take silent RTCP for a dead call end it.",
         confidence=Confidence.CERTAIN if sure else Confidence.LIKELY,
         remedy="Allow the odd ports with the even ones, source and destination, in the rule for media: RTCP goes to "
-        "the port above that of its stream (RFC 3550 section 11).",
+        "the port above that of its stream (RFC 3550 section 11). Look at what stands before the responder, too.",
     )
     affects = _judged(case, checks) or made.affects
     yield replace(made, affects=affects, severity=case.severity(affects))

@@ -1,9 +1,13 @@
 """RTCP that is lost beside a stream: named where the stream is its control, and nowhere else."""
 
+from dataclasses import replace
+from itertools import cycle
+
 import pytest
 
 from readycheck.diagnose.finding import Confidence
 from readycheck.failure import Failure
+from readycheck.probe import Leg, Played
 from tests.unit.diagnose.test_media import Play, heard, only
 from tests.unit.far_side import way
 
@@ -25,6 +29,15 @@ def test_a_far_end_that_does_not_count_reports_leaves_the_way_open() -> None:
 
 @pytest.mark.parametrize("play", [way(), way(reports=(1, 10)), Failure.TIMED_OUT])
 def test_nothing_is_said_where_reports_come_back_or_nothing_does(play: Play | Failure) -> None:
+    assert "rtp-range-partial" not in [one.cause for one in heard(play).findings]
+
+
+def test_a_nat_of_many_addresses_makes_strangers_of_reports() -> None:
+    addresses = cycle(("198.51.100.7", "198.51.100.8"))
+
+    def play(leg: Leg) -> Played:
+        return replace(way(reports=(0, 0))(leg), seen_as=(next(addresses), 50000))
+
     assert "rtp-range-partial" not in [one.cause for one in heard(play).findings]
 
 

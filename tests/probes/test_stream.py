@@ -140,6 +140,13 @@ async def test_bursts_and_delay(bench: Bench, responder: Reflector) -> None:
     assert 60 <= (seen.metrics["rtt_ms"] or 0) < 70
 
 
+async def test_what_comes_late_is_not_lost(bench: Bench, responder: Reflector) -> None:
+    with way_to(responder.local, down=lambda turn: (1.1,)) as way:
+        seen = await bench.measure(StreamProbe(), params(way))
+    (leg,) = seen.of(Step.ECHO)
+    assert (leg.facts["answered"], leg.facts["down"]["lost"]) == (50, 0)
+
+
 async def test_jitter_is_that_of_its_direction(bench: Bench, responder: Reflector) -> None:
     rng = random.Random(3)
     delays = [rng.uniform(0, 0.018) for _ in range(50)]

@@ -40,7 +40,8 @@ from readycheck.wire.far_end import (
 from readycheck.wire.rtp import is_rtcp
 
 _TRIES_S = (0.5, 1.0, 1.5)
-_LINGER_S = 1.0
+_LINGER_S, _MOST_LINGER_S = 1.0, 4.0
+"""For the last answers; longer where others have taken longer, for late is not lost."""
 _SENSIBLE = 1e6
 _NONSENSE = (KeyError, TypeError, ValueError, OverflowError)
 """What terms and counts raise that no far end of ours tells: JSON has numbers without bounds."""
@@ -426,11 +427,15 @@ class _Player:
             pass
 
     def _linger(self, stop: threading.Event) -> None:
-        until = time.monotonic() + _LINGER_S
-        while time.monotonic() < until and not stop.is_set() and not self._is_whole():
+        began_s = time.monotonic()
+        while time.monotonic() < began_s + self._linger_s() and not stop.is_set() and not self._is_whole():
             self._read()
             time.sleep(0.005)
         self._read()
+
+    def _linger_s(self) -> float:
+        slowest_s = max(line.slowest_ns for line in self._lines) / 1e9
+        return min(_MOST_LINGER_S, slowest_s + _LINGER_S)
 
     def _is_whole(self) -> bool:
         now_ns = time.time_ns()

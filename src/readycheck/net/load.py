@@ -3,6 +3,7 @@
 In a thread of its own, because the event loop has other work between two packets. Whoever takes the bytes counts them.
 """
 
+import errno
 import os
 import secrets
 import select
@@ -77,7 +78,7 @@ def fill(
     guard.allow(to[0])
     with ExitStack() as sockets:
         wanted = [way for way in ways for _ in range(CONNECTIONS)]
-        socks = [sockets.enter_context(_connected(to, way_out)) for _ in wanted]
+        socks = [sockets.enter_context(_connected(to, way_out, stop)) for _ in wanted]
         cookies = [_body(_ask(sock, Kind.HELLO, {}, key, stop), "cookie") for sock in socks]
         asked = {"group": secrets.token_hex(8), "seconds": seconds}
         lines = [
@@ -91,25 +92,41 @@ def fill(
 
 def _is_shared(to: Endpoint, group: Any, way_out: SocketOptions, key: bytes, stop: threading.Event) -> bool:
     """What the far end says of others; nothing when it does not answer, or knows no such question."""
-    with suppress(NetError), _connected(to, way_out) as sock:
+    with suppress(NetError), _connected(to, way_out, stop) as sock:
         cookie = _body(_ask(sock, Kind.HELLO, {}, key, stop), "cookie")
         told = _ask(sock, Kind.LOAD, {"cookie": cookie, "group": group}, key, stop)
         return told.body.get("shared") is True
     return False
 
 
-def _connected(to: Endpoint, way_out: SocketOptions) -> socket.socket:
+def _connected(to: Endpoint, way_out: SocketOptions, stop: threading.Event) -> socket.socket:
     sock = open_socket(socket.SOCK_STREAM, way_out)
     try:
-        sock.settimeout(_PATIENCE_S)
         if sys.platform == "linux":  # what waits here to be sent would only come late
             sock.setsockopt(socket.IPPROTO_TCP, _TCP_NOTSENT_LOWAT, _UNSENT)
-        sock.connect(to)
-        sock.setblocking(False)
+        _connect(sock, to, stop)
     except OSError as error:
         sock.close()
         raise NetError(classify(error), f"opening a connection: {error.strerror or error}") from error
+    except NetError:
+        sock.close()
+        raise
     return sock
+
+
+def _connect(sock: socket.socket, to: Endpoint, stop: threading.Event) -> None:
+    until_s = time.monotonic() + _PATIENCE_S
+    error = sock.connect_ex(to)
+    while error in (errno.EINPROGRESS, errno.EWOULDBLOCK):
+        if stop.is_set():
+            raise NetError(Failure.INTERRUPTED, "nobody waits for the connection")
+        if time.monotonic() > until_s:
+            raise TimeoutError("no answer")
+        _, done, failed = select.select([], [sock], [sock], _GLANCE_S)  # Windows tells of failures apart
+        if done or failed:
+            error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if error:
+        raise OSError(error, os.strerror(error))
 
 
 def _granted(sock: socket.socket, wanted: Mapping[str, Any], key: bytes, stop: threading.Event) -> _Line:

@@ -1,9 +1,10 @@
 """Throughput against a real responder on loopback, and against far ends that lie."""
 
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
@@ -105,6 +106,27 @@ def test_nobody_there() -> None:
         with pytest.raises(NetError) as refused:
             filled(bound.getsockname(), "down")
     assert refused.value.failure is Failure.CONNECTION_REFUSED
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux is silent when a queue of connections is full"
+)
+def test_who_connects_may_give_up() -> None:
+    stop = threading.Event()
+    with ExitStack() as open_ones:
+        there = open_ones.enter_context(socket.socket())
+        there.bind(("127.0.0.1", 0))
+        there.listen(0)
+        for _ in range(3):
+            here = open_ones.enter_context(socket.socket())
+            here.setblocking(False)
+            here.connect_ex(there.getsockname())
+        timer = threading.Timer(0.2, stop.set)
+        timer.start()
+        with pytest.raises(NetError) as ended:
+            fill(there.getsockname(), ("down",), 1.0, SocketOptions(), b"", stop)
+        timer.join()
+    assert ended.value.failure is Failure.INTERRUPTED
 
 
 def test_who_asks_may_give_up() -> None:

@@ -12,7 +12,7 @@ from readycheck.failure import Failure
 from readycheck.net.datagram import SocketOptions, open_socket
 from readycheck.net.far_end import ask
 from readycheck.net.interface import Call, Endpoint, NetError
-from readycheck.wire.far_end import Kind, is_call
+from readycheck.wire.far_end import NONSENSE, Kind, is_call
 
 _GLANCE_S = 0.1
 _LONGEST_S = 5.0
@@ -43,7 +43,7 @@ def be_called(
         try:
             token, lasts_s = str(granted["token"]), min(_LONGEST_S, float(granted["seconds"]))
             is_call(b"", token)
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
+        except NONSENSE as error:
             raise NetError(Failure.PROTOCOL_ERROR, "the responder does not say how long it calls") from error
         came = _wait(doors, token, lasts_s, stop)
         told = ask(to, Kind.CALL_BACK, {"token": token}, way_out, key, stop).get("outcomes")

@@ -4,7 +4,6 @@ asyncio wakes up to a millisecond late, which is more than the jitter of a good 
 arrives, so that reading it late does no harm; what leaves is stamped right before it does.
 """
 
-import base64
 import heapq
 import select
 import socket
@@ -18,8 +17,9 @@ from typing import Any
 
 from readycheck.failure import Failure, classify
 from readycheck.media.stream import Stamp
-from readycheck.media.two_way import Account, Returned
+from readycheck.media.two_way import Returned
 from readycheck.net import guard
+from readycheck.net.account import Told, read_account
 from readycheck.net.address import is_address
 from readycheck.net.datagram import SocketOptions, open_socket
 from readycheck.net.headers import Headers, receive, show_headers
@@ -28,6 +28,7 @@ from readycheck.net.punctuality import be_punctual
 from readycheck.net.reports import SPACING_NS, Reports
 from readycheck.wire.far_end import (
     ANSWERS,
+    NONSENSE,
     REQUEST_SIZE,
     Ask,
     Kind,
@@ -43,8 +44,6 @@ _TRIES_S = (0.5, 1.0, 1.5)
 _LINGER_S, _MOST_LINGER_S = 1.0, 4.0
 """For the last answers; longer where others have taken longer, for late is not lost."""
 _SENSIBLE = 1e6
-_NONSENSE = (KeyError, TypeError, ValueError, OverflowError)
-"""What terms and counts raise that no far end of ours tells: JSON has numbers without bounds."""
 _GLANCE_S = 0.1
 """How soon whoever waits sees that nobody wants the answer any more."""
 _NEAR_NS = 150_000
@@ -158,12 +157,6 @@ class _Line:
             self.number += 1
 
 
-@dataclass(slots=True)
-class _Told:
-    counts: Mapping[str, int] = field(default_factory=dict)
-    account: Account | None = None
-
-
 def play(
     to: Endpoint, legs: Sequence[Leg], way_out: SocketOptions, key: bytes, stop: threading.Event
 ) -> tuple[Played, ...]:
@@ -230,7 +223,7 @@ def _open(
         if beside is not None and "rtcp_above" in line.terms:
             line.reports = _reports(line, beside, (to[0], to[1] + line.terms["rtcp_above"]))
         return line
-    except _NONSENSE as error:
+    except NONSENSE as error:
         raise NetError(Failure.PROTOCOL_ERROR, f"terms of the responder: {type(error).__name__}") from error
 
 
@@ -326,28 +319,8 @@ def converse(
     raise NetError(Failure.TIMED_OUT, f"the responder does not answer {kind.name}")
 
 
-def _told(line: _Line, key: bytes, stop: threading.Event) -> _Told:
-    """Of a far end that falls silent meanwhile, what it has told; the account is whole or none."""
-    told, seen = _Told(), bytearray()
-    with suppress(NetError, *_NONSENSE):
-        while told.account is None:
-            closed = _closed(line, len(seen), key, stop)
-            told.counts = {name: int(closed[name]) for name in ("received", "reports") if name in closed}
-            part = base64.b64decode(closed["seen"])
-            seen += part
-            if len(seen) >= int(closed["size"]):
-                told.account = _account(closed, seen)
-            elif not part or 8 * len(seen) > len(line.sent) + 8:
-                raise ValueError("an account without an end")
-    return told
-
-
-def _account(closed: Mapping[str, Any], seen: bytearray) -> Account:
-    return Account(
-        reached=frozenset(n for n in range(8 * len(seen)) if seen[n >> 3] >> (n & 7) & 1),
-        duplicates=int(closed["duplicates"]),
-        reordered=int(closed["reordered"]),
-    )
+def _told(line: _Line, key: bytes, stop: threading.Event) -> Told:
+    return read_account(lambda offset: _closed(line, offset, key, stop), len(line.sent))
 
 
 def _closed(line: _Line, offset: int, key: bytes, stop: threading.Event) -> Mapping[str, Any]:
@@ -358,7 +331,7 @@ def _closed(line: _Line, offset: int, key: bytes, stop: threading.Event) -> Mapp
     ).body
 
 
-def _played(line: _Line, told: _Told) -> Played:
+def _played(line: _Line, told: Told) -> Played:
     return Played(
         leg=line.leg,
         sent=tuple(line.sent),

@@ -61,6 +61,9 @@ TAG_SIZE = 16
 REQUEST_SIZE = 1200
 """Control requests are padded to it; within every path MTU that a profile accepts."""
 
+NONSENSE = (KeyError, TypeError, ValueError, OverflowError)
+"""What reading a body raises that no honest end sends: JSON has numbers without bounds."""
+
 _HEAD = struct.Struct("!4sBBH")
 _ASK = struct.Struct("!IQ")
 _ANSWER = struct.Struct("!IQIBB")

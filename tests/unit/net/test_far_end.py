@@ -146,27 +146,6 @@ def test_which_packets_arrived_is_read_in_parts(responder: Any, monkeypatch: pyt
     assert played.account == Account(reached=frozenset(range(25)), duplicates=0, reordered=0)
 
 
-@pytest.mark.parametrize(
-    ("told", "counted"),
-    [
-        ({"seen": "AA==", "size": 10**9}, 25),  # told for ever
-        ({"seen": "", "size": 2}, 25),
-        ({"seen": 5, "size": 2}, 25),
-        ({"seen": "AA==", "size": 1, "duplicates": float("inf"), "reordered": 0}, 25),
-        ({"received": float("inf")}, None),
-        ({}, 25),  # a responder that keeps no account
-    ],
-)
-def test_an_account_that_makes_no_sense_is_none(
-    responder: Any, monkeypatch: pytest.MonkeyPatch, told: dict[str, Any], counted: int | None
-) -> None:
-    monkeypatch.setattr(
-        "readycheck.responder.session.Arrivals.told", lambda _, offset: {**told, "offset": offset}
-    )
-    (played,) = play(responder(), [AUDIO], SocketOptions(), b"", threading.Event())
-    assert (played.account, played.counted) == (None, counted)
-
-
 def test_it_stops_when_it_is_told_to(responder: Any) -> None:
     stop = threading.Event()
     stop.set()

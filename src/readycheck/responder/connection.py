@@ -45,6 +45,8 @@ _RECORD = 64
 _NOISE = os.urandom(_CHUNK)
 """What fills a connection: nothing on the way can make it shorter."""
 _GRACE_S = 1.0
+_MOST_IGNORED = 64
+"""Frames and requests in a row that are worth no answer, each of which costs as much as one that is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,7 @@ class Connection:
         self._desk, self._source, self._seen = desk, source, seen
         self._hello: Arrival | None = None
         self._placed: Placed | None = None
+        self._ignored = 0
         self._call: asyncio.Task[None] | None = None
 
     async def talk(self, channel: Channel) -> None:
@@ -201,13 +204,22 @@ class Connection:
             if self._hold is not None:  # what it may say is bounded by the rate of questions
                 intake.forgive(2 + len(frame))
         elif self._placed is not None:
-            if self._placed.call.feed(frame):
+            admitted = self._placed.call.feed(frame)
+            if admitted:
                 intake.forgive(2 + len(frame))
+            self._bear(useful=admitted)
             return
         else:
             answer = self._reflected(bytearray(frame), intake)
+        self._bear(useful=answer is not None)
         if answer is not None:
             await intake.write(_framed(answer))
+
+    def _bear(self, *, useful: bool) -> None:
+        """Raises `Overrun` for who has nothing to say."""
+        self._ignored = 0 if useful else self._ignored + 1
+        if self._ignored > _MOST_IGNORED:
+            raise Overrun("nothing of it is worth an answer")
 
     @property
     def _load(self) -> Load | None:
@@ -312,6 +324,7 @@ class Connection:
 
     async def _answer_other(self, intake: Intake, data: bytes) -> None:
         said = self._desk.others.answer(data, self._source, time.monotonic())
+        self._bear(useful=said is not None)
         if said is not None:
             await intake.write(said.data)
 

@@ -289,6 +289,20 @@ def test_rubbish_ends_the_connection_and_nothing_else(place: Endpoint, data: byt
         assert Agent(place, stack).cookie()
 
 
+@pytest.mark.parametrize("frame", [b"xx", bytes(16), pack_message(Kind.HELLO, {}, b"another key")])
+def test_who_has_nothing_to_say_is_left_long_before_that(place: Endpoint, frame: bytes) -> None:
+    with ExitStack() as stack:
+        agent = Agent(place, stack)
+        agent.cookie()
+        for _ in range(64):
+            agent.say(frame)
+        agent.cookie()
+        with suppress(OSError):
+            for _ in range(65):
+                agent.say(frame)
+        assert agent.is_shut()
+
+
 def test_who_says_too_much_is_cut_off(place: Endpoint) -> None:
     with ExitStack() as stack:
         agent = Agent(place, stack)

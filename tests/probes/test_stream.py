@@ -212,6 +212,18 @@ async def test_nothing_is_left_when_it_is_cancelled(
     assert seen.failures(Step.REQUEST) == [Failure.TIMED_OUT]
 
 
+async def test_nothing_is_left_when_it_is_cancelled_while_it_waits_for_the_last_answers(
+    bench: Bench, responder: Reflector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("readycheck.net.far_end._LINGER_S", 3.0)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    with way_to(responder.local, down=lambda turn: ()) as way:
+        seen = await bench.measure(StreamProbe(), params(way, seconds=0.2), deadline_s=0.8)
+    assert loop.time() - began < 1.8
+    assert seen.failures(Step.REQUEST) == [Failure.TIMED_OUT]
+
+
 async def test_the_responder_is_looked_up(bench: Bench, responder: Reflector) -> None:
     bench.names["far.example"] = ["127.0.0.1"]
     target = Target(host="far.example", port=responder.local[1], transport="udp")

@@ -23,7 +23,7 @@ _REPORTS_PER_SECOND, _REPORTS_AT_ONCE = 5.0, 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What the responder grants at most; `idle_s` without a packet ends a session."""
+    """What the responder grants at most; a session that has not begun within `idle_s` is over."""
 
     sessions: int = 500
     sessions_per_source: int = 64
@@ -204,8 +204,9 @@ class Sessions:
         return late
 
     def _is_over(self, session: Session, now_s: float) -> bool:
+        """A stream that has begun may be cut off for long and come back: what it sends then is not lost."""
         ended = now_s - session.began_s > session.granted.seconds + _GRACE_S + self.limits.idle_s
-        return ended or now_s - session.heard_s > self.limits.idle_s
+        return ended or (not session.received and now_s - session.heard_s > self.limits.idle_s)
 
     def _new_ssrc(self) -> int:
         while (ssrc := self._draw()) in self._by_ssrc:

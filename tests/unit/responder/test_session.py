@@ -110,13 +110,20 @@ def test_sessions_are_bounded_for_each_source_and_for_all() -> None:
         sessions.open(("203.0.113.5", 1), WANTED, 0.0)
 
 
-def test_a_session_ends_when_it_is_over_or_left() -> None:
+def test_a_session_that_does_not_begin_is_over() -> None:
     sessions, session = opened(idle_s=5.0)
-    assert send(session, 0, 4.0)
-    assert sessions.expired(8.0) == []
-    assert sessions.expired(9.1) == [session]
+    assert sessions.expired(5.0) == []
+    assert sessions.expired(5.1) == [session]
     assert len(sessions) == 0
     assert sessions.carrying(session.ssrc, SOURCE) is None
+
+
+def test_a_stream_that_was_cut_off_goes_on_within_its_time() -> None:
+    sessions, session = opened(idle_s=5.0)
+    assert send(session, 0, 0.1)
+    assert sessions.expired(11.9) == []
+    assert send(session, 590, 11.9)
+    assert sessions.expired(17.1) == [session]
 
 
 def test_packets_after_the_end_do_not_keep_a_session() -> None:

@@ -8,6 +8,7 @@ once more; the message's id tells the receiver, as `Idempotency-Key`.
 import contextlib
 import os
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 FIRST_S, LONGEST_S, GIVEN_UP_S, KEPT_S = 60.0, 6 * HOUR_S, 7 * DAY_S, 30 * DAY_S
+PATIENCE_S = 60.0
+"""Nothing more is tried after that: the run waits for its end, and others for the lock."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,16 +81,32 @@ def put(folder: Path, message: Message, channel: str, now: float) -> None:
 
 
 def deliver(folder: Path, channels: Mapping[str, Channel], now: float) -> list[str]:
-    """Try what is due, the oldest first; the answer says what went wrong."""
-    troubles = []
+    """Try what is due, the oldest first; the answer says what went wrong.
+
+    A way that fails is not tried again at once, and nobody hears of the end of a trouble before its beginning.
+    """
+    troubles, until = [], time.monotonic() + PATIENCE_S
+    broken: set[str] = set()
+    behind: set[tuple[str, ...]] = set()
     parcels = [(file, _read(folder, file)) for file in sorted((folder / "queue").glob("[!.]*.json"))]
     for file, parcel in sorted(parcels, key=lambda pair: pair[1].message.moment if pair[1] else 0.0):
         if parcel is None:
             troubles.append(f"alerts: {file.name} is damaged, and was put aside")
-        elif trouble := _try(folder, file, parcel, channels, now):
+            continue
+        if parcel.channel in broken or _about(parcel) in behind or time.monotonic() > until:
+            continue
+        if trouble := _try(folder, file, parcel, channels, now):
             troubles.append(trouble)
+            broken.add(parcel.channel)
+        if file.exists():
+            behind.add(_about(parcel))
     _prune(folder, now)
     return troubles
+
+
+def _about(parcel: Parcel) -> tuple[str, ...]:
+    message = parcel.message
+    return parcel.channel, message.site, message.profile, message.key
 
 
 def _read(folder: Path, file: Path) -> Parcel | None:

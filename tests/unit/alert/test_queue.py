@@ -28,9 +28,9 @@ class Way:
         self.got.append(message.id)
 
 
-def message(name: str = "m1", moment: float = NOW) -> Message:
+def message(name: str = "m1", moment: float = NOW, key: str = "k") -> Message:
     return Message(
-        id=name, kind="raised", key="k", title="t", text="x", severity=Severity.BLOCKING, since=moment,
+        id=name, kind="raised", key=key, title="t", text="x", severity=Severity.BLOCKING, since=moment,
         moment=moment, site="", profile="p", run="r",
     )  # fmt: skip
 
@@ -59,6 +59,42 @@ def test_the_oldest_goes_first(tmp_path: Path) -> None:
         queue.put(tmp_path, message(name, moment), "way", NOW)
     queue.deliver(tmp_path, {"way": way}, NOW + 3)
     assert way.got == ["b", "c", "a"]
+
+
+def test_a_way_that_fails_holds_a_run_up_once(tmp_path: Path) -> None:
+    """Each try may take ten seconds, and hundreds of messages may wait."""
+    way, other = Way(broken=True), Way()
+    for name in ("a", "b", "c"):
+        queue.put(tmp_path, message(name, key=name), "way", NOW)
+        queue.put(tmp_path, message(name, key=name), "other", NOW)
+    (told,) = queue.deliver(tmp_path, {"way": way, "other": other}, NOW)
+    assert "no answer" in told
+    assert way.tries == 1 and other.got == ["a", "b", "c"]
+    way.broken = False
+    queue.deliver(tmp_path, {"way": way}, NOW + 60)
+    assert sorted(way.got) == ["a", "b", "c"]
+
+
+def test_no_end_of_a_trouble_arrives_before_its_beginning(tmp_path: Path) -> None:
+    way = Way(broken=True)
+    queue.put(tmp_path, message("begun"), "way", NOW)
+    for minute in range(4):
+        queue.deliver(tmp_path, {"way": way}, NOW + 60 * minute)
+    way.broken = False
+    queue.put(tmp_path, message("over", NOW + 240), "way", NOW + 240)
+    queue.put(tmp_path, message("of another", NOW + 240, key="other"), "way", NOW + 240)
+    queue.deliver(tmp_path, {"way": way}, NOW + 240)
+    assert way.got == ["of another"]
+    queue.deliver(tmp_path, {"way": way}, NOW + 900)
+    assert way.got == ["of another", "begun", "over"]
+
+
+def test_delivering_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "PATIENCE_S", -1.0)
+    way = Way()
+    queue.put(tmp_path, message(), "way", NOW)
+    queue.deliver(tmp_path, {"way": way}, NOW)
+    assert way.tries == 0 and list((tmp_path / "queue").iterdir())
 
 
 def test_after_a_week_it_is_given_up_and_kept(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import logging
 import logging.handlers
 import shlex
 import subprocess
+import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -45,7 +46,7 @@ def body_of(message: Message) -> bytes:
 
 
 def sign(secret: bytes, stamp: str, body: bytes) -> str:
-    """HMAC-SHA256 of `stamp.body`: who repeats an old message is found out by its stamp."""
+    """HMAC-SHA256 of `stamp.body`: who repeats what was sent is found out by its stamp, the time of sending."""
     return hmac.new(secret, stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
 
 
@@ -59,7 +60,7 @@ class Webhook:
     secret: bytes = field(default=b"", repr=False)
 
     def send(self, message: Message) -> None:
-        body, stamp = body_of(message), f"{message.moment:.0f}"
+        body, stamp = body_of(message), f"{time.time():.0f}"
         headers = {"Content-Type": "application/json", "Idempotency-Key": message.id}
         if self.secret:
             headers["X-Readycheck-Signature"] = f"t={stamp},v1={sign(self.secret, stamp, body)}"
@@ -77,7 +78,12 @@ class Command:
     def send(self, message: Message) -> None:
         try:
             ended = subprocess.run(
-                self.arguments, input=body_of(message), capture_output=True, timeout=COMMAND_S, check=False
+                self.arguments,
+                input=body_of(message),
+                stdout=subprocess.DEVNULL,  # a pipe would have to be read until all that the program started end
+                stderr=subprocess.DEVNULL,
+                timeout=COMMAND_S,
+                check=False,
             )
         except (OSError, ValueError, subprocess.TimeoutExpired) as error:
             raise DeliveryError(getattr(error, "strerror", None) or type(error).__name__) from None
@@ -159,7 +165,10 @@ def _request(
 
     agent = {"User-Agent": f"readycheck/{__version__}"}
     try:
-        answer = httpx.request(method, url, content=body, headers={**agent, **headers}, timeout=timeout_s)
+        with httpx.stream(
+            method, url, content=body, headers={**agent, **headers}, timeout=timeout_s
+        ) as answer:
+            pass  # its status says all, and nobody knows how long the rest is
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, OSError) as error:
         raise DeliveryError(type(error).__name__) from None
     if not answer.is_success:

@@ -1,11 +1,14 @@
 """What goes out by each way, to real servers and programs, and that no secret is shown."""
 
 import json
+import os
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -52,6 +55,7 @@ def test_a_webhook_is_signed(server: Server) -> None:
     ((path, headers, body),) = server.got
     assert (path, headers["Idempotency-Key"]) == ("/hook?token=x", "m1")
     stamp, _, mac = headers["X-Readycheck-Signature"].partition(",v1=")
+    assert abs(float(stamp.removeprefix("t=")) - time.time()) < 60  # of sending: it may have waited for days
     assert mac == sign(b"secret", stamp.removeprefix("t="), body)
     assert json.loads(body)["title"] == "t"
 
@@ -88,6 +92,29 @@ def test_a_command_reads_it() -> None:
         channel(f'command:{sys.executable} -c "raise SystemExit(1)"').send(MESSAGE)
     with pytest.raises(DeliveryError, match="No such file"):
         channel("command:/nosuch").send(MESSAGE)
+
+
+def test_a_command_that_leaves_another_behind_is_not_waited_for(tmp_path: Path) -> None:
+    """It was delivered, and would be again if that took too long."""
+    os.mkfifo(tmp_path / "held")
+    started = time.monotonic()
+    try:
+        channel(f"command:sh -c 'cat >/dev/null; cat {tmp_path}/held &'").send(MESSAGE)
+        assert time.monotonic() - started < 20
+    finally:
+        os.close(os.open(tmp_path / "held", os.O_RDWR | os.O_NONBLOCK))
+
+
+def test_an_answer_without_end_is_not_read() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        way = channel(f"webhook+http://127.0.0.1:{listening.getsockname()[1]}/")
+        thread = threading.Thread(target=way.send, args=(MESSAGE,))
+        thread.start()
+        with listening.accept()[0] as connection:
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nsome")
+            thread.join(5)
+            assert not thread.is_alive()
 
 
 def test_a_line_in_a_log() -> None:

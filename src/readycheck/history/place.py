@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ _SERVER = ("postgresql", "postgres")
 _SETTINGS = frozenset({"host", "port", "user", "password", "dbname", "sslmode", "sslrootcert"})
 _TLS = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 _FORM = "neither a file, nor sqlite:///FILE, nor postgresql://USER@HOST/DATABASE"
+_SERVER_FORM = f"{_FORM} (/ ? # and @ of a password are written %2F %3F %23 and %40)"
 
 
 class StoreError(ReadycheckError):
@@ -68,7 +68,12 @@ def _is_path(text: str) -> bool:
 
 
 def _refuse(text: str, why: str) -> Place:
-    shown = re.sub(r"//[^/@]*@", "//***@", text.partition("?")[0])
+    """Up to its last @ anything may be a password, which need not be written as a URL wants it."""
+    scheme, separator, rest = text.partition("://")
+    before, at, after = rest.rpartition("@")
+    if at:
+        rest = "***" if set(before) & {"?", "#"} else f"***@{after}"
+    shown = f"{scheme}{separator}{rest}".partition("?")[0]
     raise UsageError(f"{OPTION} {shown}: {why}")
 
 
@@ -83,7 +88,9 @@ def _server(text: str) -> Place:
         asked = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
         port = str(parts.port or "")
     except ValueError:
-        return _refuse(text, _FORM)
+        return _refuse(text, _SERVER_FORM)
+    if parts.fragment or "@" in parts.path:
+        return _refuse(text, _SERVER_FORM)
     if unknown := sorted(set(asked) - _SETTINGS):
         return _refuse(text, f"unknown setting {unknown[0]} (known: {', '.join(sorted(_SETTINGS))})")
     if asked.get("sslmode", "prefer") not in _TLS:

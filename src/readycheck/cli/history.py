@@ -1,6 +1,7 @@
 """`history list`, `show`, `diff`, `trend`, `export`, `check` and `prune`."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -116,21 +117,21 @@ def _pair(
 ) -> tuple["Summary", "Summary"]:
     if before is not None and after is not None:
         return stored.find(before), stored.find(after)
-    named = stored.find(before) if before is not None else None
-    newest = [named] if named else stored.recent(wanted, 1)
+    if before is not None:
+        named = stored.find(before)
+        (last,) = stored.recent(_like(named), 1)
+        if last.id == named.id:
+            raise UsageError(f"run {named.id[:8]}: there is no later one of its site and profile")
+        return named, last
+    newest = stored.recent(wanted, 1)
     if not newest:
         raise UsageError(f"no such run in {stored.place.shown}")
-    alike = _like(newest[0])
-    last = [run for run in stored.recent(alike, 2) if named is None or run.id != named.id]
-    if named:
-        if not last:
-            raise UsageError(f"run {named.id[:8]}: there is no later one of its site and profile")
-        return named, last[0]
-    if len(last) < 2:
+    two = stored.recent(_like(newest[0]), 2)
+    if len(two) < 2:
         raise UsageError(
             f"only one run of profile '{newest[0].profile}' at this site: nothing to compare with"
         )
-    return last[1], last[0]
+    return two[1], two[0]
 
 
 def _like(run: "Summary") -> "Wanted":
@@ -259,9 +260,9 @@ def prune(
 
     A line for each stays, with its verdict, causes and numbers.
     """
-    from readycheck.history.store import Wanted, opened
+    from readycheck.history.store import opened
 
-    wanted = Wanted(site=site, profile=profile, until_ms=_ago("--keep", keep))
+    wanted = replace(_wanted(site, profile, None), until_ms=_ago("--keep", keep))
     place = _place(store)
     with opened(place):
         pass  # what is not there is not made
@@ -283,6 +284,7 @@ def _place(store: str | None) -> "Place":
 def _wanted(site: str | None, profile: str | None, since: str | None) -> "Wanted":
     from readycheck.history.store import Wanted
 
+    site, profile = o.label("--site", site), o.label("--profile", profile)
     return Wanted(site=site, profile=profile, since_ms=_ago("--since", since) if since else None)
 
 

@@ -14,7 +14,7 @@ from readycheck.history.place import Place, StoreError
 PATIENCE_S = 30.0
 """How long one writer waits for the others."""
 CONNECT_S = 10.0
-_DRIVERS = ("sqlalchemy", "sqlite3", "pg8000")
+_DRIVERS = ("sqlalchemy", "sqlite3", "pg8000", "scramp")
 _THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 _MAGIC = b"SQLite format 3\0"
 _CHECK = "'readycheck history check --salvage FILE' saves what can be read"
@@ -26,7 +26,7 @@ def attach(place: Place, *, writing: bool) -> Any:
         return _server(place)
     mode = "mode=rwc" if writing else _reading(place.file)
     connection = sqlite3.connect(
-        f"file:{quote(str(place.file))}?{mode}",
+        f"file:{quote(os.fsencode(place.file))}?{mode}",
         uri=True,
         timeout=PATIENCE_S,
         check_same_thread=False,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from time import monotonic
 
 from readycheck.errors import ReadycheckError
 from readycheck.history import spool
@@ -11,8 +12,8 @@ from readycheck.history.record import Recorder, is_current
 from readycheck.history.spool import Spool
 from readycheck.report import Report
 
-_AT_ONCE = 500
-"""Delivered after one run; whoever waits for the program should not wait for ever."""
+PATIENCE_S = 60.0
+"""For what waits, after one run: whoever waits for the program should not wait for ever."""
 
 
 def keep(report: Report, place: Place, site: str | None = None, queue: Spool | None = None) -> list[str]:
@@ -50,7 +51,7 @@ def _put_aside(report: Report, site: str | None, queue: Spool, why: StoreError) 
 
 
 def deliver(place: Place, queue: Spool) -> list[str]:
-    """Store what waits, oldest first, until it is done or the database fails again."""
+    """Store what waits, oldest first, until it is done, or takes too long, or the database fails again."""
     try:
         with queue.delivering() as mine:
             if not mine:
@@ -58,13 +59,15 @@ def deliver(place: Place, queue: Spool) -> list[str]:
             with recording(place) as recorder:
                 return list(_deliver(recorder, queue))
     except (OSError, StoreError) as error:
-        return [
-            f"{_said(error)}; {len(queue.waiting())} runs wait in {queue.folder} until they can be stored"
-        ]
+        return [f"{_said(error)}; {_what_waits(queue)} until they can be stored"]
 
 
 def _deliver(recorder: Recorder, queue: Spool) -> Iterator[str]:
-    for path in queue.waiting()[:_AT_ONCE]:
+    until = monotonic() + PATIENCE_S
+    for path in queue.waiting():
+        if monotonic() > until:
+            yield f"{_what_waits(queue)}; the next run takes them along"
+            return
         try:
             one = spool.read(path)
         except FileNotFoundError:
@@ -75,6 +78,10 @@ def _deliver(recorder: Recorder, queue: Spool) -> Iterator[str]:
             continue
         recorder.record(one.report, one.site)
         path.unlink(missing_ok=True)
+
+
+def _what_waits(queue: Spool) -> str:
+    return f"{len(queue.waiting())} runs wait in {queue.folder}"
 
 
 @contextmanager

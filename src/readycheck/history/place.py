@@ -35,7 +35,7 @@ class Place:
     @property
     def digest(self) -> str:
         """A name for it that gives nothing away."""
-        return hashlib.sha256(self.shown.encode()).hexdigest()[:16]
+        return hashlib.sha256(self.shown.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
     def clean(self, text: str) -> str:
         """A message of a driver, without the password that it may repeat."""

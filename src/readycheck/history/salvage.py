@@ -150,7 +150,7 @@ def _recorded(store: Store, document: bytes, summary: Summary | None) -> bool:
 
 def _raw(file: Path) -> sqlite3.Connection:
     """Not through the layer above, which wants to know the tables; nor is it to write there."""
-    connection = sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True)
+    connection = sqlite3.connect(f"file:{quote(os.fsencode(file))}?mode=ro", uri=True)
     connection.text_factory = lambda text: text.decode("utf-8", "replace")
     connection.row_factory = sqlite3.Row
     return connection

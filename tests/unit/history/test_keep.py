@@ -17,7 +17,8 @@ from typing import Any
 
 import pytest
 
-from readycheck.history import spool
+from readycheck.history import connection, spool
+from readycheck.history import keep as keeping
 from readycheck.history.keep import deliver, keep
 from readycheck.history.place import Place, place_of
 from readycheck.history.spool import Spool
@@ -80,6 +81,62 @@ def test_a_run_that_was_stored_but_not_taken_from_the_queue_is_not_stored_twice(
     spool.of(place).put(small(1), None)
     assert keep(small(2), place) == []
     assert stored(place) == [1, 2]
+
+
+@pytest.mark.parametrize("arrived", [False, True])
+def test_a_connection_that_breaks_in_the_commit_costs_no_run_and_stores_none_twice(
+    place: Place, monkeypatch: pytest.MonkeyPatch, arrived: bool
+) -> None:
+    """Nobody can know whether what was not answered was done."""
+    keep(small(1), place)
+    with monkeypatch.context() as patched:
+        patched.setattr(keeping, "attach", lambda where, *, writing: _Breaking(where, arrived))
+        (told,) = keep(small(2), place)
+    assert f"network error; this run waits in {spool.of(place).folder}" in told
+    assert stored(place) == ([1, 2] if arrived else [1])
+    assert keep(small(3), place) == []
+    assert stored(place) == [1, 2, 3]
+
+
+class _Breaking:
+    """A connection that is gone with its commit, or with the answer to that."""
+
+    def __init__(self, place: Place, arrived: bool) -> None:
+        self._arrived, self._connection = arrived, connection.attach(place, writing=True)
+        self.cursor, self.close, self.rollback = (
+            getattr(self._connection, name) for name in ("cursor", "close", "rollback")
+        )
+
+    def commit(self) -> None:
+        if self._arrived:
+            self._connection.commit()
+        raise sqlite3.OperationalError("network error")
+
+
+def test_delivering_has_an_end(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    queue = spool.of(place)
+    queue.put(small(1), None)
+    with monkeypatch.context() as patched:
+        patched.setattr(keeping, "PATIENCE_S", -1.0)
+        assert keep(small(2), place) == [f"2 runs wait in {queue.folder}; the next run takes them along"]
+    assert keep(small(3), place) == []
+    assert stored(place) == [1, 2, 3]
+
+
+def test_a_password_that_cannot_be_one_is_told(database: str) -> None:
+    """The library that prepares it for the server (RFC 4013) refuses it before that sees it."""
+    right = place_of(database)
+    wrong = Place(right.shown, server={**right.server, "password": "a\x07b"})
+    (told,) = keep(small(1), wrong)
+    assert "this run waits" in told
+    assert "a\x07b" not in told
+
+
+def test_a_file_whose_name_is_no_text(tmp_path: Path) -> None:
+    place = place_of(str(tmp_path / "\udcff.db"))
+    assert keep(small(1), place) == []
+    assert stored(place) == [1]
+    assert [path.name for path in tmp_path.glob("*.db")] == ["\udcff.db"]
 
 
 def test_two_deliver_at_once(place: Place) -> None:

@@ -128,7 +128,6 @@ NO_TEST_OF_THEIR_OWN = {
     "readycheck.diagnose.finding": "types",
     "readycheck.diagnose.situation": "what follow-ups read: run by the tests of each of them",
     "readycheck.errors": "types",
-    "readycheck.history.connection": "run by the tests of store and keep, against both databases",
     "readycheck.history.engine": "run by the tests of store and keep, against both databases",
     "readycheck.history.migrations": "run by the tests of migration",
     "readycheck.history.spool": "run by the tests of keep, which fills and empties it",

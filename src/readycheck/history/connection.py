@@ -106,7 +106,7 @@ def _tls(place: Place) -> "ssl.SSLContext | bool | None":
     except OSError as error:
         raise StoreError(f"{place.shown}: sslrootcert: {error.strerror or error}") from None
     context.check_hostname = mode == "verify-full"
-    if mode == "require":
+    if mode == "require" and "sslrootcert" not in place.server:  # with one it is verify-ca, as libpq has it
         context.verify_mode = ssl.CERT_NONE
     return context
 

@@ -87,8 +87,9 @@ def _check(report: Report, check: CheckReport) -> Json:
         "readycheck.strength": check.strength.value if check.strength else None,
         "readycheck.because": check.because,
         "readycheck.step": check.step.value if check.step else None,
-        "server.address": target.host or target.address or target.network,
+        "server.address": target.host or target.address,
         "server.port": port,
+        "readycheck.network": target.network,
         "network.transport": target.transport,
         "error.type": check.failure.value if check.failure else None,
     }
@@ -129,7 +130,7 @@ def _step(seen: Observation) -> dict[str, object]:
         **_place(seen.target),
         "readycheck.elapsed_ms": seen.elapsed_ms,
         "error.type": seen.failure.value if seen.failure else None,
-        "error.message": seen.detail,
+        "readycheck.detail": seen.detail,
         **dict(_facts(seen)),
     }
 
@@ -137,7 +138,7 @@ def _step(seen: Observation) -> dict[str, object]:
 def _place(target: Target) -> dict[str, object]:
     peer = target.address if target.via is None else None  # the peer of a tunnel is the proxy
     return {
-        "server.address": target.host or target.address or target.network,
+        "server.address": target.host or target.address,
         "server.port": target.port,
         "network.transport": target.transport,
         "network.peer.address": peer,
@@ -153,7 +154,7 @@ def _facts(seen: Observation) -> Iterator[tuple[str, object]]:
         yield "dns.question.name", seen.target.host
         yield "dns.answers", tuple(seen.facts.get("addresses") or ())
     if seen.step is Step.TLS_HANDSHAKE:
-        yield "tls.client.server_name", seen.target.sni
+        yield "readycheck.sni", seen.target.sni  # the conventions have one name for it and the host
         yield from _tls(seen.facts.get("tls") or {})
     for name, value in seen.facts.items():
         if isinstance(value, str | int | float):

@@ -100,8 +100,22 @@ def test_steps_are_events_by_the_names_of_the_conventions() -> None:
     assert (one[1]["tls.protocol.name"], one[1]["tls.protocol.version"]) == ("tls", "1.3")
     assert (one[1]["tls.server.issuer"], one[1]["readycheck.fact.alert"]) == ("CN=ca", 70)
     assert (one[1]["network.peer.address"], one[1]["network.type"]) == ("2001:db8::1", "ipv6")
-    assert (one[2]["error.type"], one[2]["error.message"]) == ("connection_reset", "cut")
+    assert (one[2]["error.type"], one[2]["readycheck.detail"]) == ("connection_reset", "cut")
     assert "network.peer.address" not in one[2], "the peer of a tunnel is the proxy"
+
+
+def test_names_are_those_that_the_conventions_have_and_have_not_withdrawn() -> None:
+    """`error.message` and `tls.client.server_name` are deprecated (1.44)."""
+    told = [plain(one.attributes) for span in spans(trace(PORTAL, {})) for one in (span, *span.events)]
+    names = {name for about in told for name in about if not name.startswith("readycheck.")}
+    tls = {f"tls.{name}" for name in ("cipher", "next_protocol", "protocol.name", "protocol.version")}
+    tls |= {f"tls.server.{name}" for name in ("subject", "issuer", "not_after")}
+    network = {f"network.{name}" for name in ("transport", "type", "peer.address", "peer.port")}
+    assert names <= {"error.type", "server.address", "server.port", "dns.question.name", "dns.answers"} | (
+        tls | network
+    )
+    assert any("/" in str(about.get("readycheck.network")) for about in told)
+    assert not any("/" in str(about.get("server.address")) for about in told)
 
 
 def test_what_goes_beyond_the_usual_limit_of_events_is_counted() -> None:

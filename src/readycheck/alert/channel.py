@@ -7,6 +7,7 @@ import logging
 import logging.handlers
 import shlex
 import subprocess
+import sys
 import time
 import warnings
 from collections.abc import Mapping
@@ -249,6 +250,8 @@ def _arguments(name: str, text: str) -> tuple[str, ...]:
 def _log(name: str, rest: str) -> str | tuple[str, int]:
     """`syslog:` is this host's, `syslog://HOST[:PORT]` another's."""
     if not rest.strip("/"):
+        if sys.platform == "win32":
+            raise UsageError(f"--alert {name}: this host has no such log; name another's as syslog://HOST")
         return "/dev/log"
     try:
         parts = urlsplit(f"syslog:{rest}")

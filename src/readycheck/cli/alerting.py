@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from readycheck.cli.output import complain
 from readycheck.errors import UsageError
@@ -70,7 +69,7 @@ def alerting(
 
 
 def _rules(quiet: str | None, repeat: str | None) -> "Rules":
-    from readycheck.alert.decision import Rules
+    from readycheck.alert.decision import Rules, zone_of
 
     rules = Rules() if repeat is None else Rules(repeat_s=_repeat_s(repeat))
     if quiet is None:
@@ -81,7 +80,7 @@ def _rules(quiet: str | None, repeat: str | None) -> "Rules":
     numbers = [int(part) for part in found.groups()[:4]]
     zone = found[5] or "UTC"
     try:
-        ZoneInfo(zone)
+        zone_of(zone)
     except (OSError, ValueError, KeyError):
         raise UsageError(f"--alert-quiet {quiet}: no time zone {zone} is known here") from None
     return replace(rules, quiet=((numbers[0] * 60 + numbers[1], numbers[2] * 60 + numbers[3]),), zone=zone)

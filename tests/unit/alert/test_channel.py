@@ -125,6 +125,12 @@ def test_a_line_in_a_log() -> None:
         assert log.recv(2000).startswith(b"<10>readycheck: t (x)")
 
 
+def test_a_host_without_a_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+    with pytest.raises(UsageError, match="this host has no such log"):
+        channel("syslog:")
+
+
 def test_a_log_that_is_not_there() -> None:
     with pytest.raises(DeliveryError):
         Syslog("i", "n", "/nosuch/log").send(MESSAGE)

@@ -1,5 +1,7 @@
 """One message for a cause, none at night, and one when it is over."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import datetime
 
@@ -127,6 +129,21 @@ def test_what_was_over_before_the_morning_is_one_message() -> None:
 def test_an_outage_is_one_message() -> None:
     outage = event("network", Kind.OUTAGE)
     assert [m.key for m in play((0, [outage]), (1, []))] == ["network"]
+
+
+def test_a_host_without_time_zones_has_a_night_in_utc() -> None:
+    """As Windows, and a container without tzdata."""
+    script = (
+        "import sys, zoneinfo\n"
+        "zoneinfo.reset_tzpath([])\n"
+        "sys.modules['tzdata'] = None\n"
+        "from readycheck.alert.decision import Rules, is_quiet\n"
+        "from readycheck.cli.alerting import alerting\n"
+        "alerting(['command:true'], '22:00-07:00', None)\n"
+        "print(is_quiet(Rules(), 0.0), is_quiet(Rules(quiet=((0, 60),)), 0.0))\n"
+    )
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (told.stdout, told.stderr) == ("False True\n", "")
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,8 @@ from readycheck.history.summary import Summary
 from readycheck.report import load
 
 _MOST_TOLD = 20
+_SMALLEST_ROW = 64
+"""Bytes of a run; those of real ones are hundreds."""
 PAGE = 4096
 """Bytes of a page: SQLite's default, which nothing here changes."""
 
@@ -93,17 +95,22 @@ def _copied(file: Path, store: Store) -> Saved:
     reports = summaries = lost = 0
     with closing(_raw(file)) as connection:
         bases = dict(_bases(connection))
-        for place in _places(connection):
+        for place in _places(connection, most=_size(file) // _SMALLEST_ROW):
             document = _document(connection, place, bases)
             summary = _summary(connection, place)
             if document is not None and _recorded(store, document, summary):
                 reports += 1
             elif summary is not None:
-                store.adopt(summary)
-                summaries += 1
+                summaries += store.adopt(summary)
             else:
                 lost += 1
     return Saved(reports, summaries, lost)
+
+
+def _size(file: Path) -> int:
+    """With what has been written and not yet taken into it."""
+    log = file.with_name(f"{file.name}-wal")
+    return file.stat().st_size + (log.stat().st_size if log.exists() else 0)
 
 
 @contextmanager
@@ -156,8 +163,11 @@ def _raw(file: Path) -> sqlite3.Connection:
     return connection
 
 
-def _places(connection: sqlite3.Connection) -> Iterator[int]:
-    """Every number up to the highest that either table or any index of them shows."""
+def _places(connection: sqlite3.Connection, most: int) -> Iterator[int]:
+    """Every number up to the highest that either table or any index of them shows.
+
+    A damaged page shows any number at all: there are no more than `most`, and one beyond is looked at by itself.
+    """
     found: set[int] = set()
     for query in (
         "SELECT place FROM run ORDER BY place",
@@ -171,7 +181,9 @@ def _places(connection: sqlite3.Connection) -> Iterator[int]:
             for row in connection.execute(query):
                 found.add(row["place"])
     seen = [place for place in found if isinstance(place, int) and place > 0]
-    yield from range(1, max(seen, default=0) + 1)
+    highest = max((place for place in seen if place <= most), default=0)
+    yield from range(1, highest + 1)
+    yield from sorted(place for place in seen if place > highest)
 
 
 def _bases(connection: sqlite3.Connection) -> Iterator[tuple[str, bytes]]:

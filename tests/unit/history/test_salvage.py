@@ -80,6 +80,16 @@ def test_pages_that_are_overwritten_cost_what_was_on_them(full: Place, tmp_path:
     assert found.reports + found.summaries == len(ids) >= 10
 
 
+def test_a_number_that_no_run_can_have_is_not_counted_up_to(full: Place, tmp_path: Path) -> None:
+    assert full.file is not None
+    with closing(sqlite3.connect(full.file)) as connection, connection:
+        connection.execute("UPDATE sqlite_sequence SET seq = 9000000000000000000 WHERE name = 'run'")
+        connection.execute("UPDATE run SET place = 8000000000000000000 WHERE place = 7")
+    found, ids = saved_from(full, tmp_path)
+    assert len(ids) == 43
+    assert (found.reports, found.summaries) == (43, 0)
+
+
 @pytest.mark.parametrize("lost", [16, 100, PAGE])
 def test_the_first_page_can_be_had_from_any_other_database(full: Place, tmp_path: Path, lost: int) -> None:
     assert full.file is not None

@@ -31,10 +31,16 @@ _LONGEST_LINE = 300
 _UNCOMMON = re.compile(r"[^\n\x20-\x7e]")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tool:
+    """That which made the document: what reads it may be of another version, so this one is no default."""
+
     name: str = "readycheck"
-    version: str = __version__
+    version: str
+
+
+def this_tool() -> Tool:
+    return Tool(version=__version__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +168,7 @@ def compose(
     began = datetime.fromisoformat(run.started_at)
     return Report(
         schema_version=SCHEMA_VERSION,
-        tool=Tool(),
+        tool=this_tool(),
         run=run,
         verdict=readiness,
         score=score,

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -15,11 +16,12 @@ from readycheck.failure import Failure
 from readycheck.plan import Scope
 from readycheck.rejudge import rejudge
 from readycheck.render import FORMATS
-from readycheck.report import Report, RunFacts, compose, dump, iso, load, schema, schema_text
+from readycheck.report import Report, RunFacts, compact, compose, dump, iso, load, schema, schema_text
 from readycheck.score import score
 from readycheck.verdict import Judgement, overall
 from tests.unit.builders import World, conclude, make_environment, make_profile, make_selection, requirement
 
+DEFAULTS = Path(__file__).with_name("report_defaults.json")
 FACTS: dict[str, Any] = {
     "id": "r1",
     "state": RunState.COMPLETE,
@@ -251,6 +253,32 @@ def test_a_document_with_anything_in_it_is_read_or_refused(data: st.DataObject) 
         return
     for render in FORMATS.values():
         assert render(again)
+
+
+def test_a_stored_report_names_the_version_that_made_it_whatever_reads_it() -> None:
+    made = report()
+    assert json.loads(compact(made))["tool"] == {"version": made.tool.version}
+    assert load(compact(made), "stored") == made
+
+
+def defaults() -> dict[str, Any]:
+    """Of every field of a document, by its type."""
+    types = {"Report": schema(), **schema()["$defs"]}
+    return {
+        f"{name}.{field}": told["default"]
+        for name, one in types.items()
+        for field, told in one.get("properties", {}).items()
+        if "default" in told
+    }
+
+
+def test_what_is_left_out_of_stored_reports_means_what_it_meant() -> None:
+    """They are kept without what is a default (`compact`), for years.
+
+    A field that is new belongs in the table; one that is in it never changes its value: make a new field instead,
+    or take the default away, which leaves stored runs unreadable unless a migration writes the old value in.
+    """
+    assert defaults() == json.loads(DEFAULTS.read_text(encoding="utf-8"))
 
 
 def test_the_schema_is_text_with_a_name() -> None:

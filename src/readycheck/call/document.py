@@ -14,7 +14,7 @@ from readycheck.call.stage import Direction, Stage, Via
 from readycheck.call.vouching import Vouched
 from readycheck.failure import Failure
 from readycheck.profile import Limit
-from readycheck.report import Tool
+from readycheck.report import Tool, this_tool
 from readycheck.verdict import Readiness
 
 SCHEMA_VERSION = 1
@@ -121,7 +121,7 @@ class Document:
     """All ways in turn, best first."""
 
     schema_version: int = SCHEMA_VERSION
-    tool: Tool = field(default_factory=Tool)
+    tool: Tool = field(default_factory=this_tool)
     run: RunFacts
     verdict: Readiness
     calls: tuple[CallRecord, ...]

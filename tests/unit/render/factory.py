@@ -11,7 +11,7 @@ from readycheck.net.environment import Environment, FoundProxy, Interface, Kind
 from readycheck.observation import Observation, Target
 from readycheck.plan import CheckTarget, Scope
 from readycheck.profile import Area, Document, Importance, Profile, Source
-from readycheck.report import CheckReport, Report, RequirementReport, RunFacts, Tool, iso
+from readycheck.report import CheckReport, Report, RequirementReport, RunFacts, iso, this_tool
 from readycheck.score import AreaScore, Grade, Score
 from readycheck.verdict import Judgement, Readiness, Strength
 
@@ -219,7 +219,7 @@ def ready(**changes: Any) -> Report:
     media = check("media/192.0.2.0/24:5004", "media", strength=Strength.EGRESS)
     known = Report(
         schema_version=1,
-        tool=Tool(),
+        tool=this_tool(),
         run=run_facts(),
         verdict=Readiness.READY,
         score=score(),

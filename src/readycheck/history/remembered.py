@@ -46,10 +46,13 @@ def remember(report: "Report", base: Path | None = None) -> None:
     kept = {one.address: one for one in _kept(met.values(), report)}
     if kept == before:
         return
+    sites = {
+        place: those for place, those in known.items() if any(_is_usable(one, now) for one in those.values())
+    }
     text = json.dumps(
         {
             place: {one.address: [one.since, one.last] for one in those.values()}
-            for place, those in {**known, site: kept}.items()
+            for place, those in {**sites, site: kept}.items()
         },
         indent=1,
     )
@@ -74,12 +77,13 @@ def _answered(report: "Report") -> Iterator[str]:
 
 
 def _kept(met: Iterable[Remembered], report: "Report") -> Iterator[Remembered]:
-    """The latest of each neighbourhood, none older than a month."""
-    oldest = datetime.fromisoformat(report.run.started_at) - AGE
+    """The latest of each neighbourhood, none older than a month, and none from a clock that was ahead."""
+    now = report.run.started_at
     room: Counter[str] = Counter()
     number = 0
-    for one in sorted(met, key=lambda one: (one.last, one.address), reverse=True):
-        if not _is_usable(one, oldest):
+    past = (Remembered(one.address, min(one.since, now), min(one.last, now)) for one in met)
+    for one in sorted(past, key=lambda one: (one.last, one.address), reverse=True):
+        if not _is_usable(one, now):
             continue
         near = _neighbourhood(one.address)
         room[near] += 1
@@ -92,10 +96,10 @@ def _neighbourhood(address: str) -> str:
     return str(ip_network(f"{address}/{48 if ':' in address else 24}", strict=False))
 
 
-def _is_usable(one: Remembered, oldest: datetime) -> bool:
+def _is_usable(one: Remembered, now: str) -> bool:
     found = ip_address(one.address)
     real = not (found.is_loopback or found.is_multicast or found.is_unspecified or found.is_link_local)
-    return real and datetime.fromisoformat(one.last) >= oldest
+    return real and datetime.fromisoformat(now) - datetime.fromisoformat(one.last) <= AGE
 
 
 def _read(file: Path) -> dict[str, dict[str, Remembered]]:

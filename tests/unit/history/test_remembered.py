@@ -44,6 +44,22 @@ def test_since_when_it_answers_is_kept(tmp_path: Path) -> None:
     assert (one.since[:10], one.last[:10]) == ("2026-11-21", "2026-11-24")
 
 
+def test_a_clock_that_was_ahead_keeps_no_address_for_years(tmp_path: Path) -> None:
+    for days in (3650, 1):
+        remember(seen("8.8.1.1" if days > 1 else "8.8.2.2", days=days), tmp_path)
+    assert {one.last[:10] for one in remembered.load("example", None, tmp_path)} == {"2026-11-22"}
+    remember(seen("8.8.2.2", days=40), tmp_path)
+    assert load("example", None, tmp_path) == ("8.8.2.2",)
+
+
+def test_sites_that_are_no_more_are_forgotten(tmp_path: Path) -> None:
+    remember(seen("8.8.1.1", site="gone"), tmp_path)
+    remember(seen("8.8.1.1", site="north", days=20), tmp_path)
+    remember(seen("8.8.1.1", site="here", days=40), tmp_path)
+    assert load("example", "gone", tmp_path) == ()
+    assert load("example", "north", tmp_path) == ("8.8.1.1",)
+
+
 def test_what_an_earlier_version_wrote_is_read(tmp_path: Path) -> None:
     (tmp_path / "example.json").write_text('{"": {"8.8.1.1": "2026-11-20T00:00:00Z"}}', "utf-8")
     (one,) = remembered.load("example", None, tmp_path)

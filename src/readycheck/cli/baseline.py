@@ -55,7 +55,10 @@ def find(
         )
     if text in _OF_THE_STORE:
         return runs.last(site, profile) if text == "last" else runs.last_good(site, profile)
-    found = runs.run(text)
+    try:
+        found = runs.run(text)
+    except UsageError as error:
+        raise UsageError(f"--baseline {error}") from None
     if found is None:
         raise UsageError(
             f"--baseline {text}: no such run is kept, and it is neither last, last-good nor a file"

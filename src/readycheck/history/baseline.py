@@ -3,9 +3,8 @@
 from collections.abc import Callable
 
 from readycheck.engine import RunState
-from readycheck.errors import UsageError
 from readycheck.history.place import Place
-from readycheck.history.store import Store, Wanted, opened
+from readycheck.history.store import NoSuchRunError, Store, Wanted, opened
 from readycheck.history.summary import Summary
 from readycheck.report import Report
 from readycheck.verdict import Readiness
@@ -30,14 +29,15 @@ class Kept:
         return self._latest(site, profile, is_good)
 
     def run(self, id: str) -> Report | None:
-        """By the beginning of its id."""
+        """By the beginning of its id. Raises `UsageError` where that is not enough, or its report is not there."""
         if self._is_empty():
             return None
         with opened(self._place) as store:
             try:
-                return store.report(store.find(id))
-            except UsageError:
+                found = store.find(id)
+            except NoSuchRunError:
                 return None
+            return store.report(found)
 
     def _latest(self, site: str | None, profile: str, fits: Callable[[Summary], bool]) -> Report | None:
         if self._is_empty():

@@ -24,6 +24,10 @@ _AT_ONCE = 500
 _PAUSE_S = 0.02
 
 
+class NoSuchRunError(UsageError):
+    """No stored run has that name."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """Which runs: of a site, of a profile, begun from `since_ms` to before `until_ms`."""
@@ -97,17 +101,17 @@ class Store:
         return [(moment, number_in(body, number)) for moment, body in rows]
 
     def find(self, name: str) -> Summary:
-        """By `last`, or by the beginning of its id. Raises `UsageError` for none, and for more than one."""
+        """By `last`, or by the beginning of its id. Raises `NoSuchRunError`, and `UsageError` for more than one."""
         if name == "last":
             found = self.recent(Wanted(), 1)
         else:
             if len(name) < _SHORTEST_PREFIX or not name.isalnum():
-                raise UsageError(f"{name}: not 'last', nor {_SHORTEST_PREFIX} or more letters of a run's id")
+                raise NoSuchRunError(f"{name}: not 'last', nor {_SHORTEST_PREFIX} or more letters of a run's id")
             query = _SUMMARIES.where(schema.run.c.id.like(f"{name.lower()}%")).limit(2)
             with self.reading() as connection:
                 found = [_summary(row) for row in connection.execute(query)]
         if not found:
-            raise UsageError(f"{name}: no such run in {self.place.shown}")
+            raise NoSuchRunError(f"{name}: no such run in {self.place.shown}")
         if len(found) > 1:
             raise UsageError(f"{name}: more than one run begins so")
         return found[0]

@@ -3,10 +3,14 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
+from readycheck.cli.baseline import find
 from readycheck.engine import RunState
+from readycheck.errors import UsageError
 from readycheck.history.baseline import Kept
 from readycheck.history.place import Place, place_of
-from readycheck.history.store import opened
+from readycheck.history.store import Wanted, opened
 from readycheck.report import Report
 from readycheck.verdict import Readiness
 from tests.unit.history.runs import small
@@ -38,6 +42,17 @@ def test_the_last_and_the_last_good_run_of_a_site(place: Place) -> None:
     found = kept.run(runs[0].run.id[:8])
     assert found is not None and found.run.id == runs[0].run.id
     assert kept.run("nosuchrun") is None
+
+
+def test_a_name_that_is_not_enough_and_a_report_that_is_gone_are_told(tmp_path: Path) -> None:
+    place = place_of(str(tmp_path / "history.db"))
+    with opened(place, writing=True) as store:
+        for number in (1, 2):
+            store.record(of(number, Readiness.READY))
+        store.prune(Wanted())
+    for name, told in (("0000", "more than one run begins so"), ("00000001", "its report was pruned")):
+        with pytest.raises(UsageError, match=f"--baseline .*{name}.*: {told}"):
+            find(name, site=None, profile="example", place=place)
 
 
 def test_before_the_first_run_there_is_none(tmp_path: Path) -> None:

@@ -83,18 +83,21 @@ def put(folder: Path, message: Message, channel: str, now: float) -> None:
 def deliver(folder: Path, channels: Mapping[str, Channel], now: float) -> list[str]:
     """Try what is due, the oldest first; the answer says what went wrong.
 
-    A way that fails is not tried again at once, and nobody hears of the end of a trouble before its beginning.
+    A way that fails is not tried again at once, and nobody hears of the end of a trouble before its beginning: what
+    has just been queued is reason enough to try what was queued of the same before.
     """
     troubles, until = [], time.monotonic() + PATIENCE_S
     broken: set[str] = set()
     behind: set[tuple[str, ...]] = set()
     parcels = [(file, _read(folder, file)) for file in sorted((folder / "queue").glob("[!.]*.json"))]
+    new = {_about(parcel) for _, parcel in parcels if parcel and not parcel.attempts}
     for file, parcel in sorted(parcels, key=lambda pair: pair[1].message.moment if pair[1] else 0.0):
         if parcel is None:
             troubles.append(f"alerts: {file.name} is damaged, and was put aside")
             continue
         if parcel.channel in broken or _about(parcel) in behind or time.monotonic() > until:
             continue
+        parcel = replace(parcel, due=now) if _about(parcel) in new else parcel
         if trouble := _try(folder, file, parcel, channels, now):
             troubles.append(trouble)
             broken.add(parcel.channel)

@@ -53,7 +53,7 @@ def prepare(place: Place, *, writing: bool) -> None:
 
 
 def _reading(file: Path) -> str:
-    """Where the folder cannot be written, nobody else can write there either: nothing has to be locked."""
+    """Who cannot make the files of a log beside it reads it as it stands; another's write may spoil that reading."""
     if os.access(file.parent, os.W_OK) and os.access(file, os.W_OK):
         return "mode=rw"
     waiting = file.with_name(f"{file.name}-wal")

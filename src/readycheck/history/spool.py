@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ MOST = 10_000
 """Files in a spool; a hundred days of a run every fifteen minutes."""
 _LARGEST = 256 * 1024 * 1024
 _ENDING = ".run"
+_NAME = re.compile(rf"[0-9]{{12,}}-.*{re.escape(_ENDING)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class Spool:
     def waiting(self) -> list[Path]:
         """Oldest first: their numbers grow, whatever the clock does."""
         try:
-            return sorted(path for path in self.folder.iterdir() if path.name.endswith(_ENDING))
+            return sorted(path for path in self.folder.iterdir() if _NAME.fullmatch(path.name))
         except (FileNotFoundError, NotADirectoryError):
             return []
 

@@ -163,6 +163,16 @@ def test_a_damaged_run_in_the_queue_stops_no_other(place: Place) -> None:
     assert damaged.with_suffix(".damaged").exists()
 
 
+def test_what_somebody_else_put_there_is_left_alone(place: Place) -> None:
+    folder = spool.of(place).folder
+    folder.mkdir(parents=True)
+    (folder / "notes.run").write_text("mine")
+    spool.of(place).put(small(1), None)
+    assert keep(small(2), place) == []
+    assert stored(place) == [1, 2]
+    assert (folder / "notes.run").read_text() == "mine"
+
+
 def test_the_queue_has_an_end(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spool, "MOST", 2)
     queue = spool.of(place)

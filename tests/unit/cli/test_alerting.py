@@ -1,11 +1,15 @@
 """What `--alert` takes."""
 
+import json
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from readycheck.cli.alerting import alerting
 from readycheck.errors import UsageError
+from tests.unit.alert.test_desk import BLOCKED
 from tests.unit.test_report import report
 
 
@@ -20,6 +24,20 @@ def test_a_bad_url_costs_no_run_and_shows(tmp_path: Path, capsys: pytest.Capture
     complaint = capsys.readouterr().err
     assert "--alert webhook+https://...: no host in it; nobody is told by it" in complaint
     assert "geheim" not in complaint
+
+
+def test_what_a_bad_url_could_not_tell_is_told_when_it_is_mended(tmp_path: Path) -> None:
+    def tell(url: str, run: str) -> None:
+        found = alerting([url], None, tmp_path)
+        assert found
+        found.tell(replace(BLOCKED, run=replace(BLOCKED.run, id=run)))
+
+    for run in ("r1", "r2", "r3"):
+        tell("webhook+https://", run)
+    script = "import sys; open(sys.argv[1], 'ab').write(sys.stdin.buffer.read())"
+    tell(f'command:{sys.executable} -c "{script}" {tmp_path / "got"}', "r4")
+    told = json.loads((tmp_path / "got").read_text())
+    assert (told["kind"], told["key"], told["run"]) == ("raised", "cause:port-blocked", "r2")
 
 
 def test_the_demo_alarms_nobody(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

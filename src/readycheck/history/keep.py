@@ -1,8 +1,9 @@
 """Store a run after its verdict: whatever goes wrong here is told, and changes no verdict."""
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager, suppress
 from time import monotonic
+from typing import Any
 
 from readycheck.errors import ReadycheckError
 from readycheck.history import spool
@@ -88,14 +89,28 @@ def _what_waits(queue: Spool) -> str:
 def recording(place: Place) -> Iterator[Recorder]:
     """A database that is missing is made. Raises `StoreError`; what is foreign is left as it is."""
     prepare(place, writing=True)
+    with _attached(place) as connection:
+        with told(place):
+            ready = is_current(connection)
+        if ready:
+            yield Recorder(connection, place, {})
+            return
+    _upgrade(place)
+    with _attached(place) as connection:
+        yield Recorder(connection, place, {})
+
+
+@contextmanager
+def _attached(place: Place) -> Iterator[Any]:
     with told(place):
         connection = attach(place, writing=True)
-        if not is_current(connection):
+    try:
+        yield connection
+    finally:
+        with suppress(
+            Exception
+        ):  # one that broke cannot be closed either, and why it broke is what is to be told
             connection.close()
-            _upgrade(place)
-            connection = attach(place, writing=True)
-    with closing(connection):
-        yield Recorder(connection, place, {})
 
 
 def _upgrade(place: Place) -> None:

@@ -106,7 +106,9 @@ class Store:
             found = self.recent(Wanted(), 1)
         else:
             if len(name) < _SHORTEST_PREFIX or not name.isalnum():
-                raise NoSuchRunError(f"{name}: not 'last', nor {_SHORTEST_PREFIX} or more letters of a run's id")
+                raise NoSuchRunError(
+                    f"{name}: not 'last', nor {_SHORTEST_PREFIX} or more letters of a run's id"
+                )
             query = _SUMMARIES.where(schema.run.c.id.like(f"{name.lower()}%")).limit(2)
             with self.reading() as connection:
                 found = [_summary(row) for row in connection.execute(query)]

@@ -41,5 +41,5 @@ def test_where_nothing_is_asked_for() -> None:
 
 
 def test_authorities_that_are_not_there() -> None:
-    with pytest.raises(StoreError, match="me@db.example:5432/runs: sslrootcert: No such file"):
+    with pytest.raises(StoreError, match=r"me@db\.example:5432/runs: sslrootcert: No such file"):
         _tls(place_of("postgresql://me@db.example/runs?sslmode=verify-full&sslrootcert=/nosuch"))

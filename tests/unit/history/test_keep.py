@@ -113,6 +113,46 @@ class _Breaking:
         raise sqlite3.OperationalError("network error")
 
 
+@pytest.mark.parametrize("how", ["terminated", "reset"])
+@pytest.mark.parametrize("before", ["SELECT version_num", "INSERT INTO run", "INSERT INTO report"])
+def test_a_server_that_drops_the_connection_in_mid_write_costs_no_run(
+    database: str, monkeypatch: pytest.MonkeyPatch, before: str, how: str
+) -> None:
+    place = place_of(database)
+    keep(small(1), place)
+
+    def attach(where: Place, *, writing: bool) -> Any:
+        made = connection.attach(where, writing=writing)
+        execute = made.execute_unnamed, made.execute_simple
+
+        def dropping(original: Callable[..., Any]) -> Callable[..., Any]:
+            def executed(statement: str, *args: Any, **more: Any) -> Any:
+                if statement.startswith(before):
+                    _drop(where) if how == "terminated" else made._usock.shutdown(socket.SHUT_RDWR)
+                return original(statement, *args, **more)
+
+            return executed
+
+        made.execute_unnamed, made.execute_simple = map(dropping, execute)
+        return made
+
+    with monkeypatch.context() as patched:
+        patched.setattr(keeping, "attach", attach)
+        (told,) = keep(small(2), place)
+    assert f"; this run waits in {spool.of(place).folder}" in told
+    assert keep(small(3), place) == []
+    assert stored(place) == [1, 2, 3]
+
+
+def _drop(place: Place) -> None:
+    """As a server does that is shut down."""
+    with closing(connection.attach(place, writing=True)) as other:
+        other.cursor().execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
 def test_delivering_has_an_end(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     queue = spool.of(place)
     queue.put(small(1), None)

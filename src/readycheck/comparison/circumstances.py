@@ -23,8 +23,9 @@ def differences(before: "Report", after: "Report", systems: Mapping[str, str]) -
         old, new = read(before), read(after)
         if old != new:
             yield _difference(circumstance, old, new)
-    yield from _elsewhere(C.EGRESS, egress(before), egress(after))
-    yield from _elsewhere(C.SYSTEM, _systems(before, systems), _systems(after, systems))
+    was, became = _of_families_of_both(egress(before), egress(after))
+    yield from _elsewhere(C.EGRESS, was, became)
+    yield from _elsewhere(C.SYSTEM, _systems(was, systems), _systems(became, systems))
     yield from _issuers(issuers(before), issuers(after))
     yield from _path(routers(before), routers(after))
 
@@ -39,6 +40,16 @@ def _elsewhere(circumstance: C, old: Told, new: Told) -> Iterator[Difference]:
     """A run sees some of what there is: only where nothing is shared is it elsewhere; nothing seen says nothing."""
     if old and new and not old & new:
         yield _difference(circumstance, old, new)
+
+
+def _of_families_of_both(old: Told, new: Told) -> tuple[Told, Told]:
+    """IPv6 where IPv4 does not answer any more is no other address: both had it all along."""
+    families = {":" in address for address in old} & {":" in address for address in new}
+
+    def kept(told: Told) -> Told:
+        return frozenset(one for one in told if (":" in one) in families)
+
+    return kept(old), kept(new)
 
 
 # --- read from one report ------------------------------------------------------------------------------
@@ -115,8 +126,8 @@ def egress(report: "Report") -> Told:
     return frozenset(text.rpartition(":")[0].strip("[]") for text in told if isinstance(text, str))
 
 
-def _systems(report: "Report", systems: Mapping[str, str]) -> Told:
-    return frozenset(systems[address] for address in egress(report) if address in systems)
+def _systems(addresses: Told, systems: Mapping[str, str]) -> Told:
+    return frozenset(systems[address] for address in addresses if address in systems)
 
 
 def issuers(report: "Report") -> dict[str, Told]:
@@ -167,6 +178,7 @@ def _issuers(old: Mapping[str, Told], new: Mapping[str, Told]) -> Iterator[Diffe
 def _path(old: Mapping[int, Told], new: Mapping[int, Told]) -> Iterator[Difference]:
     """The first hop at which nobody answers who did before: what is beyond it may be its doing."""
     for ttl in sorted(old.keys() & new.keys()):
-        if not old[ttl] & new[ttl]:
-            yield _difference(C.PATH, old[ttl], new[ttl], of=f"hop {ttl}")
+        was, became = _of_families_of_both(old[ttl], new[ttl])
+        if was and not was & became:
+            yield _difference(C.PATH, was, became, of=f"hop {ttl}")
             return

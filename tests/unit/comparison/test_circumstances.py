@@ -111,8 +111,14 @@ def test_another_public_address_and_whose_it_is() -> None:
         (signed(web=["CN=A"]), signed(other=["CN=B"])),
         (signed(web=["CN=A", "CN=B"]), signed(web=["CN=B"])),
         (way("10.0.0.1", "10.0.0.2"), way("10.0.0.1")),
+        (mapped("198.51.100.10:1"), mapped("[2001:db8::1]:1")),
+        (mapped("198.51.100.10:1", "[2001:db8::1]:1"), mapped("[2001:db8::1]:1")),
+        (way("10.0.0.1"), way("fd00::1")),
     ],
-    ids=["one of the pool", "not seen", "another host", "one of two", "a hop is silent"],
+    ids=[
+        *("one of the pool", "not seen", "another host", "one of two", "a hop is silent"),
+        *("of the other family", "of one family", "the way of the other family"),
+    ],
 )
 def test_what_is_no_difference(before: Report, after: Report) -> None:
     assert found(before, after) == []

@@ -24,11 +24,14 @@ if TYPE_CHECKING:
     from readycheck.report import Report
 
 
+VERSION = 1
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
     """Of one series of runs. The `line` is new where it begins anew, and so are the names of its messages."""
 
-    version: int = 1
+    version: int = VERSION
     line: str = field(default_factory=lambda: uuid.uuid4().hex)
     state: State = field(default_factory=State)
     told: Told = field(default_factory=Told)
@@ -85,6 +88,8 @@ def _take_in(
     series = series_of(report)
     file = folder / f"series-{series}.json"
     memory, troubles = _recall(file)
+    if memory is None:
+        return troubles
     state, events = advance(memory.state, report, Policy(), now)
     subject = Subject(
         series=f"{series} {memory.line}",
@@ -109,12 +114,17 @@ def _hint(report: "Report", now: float) -> Hint | None:
     return Hint(text=first_suspect(comparison), explains=comparison.suspects[0].explains, moment=now)
 
 
-def _recall(file: Path) -> tuple[Memory, list[str]]:
-    """What is damaged is put aside, and the series begins anew."""
+def _recall(file: Path) -> tuple[Memory | None, list[str]]:
+    """What is damaged is put aside, and the series begins anew. None for what a newer program knows."""
     try:
-        return _adapter().validate_json(file.read_bytes()), []
+        memory = _adapter().validate_json(file.read_bytes())
     except FileNotFoundError:
         return Memory(), []
     except ValueError:
         file.replace(file.with_suffix(".damaged"))
         return Memory(), [f"alerts: {file} is damaged; it was put aside, and the series begins anew"]
+    if memory.version != VERSION:
+        return None, [
+            f"alerts: {file}: of another version of readycheck, and left as it is; nothing new is told"
+        ]
+    return memory, []

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from readycheck.comparison.figures import Figure, figures
@@ -84,8 +83,3 @@ def series_of(report: "Report") -> str:
     chosen = [run.options.get(key) for key in ("only", "skip", "effort", "family", "interface", "source")]
     parts = repr((run.site, run.profile, sorted(run.roles), chosen))
     return hashlib.sha256(parts.encode("utf-8", "replace")).hexdigest()[:16]
-
-
-def moment_of(report: "Report") -> float:
-    """When the run began, in seconds since 1970."""
-    return datetime.fromisoformat(report.run.started_at).timestamp()

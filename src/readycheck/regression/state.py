@@ -1,20 +1,13 @@
-"""What is remembered from run to run: plain data of bounded size, with a JSON form."""
+"""What is remembered from run to run: plain data of bounded size, which has a form in JSON (`alert.desk`)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cache
-from typing import TYPE_CHECKING
 
 from readycheck.diagnose.finding import Severity
-from readycheck.errors import UsageError
 from readycheck.regression.alarm import Alarm
 from readycheck.regression.level import Level
 
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
-
-VERSION = 1
 MOST_TROUBLES, MOST_TRACKS = 100, 400
 
 
@@ -82,7 +75,6 @@ class Outage:
 class State:
     """Of one series of runs. `gaps` are the last pauses between runs, `run` the last one that was taken in."""
 
-    version: int = VERSION
     run: str = ""
     moment: float | None = None
     gaps: tuple[float, ...] = ()
@@ -90,27 +82,3 @@ class State:
     tracks: Mapping[str, Track] = field(default_factory=dict)
     outage: Outage | None = None
     outages: int = 0
-
-
-@cache
-def _adapter() -> "TypeAdapter[State]":
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(State)
-
-
-def dump(state: State) -> str:
-    return _adapter().dump_json(state).decode() + "\n"
-
-
-def load(text: str | bytes, origin: str) -> State:
-    """Read it back. Raises `UsageError` for what is none, or of another version of this program."""
-    from pydantic import ValidationError
-
-    try:
-        state = _adapter().validate_json(text)
-    except (ValidationError, ValueError, RecursionError):
-        raise UsageError(f"{origin}: not the state of a series of runs") from None
-    if state.version != VERSION:
-        raise UsageError(f"{origin}: version {state.version}, and this program knows {VERSION}")
-    return state

@@ -63,6 +63,19 @@ def test_a_damaged_memory_is_put_aside(tmp_path: Path) -> None:
     assert len(way.got) == 2 and list(tmp_path.glob("*.damaged"))
 
 
+def test_a_memory_of_a_newer_version_is_left_as_it_is(tmp_path: Path) -> None:
+    way = Way()
+    play(tmp_path, way, "x")
+    (memory,) = tmp_path.glob("series-*.json")
+    newer = memory.read_text().replace('"version":1', '"version":2')
+    memory.write_text(newer)
+    told = play(tmp_path, way, "x", 1)
+    assert told == [
+        f"alerts: {memory}: of another version of readycheck, and left as it is; nothing new is told"
+    ]
+    assert memory.read_text() == newer and way.got == []
+
+
 def test_a_folder_that_is_none_costs_no_run(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     (told,) = play(tmp_path / "file", Way(), "x")

@@ -12,8 +12,9 @@ from readycheck.diagnose.finding import Severity
 from readycheck.regression.advance import advance, step
 from readycheck.regression.policy import DAY_S, HOUR_S, Policy
 from readycheck.regression.sighting import Sighting, Trouble
-from readycheck.regression.state import MOST_TRACKS, Event, Kind, State, dump, load
+from readycheck.regression.state import MOST_TRACKS, Event, Kind, State
 from tests.unit.builders import World
+from tests.unit.regression.test_state import FORM
 from tests.unit.test_report import report
 
 POLICY = Policy()
@@ -173,7 +174,7 @@ def test_however_runs_come_beginnings_and_ends_take_turns(pattern: str, jumps: l
         before = state
         state, events = step(state, replace(seen, run=str(number)), POLICY, now)
         assert all(event.since <= event.moment == now for event in events)
-        assert load(dump(state), "it") == state
+        assert FORM.validate_json(FORM.dump_json(state)) == state
         assert step(before, replace(seen, run=str(number)), POLICY, now) == (state, events)
         told += [event.kind for event in events if event.key.startswith("cause")]
     assert told[:1] in ([], [Kind.RAISED])
@@ -184,7 +185,7 @@ def test_however_runs_come_beginnings_and_ends_take_turns(pattern: str, jumps: l
 @given(st.lists(st.floats(0, 1e6), min_size=1, max_size=80))
 def test_figures_of_any_size_are_taken_in(numbers: list[float]) -> None:
     state, _ = play(values(*numbers))
-    assert load(dump(state), "it") == state
+    assert FORM.validate_json(FORM.dump_json(state)) == state
 
 
 def test_the_state_stays_small() -> None:
@@ -194,4 +195,4 @@ def test_the_state_stays_small() -> None:
         seen = Sighting(run=str(number), figures=many)
         state, _ = step(state, seen, POLICY, BEGAN + number * 3 * HOUR_S)
     assert len(state.tracks) == MOST_TRACKS
-    assert len(dump(state)) < 1_000_000
+    assert len(FORM.dump_json(state)) < 1_000_000

@@ -1,6 +1,6 @@
 """Rules for names and time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from readycheck.diagnose.case import Case, place_of
@@ -98,7 +98,7 @@ def dns_tcp_blocked(case: Case) -> Iterator[Finding]:
     asked = _asked_resolvers(case)
     udp = [o for o in asked if o.check.target.transport == "udp" and _has_answered(o)]
     tcp = [o for o in asked if o.check.target.transport == "tcp"]
-    if udp and tcp and not any(_has_answered(o) for o in tcp):
+    if udp and tcp and not any(_has_answered(o) for o in tcp) and _had_time(tcp, udp):
         yield case.finding(
             "dns-tcp-blocked",
             [o.check.id for o in tcp] + _lost_for_their_size(case),
@@ -107,6 +107,14 @@ def dns_tcp_blocked(case: Case) -> Iterator[Finding]:
             confidence=Confidence.CERTAIN,
             remedy="Allow TCP 53 to the name servers as well.",
         )
+
+
+def _had_time(tcp: Sequence[Outcome], udp: Sequence[Outcome]) -> bool:
+    """A connection and an answer take two round trips: on a long line a third may be more than was waited for."""
+    trip_ms = max(float(o.metrics.get("slowest_ms") or 0.0) for o in udp)
+    timed_out = Failure.TIMED_OUT
+    asked = [seen for outcome in tcp for seen in outcome.observations]
+    return any(seen.failure is not timed_out or seen.elapsed_ms >= 3 * trip_ms for seen in asked)
 
 
 def _lost_for_their_size(case: Case) -> list[str]:

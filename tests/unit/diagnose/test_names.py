@@ -109,6 +109,15 @@ def test_names_over_udp_only() -> None:
     assert found.readiness is Readiness.WARNINGS
 
 
+def test_a_line_too_long_for_a_connection_in_time_blocks_nothing() -> None:
+    world = World(resolver=lambda transport: Failure.TIMED_OUT if transport == "tcp" else None)
+    outcomes = [
+        replace(o, metrics={**o.metrics, "slowest_ms": 1500.0}) if o.check.requirement == "dns-udp" else o
+        for o in world.outcomes()
+    ]
+    assert "dns-tcp-blocked" not in conclude_from(world, tuple(outcomes)).causes
+
+
 def test_answers_that_are_too_large_are_lost_without_tcp() -> None:
     world = World(
         resolver=lambda transport: Failure.TIMED_OUT if transport == "tcp" else None,

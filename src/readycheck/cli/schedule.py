@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
+from math import ceil
 from pathlib import Path
 from typing import Annotated
 
@@ -19,9 +20,9 @@ from readycheck.cli.watch import Every, usable
 from readycheck.errors import UsageError
 from readycheck.schedule import entries
 from readycheck.schedule.calendar import refuse_uneven
-from readycheck.schedule.child import SINGLE_FILE, program
+from readycheck.schedule.child import SINGLE_FILE, beyond_s, program
 from readycheck.schedule.grid import interval, offset
-from readycheck.schedule.job import SECRETS, Job, name_of, without_secrets
+from readycheck.schedule.job import SECRETS, USUALLY_LONGEST_S, Job, name_of, without_secrets
 from readycheck.schedule.placing import PROGRAMS, of_kind
 
 _ENTRY = "Which entry"
@@ -143,10 +144,12 @@ def _job(
     run_as: str | None,
     arguments: Sequence[str],
 ) -> Job:
-    every_s, deadline_s = interval("--every", every), context.obj["deadline"]
+    every_s, deadline_s, idle = interval("--every", every), context.obj["deadline"], context.obj["idle"]
     refuse_uneven("--every", every, every_s)
     if deadline_s >= every_s:
         raise UsageError(f"--deadline {deadline_s:g}: not shorter than --every {every}")
+    if idle and deadline_s + 60 * idle >= every_s:
+        raise UsageError(f"--idle {idle}: with the rest of a run not shorter than --every {every}")
     system = kind is Kind.SYSTEMD and _is_root()
     if run_as is not None and not (system and _USER.fullmatch(run_as)):
         raise UsageError(f"--run-as {run_as}: a user's name, for systemd and as root only")
@@ -167,6 +170,7 @@ def _job(
         secrets=secrets,
         environment=str(_environment(called)),
         run_as=run_as,
+        longest_s=max(USUALLY_LONGEST_S, ceil(deadline_s + beyond_s(idle))),
     )
 
 

@@ -64,6 +64,7 @@ def serve(
     from readycheck.catalog import available
     from readycheck.cli.interrupt import Interruption
     from readycheck.cli.output import tell_lines
+    from readycheck.schedule.child import beyond_s
     from readycheck.web.exporter import PORT, serve_pages
     from readycheck.web.runs import Settings
 
@@ -72,7 +73,12 @@ def serve(
     given = _parsed(options)
     folders = tuple(given["profile_dir"] or ())
     settings = Settings(
-        options=options, deadline_s=given["deadline"], fresh_s=fresh, offset_s=timeout_offset, at_once=runs
+        options=options,
+        deadline_s=given["deadline"],
+        fresh_s=fresh,
+        offset_s=timeout_offset,
+        at_once=runs,
+        beyond_s=beyond_s(given["idle"]),
     )
     shown = f"[{place[0]}]:{place[1]}" if ":" in place[0] else f"{place[0]}:{place[1]}"
 

@@ -17,14 +17,12 @@ from readycheck.cli.forwarding import WithRunOptions, given
 from readycheck.cli.output import complain, tell_lines
 from readycheck.errors import UsageError
 from readycheck.render.files import refuse_unwritable
-from readycheck.schedule.child import Runs, program
+from readycheck.schedule.child import Runs, beyond_s, program
 from readycheck.schedule.grid import Grid, interval, offset
 from readycheck.schedule.health import Health, check, write
 from readycheck.schedule.watching import World, once, watch
 
 WHEN = "When"
-_BEYOND_DEADLINE_S = 900.0
-"""Streams, ladders of NAT and a slow store add to a run's deadline; what is still there after this hangs."""
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -83,7 +81,7 @@ def command(
     arguments = given(context)
     if not usable(arguments):
         return 3  # why not is said
-    longest_s = context.obj["deadline"] + _BEYOND_DEADLINE_S
+    longest_s = context.obj["deadline"] + beyond_s(context.obj["idle"])
     first = Health(profile=profile, site=site, every_s=every_s)
     with _world(Runs(arguments, longest_s), health) as world:
         if once_:

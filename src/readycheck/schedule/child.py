@@ -9,6 +9,7 @@ from contextlib import suppress
 
 SINGLE_FILE = ".pyz"
 _KILLED_AFTER_S = 15.0
+_BEYOND_DEADLINE_S = 900.0
 _GROUP = None if os.name == "nt" else 0
 _FLAGS = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)  # of Windows
 
@@ -18,6 +19,14 @@ def program() -> tuple[str, ...]:
     if sys.argv[0].endswith(SINGLE_FILE):
         return sys.executable, os.path.abspath(sys.argv[0])
     return sys.executable, "-P", "-m", "readycheck"
+
+
+def beyond_s(idle_minutes: int | None) -> float:
+    """What a run may take past its deadline; one that is still there afterwards hangs.
+
+    Streams, ladders of NAT and a slow store add to it, and for as long as they are to be idle, idle connections.
+    """
+    return _BEYOND_DEADLINE_S + 60.0 * (idle_minutes or 0)
 
 
 class Runs:

@@ -29,16 +29,17 @@ def service(job: Job, *, system: bool) -> str:
                 command[place] = f"{_KEY}%d/responder-key"
     return unit(
         "readycheck.service",
-        _specifiers(job.profile),
-        " ".join(command),
-        _specifiers(job.environment),
-        rights,
+        subject=_specifiers(job.profile),
+        command=" ".join(command),
+        environment=_specifiers(job.environment),
+        rights=rights,
+        longest_s=job.longest_s,
     )
 
 
-def unit(template: str, subject: str, command: str, environment: str, rights: str) -> str:
+def unit(template: str, **values: object) -> str:
     """A service of texts that systemd takes as they are."""
-    return _filled(template, subject=subject, command=command, environment=environment, rights=rights)
+    return _filled(template, **values)
 
 
 def timer(subject: str, every: str, every_s: int) -> str:
@@ -81,6 +82,7 @@ def task(job: Job) -> str:
         "task.xml",
         subject=escape(job.profile),
         start=f"2026-01-01T{hours:02}:{rest // 60:02}:{rest % 60:02}Z",
+        longest_s=job.longest_s,
         interval=f"PT{job.every_s // 60}M" if job.every_s < 86_400 else "P1D",
         command=escape(program),
         arguments=escape(list2cmdline([*arguments, "--quiet"])),
@@ -94,6 +96,7 @@ def cronjob(job: Job, image: str) -> str:
         "cronjob.yaml",
         name=job.name,
         schedule=calendar.of_cron(job.every_s, job.offset_s),
+        longest_s=job.longest_s,
         image=json.dumps(image),
         arguments=json.dumps([each.replace("$(", "$$(") for each in arguments]),
     )

@@ -10,6 +10,8 @@ from readycheck.errors import UsageError
 MARK = "Written by 'readycheck schedule install'"
 
 SECRETS = ("READYCHECK_ALERT", "READYCHECK_STORE", "READYCHECK_PROXY")
+USUALLY_LONGEST_S = 1800
+"""Whoever waits for its time ends a run that takes longer."""
 _LOCAL = ("command:", "syslog:")
 
 
@@ -27,6 +29,7 @@ class Job:
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     environment: str = ""  # the file of the secrets
     run_as: str | None = None
+    longest_s: int = USUALLY_LONGEST_S
 
     @property
     def command(self) -> tuple[str, ...]:

@@ -38,12 +38,13 @@ def shipped() -> dict[str, str]:
 
 def _units() -> dict[str, str]:
     program, options = _JOB.program[0], "%i $READYCHECK_OPTIONS"
-    rest = ("/etc/readycheck/%i.env", entries.system_rights())
+    rest = {"subject": "%i", "environment": "/etc/readycheck/%i.env", "rights": entries.system_rights()}
+    run = {"command": f"{program} run {options}", "longest_s": _JOB.longest_s}
     return {
-        "readycheck@.service": entries.unit("readycheck.service", "%i", f"{program} run {options}", *rest),
+        "readycheck@.service": entries.unit("readycheck.service", **run, **rest),
         "readycheck@.timer": entries.timer("%i", _JOB.every, _JOB.every_s),
         "readycheck-watch@.service": entries.unit(
-            "readycheck-watch.service", "%i", f"{program} watch {options}", *rest
+            "readycheck-watch.service", command=f"{program} watch {options}", **rest
         ),
     }
 

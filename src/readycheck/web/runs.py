@@ -20,8 +20,6 @@ Agent = Callable[[Sequence[str], float, Callable[[str], None]], Awaitable[Ended]
 
 REMEMBERED = 1000
 WAITING = 64
-BEYOND_S = 600.0
-"""What a run may take past its deadline: streams and NAT ladders add what they declare."""
 
 _COMPLAINT = "readycheck: "
 _BUG = "internal error"
@@ -32,7 +30,8 @@ _UNUSABLE = 3
 class Settings:
     """`options` are those of `run` that hold for all; answers are given again while younger than `fresh_s`.
 
-    A run ends `offset_s` before whoever asks loses patience: it has to start, and to be reported.
+    A run ends `offset_s` before whoever asks loses patience: it has to start, and to be reported. One that is still
+    there `beyond_s` past its deadline is told to end.
     """
 
     options: tuple[str, ...] = ()
@@ -40,6 +39,7 @@ class Settings:
     fresh_s: float = 0.0
     offset_s: float = 1.0
     at_once: int = 2
+    beyond_s: float = 900.0
 
     def budget(self, patience_s: float | None) -> float:
         """What a run and the wait for its turn may take."""
@@ -165,7 +165,7 @@ class Runs:
 
         command = job.command(self._settings.options, deadline_s)
         try:
-            ended = await self._agent(command, deadline_s + BEYOND_S, told)
+            ended = await self._agent(command, deadline_s + self._settings.beyond_s, told)
             refused = _unreported(ended)
         except OSError as error:
             refused = Refused(HTTPStatus.INTERNAL_SERVER_ERROR, f"cannot be run: {error.strerror}")

@@ -24,6 +24,10 @@ def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("--every 7m: not minutes that divide an hour", ["--every", "7m", "--print"]),
         ("--every soon: not an interval", ["--every", "soon"]),
         ("--deadline 60: not shorter than --every 1m", ["--every", "1m", "--deadline", "60", "--print"]),
+        (
+            "--idle 15: with the rest of a run not shorter",
+            ["--idle", "15", "--responder", "r.example", "--print"],
+        ),
         ("--name A/b: not of small letters", ["--name", "A/b", "--print"]),
         ("--run-as www: a user's name, for systemd and as root only", ["--run-as", "www"]),
         ("--kind kubernetes: only with --print", ["--kind", "kubernetes"]),
@@ -54,6 +58,20 @@ def test_paths_hold_in_another_folder_but_not_in_another_machine(tmp_path: Path,
     assert f" run {Path.cwd()}/mine.toml " in capsys.readouterr().out
     assert main(["schedule", "install", "./mine.toml", "--print", "--kind", "kubernetes"]) == 0
     assert '"./mine.toml"' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        ("systemd", "TimeoutStartSec=4515s\n"),
+        ("kubernetes", "activeDeadlineSeconds: 4515\n"),
+        ("windows", "<ExecutionTimeLimit>PT4515S<"),
+    ],
+)
+def test_idle_connections_are_given_their_time(kind: str, told: str, capsys: Captured) -> None:
+    options = ["--every=2h", "--idle=60", "--responder=r.example", f"--kind={kind}", "--print"]
+    assert main(["schedule", "install", "webex", *options]) == 0
+    assert told in capsys.readouterr().out
 
 
 def test_what_a_run_would_refuse_is_not_installed(

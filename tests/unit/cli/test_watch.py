@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from readycheck.__main__ import main
+from readycheck.schedule.child import Runs
 from readycheck.schedule.health import Health, write
 
 Captured = pytest.CaptureFixture[str]
@@ -52,6 +53,20 @@ def test_a_health_check(tmp_path: Path, capsys: Captured) -> None:
     assert capsys.readouterr().out.startswith("webex: waiting, no run yet, next due at ")
     write(file, Health(profile="webex", site=None, every_s=60, state="stopped"))
     assert main(["watch", "--check-health", str(file)]) == 3
+
+
+def test_a_run_is_given_the_time_that_it_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    longest: list[float] = []
+
+    def run(self: Runs) -> int:
+        longest.append(self._longest_s)
+        return 0
+
+    monkeypatch.setattr("readycheck.cli.watch.usable", lambda arguments: True)
+    monkeypatch.setattr(Runs, "run", run)
+    arguments = ["--responder=r.example", "--idle=120", "--deadline=30"]
+    assert main(["watch", "webex", "--once", *arguments]) == 0
+    assert longest == [30 + 900 + 7200]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from readycheck.schedule.child import Runs, program
+from readycheck.schedule.child import Runs, beyond_s, program
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 
@@ -58,6 +58,10 @@ def test_one_that_hangs_is_killed(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
         -signal.SIGKILL,
         -signal.SIGTERM,
     )
+
+
+def test_idle_connections_are_given_their_time() -> None:
+    assert (beyond_s(None), beyond_s(124)) == (900, 900 + 124 * 60)
 
 
 def test_a_single_file_is_its_own_program(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from readycheck.render.exposition import expose
 from readycheck.web import runs as module
 from readycheck.web.agent import Ended
 from readycheck.web.job import Job, Refused
-from readycheck.web.runs import BEYOND_S, WAITING, Runs, Settings
+from readycheck.web.runs import WAITING, Runs, Settings
 
 DOOR = Job("door", site="x")
 PAGE = 'readycheck_exit_status{profile="door"} 0\nreadycheck_score{profile="door"} 97\n# EOF\n'
@@ -98,11 +98,11 @@ async def test_of_a_profile_and_target_one_runs_at_a_time_and_of_all_so_many() -
 )
 async def test_a_run_ends_before_patience_does(patience_s: float | None, deadline: str) -> None:
     agent = Agent()
-    async with Runs(Settings(), agent) as runs:
+    async with Runs(Settings(beyond_s=2000), agent) as runs:
         await runs.answer(DOOR, patience_s)
     told = next(part for part in agent.commands[0] if part.startswith("--deadline="))
     assert told == f"--deadline={deadline}"
-    assert agent.limits[0] == pytest.approx(float(deadline) + BEYOND_S)
+    assert agent.limits[0] == pytest.approx(float(deadline) + 2000)
 
 
 async def test_who_has_no_patience_leaves_and_the_run_goes_on() -> None:

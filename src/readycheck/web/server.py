@@ -57,12 +57,14 @@ class Server:
             if len(self._open) >= CONNECTIONS:
                 return
             self._open.add(task)
+            writer.transport.set_write_buffer_limits(0)  # so that an answer is out when `drain` returns
             # What is cancelled ends here: Python 3.11 complains of connections whose task was.
             with suppress(OSError, TimeoutError, asyncio.CancelledError):
                 await self._talk(reader, writer)
         finally:
             self._open.discard(task)
-            writer.close()
+            # Closing would wait for ever until somebody takes what is left, uncounted among those that are open.
+            writer.transport.abort()
 
     def end(self) -> None:
         for task in self._open:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 
 import pytest
@@ -102,6 +102,31 @@ async def test_who_is_slow_is_left(monkeypatch: pytest.MonkeyPatch, begun: str) 
     monkeypatch.setattr(module, "PATIENCE_S", 0.05)
     async with asyncio.timeout(5):
         await ask(begun)
+
+
+async def test_who_takes_no_answer_is_left_with_what_was_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PATIENCE_S", 0.1)
+    size, left = 32 << 20, asyncio.Event()
+
+    async def large(request: Request) -> Answer:
+        return Answer(HTTPStatus.OK, "x" * size)
+
+    class Watched(Server):
+        async def attend(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await super().attend(reader, writer)
+            left.set()
+
+    served = Watched(large, local=True)
+    async with asyncio.timeout(20), await asyncio.start_server(served.attend, "127.0.0.1", 0) as listening:
+        reader, writer = await asyncio.open_connection(*listening.sockets[0].getsockname())
+        writer.write(close().encode())
+        await left.wait()
+        taken = 0
+        with suppress(ConnectionError):
+            while part := await reader.read(1 << 20):
+                taken += len(part)
+        assert taken < size, "what nobody takes would be kept for ever, and its socket with it"
+        writer.close()
 
 
 async def test_who_leaves_in_the_middle_is_no_trouble() -> None:

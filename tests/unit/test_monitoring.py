@@ -52,7 +52,7 @@ def described(text: str) -> dict[str, Metric]:
 async def exporter_page() -> str:
     async def agent(command: Sequence[str], limit_s: float, told: Callable[[str], None]) -> Ended:
         told(render(factory.not_ready()))
-        return Ended(2, "")
+        return Ended(2)
 
     async with Runs(Settings(), agent) as runs:
         exporter = Exporter(runs, lambda: {"door"})

@@ -63,7 +63,7 @@ def serve(
     """
     from readycheck.catalog import available
     from readycheck.cli.interrupt import Interruption
-    from readycheck.cli.output import tell_lines
+    from readycheck.cli.output import complain, tell_lines
     from readycheck.schedule.child import beyond_s
     from readycheck.web.exporter import PORT, serve_pages
     from readycheck.web.runs import Settings
@@ -93,7 +93,14 @@ def serve(
     interruption = Interruption()
     with interruption.minded():
         interruption.run(
-            lambda: serve_pages(settings, lambda: dict(available(folders)), given["site"] or "", place, ready)
+            lambda: serve_pages(
+                settings,
+                names,
+                given["site"] or "",
+                place,
+                ready,
+                lambda line: complain([line]),
+            )
         )
 
 

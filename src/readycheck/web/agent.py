@@ -13,15 +13,16 @@ GRACE_S = 5.0
 
 _READ = 1 << 16
 _LONGEST = 8 << 20
+_MOST_COMPLAINTS = 10
 _END = f"\n{END}".encode()
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """`complaint` is the last line on stderr."""
+    """`complaints` are the last lines on stderr."""
 
     status: int
-    complaint: str
+    complaints: tuple[str, ...] = ()
 
 
 async def run_agent(command: Sequence[str], limit_s: float, told: Callable[[str], None]) -> Ended:
@@ -49,7 +50,7 @@ async def run_agent(command: Sequence[str], limit_s: float, told: Callable[[str]
             process.kill()
         await process.wait()
     lines = complaining.result().decode("utf-8", "replace").splitlines()
-    return Ended(ending.result(), lines[-1] if lines else "")
+    return Ended(ending.result(), tuple(lines[-_MOST_COMPLAINTS:]))
 
 
 async def _listen(said: asyncio.StreamReader, told: Callable[[str], None]) -> None:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from http import HTTPStatus
+from mmap import PAGESIZE
 from pathlib import Path
 
 from readycheck import __version__
@@ -30,7 +31,6 @@ _INDEX = """readycheck exporter
 /-/healthy           whether it serves
 """
 _MEMORY = Path("/proc/self/statm")
-_PAGE_BYTES = 4096
 
 
 class Exporter:
@@ -107,7 +107,7 @@ def _process(began: float) -> str:
 def _memory() -> Iterator[int]:
     """Where there is such a file: on Linux."""
     try:
-        yield int(_MEMORY.read_text(encoding="ascii").split()[1]) * _PAGE_BYTES
+        yield int(_MEMORY.read_text(encoding="ascii").split()[1]) * PAGESIZE
     except (OSError, ValueError, IndexError):
         return
 
@@ -118,9 +118,13 @@ async def serve_pages(
     site: str,
     place: Endpoint,
     ready: Callable[[], None],
+    say: Callable[[str], None],
 ) -> None:
-    """Until this task is cancelled. Raises `UsageError` when the place cannot be had."""
-    runs = Runs(settings, run_agent)
+    """Until this task is cancelled; `say` gets what runs complain of.
+
+    Raises `UsageError` when the place cannot be had.
+    """
+    runs = Runs(settings, run_agent, say=say)
     server = Server(Exporter(runs, profiles, site).answer, local=is_loopback(place[0]))
     listening = await _listening(server, place)
     with suppress(asyncio.CancelledError):

@@ -38,6 +38,11 @@ class Job:
         return (self.profile, *self.targets)
 
     @property
+    def named(self) -> str:
+        """For people."""
+        return " ".join(filter(None, (self.profile, *self.targets, f"({self.site})" if self.site else "")))
+
+    @property
     def labels(self) -> Mapping[str, str]:
         return {
             "profile": self.profile,

@@ -79,11 +79,22 @@ Outcome = Result | Refused
 
 
 class Runs:
-    """They end with the `async with` of this; `clock` tells the time of day."""
+    """They end with the `async with` of this; `clock` tells the time of day.
 
-    def __init__(self, settings: Settings, agent: Agent, clock: Callable[[], float] = time.time) -> None:
+    `say` gets what runs complain of: Prometheus shows nobody the text of a refusal, and a run that gave its metrics may
+    still have failed to be stored or told.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        agent: Agent,
+        clock: Callable[[], float] = time.time,
+        say: Callable[[str], None] = lambda line: None,
+    ) -> None:
         self._settings = settings
         self._agent = agent
+        self._say = say
         self._group = asyncio.TaskGroup()
         self._clock = clock
         self._turns = asyncio.Semaphore(settings.at_once)
@@ -166,9 +177,15 @@ class Runs:
         command = job.command(self._settings.options, deadline_s)
         try:
             ended = await self._agent(command, deadline_s + self._settings.beyond_s, told)
-            refused = _unreported(ended)
+            refused, complaints = _unreported(ended), ended.complaints
         except OSError as error:
             refused = Refused(HTTPStatus.INTERNAL_SERVER_ERROR, f"cannot be run: {error.strerror}")
+            complaints = (str(refused),)
+        except UnicodeEncodeError as error:  # of this host: one that does not use UTF-8
+            refused = Refused(HTTPStatus.BAD_REQUEST, f"not to be written in {error.encoding} here")
+            complaints = (str(refused),)
+        for line in complaints:
+            self._say(f"{job.named}: {line.removeprefix(_COMPLAINT)}")
         if not outcome.done():
             self._failed += 1
             outcome.set_result(refused)
@@ -199,7 +216,7 @@ class Runs:
 
 
 def _unreported(ended: Ended) -> Refused:
-    why = ended.complaint.removeprefix(_COMPLAINT)
+    why = ended.complaints[-1].removeprefix(_COMPLAINT) if ended.complaints else ""
     if ended.status == _UNUSABLE and why and not why.startswith(_BUG):
         return Refused(HTTPStatus.BAD_REQUEST, why)
     return Refused(HTTPStatus.INTERNAL_SERVER_ERROR, why or f"the run ended with status {ended.status}")

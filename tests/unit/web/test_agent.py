@@ -24,7 +24,7 @@ async def run(script: str, limit_s: float = 30) -> tuple[Ended, list[str]]:
 
 async def test_what_it_said_and_how_it_ended() -> None:
     ended, told = await run("import sys; print('a 1\\n# EOF'); sys.stderr.write('a\\nb\\n'); sys.exit(2)")
-    assert (ended, told) == (Ended(2, "b"), ["a 1\n# EOF\n"])
+    assert (ended, told) == (Ended(2, ("a", "b")), ["a 1\n# EOF\n"])
 
 
 async def test_what_does_not_end_is_not_told() -> None:
@@ -33,7 +33,7 @@ async def test_what_does_not_end_is_not_told() -> None:
 
 async def test_what_is_too_long_is_read_and_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(agent, "_LONGEST", 1 << 17)
-    assert await run("print('a' * (1 << 20) + '\\n# EOF')") == (Ended(0, ""), [])
+    assert await run("print('a' * (1 << 20) + '\\n# EOF')") == (Ended(0), [])
 
 
 async def test_it_is_told_before_the_end() -> None:

@@ -20,7 +20,7 @@ async def exporting(commands: list[Sequence[str]]) -> AsyncIterator[Exporter]:
     async def agent(command: Sequence[str], limit_s: float, told: Callable[[str], None]) -> Ended:
         commands.append(command)
         told(PAGE)
-        return Ended(0, "")
+        return Ended(0)
 
     async with Runs(Settings(), agent) as runs:
         yield Exporter(runs, lambda: {"door"}, "home")

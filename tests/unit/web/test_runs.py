@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 
 import pytest
 
@@ -19,7 +20,7 @@ class Agent:
     """Runs that give a page, and end when they are let go."""
 
     def __init__(
-        self, ended: Ended | OSError | None = None, *, held: bool = False, storing: bool = False
+        self, ended: Ended | Exception | None = None, *, held: bool = False, storing: bool = False
     ) -> None:
         self.commands: list[Sequence[str]] = []
         self.limits: list[float] = []
@@ -35,11 +36,11 @@ class Agent:
         if self._storing:
             told(PAGE)
         await self.go.wait()
-        if isinstance(self._ended, OSError):
+        if isinstance(self._ended, Exception):
             raise self._ended
         if self._ended is None and not self._storing:
             told(PAGE)
-        return self._ended or Ended(0, "")
+        return self._ended or Ended(0)
 
 
 async def settle() -> None:
@@ -156,13 +157,14 @@ async def test_a_queue_has_an_end() -> None:
 @pytest.mark.parametrize(
     ("ended", "status", "why"),
     [
-        (Ended(3, "readycheck: --role x: profile 'door' has the roles app"), 400, "^--role x: profile"),
-        (Ended(3, "readycheck: internal error: ValueError: x"), 500, "^internal error"),
-        (Ended(-9, ""), 500, "status -9"),
+        (Ended(3, ("readycheck: --role x: profile 'door' has the roles app",)), 400, "^--role x: profile"),
+        (Ended(3, ("readycheck: internal error: ValueError: x",)), 500, "^internal error"),
+        (Ended(-9), 500, "status -9"),
+        (UnicodeEncodeError("latin-1", "€", 0, 1, "x"), 400, "not to be written in latin-1"),
         (OSError(11, "Resource temporarily unavailable"), 500, "cannot be run: Resource"),
     ],
 )
-async def test_what_a_run_without_a_report_is(ended: Ended | OSError, status: int, why: str) -> None:
+async def test_what_a_run_without_a_report_is(ended: Ended | Exception, status: int, why: str) -> None:
     async with Runs(Settings(fresh_s=60), Agent(ended)) as runs:
         with pytest.raises(Refused, match=why) as refused:
             await runs.answer(DOOR, None)
@@ -180,6 +182,18 @@ async def test_the_answer_does_not_wait_until_the_run_is_stored() -> None:
             await runs.answer(Job("gate"), 0.01)
         assert len(agent.commands) == 1
         agent.go.set()
+
+
+@pytest.mark.parametrize("reported", [True, False])
+async def test_what_a_run_complains_of_is_said(reported: bool) -> None:
+    said: list[str] = []
+    ended = Ended(
+        3, ("readycheck: alert slack://...: no answer", "readycheck: history.db: No space left on device")
+    )
+    async with Runs(Settings(), Agent(ended, storing=reported), say=said.append) as runs:
+        with nullcontext() if reported else pytest.raises(Refused, match=r"^history\.db"):
+            await runs.answer(DOOR, None)
+    assert said == ["door (x): alert slack://...: no answer", "door (x): history.db: No space left on device"]
 
 
 async def test_the_oldest_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,6 +29,7 @@ _ENTRY = "Which entry"
 _SYSTEMD_RUNS = Path("/run/systemd/system")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,50}")
 _HIDDEN = ("/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/")
+_PROXIES = ("https_proxy", "http_proxy", "all_proxy")
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 
 app = typer.Typer(
@@ -93,8 +94,8 @@ def install(
 ) -> int:
     """Write a timer, a line of the crontab, a task or a CronJob.
 
-    It runs 'readycheck run' with the options given here, at a time of its own for each site. URLs of --alert, --store
-    and --proxy that may hold a password go into a file that its owner alone can read.
+    It runs 'readycheck run' with the options given here, at a time of its own for each site. URLs of --alert, --store,
+    --proxy and --otlp that may hold a password go into a file that its owner alone can read.
     """
     chosen = kind or _fitting()
     here = chosen is not Kind.KUBERNETES
@@ -111,7 +112,7 @@ def install(
     if not usable(arguments):
         return 3  # why not is said
     tell_lines(*of_kind(chosen, _is_root()).install(job, force))
-    _remarks(chosen)
+    _remarks(chosen, arguments)
     return 0
 
 
@@ -154,7 +155,7 @@ def _job(
     if run_as is not None and not (system and _USER.fullmatch(run_as)):
         raise UsageError(f"--run-as {run_as}: a user's name, for systemd and as root only")
     called = _called(profile, name)
-    kept, secrets = without_secrets(arguments)
+    kept, secrets = without_secrets(arguments, os.environ)
     if secrets and kind is Kind.WINDOWS:
         raise UsageError(
             f"--kind windows: set {' and '.join(secrets)} as variables of the system, not as options"
@@ -195,10 +196,12 @@ def _texts(job: Job, kind: Kind, image: str) -> Iterator[str]:
             yield hidden + entries.cronjob(job, image)
 
 
-def _remarks(kind: Kind) -> None:
+def _remarks(kind: Kind, arguments: Sequence[str]) -> None:
     """What a person would find out too late."""
-    left = [name for name in SECRETS if name in os.environ]
-    complain(f"{name} of this shell is not carried over; give the option" for name in left)
+    told = {each.partition("=")[0] for each in arguments}
+    options = SECRETS | {name: "--proxy" for name in os.environ if name.lower() in _PROXIES}
+    left = [name for name in options if name in os.environ and options[name] not in told]
+    complain(f"{name} of this shell is not carried over; give {options[name]}" for name in left)
     if kind is Kind.SYSTEMD and not _is_root():
         complain(
             ["a user's timers rest while the user is logged out, unless 'loginctl enable-linger' was called"]

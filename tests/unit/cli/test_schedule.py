@@ -44,12 +44,20 @@ def test_a_refusal(told: str, arguments: list[str], tmp_path: Path, capsys: Capt
 
 
 @pytest.mark.parametrize("kind", ["systemd", "cron", "kubernetes"])
-def test_what_is_shown_has_no_secret_and_writes_nothing(kind: str, tmp_path: Path, capsys: Captured) -> None:
-    options = ["--alert=slack://hidden", "--store=postgresql://u:hidden@h/d", "--proxy=http://u:hidden@p:1"]
+def test_what_is_shown_has_no_secret_and_writes_nothing(
+    kind: str, tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("READYCHECK_ALERT_SECRET", "hidden")
+    options = [
+        "--alert=webhook+https://h/hidden",
+        "--otlp=https://o/hidden",
+        "--store=postgresql://u:hidden@h/d",
+        "--proxy=http://u:hidden@p:1",
+    ]
     assert main(["schedule", "install", "webex", "--print", "--kind", kind, "--site=north", *options]) == 0
     out, complaint = capsys.readouterr()
     assert complaint == "" and "hidden" not in out
-    assert "--site=north" in out and "# READYCHECK_PROXY " in out
+    assert "--site=north" in out and "# READYCHECK_PROXY " in out and "# READYCHECK_ALERT_SECRET " in out
     assert not list(tmp_path.iterdir())
 
 
@@ -95,9 +103,21 @@ def test_an_installation(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> N
     assert main(["schedule", "install", "webex", "--kind=cron", "--proxy=none", "--site=north"]) == 0
     out, complaint = capsys.readouterr()
     assert out == "wrote crontab: x\n"
-    assert complaint == "readycheck: READYCHECK_ALERT of this shell is not carried over; give the option\n"
+    assert complaint == "readycheck: READYCHECK_ALERT of this shell is not carried over; give --alert\n"
     assert jobs[0].arguments == ("webex", "--site=north", "--proxy=none")
     assert jobs[0].name == "readycheck-webex"
+
+
+def test_the_proxy_of_a_shell_is_missed(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    monkeypatch.setattr(Crontab, "install", lambda self, job, force: [])
+    monkeypatch.setattr("readycheck.cli.schedule._refuse_absent", lambda kind: None)
+    monkeypatch.setattr("readycheck.cli.schedule.usable", lambda arguments: True)
+    for name in ("http_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("https_proxy", "http://u:hidden@proxy:3128")
+    assert main(["schedule", "install", "webex", "--kind=cron"]) == 0
+    told = "readycheck: https_proxy of this shell is not carried over; give --proxy\n"
+    assert capsys.readouterr().err == told
 
 
 @pytest.mark.parametrize("path", ["/root/mine.toml", "/home/me/mine.toml", "/tmp/mine.toml"])

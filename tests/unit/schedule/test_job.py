@@ -30,20 +30,38 @@ def test_urls_go_and_the_rest_stays() -> None:
                 "--alert=syslog:",
                 "--proxy=http://u:p@proxy:3128",
             ),
-            *("--store=postgresql://u:p@h/d", "--alert-quiet=22:00-06:00"),
-        ]
+            *("--store=postgresql://u:p@h/d", "--alert-quiet=22:00-06:00", "--otlp=https://o.example/token"),
+        ],
+        {},
     )
     assert kept == ("webex", "--quick", "--alert-quiet=22:00-06:00")
     assert secrets == {
         "READYCHECK_ALERT": "slack://token syslog:",
         "READYCHECK_STORE": "postgresql://u:p@h/d",
         "READYCHECK_PROXY": "http://u:p@proxy:3128",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "https://o.example/token",
     }
 
 
 def test_nothing_secret_stays_where_it_is() -> None:
-    arguments = ("webex", "--alert=command:/bin/x 'a b'", "--store=/var/runs.db", "--proxy=http://proxy:3128")
-    assert without_secrets(arguments) == (arguments, {})
+    arguments = (
+        *("webex", "--alert=command:/bin/x 'a b'", "--store=/var/runs.db", "--proxy=http://proxy:3128"),
+        "--otlp=http://127.0.0.1:4318/",
+    )
+    assert without_secrets(arguments, {"READYCHECK_ALERT_SECRET": "s", "HOME": "/"}) == (arguments, {})
+
+
+def test_what_has_no_option_goes_with_one() -> None:
+    environ = {"READYCHECK_ALERT_SECRET": "a b", "OTEL_EXPORTER_OTLP_HEADERS": "key=token", "HOME": "/"}
+    kept, secrets = without_secrets(("webex", "--alert=webhook+https://h/x", "--otlp=http://o:4318"), environ)
+    assert kept == ("webex", "--otlp=http://o:4318")
+    assert secrets == {
+        "READYCHECK_ALERT": "webhook+https://h/x",
+        "READYCHECK_ALERT_SECRET": "a b",
+        "OTEL_EXPORTER_OTLP_HEADERS": "key=token",
+    }
+    with pytest.raises(UsageError, match=r"^READYCHECK_ALERT_SECRET: printable"):
+        without_secrets(("--alert=webhook+https://h/x",), {"READYCHECK_ALERT_SECRET": "it's"})
 
 
 @pytest.mark.parametrize(
@@ -51,7 +69,7 @@ def test_nothing_secret_stays_where_it_is() -> None:
 )
 def test_what_a_file_of_variables_cannot_hold(alerts: tuple[str, ...]) -> None:
     with pytest.raises(UsageError, match="--alert: beside what is secret"):
-        without_secrets(("webex", *alerts))
+        without_secrets(("webex", *alerts), {})
 
 
 def test_a_shell_reads_the_file() -> None:

@@ -27,7 +27,7 @@ from readycheck.schedule.placing import PROGRAMS, of_kind
 
 _ENTRY = "Which entry"
 _SYSTEMD_RUNS = Path("/run/systemd/system")
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,50}")
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
 _HIDDEN = ("/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/")
 _PROXIES = ("https_proxy", "http_proxy", "all_proxy")
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
@@ -177,7 +177,7 @@ def _job(
 
 def _called(profile: str, name: str | None) -> str:
     if name is not None and not _NAME.fullmatch(name):
-        raise UsageError(f"--name {name}: not of small letters, digits and hyphens")
+        raise UsageError(f"--name {name}: not of up to 41 small letters, digits and hyphens")
     return name_of(name or profile)
 
 

@@ -45,9 +45,9 @@ class Job:
 
 
 def name_of(profile: str) -> str:
-    """Of units, lines and tasks."""
+    """Of units, lines and tasks; of a CronJob too, which Kubernetes holds to 52 characters."""
     stem = PurePath(profile).name.removesuffix(".toml").lower()
-    return f"readycheck-{re.sub('[^a-z0-9]+', '-', stem).strip('-')[:60]}"
+    return f"readycheck-{re.sub('[^a-z0-9]+', '-', stem).strip('-')[:41].rstrip('-')}"
 
 
 def without_secrets(

@@ -28,7 +28,7 @@ def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             "--idle 15: with the rest of a run not shorter",
             ["--idle", "15", "--responder", "r.example", "--print"],
         ),
-        ("--name A/b: not of small letters", ["--name", "A/b", "--print"]),
+        ("--name A/b: not of up to 41 small letters", ["--name", "A/b", "--print"]),
         ("--run-as www: a user's name, for systemd and as root only", ["--run-as", "www"]),
         ("--kind kubernetes: only with --print", ["--kind", "kubernetes"]),
         ("--kind windows: set READYCHECK_ALERT", ["--kind", "windows", "--alert", "slack://t", "--print"]),

@@ -14,6 +14,8 @@ from readycheck.schedule.job import name_of, text_of, without_secrets
         ("webex-calling", "readycheck-webex-calling"),
         ("/etc/x/My Site.toml", "readycheck-my-site"),
         ("é", "readycheck-"),
+        ("b" * 40 + "-cd", "readycheck-" + "b" * 40),  # a CronJob's has 52 characters at most
+        ("b" * 80, "readycheck-" + "b" * 41),
     ],
 )
 def test_a_name(profile: str, name: str) -> None:

@@ -1,5 +1,6 @@
 """The files of packaging/: made from the templates, and taken by the tools that read such files."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -7,7 +8,9 @@ from pathlib import Path
 import kubernetes_validate
 import pytest
 import yaml
+from jinja2 import Environment
 
+from readycheck.schedule.job import name_of
 from readycheck.schedule.shipped import main, shipped
 
 ROOT = Path(__file__).parents[3]
@@ -58,6 +61,23 @@ def test_the_role_asks_for_what_it_documents() -> None:
     assert set(defaults) == set(documented)
     tasks = (role / "tasks" / "main.yml").read_text()
     assert all(name in tasks for name in defaults)
+
+
+@pytest.mark.parametrize("profile", ["webex-calling", "/etc/x/My Site.toml", "_a_.toml", "b" * 40 + "-cd"])
+def test_the_role_names_its_file_as_the_entry_does(profile: str) -> None:
+    filters = {
+        "basename": lambda text: Path(text).name,
+        "regex_replace": lambda text, a, b: re.sub(a, b, text),
+    }
+    surroundings = Environment()
+    surroundings.filters |= filters
+    tasks = yaml.safe_load((ROLE / "roles" / "readycheck" / "tasks" / "main.yml").read_text())
+    (task,) = (task for task in tasks if "vars" in task)
+    known = {"readycheck_profile": profile}
+    for name, text in task["vars"].items():
+        known[name] = surroundings.from_string(text).render(known)
+    place = surroundings.from_string(task["ansible.builtin.copy"]["dest"]).render(known)
+    assert place == f"/etc/readycheck/{name_of(profile)}.env"
 
 
 @pytest.mark.skipif(LINT is None, reason="ansible-lint is not here: the Ansible role is NOT linted")

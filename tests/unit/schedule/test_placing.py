@@ -82,6 +82,12 @@ def test_units_and_the_timer_that_starts_at_once(systemd: Systemd, job: Job, hos
     assert all(line.startswith("unchanged") for line in systemd.install(job, False))
 
 
+def test_secrets_that_are_left_from_before_are_told_of(systemd: Systemd, job: Job) -> None:
+    assert len(systemd.install(replace(job, secrets={}), False)) == 2
+    systemd.install(job, False)
+    assert systemd.install(replace(job, secrets={}), False)[2:] == [f"in force as before: {job.environment}"]
+
+
 @pytest.mark.parametrize("word", ["daemon-reload", "enable"])
 def test_what_systemd_does_not_take_is_taken_back(word: str, systemd: Systemd, job: Job, host: Host) -> None:
     host.fails = word

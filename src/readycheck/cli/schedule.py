@@ -241,6 +241,7 @@ def _refuse_hidden(job: Job) -> None:
     """A unit of the system sees nobody's home, and a /tmp of its own. systemd hands a key on."""
     for word in job.command:
         path = word.partition("=")[2] if word.startswith("--") else word
+        path = path.removeprefix("pac:").removeprefix("command:")
         if path.startswith(_HIDDEN) and not word.startswith("--responder-key="):
             raise UsageError(
                 f"{path}: out of sight of the system's units; put it into /opt or /etc/readycheck"

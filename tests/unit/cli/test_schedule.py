@@ -120,12 +120,21 @@ def test_the_proxy_of_a_shell_is_missed(monkeypatch: pytest.MonkeyPatch, capsys:
     assert capsys.readouterr().err == told
 
 
-@pytest.mark.parametrize("path", ["/root/mine.toml", "/home/me/mine.toml", "/tmp/mine.toml"])
+@pytest.mark.parametrize(
+    ("path", "arguments"),
+    [
+        ("/root/mine.toml", ["/root/mine.toml"]),
+        ("/home/me/mine.toml", ["/home/me/mine.toml"]),
+        ("/tmp/mine.toml", ["/tmp/mine.toml"]),
+        ("/tmp/proxy.pac", ["webex", "--proxy=pac:/tmp/proxy.pac"]),
+        ("/root/tell --all", ["webex", "--alert=command:/root/tell --all"]),
+    ],
+)
 def test_what_a_unit_of_the_system_could_not_see(
-    path: str, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+    path: str, arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
     monkeypatch.setattr("readycheck.cli.schedule._is_root", lambda: True)
     monkeypatch.setattr("readycheck.cli.schedule._refuse_absent", lambda kind: None)
     monkeypatch.setattr("readycheck.cli.schedule._program", lambda: ("/opt/readycheck",))
-    assert main(["schedule", "install", path, "--kind=systemd"]) == 3
+    assert main(["schedule", "install", *arguments, "--kind=systemd"]) == 3
     assert capsys.readouterr().err.startswith(f"readycheck: {path}: out of sight of the system's units")

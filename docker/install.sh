@@ -5,6 +5,6 @@ set -eu
 
 python -m venv "$1"
 "$1/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes \
-    --requirement requirements.lock --requirement requirements-build.lock
+    --requirement requirements-image.lock --requirement requirements-build.lock
 "$1/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation .
 "$1/bin/python" -m pip uninstall --quiet --yes editables hatchling packaging pathspec pluggy tomlkit trove-classifiers

@@ -30,5 +30,7 @@ run() { (cd / && $as_nobody env -i HOME=/nonexistent PATH=/usr/bin:/bin "$place/
 
 run --version
 run profile list >/dev/null
+# What alerts and a shared store need is in the image.
+$as_nobody "$place/readycheck/bin/python" -I -c 'import apprise, pg8000, spnego'
 run probe list | grep -q '^stun '
 echo 'clean install: works'

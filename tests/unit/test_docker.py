@@ -93,6 +93,19 @@ def test_python_packages_come_from_the_locks_only() -> None:
             assert "--require-hashes" in line or "--no-deps" in line, line
 
 
+def test_the_image_can_tell_people_and_store_in_a_database_of_all() -> None:
+    assert "requirements-image.lock" in (FOLDER / "install.sh").read_text()
+    program, image = (_locked(f"requirements{kind}.lock") for kind in ("", "-image"))
+    everything = _locked("requirements-dev.lock")
+    assert program.items() <= image.items() <= everything.items()
+    assert {"apprise", "pg8000", "pyspnego", "opentelemetry-proto"} <= set(image)
+    assert not {"scapy", "av"} & set(image)
+
+
+def _locked(file: str) -> dict[str, str]:
+    return dict(re.findall(r"(?m)^([a-z0-9._-]+)==([^ ]+)", (ROOT / file).read_text()))
+
+
 @pytest.mark.parametrize("service", ["demo", "demo-namespaces"])
 def test_compose_runs_the_demonstration_fenced_in(service: str) -> None:
     compose: dict[str, Any] = yaml.safe_load((FOLDER / "compose.yaml").read_text())
@@ -128,6 +141,9 @@ def test_the_watch_keeps_its_runs_and_says_how_it_is() -> None:
     compose = yaml.safe_load((FOLDER / "compose.yaml").read_text())
     told = compose["services"]["watch"]
     command, check = told["command"], told["healthcheck"]["test"]
+    assert {"READYCHECK_ALERT", "READYCHECK_STORE"} <= set(told["environment"]), (
+        "arguments are no place for secrets"
+    )
     assert command[0] == "watch" and check[:4] == ["CMD", "readycheck", "watch", "--check-health"]
     assert command[command.index("--health") + 1] == check[4]
     assert told["volumes"] == ["home:/home/readycheck"] and "home" in compose["volumes"]

@@ -26,7 +26,7 @@ def service(job: Job, *, system: bool) -> str:
         for place, each in enumerate(job.command):
             if each.startswith(_KEY):  # which its owner alone may read: systemd hands it on
                 rights += f"\nLoadCredential=responder-key:{_specifiers(each.removeprefix(_KEY))}"
-                command[place] = f"{_KEY}%d/responder-key"
+                command[place] = f"{_KEY}${{CREDENTIALS_DIRECTORY}}/responder-key"  # %d is of systemd 250
     return unit(
         "readycheck.service",
         subject=_specifiers(job.profile),

@@ -80,7 +80,7 @@ def test_systemd_understands_the_units(system: bool, tmp_path: Path) -> None:
 def test_a_key_reaches_a_user_who_may_not_read_it() -> None:
     unit = entries.service(replace(PLAIN, arguments=("webex", "--responder-key=/etc/k")), system=True)
     assert "LoadCredential=responder-key:/etc/k\n" in unit
-    assert "--responder-key=%d/responder-key\n" in unit
+    assert "--responder-key=${CREDENTIALS_DIRECTORY}/responder-key\n" in unit
 
 
 def test_a_user_of_the_moment_writes_only_to_the_folder_of_the_service() -> None:

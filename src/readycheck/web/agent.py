@@ -6,7 +6,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from readycheck.render.exposition import END
-from readycheck.web.job import environment
 
 GRACE_S = 5.0
 """For a run that was told to end to say what it knows."""
@@ -32,7 +31,7 @@ async def run_agent(command: Sequence[str], limit_s: float, told: Callable[[str]
     """
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
-        *command, stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=pipe, env=environment()
+        *command, stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=pipe
     )
     assert process.stdout is not None and process.stderr is not None
     try:

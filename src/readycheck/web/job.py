@@ -1,14 +1,13 @@
 """What `/probe` is asked to run, and the command that runs it."""
 
 import math
-import os
-import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import parse_qsl
 
 from readycheck.catalog import is_path
+from readycheck.schedule.child import program
 
 _MOST_PARAMETERS = 32
 _LONGEST_VALUE = 300
@@ -58,12 +57,7 @@ class Job:
         wanted += [f"--set={value}" for value in self.values]
         wanted += [f"--site={self.site}"] if self.site else []
         wanted += [f"--deadline={deadline_s:.3f}", "--format=prometheus", "--quiet", "--", self.profile]
-        return [sys.executable, "-P", "-m", "readycheck", "run", *options, *wanted]
-
-
-def environment() -> dict[str, str]:
-    """A child finds what its parent found, also from a zipapp."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+        return [*program(), "run", *options, *wanted]
 
 
 def read_job(query: str, profiles: Collection[str], site: str) -> Job:

@@ -69,6 +69,13 @@ async def test_it_does_not_outlive_its_task(tmp_path: Path) -> None:
             os.kill(int((tmp_path / "pid").read_text()), 0)
 
 
+async def test_its_surroundings_are_those_of_the_exporter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A PYTHONPATH of ours would reach the programs that a run alerts by, whose Python may be another."""
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    ended, _ = await run("import os, sys; sys.stderr.write(os.environ.get('PYTHONPATH', 'none'))")
+    assert ended.complaints == ("none",)
+
+
 async def test_a_program_that_is_not_there() -> None:
     with pytest.raises(OSError, match="nowhere"):
         await run_agent(["/nowhere/python"], 1, print)

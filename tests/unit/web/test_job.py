@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from readycheck.web.job import Job, Refused, environment, read_job, read_patience
+from readycheck.web.job import Job, Refused, read_job, read_patience
 
 PROFILES = {"door", "gate"}
 
@@ -71,8 +71,9 @@ def test_the_labels_of_a_job() -> None:
     assert labels == {"profile": "door", "site": "x", "target": "a,b", "role": "app"}
 
 
-def test_a_child_finds_this_program() -> None:
-    assert all(path in environment()["PYTHONPATH"] for path in sys.path)
+def test_of_a_single_file_the_run_is_a_call_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["/opt/readycheck.pyz", "serve"])
+    assert Job("door").command([], 1)[:3] == [sys.executable, "/opt/readycheck.pyz", "run"]
 
 
 @pytest.mark.parametrize(("text", "seconds"), [(None, None), ("10", 10.0), ("9.5", 9.5)])

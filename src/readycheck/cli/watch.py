@@ -2,7 +2,6 @@
 
 import signal
 import subprocess
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -98,11 +97,17 @@ def usable(arguments: Sequence[str]) -> bool:
 @contextmanager
 def _world(runs: Runs, health: Path | None) -> Iterator[World]:
     """While it lasts, signals stop it; not those that whoever started the program has ignored, as `nohup` does."""
-    stopped = threading.Event()
+    stopped = False
 
     def stop(number: int, frame: Any) -> None:
-        stopped.set()
+        nonlocal stopped
+        stopped = True
         runs.stop()
+
+    def wait(seconds: float) -> bool:
+        """A `threading.Event` would have a lock, at which its handler may find whom it has interrupted."""
+        time.sleep(seconds)
+        return stopped
 
     numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
     heeded = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
@@ -110,7 +115,7 @@ def _world(runs: Runs, health: Path | None) -> Iterator[World]:
     try:
         yield World(
             now=time.time,
-            wait=stopped.wait,
+            wait=wait,
             run=runs.run,
             tell=lambda state: _write(health, state),
             say=lambda line: complain([line]),

@@ -209,7 +209,7 @@ def out_of_reach(connection: Any) -> None:
 @pytest.mark.parametrize(
     ("serve", "status"),
     [(web_server, 405), (refusing, 403), (out_of_reach, 503)],
-    ids=lambda one: str(one)[:30],
+    ids=("a web server", "a refusal", "out of reach"),
 )
 async def test_what_the_other_side_never_said_is_no_answer_of_it(
     bench: Bench, serve: Serve, status: int

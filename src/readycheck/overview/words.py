@@ -81,7 +81,7 @@ def limit(band: Limit) -> str:
     edge = "below" if band.higher else "from"
     edges = (("warns", band.warn), ("fails", band.fail))
     told = ", ".join(f"{verb} {edge} {number:g}" for verb, number in edges if number is not None)
-    blurred = (("enough", band.of), ("a small", band.error))
+    blurred = (("enough", band.of), ("a small", band.error), ("a", band.ended_by))
     told += "".join(f", given {amount} {metric}" for amount, metric in blurred if metric)
     return f"{told or 'is shown'}{f' ({band.source})' if band.source else ''}"
 

@@ -204,10 +204,8 @@ class Connection:
             if self._hold is not None:  # what it may say is bounded by the rate of questions
                 intake.forgive(2 + len(frame))
         elif self._placed is not None:
-            admitted = self._placed.call.feed(frame)
-            if admitted:
+            if self._placed.call.feed(frame):  # what is not admitted is borne: places for calls are few
                 intake.forgive(2 + len(frame))
-            self._bear(useful=admitted)
             return
         else:
             answer = self._reflected(bytearray(frame), intake)

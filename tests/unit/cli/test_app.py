@@ -68,6 +68,7 @@ def test_the_commands_of_the_interface() -> None:
         ("history", "trend"),
         ("history", "check"),
         ("history", "prune"),
+        ("history", "export"),
     }
 
 

@@ -42,6 +42,7 @@ def test_a_code_point_without_a_name_is_a_number() -> None:
     [
         ({"warn": 150, "fail": 400}, "warns from 150, fails from 400"),
         ({"warn": 14, "higher": True, "source": "us"}, "warns below 14 (us)"),
+        ({"warn": 30, "higher": True, "ended_by": "died_s"}, "warns below 30, given a died_s"),
         ({}, "is shown"),
     ],
 )

@@ -169,8 +169,8 @@ async def _raw_ladder(rungs: Sequence[tuple[Target, int]], sender: Sender, purpo
         return ladder
     began = net.now_ms()
     # A busy host starts a program slowly. Where there is time, that is no reason for the lesser way, which needs some.
-    patience_s = min(RAW_START_AT_MOST_S, net.left_s() - 2 * sender.wait_s - 1)
-    replies = await send_raw(rungs, timeout_ms=sender.wait_s * 1000, start_s=max(START_S, patience_s))
+    start_s = max(START_S, min(RAW_START_AT_MOST_S, net.left_s() - 2 * sender.wait_s - 1))
+    replies = await send_raw(rungs, timeout_ms=sender.wait_s * 1000, start_s=start_s)
     for (target, ttl), reply in zip(rungs, replies, strict=True):
         hop = _rung(net, target, ttl, began, reply.failure, {"purpose": purpose, **reply.facts})
         ladder.keep(ttl, hop, reply.failure is None)

@@ -38,8 +38,7 @@ def _question(target: Target, local: Endpoint) -> Question:
 
     def recognise(data: bytes) -> Mapping[str, Any] | None:
         facts = binding.recognise(data)
-        return (
-            facts if facts is None else {**facts, "local_port": local[1]}
-        )  # what a NAT made of it is beside it
+        # What a NAT made of the port is in the answer.
+        return None if facts is None else {**facts, "local_port": local[1]}
 
     return Question(target, binding.payload, recognise)

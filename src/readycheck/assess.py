@@ -160,15 +160,15 @@ def _facts(request: Request, made: Plan, run: Run, duration_ms: float) -> "RunFa
 
 
 def _gone_silent(request: Request, outcomes: Sequence[Outcome]) -> Iterator[Remembered]:
-    """What answered lately, and did not now: what that shows is the rules' business."""
-    answered = {
-        seen.target.address
-        for outcome in outcomes
-        for seen in outcome.observations
-        if seen.failure is None and seen.step is outcome.check.proves
-    }
+    """What answered lately and, asked again, did not now: what that shows is the rules' business."""
+    heard: dict[str | None, bool] = {}
+    for outcome in outcomes:
+        for seen in outcome.observations:
+            answered = seen.failure is None and seen.step is outcome.check.proves
+            heard[seen.target.address] = heard.get(seen.target.address, False) or answered
     for one in request.remembered:
-        if one.address not in answered and request.started - datetime.fromisoformat(one.last) <= LATELY:
+        lately = request.started - datetime.fromisoformat(one.last) <= LATELY
+        if lately and heard.get(one.address) is False:
             yield one
 
 

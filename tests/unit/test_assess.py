@@ -229,6 +229,12 @@ def test_remembered_addresses_are_asked_first_and_one_that_is_silent_now_is_told
     assert rejudge(load(dump(found), "r.json")).findings == found.findings
 
 
+def test_what_was_not_asked_has_not_gone_silent() -> None:
+    found = report(asked=request(remembered=known(NODES[0], "192.88.99.77")))
+    assert found.known[:2] == (NODES[0], "192.88.99.77")
+    assert found.run.gone_silent == ()
+
+
 def test_what_was_silent_for_a_week_is_forgotten() -> None:
     found = report(asked=request(remembered=known(NODES[0], GONE, days=8)))
     assert found.run.gone_silent == () and causes(found) == []

@@ -3,7 +3,7 @@
 import ipaddress
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from readycheck.diagnose import path_mtu
 from readycheck.diagnose.doors import find_doors
@@ -70,17 +70,24 @@ class _Grid:
 
 def survey(situation: Situation) -> Iterator[Check]:
     """The hop-limited packets that this host can send, and hear of; first those that locate what a handshake lost."""
-    if can_hear_routers(situation.environment) and not path_mtu.is_due(situation):
-        check = egress_check(
-            situation.plan,
-            situation.registry,
-            situation.outcomes,
-            situation.evidence,
-            local_address(situation.environment),
-            situation.left_s - _kept_s(situation),
-            situation.gone_silent,
-        )
-        yield from [check] if check else []
+    check = _survey(situation)
+    yield from [check] if check else []
+
+
+@lru_cache(maxsize=1)
+def _survey(situation: Situation) -> Check | None:
+    """Half of the follow-ups ask whether it is still to come."""
+    if not can_hear_routers(situation.environment) or path_mtu.is_due(situation):
+        return None
+    return egress_check(
+        situation.plan,
+        situation.registry,
+        situation.outcomes,
+        situation.evidence,
+        local_address(situation.environment),
+        situation.left_s - _kept_s(situation),
+        situation.gone_silent,
+    )
 
 
 def is_due(situation: Situation) -> bool:

@@ -112,9 +112,8 @@ def dns_tcp_blocked(case: Case) -> Iterator[Finding]:
 def _had_time(tcp: Sequence[Outcome], udp: Sequence[Outcome]) -> bool:
     """A connection and an answer take two round trips: on a long line a third may be more than was waited for."""
     trip_ms = max(float(o.metrics.get("slowest_ms") or 0.0) for o in udp)
-    timed_out = Failure.TIMED_OUT
-    asked = [seen for outcome in tcp for seen in outcome.observations]
-    return any(seen.failure is not timed_out or seen.elapsed_ms >= 3 * trip_ms for seen in asked)
+    asked = (seen for outcome in tcp for seen in outcome.observations)
+    return any(s.failure is not Failure.TIMED_OUT or s.elapsed_ms >= 3 * trip_ms for s in asked)
 
 
 def _lost_for_their_size(case: Case) -> list[str]:

@@ -21,7 +21,7 @@ LEAST_S = 0.5
 SPARE_S = 0.3
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Situation:
     """A run between two rounds. `judged` judges it: of use to what hangs on a failure, and not free of cost.
 

@@ -107,9 +107,8 @@ def _attached(place: Place) -> Iterator[Any]:
     try:
         yield connection
     finally:
-        with suppress(
-            Exception
-        ):  # one that broke cannot be closed either, and why it broke is what is to be told
+        # One that broke cannot be closed either, and why it broke is what is to be told.
+        with suppress(Exception):
             connection.close()
 
 

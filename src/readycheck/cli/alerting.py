@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from readycheck.cli.output import complain
 from readycheck.errors import UsageError
+from readycheck.regression.policy import DAY_S, HOUR_S
 
 if TYPE_CHECKING:
     from readycheck.alert.channel import Channel
@@ -21,7 +22,6 @@ _STAND_IN = "twin"  # what is broken in the demo is nobody's trouble
 _SPAN = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)-([01]?\d|2[0-3]):([0-5]\d)(?: ([A-Za-z0-9_+/-]{1,60}))?")
 _REPEAT = re.compile(r"([1-9]\d{0,3})([hd])|never")
 _ALWAYS = ((0, 24 * 60),)
-HOUR_S, DAY_S = 3600.0, 86400.0
 
 
 @dataclass(frozen=True, slots=True)

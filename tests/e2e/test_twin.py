@@ -422,12 +422,13 @@ profile = parse(open(sys.argv[1], "rb").read(), "profile")
 agent = [sys.executable, "-c", sys.argv[2]]
 raise SystemExit(world.run(profile, [], scenario=SCENARIOS["none"], seed=1, agent=agent))
 """
+# The signal may come while "started" is still being printed, and a buffer is not to be entered twice.
 PATIENT = """
-import signal, sys
+import os, signal, sys
 told = []
 def end(number, _):
-    told.append(number)
-    print("partial", *told, flush=True)
+    told.append(str(number))
+    os.write(1, f"partial {' '.join(told)}\\n".encode())
     sys.exit(3)
 signal.signal(signal.SIGINT, end)
 signal.signal(signal.SIGTERM, end)

@@ -495,6 +495,21 @@ async def test_a_flood_keeps_no_question_from_its_end() -> None:
     assert [o.failure for o in trace.observations(0)] == [Failure.TIMED_OUT] * 2
 
 
+async def test_a_sample_leaves_in_one_go_though_the_loop_is_busy() -> None:
+    class Busy(FakeDatagrams):
+        """Whenever others have their turn they keep it for a while."""
+
+        async def receive(self, *, timeout: float) -> Received | IcmpReport:
+            self.clock.ms += 100 if timeout == 0 else 0
+            return await super().receive(timeout=timeout)
+
+    clock, trace = Clock(), Trace()
+    busy = Busy(clock, lambda payload, to: [])
+    questions = [question(number) for number in range(9)]
+    await ask(busy, questions, Schedule((), 400), trace=trace, now_ms=clock.now_ms)
+    assert [at for at, _ in busy.sent] == [0] * 8 + [100]
+
+
 async def test_nothing_to_ask_is_nothing_to_do() -> None:
     seen, datagrams = await asked([], lambda payload, to: [])
     assert (seen, datagrams.sent) == ((), [])

@@ -29,7 +29,7 @@ NOBODY = "nobody"
 
 _MAX_RECORDS = 4
 _LINGER_S = 0.3
-_NOBODY_S = {Effort.QUICK: 0.7, Effort.NORMAL: 1.0, Effort.THOROUGH: 1.5}
+_NOBODY_S = {Effort.QUICK: 0.5, Effort.NORMAL: 1.0, Effort.THOROUGH: 1.5}
 
 
 @dataclass(frozen=True, slots=True)

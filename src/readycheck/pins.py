@@ -7,10 +7,13 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from readycheck.errors import ReadycheckError, UsageError
 from readycheck.failure import Step
-from readycheck.report import Report
+
+if TYPE_CHECKING:
+    from readycheck.report import Report
 
 MAX_BYTES = 1_000_000
 _PIN = re.compile(r"[A-Za-z0-9+/]{43}=")
@@ -86,7 +89,7 @@ def save(profile: str, pins: Mapping[str, str], base: Path | None = None) -> Pat
     return path
 
 
-def learn(report: Report, in_force: Iterable[str]) -> Learned:
+def learn(report: "Report", in_force: Iterable[str]) -> Learned:
     """Read the issuers' keys off a report's handshakes; pure. A leaf's key is never learned."""
     pins = frozenset(in_force)
     issuers: dict[str, str] = {}

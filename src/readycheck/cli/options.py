@@ -309,7 +309,7 @@ def family(ipv4: bool, ipv6: bool) -> Literal["any", "4", "6"]:
 
 def pairs(option: str, texts: Iterable[str], *, networks: bool = False) -> Mapping[str, str]:
     """`NAME=VALUE` texts; with `networks`, a value may be one. Raises `UsageError` that names the option."""
-    from readycheck.firewall.rules import is_network
+    from readycheck.net.address import is_network
 
     found: dict[str, str] = {}
     for text in texts:

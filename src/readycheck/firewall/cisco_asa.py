@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Iterator
 
 from readycheck.firewall import cisco, remarks
-from readycheck.firewall.rules import Peer, Rule, is_network
+from readycheck.firewall.rules import Peer, Rule
 from readycheck.firewall.sheet import Sheet
+from readycheck.net.address import is_network
 from readycheck.notation import PortRange
 
 LAN, WAN = "inside", "outside"

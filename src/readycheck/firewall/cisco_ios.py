@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator
 from itertools import product
 
 from readycheck.firewall import cisco, remarks
-from readycheck.firewall.rules import DIRECTIONS, Direction, Peer, Rule, is_network
+from readycheck.firewall.rules import DIRECTIONS, Direction, Peer, Rule
 from readycheck.firewall.sheet import Sheet
+from readycheck.net.address import is_network
 from readycheck.notation import PortRange
 
 LAN, WAN = "GigabitEthernet0/1", "GigabitEthernet0/0"

@@ -5,8 +5,9 @@ from itertools import product
 
 from readycheck.firewall import remarks
 from readycheck.firewall.aggregate import networks
-from readycheck.firewall.rules import NAME_SERVERS, Peer, Rule, is_network
+from readycheck.firewall.rules import NAME_SERVERS, Peer, Rule
 from readycheck.firewall.sheet import Sheet
+from readycheck.net.address import is_network
 
 LAN, WAN = "internal", "wan1"
 PREFIX = "RC"

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator
 
 from readycheck.firewall import remarks
 from readycheck.firewall.aggregate import networks
-from readycheck.firewall.rules import NAME_SERVERS, Peer, Rule, is_network
+from readycheck.firewall.rules import NAME_SERVERS, Peer, Rule
 from readycheck.firewall.sheet import Sheet
+from readycheck.net.address import is_network
 
 LAN, WAN = "trust", "untrust"
 PREFIX = "RC"

@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import TypeAdapter, ValidationError
 
 from readycheck.errors import UsageError
+from readycheck.net.address import is_network
 from readycheck.notation import Pattern, PortRange, Ports
 from readycheck.profile import Importance, Profile, Requirement
 from readycheck.references import PLACEHOLDER, placeholders
@@ -223,17 +224,6 @@ def _citation(profile: Profile, requirement: Requirement) -> str:
 def fill(host: str, values: Mapping[str, str]) -> str:
     """Placeholders that have no value stay as they are."""
     return PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), host)
-
-
-def is_network(text: str) -> bool:
-    """Whether it is an address, or a network without host bits; a zone is of one host only, and may hold anything."""
-    if "%" in text:
-        return False
-    try:
-        ipaddress.ip_network(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _is_pattern(text: str) -> bool:

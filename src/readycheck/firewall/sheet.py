@@ -11,12 +11,12 @@ from readycheck.firewall.rules import (
     Known,
     Peer,
     Rule,
-    is_network,
     lookups,
     ports_of,
     read_rules,
 )
 from readycheck.firewall.withdrawn import Closable, closable
+from readycheck.net.address import is_network
 from readycheck.profile import Importance, Profile, Role
 from readycheck.references import placeholders
 

@@ -17,6 +17,17 @@ def is_address(text: str) -> bool:
     return True
 
 
+def is_network(text: str) -> bool:
+    """Whether it is an address, or a network without host bits; a zone is of one host only, and may hold anything."""
+    if "%" in text:
+        return False
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        return False
+    return True
+
+
 def is_site_address(address: str) -> bool:
     """Private, loopback or link-local (RFC 1918, RFC 4193); carrier NAT space is the ISP's (RFC 6598)."""
     parsed = ipaddress.ip_address(address)

@@ -241,7 +241,7 @@ class CheckMaker:
         """Calls and registration get the whole sample, the rest a third of it."""
         vital = requirement.area in (Area.SIGNALLING, Area.MEDIA_REACHABILITY)
         whole = vital and requirement.importance is Importance.REQUIRED
-        return self.count if whole else min(self.count, max(2, self.count // 3))
+        return self.count if whole else max(1, self.count // 3)
 
     def _slice(
         self, requirement: Requirement, network: str, stratum: Stratum, sample: Sequence[str]

@@ -1,7 +1,7 @@
 """`flow`: how far packets that nobody answers come, hop by hop beside those to a port that answers."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -66,16 +66,17 @@ class FlowProbe:
 
     async def measure(self, params: FlowParams, net: Net) -> None:
         sender = Sender(net, dict(params.kinds), patience_s(params.rtt_ms))
-        flows = [_Flow(*pair) for pair in zip(params.targets, params.controls, strict=True)]
+        pairs = zip(params.targets, params.controls, strict=True)
+        flows = [_Flow(*pair, site=params.edge or 0) for pair in pairs]
         for turn in range(params.turns):
-            waiting = [flow for flow in flows if not flow.is_settled(turn)]
+            waiting = [flow for flow in flows if turn == 0 or not _is_settled(flow, flows)]
             if not waiting or net.left_s() < sender.wait_s + (REFILL_S if turn else 0):
                 break
             if turn:
                 await net.sleep(REFILL_S)
             await _climb(waiting, turn, sender)
         for flow in flows:
-            _record(net, flow, _edge(flow, params))
+            _record(net, flow, _edge(flow, params), stopped=_is_stopped(flow, flows))
 
     def summarize(self, observations: Sequence[Observation]) -> Mapping[str, MetricValue]:
         fates = [o.facts["fate"] for o in observations if o.facts.get("purpose") == "survey"]
@@ -88,10 +89,14 @@ class FlowProbe:
 
 @dataclass(slots=True)
 class _Flow:
-    """Two ladders: `seen` are the routers that answered, by hop limit, and `missed` what the control outlived."""
+    """Two ladders: `seen` are the routers that answered, by hop limit, and `missed` what the control outlived.
+
+    `site` is the last hop of the site, 0 where that is not known.
+    """
 
     target: Target
     control: Target
+    site: int = 0
     seen: dict[int, str] = field(default_factory=dict)
     beside: dict[int, Hop] = field(default_factory=dict)
     missed: set[tuple[int, int]] = field(default_factory=set)
@@ -110,6 +115,10 @@ class _Flow:
         return max(self.seen, default=0)
 
     @property
+    def service(self) -> tuple[str | None, int | None]:
+        return self.target.transport, self.target.port
+
+    @property
     def own(self) -> bool:
         """The control is another port of the same address: both go the same way."""
         return self.target.address == self.control.address
@@ -121,23 +130,47 @@ class _Flow:
 
     def hop_limits(self, turn: int) -> Iterator[int]:
         """All of them at first; then those that would tell a wall from a lost answer."""
-        yield from range(1, LONGEST_WAY + 1) if turn == 0 else (t for t in self.beside if t > self.reached)
+        end = self.control_arrived or max(self.beside, default=0) + 1
+        yield from range(1, LONGEST_WAY + 1) if turn == 0 else range(self.reached + 1, end)
 
-    def is_settled(self, turn: int) -> bool:
-        if turn == 0:
-            return False
-        passed = self.answered or bool(self.refused) or self.reached >= max(self.beside, default=0)
-        return passed or self.is_stopped()
+    @property
+    def passed(self) -> bool:
+        """Nothing is left to ask: it came as far as the control, and out of the site."""
+        whole = self.reached + 1 == self.control_arrived
+        far = self.reached >= max(self.beside, default=0) and (whole or self.reached > self.site > 0)
+        return far or self.answered or bool(self.refused)
 
     def is_stopped(self) -> bool:
         """Where routers keep controls waiting too, an answer falls to the one or the other by chance."""
         enough = STARVED if self.starved else TURNS + 1
-        return len({turn for turn, _ in self.outlived}) >= TURNS and len(self.outlived) >= enough
+        return _is_enough(self.outlived, enough)
 
     @property
     def starved(self) -> bool:
         """Some router answered the control once, and another time not."""
         return bool(self.unheard & set(self.beside))
+
+
+def _is_enough(missed: Collection[tuple[int, int]], least: int) -> bool:
+    return len(missed) >= least and len({turn for turn, _ in missed}) >= TURNS
+
+
+def _is_settled(flow: _Flow, flows: Sequence[_Flow]) -> bool:
+    return flow.passed or _is_stopped(flow, flows)
+
+
+def _is_stopped(flow: _Flow, flows: Sequence[_Flow]) -> bool:
+    """By itself, or together with those to the same port of other addresses, of which none came farther.
+
+    Each has a control of its own address, so that none of them is judged by another's way.
+    """
+    alike = [f for f in flows if f.own and f.service == flow.service]
+    missed = [at for f in alike for at in f.outlived]
+    place = min((ttl for _, ttl in missed), default=0)
+    together = all(f.reached < place and not f.answered for f in alike)
+    return flow.is_stopped() or (
+        flow.own and bool(flow.outlived) and together and _is_enough(missed, STARVED)
+    )
 
 
 async def _climb(flows: Sequence[_Flow], turn: int, sender: Sender) -> None:
@@ -209,8 +242,11 @@ def _edge(flow: _Flow, params: FlowParams) -> Edge:
     return Edge(found.ttl, found.proven and whole)
 
 
-def _fate(flow: _Flow, edge: Edge) -> tuple[str, int]:
-    """What became of the packets, and the hop limit that it takes to see it."""
+def _fate(flow: _Flow, edge: Edge, *, stopped: bool) -> tuple[str, int]:
+    """What became of the packets, and the hop limit that it takes to see it.
+
+    What stopped did so before the first hop that its control alone was answered by: those between may have been busy.
+    """
     if flow.answered:
         return "answered", flow.control_arrived or 0
     if flow.refused:
@@ -220,11 +256,10 @@ def _fate(flow: _Flow, edge: Edge) -> tuple[str, int]:
         near = edge.proven and least <= edge.ttl + 1
         elsewhere = by in {hop.address for hop in flow.control_hops}
         return ("rejected" if early or near or elsewhere else "refused"), least
-    if flow.is_stopped():
-        return "stopped", flow.reached + 1
-    if flow.own and flow.control_arrived and flow.reached >= max(flow.beside, default=99):
-        return "left", flow.reached
-    left = edge.proven and flow.reached > edge.ttl
+    if stopped:
+        return "stopped", min(ttl for _, ttl in flow.outlived)
+    whole = flow.own and flow.control_arrived is not None and flow.reached >= flow.control_arrived - 1 > 0
+    left = flow.reached > edge.ttl if edge.proven else whole
     return ("left" if left else "unknown"), flow.reached
 
 
@@ -236,9 +271,9 @@ _FAILURES: Mapping[str, Failure | None] = {
 }
 
 
-def _record(net: Net, flow: _Flow, edge: Edge) -> None:
+def _record(net: Net, flow: _Flow, edge: Edge, *, stopped: bool) -> None:
     """The comparison in one observation."""
-    fate, ttl = _fate(flow, edge)
+    fate, ttl = _fate(flow, edge, stopped=stopped)
     now = net.now_ms()
     facts = {
         "purpose": "survey",

@@ -18,7 +18,7 @@ from readycheck.failure import LOCAL_FAILURES, Failure, Step
 from readycheck.observation import Observation
 from readycheck.plan import Scope
 from readycheck.profile import Requirement
-from readycheck.walls import columns_of
+from readycheck.walls import columns_of, is_silent_throughout, silent_ports
 
 NOT_RUN = "not run: "
 
@@ -185,6 +185,24 @@ def _is_shut(cells: Sequence[Cell]) -> bool:
 
 def _any_refused(cells: Iterable[Cell]) -> bool:
     return any(c.sign is Sign.REFUSED for c in cells)
+
+
+def silent_everywhere(
+    checks: tuple[CheckVerdict, ...], outcomes: Sequence[Outcome], basis: Bench
+) -> tuple[CheckVerdict, ...]:
+    """A port that no host of any network answers on, though many live in each, does not work, whoever drops it."""
+    dark = {
+        column
+        for column, cells in silent_ports(basis.evidence).items()
+        if is_silent_throughout(cells, basis.evidence.column(*column))
+    }
+    because = "silent at every address of every network, where many answer on other ports"
+    return tuple(
+        replace(verdict, status=Judgement.FAIL, because=because)
+        if (outcome.check.target.transport, outcome.check.target.ports) in dark
+        else verdict
+        for verdict, outcome in zip(checks, outcomes, strict=True)
+    )
 
 
 # --- names and resolvers ------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from readycheck.bands import RANK, Band, Judgement, against, bands_of
 from readycheck.check_verdict import Bench, CheckVerdict, Strength, bench
 from readycheck.engine import Outcome, RunState
 from readycheck.failure import Failure
-from readycheck.judgement import is_lost, judge_check, refused_everywhere
+from readycheck.judgement import is_lost, judge_check, refused_everywhere, silent_everywhere
 from readycheck.plan import Plan, Scope
 from readycheck.profile import Area, Importance, Requirement
 from readycheck.references import placeholders
@@ -114,7 +114,7 @@ def judge(requirement: Requirement, outcomes: Sequence[Outcome], basis: Bench) -
     checks = tuple(judge_check(requirement, outcome, basis) for outcome in outcomes)
     scopes = {outcome.check.scope for outcome in outcomes}
     if Scope.SAMPLED in scopes:
-        checks = refused_everywhere(checks, outcomes, basis)
+        checks = silent_everywhere(refused_everywhere(checks, outcomes, basis), outcomes, basis)
     status, because = _combine(checks, scopes)
     ungiven = _ungiven(requirement, outcomes)
     if status is Judgement.PASS and ungiven:

@@ -1,6 +1,6 @@
 """Blocked cells, sorted: is it the port, the network, or a part of the network that does not pass? Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from readycheck.evidence import WALL, Cell, Evidence, Sign
@@ -82,6 +82,27 @@ def sort_walls(evidence: Evidence) -> Walls:
         for transport, label in columns_of(wall, evidence) - columns
     }
     return Walls(frozenset(columns), frozenset(rows), frozenset(parts), tuple(walls), frozenset(lone))
+
+
+LIVING_HOSTS = 20
+"""Of a few that live, all may serve something else than the port that is asked about."""
+
+
+def silent_ports(evidence: Evidence) -> dict[Column, list[Cell]]:
+    """Single ports that nobody answers or refuses, and the cells of them whose addresses answer on another port."""
+    living = {c.address for c in evidence.cells if c.sign is Sign.ANSWERED}
+    found: dict[Column, list[Cell]] = {}
+    for transport, port in evidence.labels.keys() - evidence.fickle:
+        column = evidence.column(transport, str(port))
+        if not any(c.sign in (Sign.ANSWERED, Sign.REFUSED, *WALL) for c in column):
+            found[transport, str(port)] = [c for c in column if c.requirement and c.address in living]
+    return {column: cells for column, cells in found.items() if cells}
+
+
+def is_silent_throughout(cells: Sequence[Cell], column: Iterable[Cell]) -> bool:
+    """Many hosts live, in each of the networks, and none of them answers: it is not that the right ones were missed."""
+    networks = {c.network for c in column if c.requirement}
+    return len({c.address for c in cells}) >= LIVING_HOSTS and {c.network for c in cells} == networks
 
 
 def _walled_beyond(networks: set[str], wall: Cell, evidence: Evidence) -> bool:

@@ -1,6 +1,7 @@
 """The flow probe on a network of fakes: a wall is one only beside a control that goes on, and again."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -153,6 +154,66 @@ class Starved(FakeNetwork):
 
 def test_routers_that_answer_seldom_make_no_wall() -> None:
     assert told(Starved(tcp=ANSWERS, hops=HOPS, capabilities=PERMITTED))["fate"] in ("left", "unknown")
+
+
+class Deaf(FakeNetwork):
+    """Some routers answer nobody for the first `busy` packets that they see."""
+
+    def __init__(self, hops: Sequence[int], busy: int = 99, **given: Any) -> None:
+        super().__init__(**{"tcp": ANSWERS, "hops": HOPS, "capabilities": PERMITTED, **given})
+        self._deaf, self._busy, self._seen = hops, busy, dict.fromkeys(hops, 0)
+
+    def expires_at(self, to: Endpoint, transport: str, ttl: int | None) -> str | None:
+        if ttl in self._deaf:
+            self._seen[ttl] += 1
+            if self._seen[ttl] <= self._busy:
+                return None
+        return super().expires_at(to, transport, ttl)
+
+
+def test_a_wall_is_no_nearer_than_the_router_that_the_control_alone_was_answered_by() -> None:
+    """That those before it were too busy for both says nothing: others' packets may be seen there."""
+    found = told(Deaf((3, 4), blocked=lambda to, _: 5 if to[1] == 443 else None))
+    assert (found["fate"], found["reached"], found["ttl"]) == ("stopped", 5, 6)
+    found = told(Deaf((3, 4), blocked=lambda to, _: 2 if to[1] == 443 else None))
+    assert (found["fate"], found["reached"], found["ttl"]) == ("stopped", 2, 5)
+
+
+def test_who_was_seen_within_the_site_alone_has_not_left_it() -> None:
+    """Though the control came no farther either: it is asked again where the routers were busy."""
+    assert told(Deaf((3, 4, 5, 6)))["fate"] == "unknown"
+    found = told(Deaf((3, 4, 5, 6), busy=2))
+    assert (found["fate"], found["reached"]) == ("left", 6)
+
+
+class Seldom(FakeNetwork):
+    """The last routers answer an address every second time."""
+
+    def __init__(self, hosts: Sequence[str], **given: Any) -> None:
+        super().__init__(**{"tcp": {(h, 80): FakeService() for h in hosts}, "hops": HOPS, **given})
+        self._turns: dict[tuple[str, int | None], int] = {}
+
+    def expires_at(self, to: Endpoint, transport: str, ttl: int | None) -> str | None:
+        found = super().expires_at(to, transport, ttl)
+        if found and ttl and ttl > 4:
+            turn = self._turns[to[0], ttl] = self._turns.get((to[0], ttl), 0) + 1
+            return found if turn % 2 else None
+        return found
+
+
+@pytest.mark.parametrize(("hosts", "fate"), [(1, "left"), (2, "stopped")])
+def test_addresses_vouch_for_each_other_where_routers_answer_seldom(hosts: int, fate: str) -> None:
+    names = [f"192.88.99.{10 + n}" for n in range(hosts)]
+    network = Seldom(names, capabilities=PERMITTED, blocked=lambda to, _: 4 if to[1] == 443 else None)
+    params = FlowParams(
+        targets=tuple(replace(SILENT, address=name) for name in names),
+        controls=tuple(replace(CONTROL, address=name) for name in names),
+        local="192.168.1.20",
+        edge=2,
+    )
+    observations, _ = run_probe(FlowProbe(), params, network)
+    found = [o.facts for o in observations if "control_own" in o.facts]
+    assert {facts["fate"] for facts in found} == {fate}
 
 
 @pytest.mark.parametrize(("edge", "proven"), [(None, False), (2, True)])

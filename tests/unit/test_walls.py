@@ -1,7 +1,11 @@
 """Whose wall it is: the port's, the network's, or a part's."""
 
+from dataclasses import replace
+
+import pytest
+
 from readycheck.evidence import Cell, Evidence, Sign
-from readycheck.walls import sort_walls
+from readycheck.walls import is_silent_throughout, silent_ports, sort_walls
 
 WEST, EAST, NORTH = "198.51.100.0/24", "203.0.113.0/24", "192.0.2.0/24"
 
@@ -99,3 +103,27 @@ def test_a_refusal_whose_author_is_known_in_one_network_only_is_the_ports() -> N
 def test_where_nothing_is_walled_there_are_no_walls() -> None:
     walls = sort_walls(seen(cell(WEST, 5004, Sign.SILENT), cell(EAST, 5004, Sign.ANSWERED)))
     assert not (walls.columns or walls.rows or walls.parts or walls.cells)
+
+
+def test_a_port_is_silent_where_hosts_that_live_do_not_answer_on_it() -> None:
+    quiet = cell(WEST, 5004, Sign.SILENT)
+    assert silent_ports(seen(quiet, cell(WEST, 9000, Sign.ANSWERED))) == {("udp", "5004"): [quiet]}
+    assert silent_ports(seen(quiet, cell(EAST, 9000, Sign.ANSWERED))) == {}
+
+
+@pytest.mark.parametrize("sign", [Sign.ANSWERED, Sign.REFUSED, Sign.STOPPED, Sign.REJECTED])
+def test_a_port_that_shows_something_anywhere_is_not_silent(sign: Sign) -> None:
+    living = cell(WEST, 5004, Sign.SILENT), cell(WEST, 9000, Sign.ANSWERED)
+    assert silent_ports(seen(*living, cell(EAST, 5004, sign), cell(EAST, 9000, Sign.SILENT))) == {}
+
+
+@pytest.mark.parametrize(
+    ("hosts", "networks", "throughout"),
+    [(20, (WEST,), True), (19, (WEST,), False), (20, (WEST, EAST), False)],
+)
+def test_silence_is_told_from_the_wrong_hosts_by_many_in_each_network(
+    hosts: int, networks: tuple[str, ...], throughout: bool
+) -> None:
+    living = [replace(cell(WEST, 5004, Sign.SILENT), address=f"198.51.100.{n}") for n in range(hosts)]
+    asked = [*living, *(cell(network, 5004, Sign.SILENT) for network in networks)]
+    assert is_silent_throughout(living, asked) is throughout

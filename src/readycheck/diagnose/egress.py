@@ -103,23 +103,28 @@ def _kept_s(situation: Situation) -> float:
 
 
 def silent_columns(situation: Situation) -> list[tuple[Cell, Cell]]:
-    """Single ports that a required service answers on nowhere, at addresses that answer on another port."""
+    """Single ports that a required service answers on nowhere, at addresses that answer on another port.
+
+    Of each port two addresses, of different networks where there are.
+    """
     evidence = situation.evidence
-    vital = {
-        r.id
-        for r in situation.plan.selected
-        if r.importance is Importance.REQUIRED and r.area in (Area.SIGNALLING, Area.MEDIA_REACHABILITY)
-    }
+    needed = {r.id for r in situation.plan.selected if r.importance is Importance.REQUIRED}
     open_ports = {(c.transport, c.port) for c in evidence.cells if c.sign is Sign.ANSWERED}
     alive = {c.address: c for c in evidence.cells if c.sign is Sign.ANSWERED and c.requirement}
     labels = {o.check.id: o.check.target.ports for o in situation.outcomes}
     found: dict[object, list[tuple[Cell, Cell]]] = {}
     for cell in evidence.cells:
-        single = cell.requirement in vital and labels[cell.check].isdigit()
+        single = cell.requirement in needed and labels[cell.check].isdigit()
         dark = cell.sign is Sign.SILENT and (cell.transport, cell.port) not in open_ports
         if single and dark and cell.address in alive:
             found.setdefault((cell.transport, cell.port), []).append((cell, alive[cell.address]))
-    return [pairs[turn] for turn in range(2) for pairs in found.values() if turn < len(pairs)]
+    chosen = [_of_two_networks(pairs) for pairs in found.values()]
+    return [pairs[turn] for turn in range(2) for pairs in chosen if turn < len(pairs)]
+
+
+def _of_two_networks(pairs: Sequence[tuple[Cell, Cell]]) -> list[tuple[Cell, Cell]]:
+    first = pairs[0][0].network
+    return [pairs[0], *[p for p in pairs[1:] if p[0].network != first], *pairs[1:]][:2]
 
 
 def egress_check(

@@ -12,7 +12,7 @@ from readycheck.notation import PortRange
 from readycheck.profile import Requirement
 from readycheck.spans import merged
 from readycheck.verdict import Judgement
-from readycheck.walls import hop_of
+from readycheck.walls import hop_of, is_silent_throughout, silent_ports
 
 
 def _media_cells(case: Case) -> list[Cell]:
@@ -44,14 +44,15 @@ def udp_blocked(case: Case) -> Iterator[Finding]:
         return
     everything = not any(c.transport == "udp" and c.sign in OPEN for c in case.evidence.cells)
     failed = _failed(case, [c for c in case.sampled if c.transport == "udp"] if everything else cells)
-    if walls and len({c.port for c in walls}) > 1:
-        place = place_of(case, "udp", {c.port for c in walls}, walls)
+    ports = {c.port for c in walls}
+    if walls and (len(ports) > 1 or _asked_in_vain(case, cells) - ports):
+        place = place_of(case, "udp", ports, walls)
         yield case.finding(
             "udp-blocked",
             failed,
             f"No UDP leaves for the media networks, on any port{_told(place)}.",
             where=place.where,
-            confidence=Confidence.CERTAIN,
+            confidence=Confidence.CERTAIN if len(ports) > 1 else Confidence.LIKELY,
             remedy=f"Allow outbound UDP to {_scope(case)}.",
         )
     elif not walls and failed and len(_half_dead(case, _waited_in_vain(cells))) > 1:
@@ -62,6 +63,12 @@ def udp_blocked(case: Case) -> Iterator[Finding]:
             confidence=Confidence.POSSIBLE,
             remedy=f"Check that outbound UDP is allowed to {_scope(case)}, and that replies may come back.",
         )
+
+
+def _asked_in_vain(case: Case, cells: Sequence[Cell]) -> set[int]:
+    """Ports of them that were asked again and again, and answered never."""
+    again = turns.counts(case, "repeat")
+    return {c.port for c in cells if again.get((c.transport, c.address, c.port), (1, 0))[0] == 0}
 
 
 def _is_open(case: Case, cell: Cell, walls: Sequence[Cell]) -> bool:
@@ -312,16 +319,51 @@ def lone_walls(case: Case) -> Iterator[Finding]:
                 _failed(case, hit),
                 f"{service} to {network} stops on the way; "
                 f"{'other networks answer on other ports only' if nowhere else 'other networks were not proven'}.",
-                confidence=Confidence.LIKELY if nowhere else Confidence.POSSIBLE,
+                confidence=Confidence.LIKELY
+                if nowhere and _others_pass(case, transport, label, network)
+                else Confidence.POSSIBLE,
                 remedy=f"Check that outbound {service} is allowed to "
                 f"{'every network of the product' if nowhere else network}.",
             )
+
+
+def ports_silent(case: Case) -> Iterator[Finding]:
+    """A port that nobody answers on, whom packets to it may well reach: the provider drops it, or the vendor's side."""
+    for (transport, label), cells in sorted(silent_ports(case.evidence).items()):
+        failed = _failed(case, cells)
+        column = case.evidence.column(transport, label)
+        hosts, networks = {c.address for c in cells}, {c.network for c in cells}
+        if not failed or len(hosts) < SILENT_HOSTS or len(networks) < 2 or not _asked_in_vain(case, cells):
+            continue
+        service = _service(transport, label)
+        times = any(case.requirements[c.requirement or ""].probe == "ntp" for c in cells)
+        left = any(c.sign is Sign.LEFT for c in column)
+        yield case.finding(
+            "ntp-blocked" if times else "port-blocked",
+            failed,
+            f"{service} is silent at {len(hosts)} addresses of {len(networks)} networks that answer on other ports"
+            f"{', though packets to it leave the site' if left else ''}: "
+            "something farther on drops it, or nobody serves it there.",
+            confidence=Confidence.LIKELY if is_silent_throughout(cells, column) else Confidence.POSSIBLE,
+            remedy=f"Check that outbound {service} is allowed to the product's networks; if it is, ask the provider "
+            "whether it filters this port, and look at the vendor's status page.",
+        )
+
+
+SILENT_HOSTS = 3
 
 
 def _is_silent_elsewhere(case: Case, transport: str, label: str, network: str) -> bool:
     """Hosts of another network that live were asked again and again in vain, and nobody answers on the port."""
     column = case.evidence.column(transport, label)
     walls = [c for c in column if c.sign in WALL and c.network == network]
-    again = turns.counts(case, "repeat")
-    asked = {c.network for c in column if again.get((transport, c.address, c.port), (1, 0))[0] == 0}
-    return bool(asked - {network}) and not any(_is_open(case, c, walls) for c in column)
+    elsewhere = [c for c in column if c.network != network]
+    return bool(_asked_in_vain(case, elsewhere)) and not any(_is_open(case, c, walls) for c in column)
+
+
+def _others_pass(case: Case, transport: str, label: str, network: str) -> bool:
+    """Another port of the transport is not stopped there; of TCP names and pages alone would show it otherwise."""
+    walls = [c for c in case.evidence.column(transport, label) if c.sign in WALL and c.network == network]
+    ports = {c.port for c in walls}
+    others = [c for c in case.evidence.cells if c.transport == transport and c.port not in ports]
+    return transport == "tcp" or any(_is_open(case, c, walls) for c in others)

@@ -68,6 +68,7 @@ RULES: tuple[Rule, ...] = (
     reach.ports_blocked,
     reach.networks_blocked,
     reach.lone_walls,
+    reach.ports_silent,
     reach.service_down,
     reach.service_failing,
     hosts.ports_of_hosts,

@@ -101,6 +101,16 @@ def test_ports_of_networks_are_compared_where_an_address_answers_another() -> No
     assert {(t.port, t.address) for t in again} == {(8934, node) for node in NODES[:2]}
 
 
+@pytest.mark.parametrize("port", [8934, 123])
+def test_two_networks_stand_for_a_port_that_is_silent_everywhere(port: int) -> None:
+    """Time is no media and no signalling, and devices need it all the same."""
+    world = World(mute=lambda t: t.port == port, dense=True)
+    made = [world.measure(check) for check in world.plan.checks]
+    (check,) = ask_again(world.situation(made))
+    assert [t.port for t in check.params.targets] == [port] * 2
+    assert len({t.network for t in check.params.targets}) == 2
+
+
 def test_what_was_asked_again_in_vain_is_still_compared() -> None:
     """The survey may have had the first turn."""
     world = product(dropping(port(443)))

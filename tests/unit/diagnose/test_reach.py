@@ -2,12 +2,14 @@
 
 import ipaddress
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from readycheck.diagnose.finding import Confidence, Owner, Severity, Where
 from readycheck.diagnose.reach import describe_part, within
+from readycheck.engine import Outcome
 from readycheck.notation import PortRange
 from readycheck.observation import Target
 from readycheck.plan import Scope
@@ -15,6 +17,8 @@ from readycheck.verdict import Judgement, Readiness, Strength
 from tests.unit.builders import (
     DEAF,
     FIREWALL,
+    GATEWAY,
+    ISP,
     MEDIA,
     NETWORKS,
     NODES,
@@ -123,6 +127,30 @@ def test_ports_to_open_are_told_once_and_in_as_few_ranges_as_there_can_be() -> N
     audio = requirement("audio", **MEDIA, ports=["8999", "19560-19661"], probe="rtp")
     found = conclude(World(profile=make_profile(*ROWS, audio), wall=dropping(is_media)))
     assert "ports 5004, 8999-9000, 19560-65535." in found.only.remedy
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_one_wall_where_no_udp_comes_farther_is_not_called_the_ports(again: bool) -> None:
+    """The survey saw the others beyond the site and no farther: so little is no reason to accuse one port."""
+    world = World(
+        wall=dropping(lambda t: t.transport == "udp" and t.port != 53), wall_ttl=4, hops=FAR, proofs=0
+    )
+    made = [_with_flows(o, {5004}) for o in world.outcomes() if again or o.check.probe != "repeat"]
+    only = conclude_from(world, tuple(made)).only
+    wanted = ("udp-blocked", Confidence.LIKELY) if again else ("port-blocked", Confidence.POSSIBLE)
+    assert (only.cause, only.confidence, only.where) == (*wanted, Where.UNKNOWN)
+
+
+FAR = (GATEWAY, FIREWALL, ISP, "203.0.113.1", "203.0.113.2")
+
+
+def _with_flows(outcome: Outcome, ports: set[int]) -> Outcome:
+    """Time was short: only the first comparison with a control, to one of these ports, came to a result."""
+    if outcome.check.probe != "flow":
+        return outcome
+    first = next(t for t in outcome.check.params.targets if t.port in ports)
+    kept = [o for o in outcome.observations if o.target == first or o.facts["purpose"] == "ladder"]
+    return replace(outcome, observations=tuple(kept))
 
 
 def test_udp_blocked_explains_time_where_that_is_blocked_too() -> None:
@@ -311,6 +339,36 @@ def test_a_wall_at_one_network_and_silence_at_the_next(again: bool, confidence: 
     made = [o for o in world.outcomes() if again or o.check.probe != "repeat"]
     only = conclude_from(world, made).only
     assert (only.cause, only.where, only.confidence) == ("port-blocked", Where.UNKNOWN, confidence)
+
+
+# --- silence without a wall ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("port", [8934, 9000])
+def test_a_port_that_no_host_of_any_network_answers_on_fails(port: int) -> None:
+    """Behind the last router that answers a filter of the provider's and the vendor's silence are alike."""
+    found = conclude(World(mute=on_port(port), dense=True))
+    only = found.only
+    assert (only.cause, only.where, only.confidence) == ("port-blocked", Where.UNKNOWN, Confidence.LIKELY)
+    assert f"{port} is silent at" in only.summary
+    assert "though packets to it leave the site" in only.summary
+    assert found.readiness is Readiness.NOT_READY
+
+
+def test_a_few_hosts_that_live_may_serve_something_else() -> None:
+    found = conclude(World(mute=on_port(8934), lively=3))
+    only = found.only
+    assert (only.cause, only.where, only.confidence) == ("port-blocked", Where.UNKNOWN, Confidence.POSSIBLE)
+    assert "at 3 addresses of 3 networks" in only.summary
+    assert found.statuses()["sip"] is Judgement.INCONCLUSIVE
+
+
+def test_two_hosts_that_live_show_nothing() -> None:
+    assert conclude(World(mute=on_port(8934), lively=2)).findings == ()
+
+
+def test_time_that_is_silent_has_its_own_cause() -> None:
+    assert conclude(World(mute=on_port(123), dense=True)).only.cause == "ntp-blocked"
 
 
 # --- the vendor's side --------------------------------------------------------------------------------

@@ -329,7 +329,8 @@ def lone_walls(case: Case) -> Iterator[Finding]:
 
 def ports_silent(case: Case) -> Iterator[Finding]:
     """A port that nobody answers on, whom packets to it may well reach: the provider drops it, or the vendor's side."""
-    for (transport, label), cells in sorted(silent_ports(case.evidence).items()):
+    for (transport, label), living in sorted(silent_ports(case.evidence).items()):
+        cells = _serving(case, living)
         failed = _failed(case, cells)
         column = case.evidence.column(transport, label)
         hosts, networks = {c.address for c in cells}, {c.network for c in cells}
@@ -351,6 +352,17 @@ def ports_silent(case: Case) -> Iterator[Finding]:
 
 
 SILENT_HOSTS = 3
+
+
+def _serving(case: Case, cells: Sequence[Cell]) -> list[Cell]:
+    """Those whose addresses answer what else is asked of the same group: web servers may share its networks."""
+
+    def groups_of(cell: Cell) -> set[str]:
+        return set(case.requirements[cell.requirement or ""].targets.networks)
+
+    groups = {group for cell in cells for group in groups_of(cell)}
+    serving = {c.address for c in case.sampled if c.sign is Sign.ANSWERED and groups & groups_of(c)}
+    return [cell for cell in cells if cell.address in serving]
 
 
 def _is_silent_elsewhere(case: Case, transport: str, label: str, network: str) -> bool:

@@ -24,6 +24,7 @@ from tests.unit.builders import (
     NODES,
     PING,
     ROWS,
+    SOURCE,
     Result,
     World,
     conclude,
@@ -365,6 +366,14 @@ def test_a_few_hosts_that_live_may_serve_something_else() -> None:
 
 def test_two_hosts_that_live_show_nothing() -> None:
     assert conclude(World(mute=on_port(8934), lively=2)).findings == ()
+
+
+def test_servers_of_something_else_in_the_same_networks_show_nothing() -> None:
+    pages = requirement("pages", ports=["443"], targets={"networks": ["pages"]}, probe="tcp")
+    group = {"title": "Group", "networks": NETWORKS, "source": SOURCE}
+    profile = make_profile(*ROWS, pages, networks={"service": group, "pages": group})
+    found = conclude(World(profile=profile, mute=lambda t: t.port not in (443, 53), lively=4))
+    assert found.only.cause == "udp-return-blocked"
 
 
 def test_time_that_is_silent_has_its_own_cause() -> None:

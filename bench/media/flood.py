@@ -1,6 +1,7 @@
 """`python -m bench.media.flood HOST PORT`: rubbish for a responder, as fast as this core can, until ended.
 
-Of all kinds: noise, and what begins like a control message, a stream, STUN and SIP.
+Of all kinds: noise, and what begins like a control message, a stream, STUN and SIP; of control messages also such as
+are right but for the tag, and STUN is as long as it says: no filter that looks at shapes alone can tell.
 """
 
 import os
@@ -11,22 +12,26 @@ import sys
 import time
 from contextlib import suppress
 
-from readycheck.wire.far_end import MAGIC
+from readycheck.wire.far_end import MAGIC, REQUEST_SIZE, Kind, pack_message
 from readycheck.wire.stun import MAGIC_COOKIE
 
 _SOCKETS, _KINDS = 64, 256
+_FORGED = 7
+_TRANSACTION = 12
 
 
 def rubbish(chance: random.Random) -> bytes:
     """Some bytes that nobody should answer."""
     noise = chance.randbytes(chance.choice((20, 172, 400, 1200)))
+    if not chance.randrange(_FORGED):
+        return pack_message(Kind.HELLO, {}, key=noise, size=REQUEST_SIZE)
     head = chance.choice(
         (
             b"",
             MAGIC + b"\x01\x01",
             b"\x80\x00",
             b"\x80\xc8\x00\x06",
-            b"\x00\x01" + len(noise).to_bytes(2, "big") + MAGIC_COOKIE.to_bytes(4, "big"),
+            b"\x00\x01" + (len(noise) - _TRANSACTION).to_bytes(2, "big") + MAGIC_COOKIE.to_bytes(4, "big"),
             b"OPTIONS sip:",
         )
     )

@@ -2,6 +2,8 @@
 
 import json
 import os
+from collections.abc import Mapping
+from typing import Any
 
 from bench.media.exactness import departures, p95, spacing_errors_ms
 from bench.media.promise import Promise
@@ -9,7 +11,7 @@ from bench.media.stage import DIRECT, INSIDE, NEAR, PORT, SOURCES, Ran, Stage
 from tests.lab.machine import LabError, Process
 from tests.lab.waiting import wait_until
 
-FIFTY, CROWD, BESIDE_FLOOD = 50, 500, 20
+FIFTY, CROWD, BESIDE_FLOOD, NEWCOMERS = 50, 500, 20, 10
 BINDING_S, LADDER_S = 6, (2, 4, 8)
 _EDGE_MS = 30.0
 """The smallest jitter that a profile judges."""
@@ -68,27 +70,46 @@ def crowd(stage: Stage, seconds: float) -> list[Promise]:
 
 
 def flood(stage: Stage, seconds: float) -> list[Promise]:
-    """One core of two is the flood's, and its kernel's; the other half of the machine serves streams."""
+    """One core of two is the flood's, and its kernel's; the other half of the machine serves streams.
+
+    It begins when the streams are open, for those are what is promised; and newcomers ask for more of them meanwhile.
+    """
+    begun = stage.begin_agent(DIRECT, "--only", "stream", seconds=seconds, calls=BESIDE_FLOOD)
+    stage.await_streams(BESIDE_FLOOD)
     cores = sorted(os.sched_getaffinity(0))
     flooding = [
         stage.start(NEAR, f"flood-{core}", "bench.media.flood", DIRECT, str(PORT), core=core)
         for core in cores[: max(1, len(cores) // 2)]
     ]
     try:
-        ran = stage.ran(stage.begin_agent(DIRECT, "--only", "stream", seconds=seconds, calls=BESIDE_FLOOD))
+        asking = stage.start(NEAR, "newcomer", "bench.media.newcomer", DIRECT, str(PORT), str(NEWCOMERS))
+        asking.wait(NEWCOMERS * 10.0)
+        ran = stage.ran(begun)
     finally:
         for one in flooding:
             stage.machine.stop(one)
-    rates = list(map(_rate, flooding))
+    beside = f"beside {sum(map(_rate, flooding)):,.0f} of rubbish a second"
+    return [_unharmed(ran, seconds, beside), _let_in(json.loads(asking.said().splitlines()[-1]), beside)]
+
+
+def _unharmed(ran: Ran, seconds: float, beside: str) -> Promise:
     lost = {way: sum(leg[way]["lost"] for leg in ran.legs) for way in ("up", "down")}
     sent = sum(leg["sent"] for leg in ran.legs)
-    whole = sent == BESIDE_FLOOD * round(seconds * 50)
-    measured = (
-        f"{lost['up']} there and {lost['down']} back of {sent} packets of {len(ran.legs)} streams lost, beside "
-        f"{sum(rates):,.0f} of rubbish a second"
+    measured = f"{lost['up']} there and {lost['down']} back of {sent} packets of {len(ran.legs)} streams lost, {beside}"
+    kept = sent == BESIDE_FLOOD * round(seconds * 50) and not any(lost.values())
+    return Promise("a flood that leaves half of the processors free", "no packet lost", measured, kept)
+
+
+def _let_in(told: Mapping[str, Any], beside: str) -> Promise:
+    took_s, failures = told["took_s"], told["failures"]
+    slowest = f", the slowest in {max(took_s):.2f} s" if took_s else ""
+    refused = f"; of the others it is said: {', '.join(sorted(set(failures)))}" if failures else ""
+    return Promise(
+        "streams that are asked for beside that flood",
+        "opened, or the responder is said not to answer",
+        f"{len(took_s)} of {NEWCOMERS} opened{slowest}{refused}, {beside}",
+        set(failures) <= {"timed_out"},
     )
-    kept = whole and not any(lost.values())
-    return [Promise("a flood that leaves half of the processors free", "no packet lost", measured, kept)]
 
 
 def _rate(flooding: Process) -> float:

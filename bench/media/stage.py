@@ -152,6 +152,15 @@ class Stage:
         process = self.start(network, f"agent-{folder.name}", "bench.agent", str(folder), "-", *arguments)
         return process, folder
 
+    def await_streams(self, number: int) -> None:
+        """Until the responder has so many sockets with a peer: one for each stream."""
+
+        def are_open() -> bool:
+            listed = self.machine.run(FAR, "ss", "-Hun", "state", "established", f"sport = :{PORT}").stdout
+            return len(listed.splitlines()) >= number
+
+        wait_until(are_open, f"{number} streams to be open")
+
     def ran(self, begun: tuple[Process, Path]) -> Ran:
         process, folder = begun
         process.wait(180.0)

@@ -5,6 +5,7 @@ arrives, so that reading it late does no harm; what leaves is stamped right befo
 """
 
 import heapq
+import secrets
 import select
 import socket
 import threading
@@ -40,7 +41,8 @@ from readycheck.wire.far_end import (
 )
 from readycheck.wire.rtp import is_rtcp
 
-_TRIES_S = (0.5, 1.0, 1.5)
+_TRIES_S = (0.25, 0.35, 0.5, 0.6, 0.65, 0.65)
+"""Three seconds in all: a flood leaves a chance to each, and no more."""
 _LINGER_S, _MOST_LINGER_S = 1.0, 4.0
 """For the last answers; longer where others have taken longer, for late is not lost."""
 _SENSIBLE = 1e6
@@ -269,6 +271,7 @@ def _agreed(leg: Leg, sock: socket.socket, key: bytes, stop: threading.Event) ->
     hello = converse(sock, Kind.HELLO, {}, key, stop)
     wanted = {
         "cookie": hello.body["cookie"],
+        "name": secrets.token_hex(8),
         "seconds": leg.seconds,
         "packets_per_second": leg.packets_per_second,
         "payload_bytes": leg.payload_bytes,

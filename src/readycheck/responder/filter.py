@@ -1,40 +1,103 @@
-"""A filter in the kernel for the responder's open port: rubbish costs no wake-up. Classic BPF, Linux only."""
+"""A filter in the kernel for the responder's open port: rubbish costs no wake-up. Classic BPF, Linux only.
+
+It looks at shapes: how a message begins, and whether it is as long as it says. What passes may be rubbish all the same.
+"""
 
 import ctypes
 import socket
 import struct
 import sys
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
-from readycheck.wire.far_end import MAGIC
+from readycheck.wire.far_end import HEAD_SIZE, MAGIC, TAG_SIZE, VERSION
 from readycheck.wire.rtcp import PLAIN_SENDER_REPORT
 from readycheck.wire.stun import MAGIC_COOKIE
 
 _SO_ATTACH_FILTER = 26
-_PAYLOAD = 8  # the filter of a UDP socket begins at the UDP header
-_LOAD_WORD, _LOAD_BYTE = 0x20, 0x30
-_EQUAL, _ABOVE, _RETURN = 0x15, 0x25, 0x06
+_UDP = 8  # the filter of a UDP socket begins at the UDP header
+_STUN_HEAD, _SENDER_REPORT = 20, 28
+_WORD, _HALF, _BYTE, _LENGTH = 0x20, 0x28, 0x30, 0x80
+_ADD, _TO_X, _RETURN = 0x04, 0x07, 0x06
+_EQUAL, _EQUALS_X, _AT_LEAST_X, _ODD = 0x15, 0x1D, 0x3D, 0x45
 _ACCEPT = 0xFFFF
 _SIP = (b"OPTI", b"REGI", b"INVI")
 """How the requests begin that a gateway of the site may look at."""
 
 Instruction = tuple[int, int, int, int]
+_Line = tuple[int, int, str, str] | str
+"""An operation, its operand, and where to go if it holds and if not ("" is on); or a place to go to."""
 
 
 def program(*, streams: bool) -> tuple[Instruction, ...]:
-    """Lets through control messages, sender reports, STUN and some SIP, and with `streams` RTP without sockets."""
-    words = (MAGIC, PLAIN_SENDER_REPORT, *_SIP)
-    return (
-        (_LOAD_WORD, 0, 0, _PAYLOAD),
-        *((_EQUAL, 5 + len(words) - i, 0, int.from_bytes(word, "big")) for i, word in enumerate(words)),
-        (_LOAD_BYTE, 0, 0, _PAYLOAD),
-        (_EQUAL, 4 if streams else 0, 0, 0x80),
-        (_ABOVE, 2, 0, 0x03),
-        (_LOAD_WORD, 0, 0, _PAYLOAD + 4),
-        (_EQUAL, 1, 0, MAGIC_COOKIE),
-        (_RETURN, 0, 0, 0),
-        (_RETURN, 0, 0, _ACCEPT),
+    """Lets through control messages, sender reports, STUN requests and some SIP, and with `streams` RTP without
+    sockets."""
+    lines: tuple[_Line, ...] = (
+        (_WORD, _UDP, "", ""),
+        *((_EQUAL, int.from_bytes(word, "big"), "take", "") for word in _SIP),
+        (_EQUAL, int.from_bytes(PLAIN_SENDER_REPORT, "big"), "report", ""),
+        (_EQUAL, int.from_bytes(MAGIC, "big"), "control", ""),
+        (_BYTE, _UDP, "", ""),
+        (_EQUAL, 0x80, "take" if streams else "drop", ""),
+        *_STUN,
+        *_REPORT,
+        *_CONTROL,
+        "drop",
+        (_RETURN, 0, "", ""),
+        "take",
+        (_RETURN, _ACCEPT, "", ""),
     )
+    return tuple(_assembled(lines))
+
+
+_STUN: tuple[_Line, ...] = (
+    (_HALF, _UDP, "", ""),
+    (_EQUAL, 0x0001, "", "drop"),
+    (_WORD, _UDP + 4, "", ""),
+    (_EQUAL, MAGIC_COOKIE, "", "drop"),
+    (_HALF, _UDP + 2, "", ""),
+    (_ADD, _UDP + _STUN_HEAD, "", ""),
+    (_TO_X, 0, "", ""),
+    (_LENGTH, 0, "", ""),
+    (_EQUALS_X, 0, "take", "drop"),
+)
+"""A Binding request, as long as it says (RFC 8489 section 5)."""
+
+_REPORT: tuple[_Line, ...] = (
+    "report",
+    (_HALF, _UDP + _SENDER_REPORT, "", ""),
+    (_EQUAL, 0x81CA, "take", "drop"),
+)
+"""With the name of who sends it (RFC 3550 section 6.1): what is shorter than the answer gets none."""
+
+_CONTROL: tuple[_Line, ...] = (
+    "control",
+    (_BYTE, _UDP + 4, "", ""),
+    (_EQUAL, VERSION, "", "drop"),
+    (_BYTE, _UDP + 5, "", ""),
+    (_ODD, 1, "", "drop"),
+    (_BYTE, _UDP + HEAD_SIZE, "", ""),
+    (_EQUAL, ord("{"), "", "drop"),
+    (_HALF, _UDP + 6, "", ""),
+    (_ADD, _UDP + HEAD_SIZE + TAG_SIZE, "", ""),
+    (_TO_X, 0, "", ""),
+    (_LENGTH, 0, "", ""),
+    (_AT_LEAST_X, 0, "take", "drop"),
+)
+"""A request of this version with an object in it, which fits in."""
+
+
+def _assembled(lines: Iterable[_Line]) -> Iterator[Instruction]:
+    """Places become distances."""
+    code: list[tuple[int, int, str, str]] = []
+    places: dict[str, int] = {}
+    for line in lines:
+        if isinstance(line, str):
+            places[line] = len(code)
+        else:
+            code.append(line)
+    for here, (operation, operand, then, otherwise) in enumerate(code, 1):
+        yield operation, places.get(then, here) - here, places.get(otherwise, here) - here, operand
 
 
 def attach(sock: socket.socket, instructions: tuple[Instruction, ...]) -> bool:

@@ -26,6 +26,7 @@ _TICK_S = 0.5
 _BUFFER_BYTES = 2048
 _SHORT = 400  # every answer, but for those whose length is the question
 _RECEIVE_BUFFER = 1 << 20
+_SO_RCVBUFFORCE = 33
 
 Answering = Callable[[bytes, Endpoint], None]
 """Answers what is neither a control message nor of a stream; or not."""
@@ -105,7 +106,7 @@ class Reflector:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if self._family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+        _widen(sock)
         show_headers(sock)
         sock.bind(to)
         return sock
@@ -265,6 +266,14 @@ class Reflector:
         self._selector.close()
         for sock in (self._open, self._waker, self._woken):
             sock.close()
+
+
+def _widen(sock: socket.socket) -> None:
+    """Beyond what the system grants to everybody, where this process may (CAP_NET_ADMIN)."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+    if sys.platform == "linux":
+        with suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)
 
 
 def _own_sockets() -> bool:

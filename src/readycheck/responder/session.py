@@ -18,6 +18,7 @@ _BURST_S = 2.0
 _COPIES = 2.0
 """So many of each packet are answered, where a network sends everything twice."""
 _CLOCK_RATE, _MOST_CLOCK_RATE = 8000, 1_000_000
+_LONGEST_NAME = 64
 _REPORTS_PER_SECOND, _REPORTS_AT_ONCE = 5.0, 10.0
 
 
@@ -54,6 +55,7 @@ class Session:
     token: str
     ssrc: int
     source: Endpoint
+    name: str
     granted: Wanted
     began_s: float
     heard_s: float
@@ -126,6 +128,13 @@ def within(wanted: Mapping[str, Any], key: str, most: float) -> float:
     return float(min(value, most))  # an integer may be too large for a float
 
 
+def _name(wanted: Mapping[str, Any]) -> str:
+    name = wanted.get("name", "")
+    if not isinstance(name, str) or len(name) > _LONGEST_NAME:
+        raise Refused(f"name is to be a text of at most {_LONGEST_NAME} characters")
+    return name
+
+
 class Sessions:
     """All that are open."""
 
@@ -144,10 +153,18 @@ class Sessions:
         return iter(tuple(self._open.values()))
 
     def open(self, source: Endpoint, wanted: Mapping[str, Any], now_s: float) -> Session:
-        """One for each source port; asked again, it is the same. Raises `Refused` for want of room or of sense."""
-        grant = granted(wanted, self.limits)
+        """One for each source port; asked again, it is the same. Raises `Refused` for want of room or of sense.
+
+        The agent's name for it tells a question that was overtaken by the stream from that for another stream.
+        """
+        grant, name = granted(wanted, self.limits), _name(wanted)
         known = self._by_source.get(source)
-        if known is not None and known.granted == grant and not known.received:
+        if (
+            known is not None
+            and known.granted == grant
+            and known.name == name
+            and (name or not known.received)
+        ):
             return known
         if known is not None:
             self.close(known)
@@ -161,6 +178,7 @@ class Sessions:
             token=secrets.token_hex(16),
             ssrc=self._new_ssrc(),
             source=source,
+            name=name,
             granted=grant,
             began_s=now_s,
             heard_s=now_s,

@@ -12,6 +12,9 @@ is granted or REFUSED with the reason, streams, REPORT, COUNTED, CLOSE.
 A call (`readycheck call`) is agreed on over TCP or TLS by OFFER and ACCEPTED, in the manner of SDP's offer and answer:
 who each end is in ICE and in DTLS. REPORT and CLOSE are for calls, too.
 
+OPEN has a `name` of the agent's own, so that asking again, even when the stream has overtaken the question, opens no
+second one.
+
 Packets of a stream are RTP (RFC 3550) with a payload that begins, from the agent, with
 
     number 4 | sent 8
@@ -65,6 +68,7 @@ NONSENSE = (KeyError, TypeError, ValueError, OverflowError)
 """What reading a body raises that no honest end sends: JSON has numbers without bounds."""
 
 _HEAD = struct.Struct("!4sBBH")
+HEAD_SIZE = _HEAD.size
 _ASK = struct.Struct("!IQ")
 _ANSWER = struct.Struct("!IQIBB")
 _SSRC_AND_NUMBER, _NUMBER, _COUNT = struct.Struct("!II"), struct.Struct("!I"), struct.Struct("!H")
@@ -175,16 +179,16 @@ def pack_message(kind: Kind, body: Mapping[str, Any], key: bytes = b"", *, size:
 
 def unpack_message(data: bytes, key: bytes = b"") -> Message:
     """Raises `ValueError` for anything but a message with the right tag."""
-    if len(data) < _HEAD.size + TAG_SIZE or len(data) > _MOST or not is_control(data):
+    if len(data) < HEAD_SIZE + TAG_SIZE or len(data) > _MOST or not is_control(data):
         raise ValueError("not a control message")
     if not hmac.compare_digest(_tag(data[:-TAG_SIZE], key), data[-TAG_SIZE:]):
         raise ValueError("the tag of the control message is wrong")
     _, version, kind, length = _HEAD.unpack_from(data)
     if version != VERSION:
         raise ValueError(f"control message of version {version}, not {VERSION}")
-    if _HEAD.size + length + TAG_SIZE > len(data):
+    if HEAD_SIZE + length + TAG_SIZE > len(data):
         raise ValueError("the body overruns the control message")
-    return Message(Kind(kind), _body(data[_HEAD.size : _HEAD.size + length]))
+    return Message(Kind(kind), _body(data[HEAD_SIZE : HEAD_SIZE + length]))
 
 
 def _body(text: bytes) -> Mapping[str, Any]:

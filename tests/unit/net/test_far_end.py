@@ -14,17 +14,18 @@ from readycheck.failure import Failure
 from readycheck.media.two_way import Account, split
 from readycheck.net import far_end
 from readycheck.net.datagram import SocketOptions
-from readycheck.net.far_end import ask, play
+from readycheck.net.far_end import ask, play, prove
 from readycheck.net.headers import Headers
 from readycheck.net.interface import Endpoint, Leg, NetError, Rtcp
 from readycheck.responder.control import Control
 from readycheck.responder.guard import Cookies, Sources
 from readycheck.responder.reflector import Reflector
 from readycheck.responder.session import Limits, Sessions
-from readycheck.wire.far_end import Answer, Kind, pack_answer
+from readycheck.wire.far_end import Answer, Kind, pack_answer, pack_message
 
 AUDIO = Leg(payload_type=0, payload_bytes=160, packets_per_second=50, seconds=0.5, tos=0xB8)
 KEY = b"of this site"
+TRIES_S = far_end._TRIES_S
 
 
 @pytest.fixture(autouse=True)
@@ -209,6 +210,24 @@ def test_nobody_is_there() -> None:
     with pytest.raises(NetError) as silent:
         play(to, [AUDIO], SocketOptions(), b"", threading.Event())
     assert silent.value.failure in (Failure.TIMED_OUT, Failure.PORT_UNREACHABLE)
+
+
+def test_what_a_flood_swallows_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(far_end, "_TRIES_S", [patience_s / 10 for patience_s in TRIES_S])
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as there,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as here,
+    ):
+        there.bind(("127.0.0.1", 0))
+
+        def answer_the_last() -> None:
+            source = [there.recvfrom(2048)[1] for _ in TRIES_S][-1]
+            there.sendto(pack_message(Kind.COOKIE, {"cookie": "late"}), source)
+
+        answering = threading.Thread(target=answer_the_last)
+        answering.start()
+        assert prove(here, there.getsockname(), b"", threading.Event()) == "late"
+        answering.join()
 
 
 def test_whoever_asks_is_known_to_a_far_end_with_a_key(responder: Any) -> None:

@@ -145,3 +145,18 @@ def test_a_request_that_comes_twice_opens_one_session() -> None:
     send(session, 0, 1.0)
     assert sessions.open(SOURCE, WANTED, 2.0) is not session
     assert len(sessions) == 1
+
+
+def test_a_request_that_its_stream_has_overtaken_ends_no_stream() -> None:
+    sessions = Sessions(Limits())
+    session = sessions.open(SOURCE, {**WANTED, "name": "one"}, 0.0)
+    send(session, 0, 1.0)
+    assert sessions.open(SOURCE, {**WANTED, "name": "one"}, 2.0) is session
+    assert sessions.open(SOURCE, {**WANTED, "name": "two"}, 2.0) is not session
+    assert len(sessions) == 1
+
+
+@pytest.mark.parametrize("name", [7, "n" * 65, None])
+def test_a_name_that_is_none_is_refused(name: Any) -> None:
+    with pytest.raises(Refused, match="name"):
+        Sessions(Limits()).open(SOURCE, {**WANTED, "name": name}, 0.0)

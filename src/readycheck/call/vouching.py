@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 from readycheck.failure import Failure
+from readycheck.net.certificate import refuse_another
 from readycheck.net.interface import NetError, TlsFacts
 
 
@@ -18,13 +19,7 @@ def vouched_by(shown: TlsFacts, told_pin: object, *, keyed: bool, strict: bool) 
 
     Raises `NetError` when the greeting tells of another certificate, and, when `strict`, when nobody vouches.
     """
-    pin = shown.chain[0].spki_sha256 if shown.chain else ""
-    if isinstance(told_pin, str) and told_pin != pin:
-        issuer = f": this one is by {shown.chain[0].issuer}" if shown.chain else ""
-        raise NetError(
-            Failure.CERTIFICATE_NOT_PINNED,
-            f"TLS is opened on the way, for the responder has another certificate{issuer}",
-        )
+    refuse_another(shown, told_pin)
     if keyed and told_pin:
         return Vouched.KEY
     if shown.trust_failure is None and shown.name_matches:

@@ -16,7 +16,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from readycheck.net.interface import CertificateFacts
+from readycheck.failure import Failure
+from readycheck.net.interface import CertificateFacts, NetError, TlsFacts
 
 _MAX_TEXT = 200
 _MAX_NAMES = 64
@@ -124,6 +125,20 @@ def spki_pin(parsed: x509.Certificate) -> str:
     except Exception as error:  # a key of a kind that is not known, or no key
         raise ValueError("the certificate has no readable key") from error
     return base64.b64encode(hashlib.sha256(key).digest()).decode()
+
+
+def refuse_another(shown: TlsFacts, told_pin: object) -> None:
+    """Raises `NetError` when a handshake showed another key than the far end says, inside it, that it has.
+
+    One that says nothing of its key is refused nothing.
+    """
+    pin = shown.chain[0].spki_sha256 if shown.chain else ""
+    if isinstance(told_pin, str) and told_pin != pin:
+        issuer = f": this one is by {shown.chain[0].issuer}" if shown.chain else ""
+        raise NetError(
+            Failure.CERTIFICATE_NOT_PINNED,
+            f"TLS is opened on the way, for the responder has another certificate{issuer}",
+        )
 
 
 def fingerprint(parsed: x509.Certificate) -> bytes:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from readycheck.failure import Failure
+from readycheck.net.certificate import refuse_another
 from readycheck.net.interface import Endpoint, Held, NetError, Network, Stream, TlsSettings
 from readycheck.wire.far_end import ANSWERS, REQUEST_SIZE, Kind, Message, pack_message, unpack_message
 
@@ -22,18 +23,21 @@ async def hold(
 ) -> Held:
     """One pause after the other, until one is not outlived. Raises `NetError` when the far end grants none.
 
+    It does so, too, where somebody opens TLS on the way: the connection that would be left idle is theirs.
     Nothing keeps the connection alive meanwhile: sockets have no keep-alives unless they are asked for.
     """
     stream = await network.connect(to, timeout=_PATIENCE_S)
     try:
         if secure:
-            # What is asked says nothing to anybody; the key, where there is one, vouches for the answers.
+            # What is asked says nothing to anybody; that it is the responder's TLS is told by its greeting.
             stream = await network.start_tls(stream, TlsSettings(verify=False), timeout=_PATIENCE_S)
         line = _Line(stream, key)
-        cookie = (await line.ask(Kind.HELLO, {})).get("cookie")
+        hello = await line.ask(Kind.HELLO, {})
+        if stream.tls is not None:
+            refuse_another(stream.tls, hello.get("pin"))
         outlived_s = 0.0
         for pause_s in pauses_s:
-            held = await _pause(line, {"cookie": cookie, "seconds": pause_s}, outlived_s)
+            held = await _pause(line, {"cookie": hello.get("cookie"), "seconds": pause_s}, outlived_s)
             outlived_s = held.outlived_s
             if not held.rang:
                 break

@@ -8,12 +8,15 @@ import pytest
 
 from readycheck.failure import Failure
 from readycheck.net.idle import LATE_S, hold
-from readycheck.net.interface import Endpoint, Held, NetError
-from readycheck.testing import FakeNetwork, run
+from readycheck.net.interface import CertificateFacts, Endpoint, Held, NetError, TlsFacts
+from readycheck.testing import FakeNetwork, run, tls_facts
 from readycheck.wire.far_end import Kind, pack_message, unpack_message
 
 TO = ("203.0.113.99", 3478)
 KEY = b"of this site"
+LEAF = CertificateFacts(
+    subject="CN=far", issuer="CN=box", names=(), not_before="", not_after="", spki_sha256="shown"
+)
 
 
 class Far:
@@ -24,7 +27,7 @@ class Far:
 
     local: Endpoint = ("192.0.2.200", 40000)
     peer: Endpoint = TO
-    tls = None
+    tls: TlsFacts | None = None
 
     def __init__(
         self, lives_s: float = 1e9, how: str = "silent", said: Mapping[Kind, Any] | None = None
@@ -45,7 +48,7 @@ class Far:
             return
         self._after(self.lives_s, self._die)
         if message.kind is Kind.HELLO:
-            self._say(Kind.COOKIE, {"cookie": "c"})
+            self._say(Kind.COOKIE, {"cookie": "c", **self.said.get(Kind.COOKIE, {})})
         if message.kind is Kind.HOLD:
             self._say(*self.said.get(Kind.HOLD, (Kind.HELD, {"seconds": message.body["seconds"]})))
             self._after(message.body["seconds"], lambda: self._say(Kind.HELD, {"rings": True}))
@@ -88,6 +91,7 @@ class Net(FakeNetwork):
 
     async def start_tls(self, stream: Any, settings: Any, *, timeout: float) -> Any:
         self.secured += 1
+        stream.tls = tls_facts(chain=(LEAF,))
         return stream
 
 
@@ -104,6 +108,15 @@ def test_the_far_end_comes_through(secure: bool) -> None:
     found = run(hold(network, TO, [30.0], secure=secure, key=KEY))
     assert found == Held(rang=True, outlived_s=pytest.approx(30.0))
     assert (network.secured, far.asked) == (secure, [Kind.HELLO, Kind.HOLD]), "nothing kept it alive"
+
+
+def test_tls_that_somebody_else_opens_is_not_what_is_left_idle() -> None:
+    assert held(Far(said={Kind.COOKIE: {"pin": "shown"}}), 5.0, secure=True).rang
+    other = Far(said={Kind.COOKIE: {"pin": "another"}})
+    with pytest.raises(NetError, match="CN=box") as caught:
+        held(other, 5.0, secure=True)
+    assert caught.value.failure is Failure.CERTIFICATE_NOT_PINNED and other.closed
+    assert held(Far(said={Kind.COOKIE: {"pin": "another"}}), 5.0).rang, "in clear there is nothing to compare"
 
 
 def test_traffic_keeps_it_alive() -> None:

@@ -27,6 +27,7 @@ from readycheck.net.headers import Headers, receive, show_headers
 from readycheck.net.interface import Endpoint, Leg, NetError, Played, Rtcp
 from readycheck.net.punctuality import be_punctual
 from readycheck.net.reports import SPACING_NS, Reports
+from readycheck.net.steady import SteadyClock
 from readycheck.wire.far_end import (
     ANSWERS,
     NONSENSE,
@@ -77,6 +78,7 @@ class _Line:
     returned: list[Returned] = field(default_factory=list)
     heard: set[int] = field(default_factory=set)
     slowest_ns: int = 0
+    clock: SteadyClock = field(default_factory=SteadyClock)
     reports: Reports | None = None
 
     def take(self, data: bytes, headers: Headers) -> None:
@@ -145,13 +147,13 @@ class _Line:
                     ssrc=self.terms["ssrc"],
                     payload_type=self.leg.payload_type,
                     number=self.number,
-                    sent_ns=time.time_ns(),
+                    sent_ns=self.clock.now_ns(),
                     timestamp=self.timestamp,
                     size=self.leg.payload_bytes,
                 )
             )
             late_ns = time.monotonic_ns() - at_ns
-            left_ns = time.time_ns()
+            left_ns = self.clock.now_ns()
             with suppress(OSError):  # a full queue of ours, or an ICMP error: it counts as sent, and lost
                 self.sock.send(data)
             self.sent.append(Stamp(self.number, left_ns))
@@ -262,7 +264,7 @@ def _reports(line: _Line, sock: socket.socket, to: Endpoint) -> Reports:
         clock_rate=line.clock_rate,
         seconds=line.packets / line.rate,
         progress=line.progress,
-        now_ns=time.time_ns,
+        now_ns=lambda: line.clock.now_ns(),
     )
 
 
@@ -358,6 +360,9 @@ class _Player:
         self._readers = {one.sock.fileno(): one for one in readers}
         self._ready = _readiness(self._readers)
         self._buffer = bytearray(2048)
+        self._clock = SteadyClock()
+        for line in lines:
+            line.clock = self._clock
 
     def run(self, stop: threading.Event) -> None:
         began_ns = time.monotonic_ns() + 5_000_000
@@ -414,7 +419,7 @@ class _Player:
         return min(_MOST_LINGER_S, slowest_s + _LINGER_S)
 
     def _is_whole(self) -> bool:
-        now_ns = time.time_ns()
+        now_ns = self._clock.now_ns()
         return all(line.is_whole(now_ns) for line in self._lines)
 
     def _read(self) -> None:
@@ -423,8 +428,10 @@ class _Player:
             for _ in range(_TURN):
                 if (found := receive(reader.sock, self._buffer)) is None:
                     break
+                size, headers = found
                 with suppress(ValueError):
-                    reader.take(bytes(self._buffer[: found[0]]), found[1])
+                    arrived_ns = self._clock.of(headers.received_ns)
+                    reader.take(bytes(self._buffer[:size]), headers._replace(received_ns=arrived_ns))
 
 
 def _readiness(files: Iterable[int]) -> Callable[[], Iterator[int]]:

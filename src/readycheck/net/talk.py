@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from aiortc.clock import current_ntp_time
 from aiortc.rtcrtpreceiver import StreamStatistics
 from aiortc.rtp import (
     RtcpReceiverInfo,
@@ -17,6 +16,9 @@ from aiortc.rtp import (
     RtcpSrPacket,
     RtpPacket,
 )
+
+from readycheck.net.steady import SteadyClock
+from readycheck.wire.rtcp import ntp_time
 
 PAYLOAD_TYPE, CLOCK = 0, 8000
 """G.711 mu-law (RFC 3551)."""
@@ -58,7 +60,7 @@ class Talk:
             secrets.randbits(16),
             secrets.randbits(32),
         )
-        self._loop = asyncio.get_running_loop()
+        self._loop, self._clock = asyncio.get_running_loop(), SteadyClock()
         self._statistics: StreamStatistics | None = None
         self._other_ssrc = 0
         self._last_report: tuple[int, float] | None = None
@@ -118,7 +120,7 @@ class Talk:
 
     async def _report(self) -> None:
         info = RtcpSenderInfo(
-            ntp_timestamp=current_ntp_time(),
+            ntp_timestamp=ntp_time(self._clock.now_ns()),
             rtp_timestamp=self._start + self.sent * _SAMPLES & _U32,
             packet_count=self.sent,
             octet_count=self.sent * _SAMPLES,
@@ -166,8 +168,8 @@ class Talk:
             expected = (one.highest_sequence - self._first + 1) & _U16 or self.sent
             self._told = Heard(expected=expected, lost=one.packets_lost, jitter_ms=one.jitter * 1000 / CLOCK)
             if one.lsr:
-                rtt = (current_ntp_time() >> 16 & _U32) - one.lsr - one.dlsr & _U32
-                if rtt < 1 << 31:  # a clock was set in between
+                rtt = (ntp_time(self._clock.now_ns()) >> 16 & _U32) - one.lsr - one.dlsr & _U32
+                if rtt < 1 << 31:  # below zero is no time
                     self.rtt_ms.append(rtt * 1000 / 65536)
 
     def _handle_disconnect(self) -> None:

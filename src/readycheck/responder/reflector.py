@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from readycheck.net.datagram import allow_fragments, forbid_fragments
 from readycheck.net.headers import Ancillary, read_headers, receive_from, show_headers
 from readycheck.net.interface import Endpoint, NetError
+from readycheck.net.steady import SteadyClock
 from readycheck.responder.control import Control
 from readycheck.responder.filter import attach, program
 from readycheck.responder.reports import answer_report, is_report
@@ -66,6 +67,7 @@ class Reflector:
         self._buffer = bytearray(_BUFFER_BYTES)
         self._waker, self._woken = socket.socketpair()
         self._stopping = False
+        self._clock = SteadyClock()
         self._selector.register(self._open, selectors.EVENT_READ, None)
         self._selector.register(self._woken, selectors.EVENT_READ, None)
 
@@ -161,9 +163,9 @@ class Reflector:
         ssrc, number = peek(packet)
         if ssrc != session.ssrc or not session.admits(number, len(packet) - HEADER_SIZE, time.monotonic()):
             return
-        received_ns, hop_limit, traffic_class = read_headers(ancillary)
-        now_ns = time.time_ns()
-        received_ns = received_ns or now_ns
+        stamp_ns, hop_limit, traffic_class = read_headers(ancillary)
+        now_ns = self._clock.now_ns()
+        received_ns = self._clock.of(stamp_ns) if stamp_ns else now_ns
         session.note_transit(sent_at(packet), received_ns)
         answer_in_place(
             packet, session.received - 1, received_ns, now_ns - received_ns, hop_limit, traffic_class
@@ -179,8 +181,8 @@ class Reflector:
 
     def _report(self, sock: socket.socket, data: bytes, source: Endpoint, ancillary: Ancillary) -> None:
         self.counts.others += 1
-        now_ns = time.time_ns()
-        received_ns = read_headers(ancillary).received_ns or now_ns
+        now_ns, stamp_ns = self._clock.now_ns(), read_headers(ancillary).received_ns
+        received_ns = self._clock.of(stamp_ns) if stamp_ns else now_ns
         streams = (self.control.sessions, *self.streams_below)
         answer = answer_report(data, source, streams, received_ns, now_ns, time.monotonic())
         if answer is not None:

@@ -15,8 +15,9 @@ from readycheck.media.two_way import Account, split
 from readycheck.net import far_end
 from readycheck.net.datagram import SocketOptions
 from readycheck.net.far_end import ask, play, prove
-from readycheck.net.headers import Headers
+from readycheck.net.headers import Headers, receive
 from readycheck.net.interface import Endpoint, Leg, NetError, Rtcp
+from readycheck.net.steady import SteadyClock
 from readycheck.responder.control import Control
 from readycheck.responder.guard import Cookies, Sources
 from readycheck.responder.reflector import Reflector
@@ -210,6 +211,29 @@ def test_nobody_is_there() -> None:
     with pytest.raises(NetError) as silent:
         play(to, [AUDIO], SocketOptions(), b"", threading.Event())
     assert silent.value.failure in (Failure.TIMED_OUT, Failure.PORT_UNREACHABLE)
+
+
+@pytest.mark.parametrize("step_s", [-3600, 0.25])
+def test_a_clock_that_is_set_in_mid_stream_moves_no_packet(
+    responder: Any, monkeypatch: pytest.MonkeyPatch, step_s: float
+) -> None:
+    read: list[int] = []
+
+    def step_ns() -> int:
+        return round(step_s * 1e9) if len(read) > 5 else 0
+
+    def stamped(sock: socket.socket, buffer: bytearray) -> tuple[int, Headers] | None:
+        if (found := receive(sock, buffer)) is None:
+            return None
+        read.append(found[0])
+        return found[0], found[1]._replace(received_ns=found[1].received_ns + step_ns())
+
+    monkeypatch.setattr(far_end, "receive", stamped)
+    monkeypatch.setattr(far_end, "SteadyClock", lambda: SteadyClock(lambda: time.time_ns() + step_ns()))
+    (played,) = play(responder(), [AUDIO], SocketOptions(), b"", threading.Event())
+    sent = {one.sequence: one.at_ns for one in played.sent}
+    trips_ms = [(one.arrived_ns - sent[one.number]) / 1e6 for one in played.returned]
+    assert len(trips_ms) == 25 and 0 < min(trips_ms) <= max(trips_ms) < 200
 
 
 def test_what_a_flood_swallows_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -160,6 +160,7 @@ class FakeNetwork:
         *,
         timeout: float,
         ttl: int | None = None,
+        tos: int = 0,
         source_port: int = 0,
         max_segment: int | None = None,
     ) -> Stream:

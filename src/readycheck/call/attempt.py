@@ -46,7 +46,8 @@ class Quality:
 class Attempt:
     """One call by one way. `srtp` names the protection profile, `talked_s` is how long there was sound.
 
-    `proxy` led there, `vouched` says by whom the certificate was, and `dscp` is the mark of its packets over UDP.
+    `proxy` led there, `vouched` says by whom the certificate was, and `dscp` the mark of its packets (None on the way
+    to a proxy), `dscp_seen` what was left of it on the packet that opened the connection over TCP.
     """
 
     via: Via
@@ -60,6 +61,7 @@ class Attempt:
     proxy: str | None = None
     vouched: Vouched | None = None
     dscp: int | None = None
+    dscp_seen: int | None = None
 
     def took_ms(self, stage: Stage) -> float | None:
         return next((one.took_ms for one in self.passed if one.stage is stage), None)

@@ -27,8 +27,8 @@ _WORST = 0.95
 class Order:
     """What is to be called, and for how long; `proxies` lead there by some ways.
 
-    With `strict` an authority or the key has to vouch for the certificate. Media over UDP is marked with `dscp`, and
-    sent from one of the `source_ports`.
+    With `strict` an authority or the key has to vouch for the certificate. What carries media is marked with `dscp`;
+    over UDP it is sent from one of the `source_ports`.
     """
 
     host: str
@@ -56,6 +56,8 @@ class Dial:
         self._connect_ms: float | None = None
         self._talk_began_s = 0.0
         self._vouched: Vouched | None = None
+        self._dscp = order.dscp if via not in order.proxies else None
+        self._dscp_seen: int | None = None
         self._far_received = 0
         self._far_s: float | None = None
 
@@ -74,7 +76,8 @@ class Dial:
             srtp=self._security.profile if self._security and self._connect_ms is not None else "",
             proxy=self._order.proxies.get(self._via),
             vouched=self._vouched,
-            dscp=self._order.dscp if self._via is Via.UDP else None,
+            dscp=self._dscp,
+            dscp_seen=self._dscp_seen,
             talked_s=talk_s,
             quality=_quality(self._talk),
         )
@@ -109,7 +112,8 @@ class Dial:
         if proxy is not None:
             stream = await self._network.tunnel(*to, timeout=_CONNECT_S, via=proxy)
         else:
-            stream = await self._network.connect(to, timeout=_CONNECT_S)
+            tos = 0 if self._via is Via.UDP else self._order.dscp << 2
+            stream = await self._network.connect(to, timeout=_CONNECT_S, tos=tos)
         if self._via is Via.TCP:
             return stream
         try:
@@ -160,6 +164,8 @@ class Dial:
     async def _agree(self, line: Signalling, path: IcePath | FramePath) -> tuple[Identity, str]:
         assert self._security is not None
         hello = await greet(line, timeout=_ANSWER_S)
+        if self._dscp is not None and self._via is not Via.UDP:
+            self._dscp_seen = _mark_in(hello)
         if line.stream.tls is not None:
             keyed, strict = bool(self._order.key), self._order.strict
             self._vouched = vouched_by(line.stream.tls, hello.get("pin"), keyed=keyed, strict=strict)
@@ -259,6 +265,14 @@ _DTLS_WORDS = (
     "UDP passes, and the DTLS handshake got no end",
     "the far end has ended its DTLS handshake, and its last message does not come back",
 )
+
+
+def _mark_in(hello: Mapping[str, Any]) -> int | None:
+    """Of the packet that opened the connection, as a far end saw it whose system tells what it sees."""
+    shown = hello.get("hop_limit"), hello.get("traffic_class")
+    if not all(isinstance(one, int) and 0 <= one < 256 for one in shown) or not shown[0]:
+        return None
+    return int(shown[1]) >> 2  # type: ignore[arg-type]
 
 
 async def _until_lost(talk: Talk) -> None:

@@ -96,7 +96,8 @@ class QualityRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRecord:
-    """One call by one way. `talked_ms` is how long there was sound, `dscp` the mark of what was sent over UDP.
+    """One call by one way. `talked_ms` is how long there was sound, `dscp` the mark of what was sent, and `dscp_seen`
+    what the far end saw of it on the packet that opened a connection over TCP.
 
     `certificate_vouched_by` is None where nobody vouches for it, and for a call without TLS.
     """
@@ -111,6 +112,7 @@ class CallRecord:
     certificate_vouched_by: Vouched | None
     srtp_profile: str | None
     dscp: int | None
+    dscp_seen: int | None
     talked_ms: int
     quality: QualityRecord
     beyond_limits: tuple[Judged, ...]
@@ -170,6 +172,7 @@ def _call(one: Attempt, limits: Mapping[str, Limit]) -> CallRecord:
         certificate_vouched_by=one.vouched,
         srtp_profile=one.srtp or None,
         dscp=one.dscp,
+        dscp_seen=one.dscp_seen,
         talked_ms=round(one.talked_s * 1000),
         quality=_quality(one.quality),
         beyond_limits=tuple(judge(one.quality, limits)),

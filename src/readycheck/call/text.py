@@ -108,6 +108,9 @@ def _quality(one: Attempt, limits: Mapping[str, Limit]) -> Iterator[str]:
         yield f"  from the far end: {_reception(quality.down)}"
     if quality.rtt_ms is not None:
         yield f"  round trip {quality.rtt_ms:.1f} ms"
+    if one.dscp and one.dscp_seen is not None:
+        kept = "arrives" if one.dscp_seen == one.dscp else f"arrives as {one.dscp_seen}"
+        yield f"  marked with DSCP {one.dscp}, which {kept} at the far end"
     yield from map(_beyond, judge(quality, limits))
 
 

@@ -311,10 +311,11 @@ class Network(Protocol):
         *,
         timeout: float,
         ttl: int | None = None,
+        tos: int = 0,
         source_port: int = 0,
         max_segment: int | None = None,
     ) -> Stream:
-        """Open a TCP connection. With `ttl`, `hop_limit_exceeded` carries the fact `offender`.
+        """Open a TCP connection, marked with `tos`. With `ttl`, `hop_limit_exceeded` carries the fact `offender`.
 
         `max_segment` bounds the segments of both directions (`platform` where that cannot be had).
         """

@@ -103,6 +103,7 @@ async def open_stream(
     *,
     timeout: float,
     ttl: int | None = None,
+    tos: int = 0,
     source_port: int = 0,
     source: str | None = None,
     interface: str | None = None,
@@ -112,7 +113,7 @@ async def open_stream(
     guard.allow(to[0])
     family = 6 if ":" in to[0] else 4
     options = SocketOptions(
-        family=family, ttl=ttl, source=source, source_port=source_port, interface=interface
+        family=family, ttl=ttl, tos=tos, source=source, source_port=source_port, interface=interface
     )
     sock = open_socket(socket.SOCK_STREAM, options)
     try:

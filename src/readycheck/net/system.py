@@ -128,6 +128,7 @@ class SystemNetwork:
         *,
         timeout: float,
         ttl: int | None = None,
+        tos: int = 0,
         source_port: int = 0,
         max_segment: int | None = None,
     ) -> Stream:
@@ -137,6 +138,7 @@ class SystemNetwork:
             to,
             timeout=timeout,
             ttl=ttl,
+            tos=tos,
             source_port=source_port,
             source=self._source(family_of(to[0])),
             interface=self.options.interface,

@@ -220,6 +220,7 @@ class TracedNetwork:
         *,
         timeout: float,
         ttl: int | None = None,
+        tos: int = 0,
         source_port: int = 0,
         max_segment: int | None = None,
     ) -> Stream:
@@ -229,6 +230,7 @@ class TracedNetwork:
                 to,
                 timeout=self._within(timeout),
                 ttl=ttl,
+                tos=tos,
                 source_port=source_port,
                 max_segment=max_segment,
             )

@@ -113,6 +113,7 @@ class RemappedNetwork:
         *,
         timeout: float,
         ttl: int | None = None,
+        tos: int = 0,
         source_port: int = 0,
         max_segment: int | None = None,
     ) -> Stream:
@@ -126,7 +127,9 @@ class RemappedNetwork:
         if outcome == "reject":
             raise NetError(Failure.CONNECTION_REFUSED, "connecting: refused")
         listener = self._remap.names if to[1] == 53 else self._remap.tcp
-        stream = await self._network.connect((LOOPBACK, listener), timeout=timeout, max_segment=max_segment)
+        stream = await self._network.connect(
+            (LOOPBACK, listener), timeout=timeout, tos=tos, max_segment=max_segment
+        )
         try:
             await stream.write(pack_endpoint(to), timeout=timeout)
         except BaseException:

@@ -12,7 +12,7 @@ import pytest
 
 pytest.importorskip("aiortc", reason="call: aiortc is not installed")
 from readycheck.call.attempt import Attempt
-from readycheck.call.dial import Dial, Order
+from readycheck.call.dial import Dial, Order, _mark_in
 from readycheck.call.stage import Stage, Via
 from readycheck.call.vouching import Vouched
 from readycheck.failure import Failure
@@ -97,6 +97,30 @@ async def test_a_certificate_that_somebody_else_made_ends_it_in_signalling(place
     assert failed is not None and failed.blame
     assert (failed.stage, failed.failure) == (Stage.SIGNALLING, Failure.CERTIFICATE_NOT_PINNED)
     assert "CN=box" in failed.detail
+
+
+@linux
+@pytest.mark.parametrize("via", [Via.TCP, Via.TLS])
+async def test_a_connection_that_carries_media_is_marked(place: Endpoint, via: Via) -> None:
+    order = Order(host=place[0], port=place[1], key=KEY, seconds=0.5, dscp=46)
+    attempt = await Dial(network(), order, via).place()
+    assert (attempt.failed, attempt.dscp, attempt.dscp_seen) == (None, 46, 46)
+
+
+@pytest.mark.parametrize(
+    ("hello", "mark"),
+    [
+        ({"hop_limit": 60, "traffic_class": 0xB9}, 46),
+        ({"hop_limit": 60, "traffic_class": 0}, 0),
+        ({"hop_limit": 0, "traffic_class": 0}, None),
+        ({}, None),
+        ({"hop_limit": "60", "traffic_class": 0}, None),
+        ({"hop_limit": 60, "traffic_class": 4000}, None),
+        ({"hop_limit": True, "traffic_class": None}, None),
+    ],
+)
+def test_the_mark_is_as_a_far_end_tells_it(hello: dict[str, object], mark: int | None) -> None:
+    assert _mark_in(hello) == mark
 
 
 def test_media_is_marked_and_comes_from_a_port_of_its_class() -> None:

@@ -29,6 +29,7 @@ def test_everything_is_a_plain_value_with_its_unit() -> None:
     assert sound["quality"]["up"] == {"packets": 400, "lost": 6, "loss_ratio": 0.015, "jitter_ms": 1.25}
     assert [one["metric"] for one in sound["beyond_limits"]] == ["loss_up_ratio"]
     assert (mute["certificate_vouched_by"], mute["dscp"], sound["dscp"]) == ("key", 46, None)
+    assert (mute["dscp_seen"], sound["dscp_seen"]) == (None, None)
 
 
 def test_it_fits_its_schema_and_nothing_else_does() -> None:

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
+
 from readycheck.call.attempt import Attempt, Quality, Reception
 from readycheck.call.document import Called, document
 from readycheck.call.stage import Direction, Failed, Passed, Stage, Via
@@ -105,6 +107,13 @@ by TCP: works, with a quality beyond what is recommended; connected in 1.2 s
 WARNINGS: the call works, but not as it should (by TCP alone, UDP fails)
 """
     )
+
+
+@pytest.mark.parametrize(("seen", "words"), [(46, "arrives at"), (0, "arrives as 0 at")])
+def test_what_became_of_the_mark_is_told(seen: int, words: str) -> None:
+    text = render(called(replace(SOUND, dscp=46, dscp_seen=seen)))
+    assert f"  marked with DSCP 46, which {words} the far end\n" in text
+    assert "DSCP" not in render(called(SOUND, replace(SOUND, dscp=46)))
 
 
 def test_a_refusal_says_nothing_of_the_network() -> None:

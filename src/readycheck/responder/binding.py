@@ -1,7 +1,10 @@
 """STUN binding requests (RFC 8489), and behaviour discovery for two addresses (RFC 5780). Pure; time is an argument.
 
-An answer is longer than a bare request has to be, 68 bytes to 20 at most, and no client of others would pad its own:
-short requests are answered at a rate of their own, which makes a reflector of no use. A padded request pays in full.
+An answer is longer than a bare request has to be: even the least that RFC 8489 section 6.3.1.1 asks for has 32 bytes,
+and all of RFC 5780 has 68, or 116 over IPv6, to 20 of the request. PADDING (RFC 5780 section 7.6) is not demanded,
+because no client of others pads its requests, and servers of others refuse it. Instead short requests are answered at a
+rate of their own, which makes a reflector of no use: whoever is made to seem the asker gets 20 answers a second, and
+all such people together 116 kB a second. A padded request pays in full.
 """
 
 from collections.abc import Iterable
@@ -20,7 +23,7 @@ from readycheck.wire.stun import (
 )
 
 SHORT_PER_SOURCE, SHORT_BURST, SHORT_OVERALL = 20.0, 120.0, 1000.0
-"""What a ladder of sockets asks of one address; and 68 kB a second at most to all that may have been spoofed."""
+"""What a ladder of sockets asks of one address; and an end to what goes to all that may have been spoofed."""
 
 _CHANGE_REQUEST = 0x0003
 _UNKNOWN_ATTRIBUTE = 420

@@ -98,6 +98,19 @@ def test_answers_indications_and_rubbish_get_nothing(data: bytes) -> None:
     assert bindings().answer(data, HERE, 0.0) is None
 
 
+@pytest.mark.parametrize(
+    ("places", "source", "size"),
+    [
+        (((A1[0], 3478), (B1[0], 3478)), HERE, 68),
+        ((("2001:db8::1", 3478), ("2001:db8::2", 3478)), ("2001:db8::9", 5), 116),
+    ],
+)
+def test_an_answer_is_as_long_as_is_said(places: tuple[Endpoint, ...], source: Endpoint, size: int) -> None:
+    with_both = tuple((host, port) for host, _ in places for port in (3478, 3479))
+    said = ask(bindings(corners(with_both)[0]), source)
+    assert said is not None and len(said.data) == size
+
+
 def test_short_requests_have_a_small_rate_of_their_own() -> None:
     flooded = bindings()
     assert sum(ask(flooded) is not None for _ in range(1000)) == 120

@@ -42,7 +42,7 @@ def call(
         typer.Option(
             "--responder",
             metavar="HOST[:PORT]",
-            help="The far end ('readycheck responder').",
+            help="The far end ('readycheck responder'), at port 3478 unless told.",
             rich_help_panel=o.WHAT,
         ),
     ],
@@ -82,8 +82,10 @@ def call(
 
     ICE, DTLS and SRTP as the product's endpoints have them, by UDP and by what its media falls back to. Over TCP and
     TLS there is no ICE: the media goes through the connection that the call was agreed on, by way of a proxy where
-    the product's may. Who vouches for the responder's certificate is told: its key, or an authority; --trust-roots
-    wants one of these. Needs 'readycheck[call]', here and at the responder.
+    the product's may. Who vouches for the responder's certificate is told: its key, or an authority; with --trust-roots
+    the call fails where neither does. What carries media is marked as the profile's audio is. Needs 'readycheck[call]',
+    here and at the responder. Ends with status 0 when the call works, 1 when it does so with warnings (by a fallback
+    alone, or in poor quality), 2 when it fails or is too bad, and 3 when the far end took no call.
     """
     import asyncio
 

@@ -10,14 +10,17 @@ import typer
 from readycheck.cli import options as o
 from readycheck.cli.output import tell_lines
 
-_LIMITS = "What it grants"
+_PLACE, _LIMITS = "Where it serves, and whom", "What it grants"
 
 
 def responder(
     listen: Annotated[
         list[str] | None,
         typer.Option(
-            "--listen", metavar="IP[:PORT]", help="Serve this address (repeat).  [default: all of them]"
+            "--listen",
+            metavar="IP[:PORT]",
+            help="Serve this address (repeat), at port 3478 unless told.  [default: all of them]",
+            rich_help_panel=_PLACE,
         ),
     ] = None,
     second_port: Annotated[
@@ -28,11 +31,17 @@ def responder(
             min=1,
             max=65535,
             help="Serve each address there, too.  [default: one above, with two addresses of a family]",
+            rich_help_panel=_PLACE,
         ),
     ] = None,
     key: Annotated[
         Path | None,
-        typer.Option("--key", metavar="FILE", help="Be silent to whoever lacks the key in this file."),
+        typer.Option(
+            "--key",
+            metavar="FILE",
+            help="Be silent to whoever lacks this file: any secret text, such as of 'openssl rand -hex 32'.",
+            rich_help_panel=_PLACE,
+        ),
     ] = None,
     certificate: Annotated[
         Path | None,
@@ -40,6 +49,7 @@ def responder(
             "--certificate",
             metavar="FILE",
             help="PEM chain and key for TLS.  [default: one is made, and its pin shown]",
+            rich_help_panel=_PLACE,
         ),
     ] = None,
     sessions: Annotated[
@@ -122,16 +132,22 @@ def responder(
     ] = 20.0,
     metrics: Annotated[
         str | None,
-        typer.Option("--metrics", metavar="IP:PORT", help="Serve figures for Prometheus there."),
+        typer.Option(
+            "--metrics",
+            metavar="IP[:PORT]",
+            help="Serve figures for Prometheus there, at port 9478 unless told, under /metrics.",
+            rich_help_panel=_PLACE,
+        ),
     ] = None,
     quiet: o.Quiet = False,
 ) -> None:
     """Be the far end of 'run --responder' and of 'call'.
 
-    It serves until it is told to stop: UDP, TCP and TLS on one port, streams, STUN, and SIP requests returned as they
-    came. It answers who has shown that its address is its own, with no more than it was sent. STUN and SIP over UDP
-    ask for no proof unless there is a key: they are bounded in rate instead. Throughput is served over TCP alone,
-    after the same proof, within --bandwidth and --volume and for ten seconds.
+    It serves until it is told to stop: UDP, TCP and TLS on one port (3478, to be let in by its own firewall for both),
+    streams, STUN, and SIP requests, which it returns byte for byte, each turned over so that no gateway reads them. It
+    answers who has shown that its address is its own, with no more than it was sent. STUN and SIP over UDP ask for no
+    proof unless there is a key: they are bounded in rate instead. Throughput is served over TCP alone, after the same
+    proof, within --bandwidth and --volume and for ten seconds. Calls back go only to the address that asked for them.
     """
     from readycheck.responder.hold import HoldLimits
     from readycheck.responder.identity import read_identity

@@ -112,8 +112,7 @@ class Dial:
         if proxy is not None:
             stream = await self._network.tunnel(*to, timeout=_CONNECT_S, via=proxy)
         else:
-            tos = 0 if self._via is Via.UDP else self._order.dscp << 2
-            stream = await self._network.connect(to, timeout=_CONNECT_S, tos=tos)
+            stream = await self._dialled(to)
         if self._via is Via.TCP:
             return stream
         try:
@@ -123,6 +122,17 @@ class Dial:
         except BaseException:
             stream.close()
             raise
+
+    async def _dialled(self, to: Endpoint) -> Stream:
+        """Marked, where it is to carry media."""
+        tos = 0 if self._via is Via.UDP else self._order.dscp << 2
+        try:
+            return await self._network.connect(to, timeout=_CONNECT_S, tos=tos)
+        except NetError as error:
+            if error.failure is not Failure.CONNECTION_REFUSED:
+                raise
+            detail = f"{error.detail}: no responder listens there, or a firewall refuses in its place"
+            raise NetError(error.failure, detail, error.facts) from None
 
     async def _converse(self, line: Signalling, group: asyncio.TaskGroup) -> None:
         with self._progress.stage(Stage.SIGNALLING):

@@ -154,6 +154,8 @@ class Progress:
         self.passed.append(Passed(stage=stage, took_ms=took_ms))
 
     def _fail(self, stage: Stage, failure: Failure, detail: str, *, blame: bool = True) -> None:
+        if self.passed and self.passed[-1].stage is stage:  # half of it is none
+            self.passed.pop()
         self.failed = Failed(
             stage=stage, after_s=self.now() - self.began_s, failure=failure, detail=detail, blame=blame
         )

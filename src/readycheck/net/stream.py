@@ -201,7 +201,14 @@ def _told_as_net_error(doing: str, timeout: float) -> Iterator[None]:
         detail = error.strerror or f"nothing within {timeout:g} s"
         raise NetError(Failure.TIMED_OUT, f"{doing}: {detail}") from None
     except OSError as error:
-        raise NetError(classify(error), f"{doing}: {error.strerror or error}") from error
+        raise NetError(classify(error), f"{doing}: {_reason(error)}") from error
+
+
+def _reason(error: OSError) -> str:
+    """asyncio puts a tuple of Python in the place of what the system says."""
+    if error.errno and str(error.strerror).startswith("Connect call failed"):
+        return os.strerror(error.errno)
+    return error.strerror or str(error)
 
 
 def _close(loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:

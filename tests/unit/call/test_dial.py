@@ -1,6 +1,7 @@
 """Whole calls on loopback, and what is left of one that is cancelled."""
 
 import asyncio
+import errno
 import os
 import socket
 import sys
@@ -105,6 +106,16 @@ async def test_a_connection_that_carries_media_is_marked(place: Endpoint, via: V
     order = Order(host=place[0], port=place[1], key=KEY, seconds=0.5, dscp=46)
     attempt = await Dial(network(), order, via).place()
     assert (attempt.failed, attempt.dscp, attempt.dscp_seen) == (None, 46, 46)
+
+
+async def test_a_port_that_is_closed_is_told_as_what_it_may_be() -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        failed = (await called(closed.getsockname(), Via.TCP)).failed
+    assert failed is not None and failed.failure is Failure.CONNECTION_REFUSED
+    assert failed.detail.startswith(
+        f"connecting: {os.strerror(errno.ECONNREFUSED)}: no responder listens there"
+    )
 
 
 @pytest.mark.parametrize(

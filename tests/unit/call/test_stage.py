@@ -41,6 +41,16 @@ def test_stages_are_timed_and_one_that_is_entered_twice_is_one() -> None:
     assert round(progress.connect_ms) == 60 and progress.failed is None
 
 
+def test_a_stage_that_fails_in_its_second_half_was_not_passed() -> None:
+    progress = Progress(Clock())
+    for stage in (Stage.NAMES, Stage.SIGNALLING):
+        with progress.stage(stage):
+            pass
+    with pytest.raises(Ended), progress.stage(Stage.SIGNALLING):
+        raise NetError(Failure.TIMED_OUT)
+    assert [one.stage for one in progress.passed] == [Stage.NAMES]
+
+
 @pytest.mark.parametrize(
     ("error", "failure", "detail", "blame"),
     [

@@ -69,7 +69,7 @@ class FlowProbe:
         pairs = zip(params.targets, params.controls, strict=True)
         flows = [_Flow(*pair, site=params.edge or 0) for pair in pairs]
         for turn in range(params.turns):
-            waiting = [flow for flow in flows if turn == 0 or not _is_settled(flow, flows)]
+            waiting = [f for f in flows if turn == 0 or not (f.passed or _is_stopped(f, flows))]
             if not waiting or net.left_s() < sender.wait_s + (REFILL_S if turn else 0):
                 break
             if turn:
@@ -153,10 +153,6 @@ class _Flow:
 
 def _is_enough(missed: Collection[tuple[int, int]], least: int) -> bool:
     return len(missed) >= least and len({turn for turn, _ in missed}) >= TURNS
-
-
-def _is_settled(flow: _Flow, flows: Sequence[_Flow]) -> bool:
-    return flow.passed or _is_stopped(flow, flows)
 
 
 def _is_stopped(flow: _Flow, flows: Sequence[_Flow]) -> bool:

@@ -11,7 +11,7 @@ from readycheck.evidence import Evidence
 from readycheck.failure import Failure, Step
 from readycheck.observation import Observation
 from readycheck.profile import Area, Requirement
-from readycheck.walls import Walls, sort_walls
+from readycheck.walls import Column, Walls, is_silent_throughout, silent_ports, sort_walls
 
 
 class Strength(StrEnum):
@@ -52,6 +52,12 @@ class Bench:
     def all(self) -> frozenset[str]:
         """Every requirement, of whatever area."""
         return frozenset(self.kin)
+
+    @cached_property
+    def dark(self) -> frozenset[Column]:
+        """Ports that no host of any network answers on, though many live in each."""
+        silent = silent_ports(self.evidence).items()
+        return frozenset(c for c, cells in silent if is_silent_throughout(cells, self.evidence.column(*c)))
 
 
 def bench(

@@ -18,7 +18,7 @@ from readycheck.failure import LOCAL_FAILURES, Failure, Step
 from readycheck.observation import Observation
 from readycheck.plan import Scope
 from readycheck.profile import Requirement
-from readycheck.walls import columns_of, is_silent_throughout, silent_ports
+from readycheck.walls import columns_of
 
 NOT_RUN = "not run: "
 
@@ -191,15 +191,10 @@ def silent_everywhere(
     checks: tuple[CheckVerdict, ...], outcomes: Sequence[Outcome], basis: Bench
 ) -> tuple[CheckVerdict, ...]:
     """A port that no host of any network answers on, though many live in each, does not work, whoever drops it."""
-    dark = {
-        column
-        for column, cells in silent_ports(basis.evidence).items()
-        if is_silent_throughout(cells, basis.evidence.column(*column))
-    }
     because = "silent at every address of every network, where many answer on other ports"
     return tuple(
         replace(verdict, status=Judgement.FAIL, because=because)
-        if (outcome.check.target.transport, outcome.check.target.ports) in dark
+        if (outcome.check.target.transport, outcome.check.target.ports) in basis.dark
         else verdict
         for verdict, outcome in zip(checks, outcomes, strict=True)
     )

@@ -328,7 +328,7 @@ def lone_walls(case: Case) -> Iterator[Finding]:
 
 
 def ports_silent(case: Case) -> Iterator[Finding]:
-    """A port that nobody answers on, whom packets to it may well reach: the provider drops it, or the vendor's side."""
+    """A port that nobody answers on, without a wall: dropped behind the routers that answer, or served by nobody."""
     for (transport, label), living in sorted(silent_ports(case.evidence).items()):
         cells = _serving(case, living)
         failed = _failed(case, cells)
@@ -344,7 +344,7 @@ def ports_silent(case: Case) -> Iterator[Finding]:
             failed,
             f"{service} is silent at {len(hosts)} addresses of {len(networks)} networks that answer on other ports"
             f"{', though packets to it leave the site' if left else ''}: "
-            "something farther on drops it, or nobody serves it there.",
+            f"something {'farther on' if left else 'on the way'} drops it, or nobody serves it there.",
             confidence=Confidence.LIKELY if is_silent_throughout(cells, column) else Confidence.POSSIBLE,
             remedy=f"Check that outbound {service} is allowed to the product's networks; if it is, ask the provider "
             "whether it filters this port, and look at the vendor's status page.",

@@ -89,7 +89,7 @@ class PathProbe:
             if beyond and cells:
                 raw = Capability.RAW_SOCKETS in net.capabilities()
                 last_ladder_ms = (sender.wait_s + (RAW_START_S if raw else SPARE_S)) * 1000
-                await _Driver(params, targets, cells, beyond, sender).run(end_ms - last_ladder_ms)
+                await _Driver(params, targets, cells, beyond, sender).run(end_ms, last_ladder_ms)
         finally:
             _record(net, targets, cells, edge)
         # 5. how far the stopped ones come
@@ -223,13 +223,14 @@ class _Driver:
         self._sent: dict[tuple[int, tuple[str, int]], int | None] = {}
         self._wake = asyncio.Event()
 
-    async def run(self, end_ms: float) -> None:
+    async def run(self, end_ms: float, afterwards_ms: float) -> None:
+        """Until `end_ms`; a suspicion leaves the time that it takes afterwards to see where the packets end."""
         began = self._net.now_ms()
         async with asyncio.TaskGroup() as group:
             listeners = [group.create_task(self._listen(*key)) for key in await self._open()]
             probes: set[asyncio.Task[None]] = set()
             try:
-                while not self._over(self._net.now_ms() - began, end_ms):
+                while not self._over(self._net.now_ms() - began, end_ms, afterwards_ms):
                     for send in self._survey.due(self._net.now_ms()):
                         task = group.create_task(self._send(send.cell, send.hop.ttl))
                         probes.add(task)
@@ -242,8 +243,10 @@ class _Driver:
                     datagrams.close()
         self._survey.finish()
 
-    def _over(self, elapsed_ms: float, end_ms: float) -> bool:
+    def _over(self, elapsed_ms: float, end_ms: float, afterwards_ms: float) -> bool:
         limits = self._params
+        if self._survey.has_found():
+            end_ms -= afterwards_ms
         if self._net.now_ms() >= end_ms or self._survey.done():
             return True
         enough = elapsed_ms >= limits.extra_seconds * 1000 and self._survey.done(limits.essential)

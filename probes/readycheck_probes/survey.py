@@ -144,6 +144,12 @@ class Survey:
         """Whether some cell has lost a packet and is not settled yet."""
         return any(not self._settled(self.cells[index]) for index in self._suspects)
 
+    def has_found(self) -> bool:
+        """Whether a cell stays away where its controls come through: where it ends is worth a look."""
+        return any(
+            cell.fate is Fate.REJECTED or (cell.missed and cell.fate is not Fate.LEFT) for cell in self.cells
+        )
+
     def next_due_ms(self, now_ms: float) -> float:
         """When to call `due` again at the latest."""
         sent = [flight.sent_ms for flight in self._flying.values()]
@@ -260,6 +266,8 @@ class Survey:
                 self._suspects.add(cell)
                 self._hops[ttl].lost_of.add(cell)
                 if flight.vouched:
+                    # Had it come to the router, that would have answered: its reply is not used up.
+                    self._hops[ttl].tokens = min(BURST, self._hops[ttl].tokens + 1)
                     self._credit(cell, ttl)
 
     def _lost_control(self, state: _HopState) -> None:
@@ -293,14 +301,27 @@ class Survey:
         return [state for state in self._hops.values() if state.controls_lost == fewest]
 
     def _turn(self, index: int) -> tuple[int, ...]:
-        """A few suspects first, of different ports and networks: they show a wall; then everything once."""
-        if index not in self._suspects:
-            return 1 if index < self._essential else 3, self.cells[index].asked, index
+        """A few suspects of each kind first: they show a wall; then everything once, what hangs on a suspect before.
+
+        A port that was seen to stop in two networks comes last: more of it tells least.
+        """
         cell = self.cells[index]
-        alike = [c for c in self.cells if c.transport == cell.transport and c.missed]
-        urgent = sum(c.missed for c in alike) < ENOUGH
-        seen = sum((c.port == cell.port) + (c.network == cell.network) for c in alike)
-        return 0 if urgent else 2, -cell.missed, seen, index
+        missed = [c for c in self.cells if c.missed and self._kind(c) == self._kind(cell)]
+        shown = len({c.network for c in missed if c.port == cell.port and c.fate is Fate.STOPPED}) > 1
+        if index not in self._suspects:
+            doubted = any(self._shares(cell, c) for c in missed) and not shown
+            return 1 if index < self._essential else 3, shown, not doubted, cell.asked, index
+        urgent = sum(c.missed for c in missed) < ENOUGH
+        seen = sum((c.port == cell.port) + (c.network == cell.network) for c in missed)
+        return 0 if urgent else 2, shown, -cell.missed, seen, index
+
+    def _kind(self, cell: Cell) -> tuple[str, bool]:
+        """What its silence would be for: its network, where its port answers somewhere, or else its port."""
+        return cell.transport, (cell.transport, cell.port) in self._open
+
+    def _shares(self, cell: Cell, suspect: Cell) -> bool:
+        """A wall for the suspect of the same kind may be one for this cell too: for its network, or a range of ports."""
+        return cell.network == suspect.network or not self._kind(cell)[1]
 
     def _reluctance(self, state: _HopState, index: int) -> tuple[float, ...]:
         """The nearest hop for a refused cell; else one at which this cell was not lost before."""

@@ -1,6 +1,6 @@
 """Rules for what the grid of networks and ports shows: blocked ports, networks, ranges, and dead services."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from ipaddress import ip_address, ip_network
 
 from readycheck.diagnose import turns
@@ -190,6 +190,14 @@ def _partial(
     failed: Sequence[str],
 ) -> Finding:
     part = describe_part(declared, labels, passed)
+    open_ports = {
+        c.port
+        for label in passed
+        for c in case.evidence.column(requirement.transport, label)
+        if _is_open(case, c, walls)
+    }
+    side = side_of({c.port for c in walls}, open_ports)
+    part = part if side.split(":")[0] in part else side
     place = place_of(case, requirement.transport, {c.port for c in walls}, walls)
     return case.finding(
         "rtp-range-partial",
@@ -214,6 +222,17 @@ def describe_part(declared: PortRange, blocked: Iterable[str], passed: Iterable[
         return f"the {parity} ports{'' if everywhere else f', as was seen in {low}-{high}'}"
     edge = "the lower part, " if low == declared.low else "the upper part, " if high == declared.high else ""
     return f"{edge}{low}-{high}"
+
+
+def side_of(dropped: Set[int], passed: Set[int]) -> str:
+    """The part of a range that one bound explains, where even and odd do not; empty when none does."""
+    if {port % 2 for port in dropped}.isdisjoint(port % 2 for port in passed):
+        return ""
+    if min(dropped) > max(passed):
+        return f"the upper part: {min(dropped)} is dropped while {max(passed)} passes"
+    if max(dropped) < min(passed):
+        return f"the lower part: {max(dropped)} is dropped while {min(passed)} passes"
+    return ""
 
 
 def _parse(name: str) -> tuple[int, int, str]:

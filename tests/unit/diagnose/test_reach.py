@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from readycheck.diagnose.finding import Confidence, Owner, Severity, Where
-from readycheck.diagnose.reach import describe_part, within
+from readycheck.diagnose.reach import describe_part, side_of, within
 from readycheck.engine import Outcome
 from readycheck.notation import PortRange
 from readycheck.observation import Target
@@ -323,6 +323,20 @@ def test_the_words_for_a_part(blocked: list[str], words: str) -> None:
 )
 def test_the_words_claim_no_more_than_was_seen(blocked: list[str], passed: list[str], words: str) -> None:
     assert describe_part(RANGE, blocked, passed) == words
+
+
+@pytest.mark.parametrize(
+    ("dropped", "passed", "words"),
+    [
+        ({26, 34}, {10, 15, 23}, "the upper part: 26 is dropped while 23 passes"),
+        ({11, 14}, {24, 45}, "the lower part: 14 is dropped while 24 passes"),
+        ({26, 34}, {11, 15, 23}, ""),
+        ({26}, {10, 15, 34}, ""),
+    ],
+    ids=["upper", "lower", "may be the even ones", "between"],
+)
+def test_one_bound_tells_more_than_even_and_odd(dropped: set[int], passed: set[int], words: str) -> None:
+    assert side_of(dropped, passed) == words
 
 
 # --- one wall alone ------------------------------------------------------------------------------------

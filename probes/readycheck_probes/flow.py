@@ -170,29 +170,33 @@ def _is_stopped(flow: _Flow, flows: Sequence[_Flow]) -> bool:
 
 
 async def _climb(flows: Sequence[_Flow], turn: int, sender: Sender) -> None:
-    """One packet to the target and one to the control behind it, with each hop limit, all at once."""
+    """One packet to each target and one to their control behind them, with each hop limit, all at once."""
+    steps: dict[tuple[Target, int], list[_Flow]] = {}
+    for flow in flows:
+        for ttl in flow.hop_limits(turn):
+            steps.setdefault((flow.control, ttl), []).append(flow)
     async with asyncio.TaskGroup() as group:
-        for flow in flows:
-            for ttl in list(flow.hop_limits(turn)):
-                group.create_task(_step(flow, turn, ttl, sender))
+        for (control, ttl), sharing in steps.items():
+            group.create_task(_step(sharing, control, turn, ttl, sender))
 
 
-async def _step(flow: _Flow, turn: int, ttl: int, sender: Sender) -> None:
+async def _step(flows: Sequence[_Flow], control: Target, turn: int, ttl: int, sender: Sender) -> None:
     began = sender.net.now_ms()
     async with asyncio.TaskGroup() as group:
-        mine = group.create_task(sender.once(flow.target, ttl))
-        other = group.create_task(sender.once(flow.control, ttl))
+        mine = [group.create_task(sender.once(flow.target, ttl)) for flow in flows]
+        other = group.create_task(sender.once(control, ttl))
     ended = sender.net.now_ms()
-    flow.asked += 1
-    vouched = _note_control(flow, ttl, ended - began, *other.result())
-    _note(flow, (turn, ttl), vouched, *mine.result())
-    for target, purpose, result in (
-        (flow.target, "stopped", mine.result()),
-        (flow.control, "ladder", other.result()),
-    ):
-        failure, facts = result
+
+    def add(target: Target, purpose: str, failure: Failure | None, facts: Mapping[str, object]) -> None:
         shown = None if failure is Failure.HOP_LIMIT_EXCEEDED else failure
         _add(sender.net, target, began, ended, shown, {"purpose": purpose, "ttl": ttl, "turn": turn, **facts})
+
+    for flow, task in zip(flows, mine, strict=True):
+        flow.asked += 1
+        vouched = _note_control(flow, ttl, ended - began, *other.result())
+        _note(flow, (turn, ttl), vouched, *task.result())
+        add(flow.target, "stopped", *task.result())
+    add(control, "ladder", *other.result())
 
 
 def _note_control(

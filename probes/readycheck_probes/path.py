@@ -39,6 +39,7 @@ class PathParams:
     `refused` are cells whose refusal is to be located, `walls` other targets that failed; `local` and
     `mapped` are this host's address as it sees it itself and as STUN servers saw it. `kinds` names the probe
     whose packet a UDP port is sent, and `rtt_ms` is the round trip to the controls, as far as it is known.
+    `spared` replies of each router are left to whoever asks next.
     """
 
     targets: tuple[Target, ...] = ()
@@ -51,6 +52,7 @@ class PathParams:
     local: str = "127.0.0.1"
     mapped: str | None = None
     essential: int = 0
+    spared: int = 0
     seconds: float = 8.0
     extra_seconds: float = 4.0
 
@@ -217,6 +219,7 @@ class _Driver:
             wait_ms=wait_ms,
             known_open=_known_open(params.answered),
             essential=params.essential,
+            spared=params.spared,
         )
         self._hops = hops
         self._sockets: dict[tuple[int, int], Datagrams] = {}

@@ -88,7 +88,7 @@ class Cell:
 @dataclass(slots=True)
 class _HopState:
     hop: Hop
-    tokens: float = BURST
+    tokens: float
     filled_ms: float = 0.0
     controls_lost: int = 0
     lost_of: set[int] = field(default_factory=set)
@@ -121,15 +121,17 @@ class Survey:
         wait_ms: float = 400.0,
         known_open: Iterable[object] = (),
         essential: int | None = None,
+        spared: int = 0,
     ) -> None:
         """`known_open`: transports, networks and (transport, port) pairs in which a service has answered.
 
-        The first `essential` cells, by default all, come before the others.
+        The first `essential` cells, by default all, come before the others; of its replies each hop is `spared` some.
         """
         self.cells = cells
         self._essential = len(cells) if essential is None else essential
         self._open = frozenset(known_open)
-        self._hops = {hop.ttl: _HopState(hop) for hop in hops}
+        self._burst = BURST - spared
+        self._hops = {hop.ttl: _HopState(hop, self._burst) for hop in hops}
         self._wait_ms = wait_ms
         self._flying: dict[tuple[int, int], _Flight] = {}
         self._controls: dict[int, tuple[int, float]] = {}
@@ -252,7 +254,7 @@ class Survey:
         return sends
 
     def _refill(self, state: _HopState, now_ms: float) -> None:
-        state.tokens = min(BURST, state.tokens + (now_ms - state.filled_ms) / REFILL_MS)
+        state.tokens = min(self._burst, state.tokens + (now_ms - state.filled_ms) / REFILL_MS)
         state.filled_ms = now_ms
 
     def _expire(self, now_ms: float) -> None:
@@ -267,7 +269,7 @@ class Survey:
                 self._hops[ttl].lost_of.add(cell)
                 if flight.vouched:
                     # Had it come to the router, that would have answered: its reply is not used up.
-                    self._hops[ttl].tokens = min(BURST, self._hops[ttl].tokens + 1)
+                    self._hops[ttl].tokens = min(self._burst, self._hops[ttl].tokens + 1)
                     self._credit(cell, ttl)
 
     def _lost_control(self, state: _HopState) -> None:
@@ -320,7 +322,7 @@ class Survey:
         return cell.transport, (cell.transport, cell.port) in self._open
 
     def _shares(self, cell: Cell, suspect: Cell) -> bool:
-        """A wall for the suspect of the same kind may be one for this cell too: for its network, or a range of ports."""
+        """A wall for a suspect of this kind may be one for the cell too: for its network, or for a range of ports."""
         return cell.network == suspect.network or not self._kind(cell)[1]
 
     def _reluctance(self, state: _HopState, index: int) -> tuple[float, ...]:

@@ -100,11 +100,28 @@ def find_doors(outcomes: Sequence[Outcome]) -> tuple[Door, ...]:
     seen = [o for outcome in outcomes for o in outcome.observations]
     rungs = tuple(rungs_of(seen))
     routers = frozenset(r.address for r in rungs if r.purpose == "ladder")
-    flows = {_key(o.target): _flow(o, rungs) for o in seen if "control_own" in o.facts}
+    flows = _flows(seen, rungs)
     again = _again(seen)
     return tuple(
         _door(key, some, routers, again.get(key, (0, 0)), flows.get(key)) for key, some in tries.items()
     )
+
+
+def alone(doors: Sequence[Door], among: Iterable[Door]) -> list[Door]:
+    """Those of the lost `doors` whose host answers nothing, while other hosts of the product serve the same port."""
+    answered = [d for d in among if d.sign is Sign.ANSWERED]
+    served, alive = {d.service for d in answered if not d.outside}, {d.address for d in answered}
+    return [d for d in doors if d.service in served and d.address not in alive]
+
+
+def find_flows(outcomes: Sequence[Outcome]) -> Mapping[Key, Flow]:
+    """How far packets came, of whatever port was compared with a control: its host need not be the product's."""
+    seen = [o for outcome in outcomes for o in outcome.observations]
+    return _flows(seen, tuple(rungs_of(seen)))
+
+
+def _flows(seen: Sequence[Observation], rungs: Sequence[Rung]) -> Mapping[Key, Flow]:
+    return {_key(o.target): _flow(o, rungs) for o in seen if "control_own" in o.facts}
 
 
 def _first_steps(outcome: Outcome) -> Iterator[Observation]:

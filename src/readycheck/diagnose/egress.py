@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
 from readycheck.diagnose import path_mtu
-from readycheck.diagnose.doors import find_doors
+from readycheck.diagnose.doors import Door, alone, find_doors
+from readycheck.diagnose.neighbours import home_of
 from readycheck.diagnose.situation import COUNTING, Situation, can_hear_routers, local_address, round_trip
 from readycheck.engine import Outcome
 from readycheck.evidence import Cell, Evidence, Sign
@@ -24,7 +25,8 @@ LONGEST_S = {Effort.QUICK: 0.5, Effort.NORMAL: 12.0, Effort.THOROUGH: 60.0}
 PART_ORDER = (0, 2, 1, 3)
 REFUSED_SAMPLES = 4
 WALLS = 3
-FLOWS_S = 3.5
+FLOWS_S, SPARED = 3.5, 2
+"""The time, and the replies of each router, that are left to comparisons with a control."""
 
 
 @dataclass
@@ -79,14 +81,17 @@ def _survey(situation: Situation) -> Check | None:
     """Half of the follow-ups ask whether it is still to come."""
     if not can_hear_routers(situation.environment) or path_mtu.is_due(situation):
         return None
+    kept_s = _kept_s(situation)
     return egress_check(
         situation.plan,
         situation.registry,
         situation.outcomes,
         situation.evidence,
         local_address(situation.environment),
-        situation.left_s - _kept_s(situation),
+        situation.left_s - kept_s,
         situation.gone_silent,
+        [door.address for door in alone(lost_doors(situation), find_doors(situation.outcomes))],
+        SPARED if kept_s else 0,
     )
 
 
@@ -97,9 +102,13 @@ def is_due(situation: Situation) -> bool:
 
 def _kept_s(situation: Situation) -> float:
     """The time that the comparison of silent ports with their controls will want, for what the verdict hangs on."""
-    doors = find_doors(situation.outcomes)
-    named = any(door.is_lost and situation.counting & set(door.checks) for door in doors)
-    return FLOWS_S if named or silent_columns(situation) else 0.0
+    return FLOWS_S if lost_doors(situation) or silent_columns(situation) else 0.0
+
+
+def lost_doors(situation: Situation) -> list[Door]:
+    """Doors of named hosts that nothing answered at, and that the verdict hangs on."""
+    counting = situation.counting
+    return [d for d in find_doors(situation.outcomes) if d.is_lost and counting & set(d.checks)]
 
 
 def silent_columns(situation: Situation) -> list[tuple[Cell, Cell]]:
@@ -135,8 +144,13 @@ def egress_check(
     local: str,
     left_s: float,
     gone_silent: Set[str] = frozenset(),
+    lost: Sequence[str] = (),
+    spared: int = 0,
 ) -> Check | None:
-    """The check that surveys what no answer has proven; None when there is nothing to prove or no way to."""
+    """The check that surveys what no answer has proven; None when there is nothing to prove or no way to.
+
+    What lies beside `lost` addresses comes first: it tells whether an address or its network is blocked.
+    """
     if PROBE not in registry.installed or left_s < 0.5:
         return None
     important = {r.id for r in plan.selected if r.importance in COUNTING}
@@ -146,13 +160,14 @@ def egress_check(
     needed = frozenset(r.id for r in plan.selected if r.importance is Importance.REQUIRED)
     essential, extra = _cells(_grids(vital, [c for c in cells if c.requirement in needed]))
     more = [c for group in _cells(_grids(vital, cells)) for c in group]
+    grids = _grids(vital, cells)
+    essential = list(dict.fromkeys((*_beside(lost, grids, evidence), *essential)))
     asked = frozenset(essential)
     extra = [c for c in dict.fromkeys((*extra, *more)) if c not in asked]
-    grids = _grids(vital, cells)
     refused = [cell for grid in grids for cell in _refused(grid)]
     walls = list(_walls(outcomes))
-    lost = bool(refused or walls) or any(_is_lost(grid, gone_silent) for grid in grids)
-    if not (lost or (essential and plan.effort is not Effort.QUICK)):
+    is_lost = bool(refused or walls) or any(_is_lost(grid, gone_silent) for grid in grids)
+    if not (is_lost or (essential and plan.effort is not Effort.QUICK)):
         return None
     targets = [_target(c) for c in (*essential, *extra)]
     values = {
@@ -166,6 +181,7 @@ def egress_check(
         "local": local,
         "mapped": evidence.mapped,
         "essential": len(essential) + len(refused),
+        "spared": spared,
         "seconds": min(left_s - 0.3, LONGEST_S[plan.effort]),
         "extra_seconds": min(left_s - 0.3, EXTRA_S[plan.effort]),
     }
@@ -180,6 +196,19 @@ def egress_check(
         budget_s=left_s,
         proves=probe.proves,
     )
+
+
+def _beside(lost: Sequence[str], grids: Sequence[_Grid], evidence: Evidence) -> Iterator[Cell]:
+    """A silent cell in the quarter of a network in which a host is lost, where nothing answers beside it."""
+    for address in lost:
+        home = home_of(address, evidence)
+        if home is None or home.open_beyond(0):
+            continue
+        for grid in grids:
+            quiet = [c for c in grid.quiet(home.network, home.part) if c.address != address]
+            if quiet:
+                yield _likely(grid, quiet, 0)
+                break
 
 
 def _is_lost(grid: _Grid, gone_silent: Set[str]) -> bool:

@@ -5,9 +5,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from statistics import median
 
-from readycheck.diagnose.doors import Door, find_doors
+from readycheck.diagnose.doors import Door, alone, find_doors
 from readycheck.diagnose.egress import is_due, silent_columns
 from readycheck.diagnose.link import is_slow
+from readycheck.diagnose.neighbours import neighbour_of
 from readycheck.diagnose.situation import Situation, can_hear_routers, local_address, round_trip
 from readycheck.engine import Outcome
 from readycheck.evidence import Cell, Evidence, Sign
@@ -125,7 +126,12 @@ def find_pairs(situation: Situation) -> list[Pair]:
     """A silent port and its control: of named hosts one for each pattern of failure, and of the networks' ports."""
     outcomes = situation.outcomes
     lost = _lost_doors(situation)
-    named = [pair for door in _chosen(lost) for pair in _beside(door, outcomes, situation.evidence)]
+    gone = alone(lost, find_doors(outcomes))
+    named: list[Pair] = []
+    for door in _chosen(lost):
+        for pair in _beside(door, outcomes, situation.evidence):
+            neighbour = neighbour_of(door, situation.evidence) if door in gone else None
+            named += [pair, *([(neighbour, pair[1])] if neighbour else [])]
     grid = [(_target(c), _target(beside)) for c, beside in silent_columns(situation)]
     return list(dict.fromkeys([*named[: PAIRS - bool(grid)], *grid, *named]))[:PAIRS]
 

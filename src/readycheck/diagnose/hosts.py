@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from ipaddress import ip_address, ip_network
 
 from readycheck.diagnose.case import Case, Place, provider_owns
-from readycheck.diagnose.doors import Door, find_doors
+from readycheck.diagnose.doors import Door, find_doors, find_flows
 from readycheck.diagnose.finding import Confidence, Finding, Where
+from readycheck.diagnose.neighbours import flows_beside, home_of, is_reached
 from readycheck.evidence import Sign
 from readycheck.net.address import is_site_address
 
@@ -137,7 +138,7 @@ def _alone(
     stopped = [d for d in flows if d.flow and d.flow.fate in STOPPED]
     alive = any(d.sign is Sign.ANSWERED for d in here)
     if len(stopped) == len(flows):
-        yield _stopped_host(case, stopped, alive, failed)
+        yield _stopped_host(case, stopped, failed) if alive else _stopped_address(case, stopped, failed)
     elif all(d.flow and (d.flow.comes_through or _refused_by_itself(d)) for d in flows):
         yield _down(case, lost, failed, Confidence.LIKELY)
     elif not alive and all(d.flow and d.flow.fate in ("left", "refused") for d in flows):
@@ -149,24 +150,59 @@ def _refused_by_itself(door: Door) -> bool:
     return flow is not None and flow.fate == "refused" and flow.own and flow.arrived is not None
 
 
-def _stopped_host(case: Case, stopped: Sequence[Door], alive: bool, failed: Sequence[str]) -> Finding:
+def _stopped_host(case: Case, stopped: Sequence[Door], failed: Sequence[str]) -> Finding:
     place = place_of_flows(case, stopped)
     first = stopped[0]
-    what = (
-        f"{_service(first)} to {_hosts(stopped)}"
-        if alive
-        else f"Packets to {_hosts(stopped)} ({first.address})"
-    )
-    verb = "are" if not alive else "is"
     refused = any(d.flow and d.flow.fate == "rejected" for d in stopped)
     return case.finding(
-        ("port-rejected" if refused else "port-blocked") if alive else "address-blocked",
+        "port-rejected" if refused else "port-blocked",
         failed,
-        f"{what} {verb} {'refused' if refused else 'dropped'} on the way while other hosts are reached: {place.words}.",
+        f"{_service(first)} to {_hosts(stopped)} is {'refused' if refused else 'dropped'} on the way while other "
+        f"hosts are reached: {place.words}.",
         where=place.where,
         confidence=Confidence.LIKELY,
-        remedy=f"Allow {first.address} ({_hosts(stopped)}) outbound; look for it on block lists and in single routes.",
+        remedy=_allow(first, stopped),
     )
+
+
+def _allow(first: Door, stopped: Sequence[Door]) -> str:
+    return f"Allow {first.address} ({_hosts(stopped)}) outbound; look for it on block lists and in single routes."
+
+
+def _stopped_address(case: Case, stopped: Sequence[Door], failed: Sequence[str]) -> Finding:
+    """Nothing of a host is reached. That it is the host's address alone is seen by a neighbour on the same port."""
+    place, first = place_of_flows(case, stopped), stopped[0]
+    refused = any(d.flow and d.flow.fate == "rejected" for d in stopped)
+    cause, confidence, beside = _extent_of_wall(case, first)
+    return case.finding(
+        cause,
+        failed,
+        f"Packets to {_hosts(stopped)} ({first.address}) are {'refused' if refused else 'dropped'} on the way while "
+        f"other hosts are reached: {place.words}.{beside}",
+        where=place.where,
+        confidence=confidence,
+        remedy=_allow(first, stopped),
+    )
+
+
+def _extent_of_wall(case: Case, door: Door) -> tuple[str, Confidence, str]:
+    """What the wall is for, how sure that is, and the words for what was seen beside."""
+    home = home_of(door.address, case.evidence)
+    hop = door.flow.reached if door.flow else 0
+    flows = find_flows(case.outcomes)
+    if home is None or is_reached(door, hop, home, flows):
+        return "address-blocked", Confidence.LIKELY, ""
+    reached = {cell.address for cell in home.open_beyond(hop)}
+    if not reached:
+        words = f" Nothing beside it in {home.network} was seen to be reached: it may be the network, or a part of it."
+        return "subnet-blocked", Confidence.POSSIBLE, words
+    alike = [address for address, flow in flows_beside(door, home, flows) if flow.fate in STOPPED]
+    if alike:
+        own = reached & set(alike)
+        words = f" {_service(door)} of {min(own or alike)} in {home.network} stops as well, where other ports pass."
+        return "port-blocked", Confidence.LIKELY if own else Confidence.POSSIBLE, words
+    words = f" Whether {_service(door)} of other addresses in {home.network} is reached was not seen."
+    return "address-blocked", Confidence.POSSIBLE, words
 
 
 def _down(

@@ -104,6 +104,36 @@ def test_random_loss_is_no_wall(seed: int) -> None:
     assert told(network)["fate"] in ("left", "unknown", "answered")
 
 
+class Drained(FakeNetwork):
+    """Routers beyond the second have answered others enough: a first ladder of `packets` is lost on them."""
+
+    def __init__(self, packets: int, **given: Any) -> None:
+        super().__init__(**{"tcp": ANSWERS, "hops": HOPS, "capabilities": PERMITTED, **given})
+        self._left = packets
+
+    def expires_at(self, to: Endpoint, transport: str, ttl: int | None) -> str | None:
+        if ttl is None:
+            return super().expires_at(to, transport, ttl)
+        self._left -= 1
+        return None if self._left >= 0 and ttl > 2 else super().expires_at(to, transport, ttl)
+
+
+@pytest.mark.parametrize(("wall", "fate", "reached"), [(None, "left", 6), (2, "stopped", 2)])
+def test_routers_that_answer_neither_at_first_are_asked_again(
+    wall: int | None, fate: str, reached: int
+) -> None:
+    found = told(Drained(32, blocked=lambda to, _: wall if to[1] == 443 else None))
+    assert (found["fate"], found["reached"]) == (fate, reached)
+
+
+def test_one_control_speaks_for_all_targets_that_it_follows() -> None:
+    observations = measured(fake(blocked=lambda to, _: 2 if to[1] == 443 else None), SILENT, MEDIA)
+    fates = [o.facts["fate"] for o in observations if "control_own" in o.facts]
+    assert fates == ["stopped", "left"]
+    first = [o for o in observations if o.facts.get("turn") == 0 and o.target == CONTROL]
+    assert len(first) == len({o.facts["ttl"] for o in first}) == 16
+
+
 class Resetting(FakeNetwork):
     """A device at one hop answers TCP 443 with a reset of its own."""
 

@@ -69,6 +69,7 @@ def test_its_quarter_of_the_network_is_surveyed_first_and_its_port_compared_ther
     first = checks["path/egress"].params.targets[0]
     assert (first.network, part_of(str(first.address), HOME)) == (HOME, 2)
     assert first.address != LOST
+    assert checks["path/egress"].params.spared > 0
     lost, beside = checks["path/flows"].params.targets[:2]
     assert (lost.address, beside.port) == (LOST, lost.port)
     assert beside.network is None

@@ -2,16 +2,13 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 from readycheck.failure import classify_icmp
 from readycheck.net.interface import IcmpReport
-from readycheck.net.raw import START_S, send_raw
 from readycheck.probe import (
     Better,
-    Capability,
     Datagrams,
     Failure,
     Metric,
@@ -27,7 +24,7 @@ from readycheck_probes.hops import Sender, endpoint_of, family_of, patience_s
 from readycheck_probes.survey import Cell, Edge, Fate, Hop, Survey, find_edge
 
 LADDER = 16
-SPARE_S, RAW_START_S, RAW_START_AT_MOST_S = 0.15, 2.0, 10.0
+SPARE_S = 0.15
 _ENDS = (Failure.CONNECTION_REFUSED, Failure.ICMP_ADMIN_PROHIBITED, Failure.PORT_UNREACHABLE)
 
 
@@ -70,7 +67,7 @@ class PathProbe:
         Metric("stopped", Unit.COUNT, Better.LOWER, "cells whose packets stopped while a control's went on"),
     )
     proves: ClassVar[Step] = Step.HOP
-    privileges: ClassVar[str] = "none on Linux (error queue); raw sockets (CAP_NET_RAW, scapy) show more"
+    privileges: ClassVar[str] = "none on Linux (error queue)"
 
     async def measure(self, params: PathParams, net: Net) -> None:
         end_ms = net.now_ms() + params.seconds * 1000
@@ -89,8 +86,7 @@ class PathProbe:
         targets = (*params.refused, *params.targets)
         try:
             if beyond and cells:
-                raw = Capability.RAW_SOCKETS in net.capabilities()
-                last_ladder_ms = (sender.wait_s + (RAW_START_S if raw else SPARE_S)) * 1000
+                last_ladder_ms = (sender.wait_s + SPARE_S) * 1000
                 await _Driver(params, targets, cells, beyond, sender).run(end_ms, last_ladder_ms)
         finally:
             _record(net, targets, cells, edge)
@@ -147,9 +143,6 @@ async def _ladder(targets: Sequence[Target], sender: Sender, purpose: str, upto:
     """Send to each target with every hop limit at once; record who answers."""
     net = sender.net
     rungs = [(target, ttl) for target in targets for ttl in range(1, upto + 1)]
-    if purpose == "stopped" and Capability.RAW_SOCKETS in net.capabilities():
-        with suppress(NetError):  # without scapy the ordinary sockets do, with less detail
-            return await _raw_ladder(rungs, sender, purpose)
     ladder = _Ladder()
 
     async def climb(target: Target, ttl: int) -> None:
@@ -161,21 +154,6 @@ async def _ladder(targets: Sequence[Target], sender: Sender, purpose: str, upto:
     async with asyncio.TaskGroup() as group:
         for target, ttl in rungs:
             group.create_task(climb(target, ttl))
-    return ladder
-
-
-async def _raw_ladder(rungs: Sequence[tuple[Target, int]], sender: Sender, purpose: str) -> _Ladder:
-    """The same by raw sockets, which also show the hop count of replies and the header as it was quoted."""
-    ladder, net = _Ladder(), sender.net
-    if not rungs:
-        return ladder
-    began = net.now_ms()
-    # A busy host starts a program slowly. Where there is time, that is no reason for the lesser way, which needs some.
-    start_s = max(START_S, min(RAW_START_AT_MOST_S, net.left_s() - 2 * sender.wait_s - 1))
-    replies = await send_raw(rungs, timeout_ms=sender.wait_s * 1000, start_s=start_s)
-    for (target, ttl), reply in zip(rungs, replies, strict=True):
-        hop = _rung(net, target, ttl, began, reply.failure, {"purpose": purpose, **reply.facts})
-        ladder.keep(ttl, hop, reply.failure is None)
     return ladder
 
 

@@ -54,10 +54,9 @@ def neighbour_of(door: Door, evidence: Evidence) -> Target | None:
 
 
 def flows_beside(door: Door, home: Home, flows: Mapping[Key, Flow]) -> Iterator[tuple[str, Flow]]:
-    """How far the packets to the same port of neighbours came."""
+    """How far the packets to the same port of other addresses of the network came."""
     for (transport, address, port), flow in flows.items():
-        near = _holds(home.network, address) and part_of(address, home.network) == home.part
-        if near and address != door.address and (transport, port) == door.service:
+        if address != door.address and (transport, port) == door.service and _holds(home.network, address):
             yield address, flow
 
 
@@ -65,8 +64,8 @@ def is_reached(door: Door, hop: int, home: Home, flows: Mapping[Key, Flow]) -> b
     """The same port of a neighbour answers, or its packets come farther than `hop`."""
     if any(_is_served(c, door) for c in home.open_beyond(hop)):
         return True
-    beside = flows_beside(door, home, flows)
-    return any(f.fate in ("answered", "left") and f.reached > hop for _, f in beside)
+    beside = (f for a, f in flows_beside(door, home, flows) if part_of(a, home.network) == home.part)
+    return any(flow.fate in ("answered", "left") and flow.reached > hop for flow in beside)
 
 
 def _is_served(cell: Cell, door: Door) -> bool:

@@ -74,13 +74,13 @@ class PathProbe:
         sender = Sender(net, dict(params.kinds), patience_s(params.rtt_ms))
         # 1. the ladder of hops towards a control, or towards the cells when nothing answers
         reference = params.controls or (*params.refused, *params.targets, *params.walls)[:2]
-        ladder = await _ladder(reference, sender, "ladder")
+        ladder = await _way(reference, params, sender)
         # 2. which hops lie beyond the site
         edge = find_edge(ladder.hops, params.local, params.mapped, ladder.arrived)
         beyond = [hop for hop in ladder.hops if hop.ttl > edge.ttl]
         # 3. how far those come that failed already
         upto = beyond[0].ttl if beyond else LADDER
-        await _ladder(params.walls, sender, "stopped", upto)
+        await _climb(_Ladder(), _rungs(params.walls, upto), sender, "stopped")
         # 4. the survey of the cells, over the hops beyond the edge
         cells = [_cell(t, True) for t in params.refused] + [_cell(t, False) for t in params.targets]
         targets = (*params.refused, *params.targets)
@@ -91,7 +91,7 @@ class PathProbe:
         finally:
             _record(net, targets, cells, edge)
         # 5. how far the stopped ones come
-        await _ladder(_stopped(targets, cells), sender, "stopped", upto)
+        await _climb(_Ladder(), _rungs(_stopped(targets, cells), upto), sender, "stopped")
 
     def summarize(self, observations: Sequence[Observation]) -> Mapping[str, MetricValue]:
         survey = [o for o in observations if o.facts.get("purpose") == "survey"]
@@ -139,13 +139,33 @@ class _Ladder:
             self.arrived = min(ttl, self.arrived or ttl)
 
 
-async def _ladder(targets: Sequence[Target], sender: Sender, purpose: str, upto: int = LADDER) -> _Ladder:
-    """Send to each target with every hop limit at once; record who answers."""
-    net = sender.net
-    rungs = [(target, ttl) for target in targets for ttl in range(1, upto + 1)]
+async def _way(reference: Sequence[Target], params: PathParams, sender: Sender) -> _Ladder:
+    """The routers on the way, asked once each; where one was not heard, beside another target: they answer seldom."""
     ladder = _Ladder()
+    for target in reference:
+        unheard = _unheard(ladder, params)
+        await _climb(ladder, [(target, ttl) for ttl in unheard], sender, "ladder")
+    return ladder
 
-    async def climb(target: Target, ttl: int) -> None:
+
+def _unheard(ladder: _Ladder, params: PathParams) -> list[int]:
+    """Hop limits short of the target's own; all where none is surely outside: a proxy may answer in its stead."""
+    edge = find_edge(ladder.hops, params.local, params.mapped, ladder.arrived)
+    last = LADDER
+    if edge.proven:
+        last = ladder.arrived - 1 if ladder.arrived else max(ladder.found)
+    return [ttl for ttl in range(1, last + 1) if ttl not in ladder.found]
+
+
+def _rungs(targets: Sequence[Target], upto: int) -> list[tuple[Target, int]]:
+    return [(target, ttl) for target in targets for ttl in range(1, upto + 1)]
+
+
+async def _climb(ladder: _Ladder, rungs: Sequence[tuple[Target, int]], sender: Sender, purpose: str) -> None:
+    """Send them all at once; record who answers."""
+    net = sender.net
+
+    async def step(target: Target, ttl: int) -> None:
         began = net.now_ms()
         failure, facts = await sender.once(target, ttl)
         hop = _rung(net, target, ttl, began, failure, {"purpose": purpose, **facts})
@@ -153,8 +173,7 @@ async def _ladder(targets: Sequence[Target], sender: Sender, purpose: str, upto:
 
     async with asyncio.TaskGroup() as group:
         for target, ttl in rungs:
-            group.create_task(climb(target, ttl))
-    return ladder
+            group.create_task(step(target, ttl))
 
 
 def _rung(

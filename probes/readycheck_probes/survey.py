@@ -14,7 +14,8 @@ from enum import StrEnum
 
 from readycheck.net.address import is_site_address
 
-BURST = 4.0
+BURST = 5.0
+"""One of the six goes to the ladder."""
 REFILL_MS = 1050.0
 MISSES = 2
 ATTEMPTS = 5

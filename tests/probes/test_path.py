@@ -82,6 +82,39 @@ def test_on_an_open_network_all_silent_cells_have_left_the_site() -> None:
     assert all(o.step is Step.HOP for o in observations)
 
 
+OTHER = Target(address="192.88.99.11", port=3478, transport="udp")
+
+
+class Proxied(FakeNetwork):
+    """Something behind the second router answers TCP in everybody's stead."""
+
+    def expires_at(self, to: Endpoint, transport: str, ttl: int | None) -> str | None:
+        return None if transport == "tcp" and (ttl or 0) > 2 else super().expires_at(to, transport, ttl)
+
+    def reaches(self, to: Endpoint, transport: str, ttl: int | None) -> bool:
+        return super().reaches(to, transport, None if transport == "tcp" and (ttl or 0) > 2 else ttl)
+
+
+class Forgetful(FakeNetwork):
+    """The third router does not answer what goes to the first control."""
+
+    def expires_at(self, to: Endpoint, transport: str, ttl: int | None) -> str | None:
+        lost = to[0] == CONTROL.address and ttl == 3
+        return None if lost else super().expires_at(to, transport, ttl)
+
+
+@pytest.mark.parametrize(("kind", "again"), [(FakeNetwork, set()), (Forgetful, {3}), (Proxied, {3, 4, 5})])
+def test_a_router_is_asked_once_for_the_way_and_again_if_it_was_not_heard(
+    kind: type[FakeNetwork], again: set[int]
+) -> None:
+    network = kind(tcp={("192.88.99.10", 443): FakeService()}, hops=HOPS, capabilities=PERMITTED)
+    observations, _ = measured(network, controls=(CONTROL, OTHER), targets=UDP, essential=len(UDP))
+    assert rungs(observations, "ladder") == dict(enumerate(HOPS, 1))
+    assert set(fates(observations).values()) == {"left"}
+    beside = {o.facts["ttl"] for o in observations if o.target == OTHER and "offender" in o.facts}
+    assert beside == again
+
+
 @pytest.mark.parametrize("wall", [1, 2])
 def test_a_blocked_port_stops_inside_the_site_and_the_last_hop_is_found(wall: int) -> None:
     observations, metrics = measured(fake(blocked=lambda to, t: wall if to[1] == 5004 else None))

@@ -137,6 +137,8 @@ class Survey:
         self._flying: dict[tuple[int, int], _Flight] = {}
         self._controls: dict[int, tuple[int, float]] = {}
         self._suspects: set[int] = set()
+        self._doubted: list[Cell] = []
+        self._unspent: dict[int, list[int]] = {}
         self._vouched = self._unvouched = 0
 
     def done(self, first: int | None = None) -> bool:
@@ -212,8 +214,14 @@ class Survey:
         cell = self.cells[index]
         if cell.fate in (Fate.PENDING, Fate.STOPPED):
             cell.ttl = ttl
+        if not cell.missed:
+            self._doubted.append(cell)
         cell.missed += 1
         self._accuse()
+        # Had its packets come to the routers, those would have answered: their replies are not used up.
+        unspent = self._unspent.pop(index) if cell.fate is Fate.STOPPED else [self._unspent[index].pop()]
+        for state in (self._hops[each] for each in unspent):
+            state.tokens = min(self._burst, state.tokens + 1)
 
     def _accuse(self) -> None:
         """Cells stop at a wall when loss alone would hardly let them, or all of their kind, miss so often."""
@@ -268,9 +276,8 @@ class Survey:
                 del self._flying[cell, ttl]
                 self._suspects.add(cell)
                 self._hops[ttl].lost_of.add(cell)
+                self._unspent.setdefault(cell, []).append(ttl)
                 if flight.vouched:
-                    # Had it come to the router, that would have answered: its reply is not used up.
-                    self._hops[ttl].tokens = min(self._burst, self._hops[ttl].tokens + 1)
                     self._credit(cell, ttl)
 
     def _lost_control(self, state: _HopState) -> None:
@@ -304,17 +311,17 @@ class Survey:
         return [state for state in self._hops.values() if state.controls_lost == fewest]
 
     def _turn(self, index: int) -> tuple[int, ...]:
-        """A few suspects of each kind first: they show a wall; then everything once, what hangs on a suspect before.
+        """A few suspects of each kind first: they show a wall; then all else once, what hangs on a suspect before.
 
         A port that was seen to stop in two networks comes last: more of it tells least.
         """
         cell = self.cells[index]
-        missed = [c for c in self.cells if c.missed and self._kind(c) == self._kind(cell)]
+        missed = [c for c in self._doubted if self._kind(c) == self._kind(cell)]
         shown = len({c.network for c in missed if c.port == cell.port and c.fate is Fate.STOPPED}) > 1
         if index not in self._suspects:
             doubted = any(self._shares(cell, c) for c in missed) and not shown
             return 1 if index < self._essential else 3, shown, not doubted, cell.asked, index
-        urgent = sum(c.missed for c in missed) < ENOUGH
+        urgent = cell.missed > 0 or sum(c.missed for c in missed) < ENOUGH
         seen = sum((c.port == cell.port) + (c.network == cell.network) for c in missed)
         return 0 if urgent else 2, shown, -cell.missed, seen, index
 
@@ -324,7 +331,7 @@ class Survey:
 
     def _shares(self, cell: Cell, suspect: Cell) -> bool:
         """A wall for a suspect of this kind may be one for the cell too: for its network, or for a range of ports."""
-        return cell.network == suspect.network or not self._kind(cell)[1]
+        return cell.network == suspect.network if self._kind(cell)[1] else cell.port != suspect.port
 
     def _reluctance(self, state: _HopState, index: int) -> tuple[float, ...]:
         """The nearest hop for a refused cell; else one at which this cell was not lost before."""

@@ -4,6 +4,7 @@ import heapq
 import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 import pytest
 from hypothesis import given, settings
@@ -162,6 +163,44 @@ def test_a_cell_that_was_refused_is_asked_at_the_nearest_hop() -> None:
     done = Simulation(cells, routers(), everything, rejecting=True).run()
     assert [len(router.sent) for router in done.routers] == [1, 0, 0]
     assert cells[0].ttl == 3
+
+
+SPARSE = tuple(f"198.18.{n}.0/24" for n in range(14))
+ANSWERING = {"udp", "tcp", "198.19.0.0/24", ("udp", 5004), ("udp", 9000)}
+RANGE = (19560, 19561, 31055, 41606, 42549, 49076, 54043, 64970)
+
+
+def sparse_product(transports: Sequence[str] = ("udp", "tcp")) -> list[Cell]:
+    """Silent networks on ports that answer elsewhere, and ports of a range, and one more, that answer nowhere."""
+    cells = [Cell("198.19.0.0/24", port, "udp") for port in RANGE]
+    rows = [Cell(network, 5004, "udp") for network in SPARSE]
+    more = [Cell(network, 8934, "tcp") for network in SPARSE] if "tcp" in transports else []
+    return [cell for some in zip_longest(rows, cells, more) for cell in some if cell]
+
+
+@pytest.mark.parametrize("where", [0, 6, 10])
+def test_a_port_that_stops_everywhere_hides_no_network_that_does(where: int) -> None:
+    """It is plain soon, and its other networks then come after all else."""
+    blocked = lambda c: c.port == 8934 or c.network == SPARSE[where]  # noqa: E731
+    done = Simulation(sparse_product(), routers(tokens=5.0), blocked, known_open=ANSWERING).run(9_000)
+    fates = {(cell.network, cell.port): cell.fate for cell in done.cells}
+    assert fates[SPARSE[where], 5004] is Fate.STOPPED
+    assert len([cell for cell in done.cells if cell.port == 8934 and cell.fate is Fate.STOPPED]) > 1
+    assert Fate.STOPPED not in done.fates(blocked=False)
+
+
+def test_of_a_range_that_stops_in_part_all_parts_are_settled() -> None:
+    blocked = lambda c: c.port > 40_000  # noqa: E731
+    cells = sparse_product(["udp"])
+    done = Simulation(cells, routers(tokens=5.0), blocked, known_open=ANSWERING).run(10_000)
+    assert done.fates(blocked=True) == {Fate.STOPPED}
+    assert {cell.fate for cell in cells if cell.port in RANGE and cell.port < 40_000} == {Fate.LEFT}
+
+
+@pytest.mark.parametrize("spared", [0, 2])
+def test_what_is_spared_is_left_to_whoever_asks_next(spared: int) -> None:
+    survey = Survey(sparse_product(), [Hop(3, "203.0.113.3", 20.0)], spared=spared)
+    assert len(survey.due(0.0)) == int(BURST - spared)
 
 
 # --- silence of routers is not the network's ----------------------------------------------------------

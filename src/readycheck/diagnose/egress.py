@@ -81,7 +81,9 @@ def _survey(situation: Situation) -> Check | None:
     """Half of the follow-ups ask whether it is still to come."""
     if not can_hear_routers(situation.environment) or path_mtu.is_due(situation):
         return None
-    kept_s = _kept_s(situation)
+    lost = lost_doors(situation)
+    # What the comparison of silent ports with their controls will want, for what the verdict hangs on.
+    kept_s, spared = (FLOWS_S, SPARED) if lost or silent_columns(situation) else (0.0, 0)
     return egress_check(
         situation.plan,
         situation.registry,
@@ -90,19 +92,14 @@ def _survey(situation: Situation) -> Check | None:
         local_address(situation.environment),
         situation.left_s - kept_s,
         situation.gone_silent,
-        [door.address for door in alone(lost_doors(situation), find_doors(situation.outcomes))],
-        SPARED if kept_s else 0,
+        [door.address for door in alone(lost, find_doors(situation.outcomes))],
+        spared,
     )
 
 
 def is_due(situation: Situation) -> bool:
     """The survey is still to come: who also listens to routers, which answer seldom, would take its answers."""
     return path_mtu.is_due(situation) or any(check.id not in situation.done for check in survey(situation))
-
-
-def _kept_s(situation: Situation) -> float:
-    """The time that the comparison of silent ports with their controls will want, for what the verdict hangs on."""
-    return FLOWS_S if lost_doors(situation) or silent_columns(situation) else 0.0
 
 
 def lost_doors(situation: Situation) -> list[Door]:

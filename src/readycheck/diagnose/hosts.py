@@ -1,6 +1,7 @@
 """Rules for named hosts: a port that stops for all of them, a host that stops on all ports, a service that is down."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
 from readycheck.diagnose.case import Case, Place, provider_owns
@@ -169,40 +170,56 @@ def _allow(first: Door, stopped: Sequence[Door]) -> str:
     return f"Allow {first.address} ({_hosts(stopped)}) outbound; look for it on block lists and in single routes."
 
 
+@dataclass(frozen=True, slots=True)
+class _Extent:
+    """What a wall is for, how sure that is, the words for what was seen beside, and what to allow."""
+
+    cause: str
+    confidence: Confidence
+    words: str = ""
+    remedy: str = ""
+
+
 def _stopped_address(case: Case, stopped: Sequence[Door], failed: Sequence[str]) -> Finding:
     """Nothing of a host is reached. That it is the host's address alone is seen by a neighbour on the same port."""
     place, first = place_of_flows(case, stopped), stopped[0]
     refused = any(d.flow and d.flow.fate == "rejected" for d in stopped)
-    cause, confidence, beside = _extent_of_wall(case, first)
+    extent = _extent_of_wall(case, first)
     return case.finding(
-        cause,
+        "port-rejected" if refused and extent.cause == "port-blocked" else extent.cause,
         failed,
         f"Packets to {_hosts(stopped)} ({first.address}) are {'refused' if refused else 'dropped'} on the way while "
-        f"other hosts are reached: {place.words}.{beside}",
+        f"other hosts are reached: {place.words}.{extent.words}",
         where=place.where,
-        confidence=confidence,
-        remedy=_allow(first, stopped),
+        confidence=extent.confidence,
+        remedy=extent.remedy or _allow(first, stopped),
     )
 
 
-def _extent_of_wall(case: Case, door: Door) -> tuple[str, Confidence, str]:
-    """What the wall is for, how sure that is, and the words for what was seen beside."""
+def _extent_of_wall(case: Case, door: Door) -> _Extent:
     home = home_of(door.address, case.evidence)
     hop = door.flow.reached if door.flow else 0
     flows = find_flows(case.outcomes)
     if home is None or is_reached(door, hop, home, flows):
-        return "address-blocked", Confidence.LIKELY, ""
+        return _Extent("address-blocked", Confidence.LIKELY)
+    network, service = home.network, _service(door)
     reached = {cell.address for cell in home.open_beyond(hop)}
     if not reached:
-        words = f" Nothing beside it in {home.network} was seen to be reached: it may be the network, or a part of it."
-        return "subnet-blocked", Confidence.POSSIBLE, words
-    alike = [address for address, flow in flows_beside(door, home, flows) if flow.fate in STOPPED]
+        words = (
+            f" Nothing beside it in {network} was seen to be reached: it may be the network, or a part of it."
+        )
+        remedy = (
+            f"Check that the whole of {network} is on the outbound allow-list, with all the product's ports."
+        )
+        return _Extent("subnet-blocked", Confidence.POSSIBLE, words, remedy)
+    alike = {address for address, flow in flows_beside(door, home, flows) if flow.fate in STOPPED}
     if alike:
-        own = reached & set(alike)
-        words = f" {_service(door)} of {min(own or alike)} in {home.network} stops as well, where other ports pass."
-        return "port-blocked", Confidence.LIKELY if own else Confidence.POSSIBLE, words
-    words = f" Whether {_service(door)} of other addresses in {home.network} is reached was not seen."
-    return "address-blocked", Confidence.POSSIBLE, words
+        own = reached & alike
+        words = f" {service} of {min(own or alike)} in {network} stops as well, where other ports pass."
+        remedy = f"Check that outbound {service} is allowed to the whole of {network}."
+        return _Extent("port-blocked", Confidence.LIKELY if own else Confidence.POSSIBLE, words, remedy)
+    words = f" Whether {service} of other addresses in {network} is reached was not seen."
+    return _Extent("address-blocked", Confidence.POSSIBLE, words)
 
 
 def _down(

@@ -198,7 +198,7 @@ def _stopped_address(case: Case, stopped: Sequence[Door], failed: Sequence[str])
 
 def _extent_of_wall(case: Case, door: Door) -> _Extent:
     home = home_of(door.address, case.evidence)
-    hop = door.flow.reached if door.flow else 0
+    hop = door.flow.ttl - 1 if door.flow else 0
     flows = find_flows(case.outcomes)
     if home is None or is_reached(door, hop, home, flows):
         return _Extent("address-blocked", Confidence.LIKELY)

@@ -14,6 +14,7 @@ from readycheck.regression.policy import Policy
 from readycheck.regression.sighting import series_of
 from readycheck.regression.state import State
 from readycheck.render.comparison import first_suspect
+from readycheck.render.files import write_lasting
 from readycheck.verdict import Readiness
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def _take_in(
         for each in channels:
             if not isinstance(each, Heartbeat):
                 queue.put(folder, message, each.id, now)
-    queue.write(file, _adapter().dump_json(replace(memory, state=state, told=told)).decode())
+    write_lasting(file, _adapter().dump_json(replace(memory, state=state, told=told)))
     return troubles
 
 

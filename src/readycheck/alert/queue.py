@@ -6,7 +6,6 @@ once more; the message's id tells the receiver, as `Idempotency-Key`.
 """
 
 import contextlib
-import os
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 from readycheck.alert.channel import Channel, DeliveryError
 from readycheck.alert.decision import Message
 from readycheck.regression.policy import DAY_S, HOUR_S
+from readycheck.render.files import write_lasting
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -61,23 +61,12 @@ def locked(folder: Path) -> Iterator[None]:
         yield
 
 
-def write(path: Path, text: str) -> None:
-    """Whole or not at all, and on the disk before the old one is gone."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    beside = path.with_name(f".{path.name}.part")
-    with beside.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
-
-
 def put(folder: Path, message: Message, channel: str, now: float) -> None:
     """Queue it, unless it is queued or delivered."""
     name = f"{message.id}-{channel}.json"
     if not any((folder / room / name).exists() for room in ("queue", "sent", "failed")):
         parcel = Parcel(message=message, channel=channel, queued=now, due=now)
-        write(folder / "queue" / name, _adapter().dump_json(parcel).decode())
+        write_lasting(folder / "queue" / name, _adapter().dump_json(parcel))
 
 
 def deliver(folder: Path, channels: Mapping[str, Channel], now: float) -> list[str]:
@@ -135,7 +124,7 @@ def _try(folder: Path, file: Path, parcel: Parcel, channels: Mapping[str, Channe
         way.send(parcel.message)
     except DeliveryError as error:
         return _again(folder, file, parcel, way.name if way else "an alert", str(error), now)
-    write(folder / "sent" / file.name, f"{now}\n")
+    write_lasting(folder / "sent" / file.name, f"{now}\n".encode())
     file.unlink(missing_ok=True)
     return ""
 
@@ -146,7 +135,7 @@ def _again(folder: Path, file: Path, parcel: Parcel, name: str, reason: str, now
         return f"--alert {name}: {reason}; given up after {GIVEN_UP_S / DAY_S:.0f} days, kept in failed/"
     wait = min(FIRST_S * 2.0**parcel.attempts, LONGEST_S)
     later = replace(parcel, attempts=parcel.attempts + 1, due=now + wait)
-    write(file, _adapter().dump_json(later).decode())
+    write_lasting(file, _adapter().dump_json(later))
     return f"--alert {name}: {reason}; it is kept, and will be tried again"
 
 

@@ -9,13 +9,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from readycheck.history.place import Place, StoreError
+from readycheck.history.place import Place, RefusedRunError, StoreError
 
 PATIENCE_S = 30.0
 """How long one writer waits for the others."""
 CONNECT_S = 10.0
 _DRIVERS = ("sqlalchemy", "sqlite3", "pg8000", "scramp")
 _THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
+_OF_CONTENT = ("22", "23", "54")
+"""Classes of SQLSTATE: what a row holds is not allowed, or too much."""
+_OF_ORDER = "23503"
+"""A foreign key: the row that it names was pruned in between, and is made anew the next time."""
 _MAGIC = b"SQLite format 3\0"
 _CHECK = "'readycheck history check --salvage FILE' saves what can be read"
 
@@ -121,7 +125,8 @@ def told(place: Place) -> Iterator[None]:
     except Exception as error:
         if not is_of_driver(error):
             raise
-        raise StoreError(f"{place.shown}: {_reason(place, error)}") from None
+        kind = RefusedRunError if _is_of_content(_original(error)) else StoreError
+        raise kind(f"{place.shown}: {_reason(place, error)}") from None
 
 
 def is_of_driver(error: Exception) -> bool:
@@ -129,9 +134,24 @@ def is_of_driver(error: Exception) -> bool:
     return type(error).__module__.partition(".")[0] in _DRIVERS
 
 
+def _original(error: Exception) -> Exception:
+    """SQLAlchemy wraps them."""
+    return getattr(error, "orig", None) or error
+
+
+def _is_of_content(error: Exception) -> bool:
+    """Whether it is the row that is refused: another would be taken."""
+    if isinstance(error, sqlite3.Error):
+        is_of_order = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY
+        return isinstance(error, (sqlite3.IntegrityError, sqlite3.DataError)) and not is_of_order
+    first = error.args[0] if error.args else None
+    state = str(first.get("C", "")) if isinstance(first, dict) else ""
+    return state.startswith(_OF_CONTENT) and state != _OF_ORDER
+
+
 def _reason(place: Place, error: Exception) -> str:
-    said: Any = getattr(error, "orig", None) or error  # SQLAlchemy wraps them
-    first = said.args[0] if said.args else said
+    said = _original(error)
+    first: Any = said.args[0] if said.args else said
     text = str(first.get("M", first) if isinstance(first, dict) else first)
     words = " ".join(place.clean(text).split())[:300]
     if "malformed" in words or "not a database" in words:

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
 from readycheck.errors import ReadycheckError
 from readycheck.history import spool
 from readycheck.history.connection import attach, prepare, told
-from readycheck.history.place import Place, StoreError
+from readycheck.history.place import Place, RefusedRunError, StoreError
 from readycheck.history.record import Recorder, is_current
 from readycheck.history.spool import Spool
 from readycheck.report import Report
@@ -46,6 +47,8 @@ def _behind(report: Report, place: Place, site: str | None, queue: Spool) -> lis
 def _put_aside(report: Report, site: str | None, queue: Spool, why: StoreError) -> str:
     try:
         path = queue.put(report, site)
+        if isinstance(why, RefusedRunError):
+            return _refused(path, why)
     except (OSError, ReadycheckError) as error:
         return f"{why}; this run is not kept ({_said(error)})"
     return f"{why}; this run waits in {path.parent} until it can be stored"
@@ -53,14 +56,15 @@ def _put_aside(report: Report, site: str | None, queue: Spool, why: StoreError) 
 
 def deliver(place: Place, queue: Spool) -> list[str]:
     """Store what waits, oldest first, until it is done, or takes too long, or the database fails again."""
+    troubles: list[str] = []
     try:
         with queue.delivering() as mine:
-            if not mine:
-                return []
-            with recording(place) as recorder:
-                return list(_deliver(recorder, queue))
+            if mine:
+                with recording(place) as recorder:
+                    troubles.extend(_deliver(recorder, queue))
     except (OSError, StoreError) as error:
-        return [f"{_said(error)}; {_what_waits(queue)} until they can be stored"]
+        troubles.append(f"{_said(error)}; {_what_waits(queue)} until they can be stored")
+    return troubles
 
 
 def _deliver(recorder: Recorder, queue: Spool) -> Iterator[str]:
@@ -74,11 +78,20 @@ def _deliver(recorder: Recorder, queue: Spool) -> Iterator[str]:
         except FileNotFoundError:
             continue
         except ReadycheckError as error:
-            path.replace(path.with_suffix(".damaged"))
-            yield f"{error}; set aside"
+            yield f"{error}; set aside as {spool.set_aside(path, 'damaged', str(error)).name}"
             continue
-        recorder.record(one.report, one.site)
+        try:
+            recorder.record(one.report, one.site)
+        except RefusedRunError as error:
+            yield _refused(path, error)
+            continue
         path.unlink(missing_ok=True)
+
+
+def _refused(path: Path, why: RefusedRunError) -> str:
+    """Told once: it would be refused again, and must not hold up those behind it."""
+    aside = spool.set_aside(path, "refused", str(why))
+    return f"{why}; this run will never be taken as it is, and is set aside as {aside}"
 
 
 def _what_waits(queue: Spool) -> str:

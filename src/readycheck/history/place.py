@@ -24,6 +24,10 @@ class StoreError(ReadycheckError):
     """The stored runs cannot be read or written; the text names the place and the reason."""
 
 
+class RefusedRunError(StoreError):
+    """The database works, and will never take this run as it is."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """A file, or the settings of a connection to a server."""

@@ -1,7 +1,6 @@
 """Runs that could not be stored wait here, and are delivered in the order in which they were made, once."""
 
 import json
-import os
 import re
 import zlib
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from readycheck.errors import ReadycheckError
 from readycheck.history.place import Place
+from readycheck.render.files import write_lasting
 from readycheck.report import Report, compact, load
 
 MOST = 10_000
@@ -45,18 +45,9 @@ class Spool:
         if len(before) >= MOST:
             raise ReadycheckError(f"{self.folder}: {MOST} runs wait there already")
         number = int(before[-1].name.partition("-")[0]) + 1 if before else 1
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = self.folder / f"{number:012}-{report.run.id[:64]}{_ENDING}"
-        beside = path.with_suffix(f".{os.getpid()}.part")
         head = json.dumps({"site": site}).encode() + b"\n"
-        try:
-            with beside.open("wb") as file:
-                file.write(zlib.compress(head + compact(report), 6))
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
+        write_lasting(path, zlib.compress(head + compact(report), 6))
         return path
 
     @contextmanager
@@ -65,6 +56,14 @@ class Spool:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with (self.folder / "lock").open("ab") as file:
             yield _locked(file.fileno())
+
+
+def set_aside(path: Path, what: str, why: str) -> Path:
+    """It waits no more, and holds up none behind it; the reason is beside it. Raises `OSError`."""
+    aside = path.with_suffix(f".{what}")
+    write_lasting(aside.with_name(f"{aside.name}.txt"), f"{why}\n".encode("utf-8", "replace"))
+    path.replace(aside)
+    return aside
 
 
 def read(path: Path) -> Waiting:

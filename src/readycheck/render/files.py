@@ -26,6 +26,36 @@ def write_beside(path: str | Path, text: str, *, option: str = "--output") -> No
             beside.unlink(missing_ok=True)
 
 
+def write_lasting(path: Path, content: bytes) -> None:
+    """Write beside and rename; it is on the disk, and found there after a loss of power, before the old one is gone.
+
+    Raises `OSError`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    beside = _beside(path)
+    try:
+        with beside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """A new name is lost with the power until its folder is written; Windows opens none, and sees to it itself."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # of file systems that cannot: the file is there all the same
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def refuse_unwritable(path: str | Path, *, option: str = "--output") -> None:
     """Find out before the run what would go wrong after it; leaves nothing behind."""
     with _named(option, path):

@@ -21,16 +21,16 @@ class Way:
 
 folder, stop = Path(sys.argv[1]), int(sys.argv[3])
 steps = 0
-plain = queue.write
+plain = queue.write_lasting
 
-def write(path, text):
+def write(path, content):
     global steps
     steps += 1
     if steps == stop:
         os.kill(os.getpid(), signal.SIGKILL)
-    plain(path, text)
+    plain(path, content)
 
-queue.write = write
+queue.write_lasting = write
 with queue.locked(folder):
     for number in range(10):
         queue.put(folder, message(f"m{number}"), "way", NOW)

@@ -9,6 +9,7 @@ from readycheck.alert.channel import DeliveryError
 from readycheck.alert.decision import Message
 from readycheck.diagnose.finding import Severity
 from readycheck.regression.policy import DAY_S
+from readycheck.render.files import write_lasting
 
 NOW = 1_800_000_000.0
 
@@ -115,14 +116,14 @@ def test_a_clock_that_goes_back_holds_nothing_up(tmp_path: Path) -> None:
 def test_who_died_after_the_mark_does_not_send_again(tmp_path: Path) -> None:
     way = Way()
     queue.put(tmp_path, message(), "way", NOW)
-    queue.write(tmp_path / "sent" / "m1-way.json", f"{NOW}\n")
+    write_lasting(tmp_path / "sent" / "m1-way.json", f"{NOW}\n".encode())
     assert queue.deliver(tmp_path, {"way": way}, NOW) == []
     assert way.got == [] and not list((tmp_path / "queue").glob("*.json"))
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"message": 1}'])
 def test_what_is_damaged_is_put_aside(tmp_path: Path, text: str) -> None:
-    queue.write(tmp_path / "queue" / "x.json", text)
+    write_lasting(tmp_path / "queue" / "x.json", text.encode())
     assert queue.deliver(tmp_path, {}, NOW) == ["alerts: x.json is damaged, and was put aside"]
     assert queue.deliver(tmp_path, {}, NOW) == []
 

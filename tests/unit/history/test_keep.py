@@ -20,7 +20,8 @@ import pytest
 from readycheck.history import connection, spool
 from readycheck.history import keep as keeping
 from readycheck.history.keep import deliver, keep
-from readycheck.history.place import Place, place_of
+from readycheck.history.place import Place, RefusedRunError, StoreError, place_of
+from readycheck.history.record import Recorder
 from readycheck.history.spool import Spool
 from readycheck.history.store import Wanted, opened
 from tests.unit.history.postgres import NOBODY
@@ -201,6 +202,77 @@ def test_a_damaged_run_in_the_queue_stops_no_other(place: Place) -> None:
     assert told[0].startswith(f"{damaged}: damaged")
     assert stored(place) == [2, 3]
     assert damaged.with_suffix(".damaged").exists()
+    assert "damaged" in damaged.with_suffix(".damaged.txt").read_text()
+
+
+def forbid_a_site(place: Place) -> None:
+    """As somebody may who has rules of their own for the database."""
+    keep(small(0), place)
+    with closing(connection.attach(place, writing=True)) as other:
+        other.cursor().execute(
+            "CREATE TRIGGER no_such BEFORE INSERT ON run WHEN new.site = 'forbidden' "
+            "BEGIN SELECT RAISE(ABORT, 'CHECK constraint failed: no_such'); END"
+            if place.file
+            else "ALTER TABLE run ADD CONSTRAINT no_such CHECK (site <> 'forbidden')"
+        )
+        other.commit()
+
+
+def test_a_run_that_is_never_taken_is_set_aside_and_told_once(place: Place) -> None:
+    """It holds up none of those behind it, and can be delivered when it is allowed."""
+    forbid_a_site(place)
+    queue = spool.of(place)
+    paths = [
+        queue.put(small(number, site=site), None)
+        for number, site in enumerate(("a", "forbidden", "b", "forbidden"), 1)
+    ]
+    told = keep(small(5), place)
+    aside = [paths[place].with_suffix(".refused") for place in (1, 3)]
+    assert [line.partition("; ")[2] for line in told] == [
+        f"this run will never be taken as it is, and is set aside as {path}" for path in aside
+    ]
+    assert "no_such" in told[0]
+    assert stored(place) == [0, 1, 3, 5]
+    assert spool.read(aside[0]).report == small(2, site="forbidden")
+    assert "no_such" in aside[0].with_suffix(".refused.txt").read_text()
+    assert keep(small(6), place) == []
+
+
+def test_a_run_that_is_never_taken_does_not_wait_first(place: Place) -> None:
+    forbid_a_site(place)
+    (told,) = keep(small(1, site="forbidden"), place)
+    assert "this run will never be taken as it is, and is set aside as " in told
+    assert keep(small(2), place) == []
+    assert stored(place) == [0, 2]
+
+
+def test_what_was_set_aside_is_told_also_when_the_rest_cannot_be_stored(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue = spool.of(place)
+    damaged = queue.put(small(1), None)
+    damaged.write_bytes(b"")
+    queue.put(small(2), None)
+    with monkeypatch.context() as patched:
+        patched.setattr(keeping, "attach", lambda where, *, writing: _Breaking(where, False))
+        told = keep(small(3), place)
+    assert "set aside as" in told[0]
+    assert "2 runs wait in" in told[1]
+    assert keep(small(4), place) == []
+    assert stored(place) == [2, 3, 4]
+
+
+def test_a_basis_that_was_pruned_in_between_costs_no_run(place: Place) -> None:
+    """That the row is refused then says nothing of the run."""
+    keep(small(1), place)
+    with opened(place) as store, store.reading() as reading, opened(place) as other:
+        connected: Any = reading.connection.dbapi_connection
+        recorder = Recorder(connected, place, {})
+        recorder.record(small(2))
+        other.prune(Wanted())
+        with pytest.raises(StoreError) as refused:
+            recorder.record(small(3))
+    assert not isinstance(refused.value, RefusedRunError)
 
 
 def test_what_somebody_else_put_there_is_left_alone(place: Place) -> None:

@@ -1,12 +1,14 @@
 """Files are written whole or not at all."""
 
+import errno
 import os
+import stat
 from pathlib import Path
 
 import pytest
 
 from readycheck.errors import UsageError
-from readycheck.render.files import refuse_unwritable, write_beside
+from readycheck.render.files import refuse_unwritable, write_beside, write_lasting
 
 
 def test_it_writes_and_leaves_nothing_else(tmp_path: Path) -> None:
@@ -76,3 +78,31 @@ def test_a_device_is_written_straight_and_stays_a_device() -> None:
 def test_what_has_no_encoding_is_written_all_the_same(tmp_path: Path) -> None:
     write_beside(tmp_path / "report.txt", "a\ud800b")
     assert (tmp_path / "report.txt").read_text() == "a?b"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows opens no folder")
+def test_what_is_to_last_is_synced_and_then_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the second a loss of power takes the file, whole as it is."""
+    synced: list[tuple[str, list[str]]] = []
+
+    def fsync(descriptor: int) -> None:
+        kind = "folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file"
+        synced.append((kind, [path.name for path in tmp_path.iterdir() if path.suffix != ".part"]))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write_lasting(tmp_path / "run", b"whole")
+    assert synced == [("file", []), ("folder", ["run"])]
+    assert (tmp_path / "run").read_bytes() == b"whole"
+
+
+def test_what_is_to_last_and_fails_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    write_lasting(tmp_path / "run", b"old")
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        write_lasting(tmp_path / "run", b"new")
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("run", b"old")]

@@ -15,6 +15,7 @@ ROOTS = (ROOT / "src", ROOT / "probes", ROOT / "profiles")
 ORDER = (
     "readycheck",
     "readycheck.errors",
+    "readycheck.patience",
     "readycheck.installation",
     "readycheck.units",
     "readycheck.failure",

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from readycheck.alert.decision import Message
 from readycheck.diagnose.finding import Severity
 from readycheck.errors import UsageError
+from readycheck.patience import within
 
 TIMEOUT_S = 10.0
 START_S = 3.0
@@ -154,7 +155,16 @@ class Heartbeat:
         """With the run's id as UUID, by which Healthchecks measures how long each run takes."""
         rid = f"{run[:8]}-{run[8:12]}-{run[12:16]}-{run[16:20]}-{run[20:32]}"
         url = f"{self.url.rstrip('/')}{what}?rid={rid}"
-        _request("POST", url, text.encode("utf-8", "replace"), {}, timeout_s)
+        body = text.encode("utf-8", "replace")
+        bounded(lambda: _request("POST", url, body, {}, timeout_s), 2 * timeout_s)
+
+
+def bounded(send: Callable[[], None], seconds: float) -> None:
+    """Of a name's look-up, and of an answer that trickles, no way has a bound. Raises `DeliveryError`."""
+    try:
+        within(seconds, send)
+    except TimeoutError:
+        raise DeliveryError(f"no end of it within {seconds:.0f} s") from None
 
 
 def _request(

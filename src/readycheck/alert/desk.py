@@ -56,6 +56,10 @@ def tell(
         with queue.locked(folder):
             troubles = _take_in(folder, channels, report, rules, now)
             return [*troubles, *queue.deliver(folder, {each.id: each for each in channels}, now)]
+    except queue.BusyError:
+        return [
+            f"alerts: {folder}: another program has had it for {queue.LOCK_S:.0f} s; this run is told to nobody"
+        ]
     except OSError as error:
         return [f"alerts: {folder}: {error.strerror or type(error).__name__}"]
 

@@ -6,18 +6,17 @@ once more; the message's id tells the receiver, as `Idempotency-Key`.
 """
 
 import contextlib
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from readycheck.alert.channel import Channel, DeliveryError
+from readycheck.alert.channel import COMMAND_S, TIMEOUT_S, Channel, DeliveryError, bounded
 from readycheck.alert.decision import Message
 from readycheck.regression.policy import DAY_S, HOUR_S
-from readycheck.render.files import write_lasting
+from readycheck.render.files import take_lock, write_lasting
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -25,6 +24,13 @@ if TYPE_CHECKING:
 FIRST_S, LONGEST_S, GIVEN_UP_S, KEPT_S = 60.0, 6 * HOUR_S, 7 * DAY_S, 30 * DAY_S
 PATIENCE_S = 60.0
 """Nothing more is tried after that: the run waits for its end, and others for the lock."""
+SEND_S = COMMAND_S + TIMEOUT_S
+LOCK_S = PATIENCE_S + SEND_S + 20
+_PAUSE_S = 0.05
+
+
+class BusyError(Exception):
+    """Another program has the folder, and does not let go of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,17 +53,14 @@ def _adapter() -> "TypeAdapter[Parcel]":
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """One program at a time; the lock goes with the program, however that ends."""
+    """One program at a time. Raises `BusyError` where another has it for longer than it may deliver."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    until = time.monotonic() + LOCK_S
     with (folder / ".lock").open("a+") as held:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(held.fileno(), msvcrt.LK_LOCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(held, fcntl.LOCK_EX)
+        while not take_lock(held.fileno()):
+            if time.monotonic() > until:
+                raise BusyError
+            time.sleep(_PAUSE_S)
         yield
 
 
@@ -121,7 +124,7 @@ def _try(folder: Path, file: Path, parcel: Parcel, channels: Mapping[str, Channe
     try:
         if way is None:
             raise DeliveryError("nobody names this way any more")
-        way.send(parcel.message)
+        bounded(partial(way.send, parcel.message), SEND_S)
     except DeliveryError as error:
         return _again(folder, file, parcel, way.name if way else "an alert", str(error), now)
     write_lasting(folder / "sent" / file.name, f"{now}\n".encode())

@@ -10,10 +10,12 @@ from typing import Any
 from urllib.parse import quote
 
 from readycheck.history.place import Place, RefusedRunError, StoreError
+from readycheck.patience import within
 
 PATIENCE_S = 30.0
 """How long one writer waits for the others."""
-CONNECT_S = 10.0
+CONNECT_S, LOGIN_S = 10.0, 30.0
+"""For each step, and for all of them: the look-up of a name has no bound of its own."""
 _DRIVERS = ("sqlalchemy", "sqlite3", "pg8000", "scramp")
 _THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 _OF_CONTENT = ("22", "23", "54")
@@ -83,9 +85,11 @@ def _server(place: Place) -> Any:
         where = {"unix_sock": f"{settings['host']}/.s.PGSQL.{port}"}
     elif (context := _tls(place)) is not None:
         where["ssl_context"] = context
-    return _driver(place).connect(
-        settings["user"], password=settings.get("password"), database=settings["dbname"], **where, **given
-    )
+    driver, who = _driver(place), {"password": settings.get("password"), "database": settings["dbname"]}
+    try:
+        return within(LOGIN_S, lambda: driver.connect(settings["user"], **who, **where, **given))
+    except TimeoutError:
+        raise StoreError(f"{place.shown}: no connection within {LOGIN_S:.0f} s") from None
 
 
 def _driver(place: Place) -> Any:

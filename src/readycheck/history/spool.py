@@ -10,7 +10,7 @@ from pathlib import Path
 
 from readycheck.errors import ReadycheckError
 from readycheck.history.place import Place
-from readycheck.render.files import write_lasting
+from readycheck.render.files import take_lock, write_lasting
 from readycheck.report import Report, compact, load
 
 MOST = 10_000
@@ -55,7 +55,7 @@ class Spool:
         """Whether this process is the one that delivers: another that is at it already keeps the order."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with (self.folder / "lock").open("ab") as file:
-            yield _locked(file.fileno())
+            yield take_lock(file.fileno())
 
 
 def set_aside(path: Path, what: str, why: str) -> Path:
@@ -84,16 +84,3 @@ def of(place: Place, base: Path | None = None) -> Spool:
     from platformdirs import user_state_path
 
     return Spool((base or user_state_path("readycheck", appauthor=False)) / "spool" / place.digest)
-
-
-def _locked(descriptor: int) -> bool:
-    """Given back when the file is closed, however the process ends."""
-    try:
-        import fcntl
-    except ImportError:  # Windows: two that deliver at once may swap the order, and store nothing twice
-        return True
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True

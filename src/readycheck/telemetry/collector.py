@@ -2,14 +2,16 @@
 
 import gzip
 import json
-import threading
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from time import monotonic, sleep
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from readycheck.errors import UsageError
+from readycheck.patience import within
 from readycheck.report import Report
 from readycheck.telemetry.attribute import Json
 from readycheck.telemetry.metrics import metrics
@@ -20,6 +22,8 @@ _PREFIX = "OTEL_EXPORTER_OTLP_"
 _SIGNALS: Mapping[str, Callable[[Report, Mapping[str, str]], Json]] = {"traces": trace, "metrics": metrics}
 _JSON, _PROTOBUF = "http/json", "http/protobuf"
 _MOST_S = 60.0
+_FOR_NOW = (429, 502, 503, 504)
+_PAUSE_S = 1.0
 _LONGEST_ANSWER = 64 * 1024
 _LONGEST_REASON = 300
 _IDS = frozenset({"traceId", "spanId", "parentSpanId"})
@@ -53,27 +57,54 @@ class Collector:
             way.signal: f"otlp: {way.shown}: {way.signal}: no answer within {self.timeout_s:g} s"
             for way in self.ways
         }
-        # Nothing bounds the time that a host's resolver may take: whoever waits for it is left behind.
-        sender = threading.Thread(target=self._send_all, args=(report, troubles), daemon=True)
-        sender.start()
-        sender.join(self.timeout_s)
+        with suppress(TimeoutError):
+            within(self.timeout_s, lambda: self._send_all(report, troubles))
         return list(troubles.values())
 
     def _send_all(self, report: Report, troubles: dict[str, str]) -> None:
+        until = monotonic() + self.timeout_s
         for way in self.ways:
             try:
-                self._send(way, _SIGNALS[way.signal](report, self.given))
+                self._send(way, self._body(way, report), until)
             except SendError as error:
                 troubles[way.signal] = f"otlp: {way.shown}: {way.signal}: {error}"
+            except Exception as error:  # a bug; its text may hold the URL
+                bug = f"internal error ({type(error).__name__})"
+                troubles[way.signal] = f"otlp: {way.shown}: {way.signal}: {bug}"
             else:
                 del troubles[way.signal]
 
-    def _send(self, way: Way, document: Json) -> None:
+    def _body(self, way: Way, report: Report) -> bytes:
+        document = _SIGNALS[way.signal](report, self.given)
+        plain = json.dumps(document).encode() if self.protocol == _JSON else _protobuf(way.signal, document)
+        return gzip.compress(plain, 6, mtime=0)
+
+    def _send(self, way: Way, body: bytes, until: float) -> None:
+        """Again where it is asked for (OTLP/HTTP, "Failures"), as long as there is time."""
+        while True:
+            status, said, pause_s = self._ask(way, body)
+            if status not in _FOR_NOW or monotonic() + pause_s >= until:
+                break
+            sleep(pause_s)
+        if not 200 <= status < 300:
+            raise SendError(f"it answered with status {status}{self._why(said)}")
+        if self.protocol == _JSON:
+            _refuse_partial(said)
+
+    def _why(self, said: bytes) -> str:
+        """What it says itself (`google.rpc.Status`)."""
+        try:
+            text = json.loads(said)["message"] if self.protocol == _JSON else ""
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return ""
+        return f" ({text[:_LONGEST_REASON]})" if isinstance(text, str) and text else ""
+
+    def _ask(self, way: Way, body: bytes) -> tuple[int, bytes, float]:
+        """Status, the beginning of the answer, and how long it wants to be left alone."""
         import httpx
 
         from readycheck import __version__
 
-        body = json.dumps(document).encode() if self.protocol == _JSON else _protobuf(way.signal, document)
         headers = {
             "User-Agent": f"readycheck/{__version__}",
             **way.headers,
@@ -84,7 +115,7 @@ class Collector:
             with httpx.stream(
                 "POST",
                 way.url,
-                content=gzip.compress(body, 6, mtime=0),
+                content=body,
                 headers=headers,
                 timeout=self.timeout_s,
                 verify=_trust(self.authorities),
@@ -92,10 +123,7 @@ class Collector:
                 said = _beginning(answer.iter_bytes())
         except (httpx.HTTPError, httpx.InvalidURL, ValueError, OSError) as error:
             raise SendError(_reason(error)) from None
-        if not answer.is_success:
-            raise SendError(f"it answered with status {answer.status_code}")
-        if self.protocol == _JSON:
-            _refuse_partial(said)
+        return answer.status_code, said, _pause_s(answer.headers.get("Retry-After", ""))
 
 
 def _trust(authorities: str | None) -> Any:
@@ -113,6 +141,13 @@ def _beginning(parts: Iterator[bytes]) -> bytes:
     return found
 
 
+def _pause_s(told: str) -> float:
+    """`Retry-After` in seconds; a date (RFC 9110 section 10.2.3) is further away than anybody waits here."""
+    if not told:
+        return _PAUSE_S
+    return float(told) if told.isdecimal() and len(told) < 6 else _MOST_S
+
+
 def _reason(error: Exception) -> str:
     cause: BaseException | None = error
     while cause is not None:
@@ -127,7 +162,7 @@ def _refuse_partial(said: bytes) -> None:
     try:
         part = json.loads(said or b"{}")["partialSuccess"]
         rejected = int(part.get("rejectedSpans") or part.get("rejectedDataPoints") or 0)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return
     if rejected:
         raise SendError(f"it took all but {rejected}: {str(part.get('errorMessage', ''))[:_LONGEST_REASON]}")

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pytest
+
+from readycheck.alert import queue
 from readycheck.alert.decision import Rules
 from readycheck.alert.desk import tell
 from readycheck.report import Report
@@ -50,6 +53,19 @@ def test_who_is_killed_before_the_state_is_kept_sends_nothing_twice(tmp_path: Pa
     play(tmp_path, way, "x", 3)
     memory.write_bytes(before)
     play(tmp_path, way, "x", 4)
+    assert len(way.got) == 1
+
+
+def test_who_finds_another_at_it_for_too_long_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other may hang; the run is over all the same, and the next one counts again."""
+    monkeypatch.setattr(queue, "LOCK_S", 0.0)
+    way = Way()
+    with queue.locked(tmp_path):
+        (told,) = play(tmp_path, way, "x")
+    assert told == f"alerts: {tmp_path}: another program has had it for 0 s; this run is told to nobody"
+    assert play(tmp_path, way, "xxxx", 1) == []
     assert len(way.got) == 1
 
 

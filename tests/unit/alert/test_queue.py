@@ -1,6 +1,7 @@
 """Nothing is lost, and nothing is sent twice, whatever happens in between."""
 
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -95,6 +96,17 @@ def test_delivering_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     queue.put(tmp_path, message(), "way", NOW)
     queue.deliver(tmp_path, {"way": way}, NOW)
     assert way.tries == 0 and list((tmp_path / "queue").iterdir())
+
+
+def test_a_way_that_hangs_is_a_way_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the resolver of a host may."""
+    monkeypatch.setattr(queue, "SEND_S", 0.01)
+    way, ended = Way(), Event()
+    monkeypatch.setattr(way, "send", lambda message: ended.wait(60))
+    queue.put(tmp_path, message(), "way", NOW)
+    (told,) = queue.deliver(tmp_path, {"way": way}, NOW)
+    ended.set()
+    assert "no end of it within 0 s; it is kept, and will be tried again" in told
 
 
 def test_after_a_week_it_is_given_up_and_kept(tmp_path: Path) -> None:

@@ -67,6 +67,18 @@ def test_a_server_that_cannot_be_reached_costs_no_run_and_shows_no_password(tmp_
     assert stored(later) == [1, 2]
 
 
+def test_a_server_whose_name_is_looked_up_for_ever_costs_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`getaddrinfo` has no bound that a program could give it."""
+    pytest.importorskip("pg8000")
+    looked_up = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: looked_up.wait(60) and [])
+    monkeypatch.setattr(connection, "LOGIN_S", 0.05)
+    place = place_of("postgresql://me@db.example/runs")
+    (told,) = keep(small(1), place)
+    looked_up.set()
+    assert told.startswith(f"{place.shown}: no connection within 0 s; this run waits in ")
+
+
 def test_a_wrong_password_is_told_and_not_shown(database: str) -> None:
     right = place_of(database)
     wrong = place_of(database.replace(right.server["password"][:6], "wrong-").replace("s3cr%2Fet", "wrong"))

@@ -14,6 +14,10 @@ class FakeCollector:
     url: str
     status: int = 200
     answer: bytes = b"{}"
+    after: str = ""
+    """What it says as `Retry-After`."""
+    busy: int = 0
+    """So many requests get status 503 first."""
     requests: list[tuple[str, Message, bytes]] = field(default_factory=list)
     held: Event = field(default_factory=Event)
     """Answers come once it is set."""
@@ -29,7 +33,10 @@ def collecting(*, holds: bool = False) -> Iterator[FakeCollector]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             fake.requests.append((self.path, self.headers, gzip.decompress(body)))
             fake.held.wait(20)
-            self.send_response(fake.status)
+            busy, fake.busy = fake.busy > 0, fake.busy - 1
+            self.send_response(503 if busy else fake.status)
+            if fake.after:
+                self.send_header("Retry-After", fake.after)
             self.send_header("Content-Length", str(len(fake.answer)))
             self.end_headers()
             self.wfile.write(fake.answer)

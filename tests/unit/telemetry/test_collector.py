@@ -2,6 +2,7 @@
 
 import socket
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
@@ -65,6 +66,7 @@ def test_a_refusal_is_told_without_secrets() -> None:
         (b"", ""),
         (b"[]", ""),
         (b"{" * 100_000, ""),
+        (b"[" * 60_000, ""),
     ],
 )
 def test_a_collector_may_take_a_part(answer: bytes, told: str) -> None:
@@ -73,6 +75,60 @@ def test_a_collector_may_take_a_part(answer: bytes, told: str) -> None:
         troubles = made(None, TRACES_ENDPOINT=f"{fake.url}/mine").send(report())
     assert troubles == ([f"otlp: {fake.url}: traces: {told}"] if told else [])
     assert [path for path, _, _ in fake.requests] == ["/mine"]
+
+
+@pytest.mark.parametrize(
+    ("status", "after", "answer", "told"),
+    [
+        (400, "", b'{"code": 3, "message": "no such tenant"}', "status 400 (no such tenant)"),
+        (400, "", b'{"message": 7}', "status 400"),
+        (400, "", b"\x08\x03\x12\x04what", "status 400"),
+        (429, "3600", b"", "status 429"),
+        (503, "Wed, 21 Oct 2026 07:28:00 GMT", b"<html>", "status 503"),
+        (503, "-1", b"", "status 503"),
+        (302, "", b"", "status 302"),
+    ],
+)
+def test_a_refusal_is_told_with_its_reason(status: int, after: str, answer: bytes, told: str) -> None:
+    with collecting() as fake:
+        fake.status, fake.after, fake.answer = status, after, answer
+        troubles = made(None, TRACES_ENDPOINT=fake.url).send(report())
+    assert troubles == [f"otlp: {fake.url}: traces: it answered with {told}"]
+    assert len(fake.requests) == 1
+
+
+def test_one_that_is_busy_is_asked_again_as_it_says() -> None:
+    with collecting() as fake:
+        fake.busy, fake.after = 2, "0"
+        assert made(fake.url).send(report()) == []
+    paths = [path for path, _, _ in fake.requests]
+    assert paths == ["/v1/traces"] * 3 + ["/v1/metrics"]
+
+
+def test_what_speaks_another_protocol_is_told() -> None:
+    def greet() -> None:
+        with server.accept()[0] as stream:
+            stream.recv(1)
+            stream.send(b"SSH-2.0-x\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        Thread(target=greet, daemon=True).start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        troubles = made(None, TRACES_ENDPOINT=url).send(report())
+    assert troubles == [f"otlp: {url}: traces: RemoteProtocolError"]
+
+
+def test_a_bug_is_a_line_for_each_and_tells_no_secret(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object) -> bytes:
+        raise RuntimeError(SECRET)
+
+    monkeypatch.setattr(Collector, "_ask", broken)
+    assert made("http://h").send(report()) == [
+        f"otlp: http://h: {signal}: internal error (RuntimeError)" for signal in ("traces", "metrics")
+    ]
+    assert capsys.readouterr().err == ""
 
 
 def test_nobody_there_is_told_at_once() -> None:

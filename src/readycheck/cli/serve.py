@@ -1,5 +1,6 @@
 """`serve`: the exporter for Prometheus."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -24,6 +25,14 @@ def serve(
             "--listen", metavar="IP[:PORT]", help="Serve there. Other hosts reach only what is not loopback."
         ),
     ] = "127.0.0.1:10478",
+    web_config: Annotated[
+        Path | None,
+        typer.Option(
+            "--web-config",
+            metavar="FILE",
+            help="TLS and logins: tls_server_config and basic_auth_users, as other exporters have them.",
+        ),
+    ] = None,
     fresh: Annotated[
         float,
         typer.Option(
@@ -64,11 +73,14 @@ def serve(
     from readycheck.catalog import available
     from readycheck.cli.interrupt import Interruption
     from readycheck.cli.output import complain, tell_lines
+    from readycheck.net.guard import is_loopback
     from readycheck.schedule.child import beyond_s
+    from readycheck.web.access import Access, read_access
     from readycheck.web.exporter import PORT, serve_pages
     from readycheck.web.runs import Settings
 
     place = o.endpoint("--listen", listen, PORT)
+    access = read_access(web_config) if web_config else Access()
     options = tuple(run_options or ())
     given = _parsed(options)
     folders = tuple(given["profile_dir"] or ())
@@ -87,7 +99,11 @@ def serve(
 
     def ready() -> None:
         if not quiet:
-            tell_lines(f"serving http://{shown}/")
+            tell_lines(f"serving {'https' if access.tls else 'http'}://{shown}/")
+        if not access.users and not is_loopback(place[0]):
+            complain(
+                [f"whoever reaches {shown} may start runs: --web-config has logins, a firewall keeps out"]
+            )
 
     names()  # a folder that cannot be read is told now
     interruption = Interruption()
@@ -100,6 +116,7 @@ def serve(
                 place,
                 ready,
                 lambda line: complain([line]),
+                access,
             )
         )
 

@@ -9,16 +9,18 @@ from contextlib import suppress
 from http import HTTPStatus
 from mmap import PAGESIZE
 from pathlib import Path
+from ssl import SSLContext
 
 from readycheck import __version__
 from readycheck.errors import UsageError
 from readycheck.net.guard import is_loopback
 from readycheck.net.interface import Endpoint
 from readycheck.render.exposition import OPEN_METRICS, TEXT, Family, expose, open_metrics
+from readycheck.web.access import Access
 from readycheck.web.agent import run_agent
 from readycheck.web.job import Refused, read_job, read_patience
 from readycheck.web.runs import Runs, Settings
-from readycheck.web.server import Answer, Request, Server
+from readycheck.web.server import PATIENCE_S, Answer, Request, Server
 
 PORT = 10478
 PREFIX = "readycheck_exporter_"
@@ -119,14 +121,15 @@ async def serve_pages(
     place: Endpoint,
     ready: Callable[[], None],
     say: Callable[[str], None],
+    access: Access,
 ) -> None:
     """Until this task is cancelled; `say` gets what runs complain of.
 
     Raises `UsageError` when the place cannot be had.
     """
     runs = Runs(settings, run_agent, say=say)
-    server = Server(Exporter(runs, profiles, site).answer, local=is_loopback(place[0]))
-    listening = await _listening(server, place)
+    server = Server(Exporter(runs, profiles, site).answer, local=is_loopback(place[0]), access=access)
+    listening = await _listening(server, place, access.tls)
     with suppress(asyncio.CancelledError):
         async with runs, listening:
             ready()
@@ -136,9 +139,12 @@ async def serve_pages(
                 server.end()
 
 
-async def _listening(server: Server, place: Endpoint) -> asyncio.Server:
+async def _listening(server: Server, place: Endpoint, tls: SSLContext | None) -> asyncio.Server:
     host, port = place
+    patience_s = PATIENCE_S if tls else None
     try:
-        return await asyncio.start_server(server.attend, host, port)
+        return await asyncio.start_server(
+            server.attend, host, port, ssl=tls, ssl_handshake_timeout=patience_s
+        )
     except OSError as error:
         raise UsageError(f"--listen: TCP port {port} of {host}: {os.strerror(error.errno or 0)}") from None

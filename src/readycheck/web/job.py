@@ -43,11 +43,13 @@ class Job:
 
     @property
     def labels(self) -> Mapping[str, str]:
+        """Others for each job: two with the same ones would be one series."""
         return {
             "profile": self.profile,
             "site": self.site,
-            "target": ",".join(self.targets),
-            "role": ",".join(self.roles),
+            "target": _joined(self.targets),
+            "role": _joined(self.roles),
+            "set": _joined(self.values),
         }
 
     def command(self, options: Sequence[str], deadline_s: float) -> list[str]:
@@ -58,6 +60,10 @@ class Job:
         wanted += [f"--site={self.site}"] if self.site else []
         wanted += [f"--deadline={deadline_s:.3f}", "--format=prometheus", "--quiet", "--", self.profile]
         return [*program(), "run", *options, *wanted]
+
+
+def _joined(words: Sequence[str]) -> str:
+    return ",".join(word.replace("\\", "\\\\").replace(",", "\\,") for word in words)
 
 
 def read_job(query: str, profiles: Collection[str], site: str) -> Job:

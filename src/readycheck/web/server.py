@@ -10,6 +10,7 @@ from http import HTTPStatus
 import h11
 
 from readycheck.net.guard import is_loopback
+from readycheck.web.access import Access
 
 CONNECTIONS = 64
 PATIENCE_S = 10.0
@@ -44,9 +45,10 @@ Pages = Callable[[Request], Awaitable[Answer]]
 class Server:
     """Answers what `pages` has; with `local`, only who asks this machine for one of its own names."""
 
-    def __init__(self, pages: Pages, *, local: bool) -> None:
+    def __init__(self, pages: Pages, *, local: bool, access: Access | None = None) -> None:
         self._pages = pages
         self._local = local
+        self._access = access or Access()
         self._open: set[asyncio.Task[None]] = set()
 
     async def attend(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -61,9 +63,12 @@ class Server:
             # What is cancelled ends here: Python 3.11 complains of connections whose task was.
             with suppress(OSError, TimeoutError, asyncio.CancelledError):
                 await self._talk(reader, writer)
+                async with asyncio.timeout(PATIENCE_S):  # TLS has an end of its own to say
+                    writer.close()
+                    await writer.wait_closed()
         finally:
             self._open.discard(task)
-            # Closing would wait for ever until somebody takes what is left, uncounted among those that are open.
+            # Closing alone would wait for ever until somebody takes what is left, uncounted among those that are open.
             writer.transport.abort()
 
     def end(self) -> None:
@@ -93,6 +98,8 @@ class Server:
             return _refusal(HTTPStatus.FORBIDDEN, "not for pages of others")
         if request.method not in ("GET", "HEAD"):
             return _refusal(HTTPStatus.METHOD_NOT_ALLOWED, "only GET and HEAD")
+        if not await self._access.admits(request.headers.get("authorization", "")):
+            return _refusal(HTTPStatus.UNAUTHORIZED, "a name and a password are wanted")
         return await self._pages(request)
 
 
@@ -142,6 +149,8 @@ async def _send(
     ]
     if answer.status is HTTPStatus.METHOD_NOT_ALLOWED:
         headers.append(("Allow", "GET, HEAD"))
+    if answer.status is HTTPStatus.UNAUTHORIZED:
+        headers.append(("WWW-Authenticate", 'Basic realm="readycheck", charset="UTF-8"'))
     start = h11.Response(status_code=answer.status, headers=headers, reason=answer.status.phrase.encode())
     parts = (start, h11.EndOfMessage()) if head else (start, h11.Data(data=body), h11.EndOfMessage())
     writer.write(b"".join(connection.send(part) or b"" for part in parts))

@@ -70,7 +70,7 @@ async def test_metrics_count_what_was_asked() -> None:
         'readycheck_exporter_requests_total{path="/probe",code="200"} 1',
         'readycheck_exporter_requests_total{path="/probe",code="400"} 1',
         'readycheck_exporter_requests_total{path="other",code="404"} 2',
-        'readycheck_exporter_last_run_score{profile="door",site="home",target="",role=""} 97',
+        'readycheck_exporter_last_run_score{profile="door",site="home",target="",role="",set=""} 97',
     ):
         assert f"{line}\n" in text
     assert "process_cpu_seconds_total " in text

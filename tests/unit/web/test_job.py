@@ -68,7 +68,14 @@ def test_one_runs_at_a_time_of_a_profile_and_its_targets() -> None:
 
 def test_the_labels_of_a_job() -> None:
     labels = Job("door", ("a", "b"), ("app",), (), "x").labels
-    assert labels == {"profile": "door", "site": "x", "target": "a,b", "role": "app"}
+    assert labels == {"profile": "door", "site": "x", "target": "a,b", "role": "app", "set": ""}
+
+
+def test_jobs_that_are_not_the_same_have_other_labels() -> None:
+    """Else they would be one series, and the one a fault of the other."""
+    values = [(), ("a=1",), ("a=2",), ("a=1", "b=2"), ("a=1,b=2",), ("a=1\\", "b=2"), ("a=1\\,b=2",)]
+    labels = [Job("door", values=each).labels for each in values]
+    assert all(labels.count(each) == 1 for each in labels)
 
 
 def test_of_a_single_file_the_run_is_a_call_too(monkeypatch: pytest.MonkeyPatch) -> None:

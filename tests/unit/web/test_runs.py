@@ -114,7 +114,7 @@ async def test_who_has_no_patience_leaves_and_the_run_goes_on() -> None:
         assert refused.value.status == 504
         agent.go.set()
         await settle()
-        assert 'last_run_score{profile="door",site="x",target="",role=""} 97\n' in exposed(runs)
+        assert 'last_run_score{profile="door",site="x",target="",role="",set=""} 97\n' in exposed(runs)
 
 
 async def test_whose_turn_does_not_come_is_refused() -> None:
@@ -209,7 +209,7 @@ async def test_the_last_of_each_is_remembered() -> None:
     async with Runs(Settings(), Agent(), lambda: 1000.5) as runs:
         await runs.answer(DOOR, None)
         await runs.answer(Job("gate", ("a",), ("app",)), None)
-    about = 'profile="door",site="x",target="",role=""'
+    about = 'profile="door",site="x",target="",role="",set=""'
     assert f"last_run_timestamp_seconds{{{about}}} 1000.5\n" in exposed(runs)
     assert f"last_run_exit_status{{{about}}} 0\n" in exposed(runs)
-    assert 'last_run_exit_status{profile="gate",site="",target="a",role="app"} 0\n' in exposed(runs)
+    assert 'last_run_exit_status{profile="gate",site="",target="a",role="app",set=""} 0\n' in exposed(runs)

@@ -1,15 +1,19 @@
 """Who gets an answer, and what it looks like on the wire."""
 
 import asyncio
+from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 
+import bcrypt
 import pytest
 
 from readycheck.web import server as module
+from readycheck.web.access import Access
 from readycheck.web.server import Answer, Request, Server
 
+HASH = bcrypt.hashpw(b"geheim", bcrypt.gensalt(4)).decode()
 GET = "GET /page?a=b HTTP/1.1\r\nHost: 127.0.0.1:10478\r\n{0}\r\n"
 
 
@@ -19,9 +23,9 @@ async def echo(request: Request) -> Answer:
 
 @asynccontextmanager
 async def serving(
-    pages: Callable[[Request], Awaitable[Answer]] = echo, *, local: bool = True
+    pages: Callable[[Request], Awaitable[Answer]] = echo, *, local: bool = True, access: Access | None = None
 ) -> AsyncIterator[Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]]:
-    served = Server(pages, local=local)
+    served = Server(pages, local=local, access=access)
     listening = await asyncio.start_server(served.attend, "127.0.0.1", 0)
     port = listening.sockets[0].getsockname()[1]
     try:
@@ -31,9 +35,9 @@ async def serving(
         listening.close()
 
 
-async def ask(text: str, *, local: bool = True) -> str:
+async def ask(text: str, *, local: bool = True, access: Access | None = None) -> str:
     """All that comes until the server closes."""
-    async with serving(local=local) as connect:
+    async with serving(local=local, access=access) as connect:
         reader, writer = await connect()
         writer.write(text.encode("latin-1"))
         got = (await reader.read()).decode()
@@ -55,6 +59,15 @@ async def test_an_answer_has_its_length_and_kind() -> None:
 async def test_a_connection_serves_again() -> None:
     got = await ask(GET.format("") + GET.format("X: 2\r\n") + close("X: 3"))
     assert got.count("HTTP/1.1 200 OK") == 3 and got.endswith("/page a=b 3\n")
+
+
+async def test_who_has_no_login_sees_no_page() -> None:
+    access = Access(users={"prom": HASH})
+    head, _, body = (await ask(close(), access=access)).partition("\r\n\r\n")
+    assert head.startswith("HTTP/1.1 401 Unauthorized\r\n") and body == "a name and a password are wanted\n"
+    assert 'WWW-Authenticate: Basic realm="readycheck", charset="UTF-8"' in head.split("\r\n")
+    told = b64encode(b"prom:geheim").decode()
+    assert "200 OK" in await ask(close(f"Authorization: Basic {told}"), access=access)
 
 
 async def test_a_head_has_no_body() -> None:

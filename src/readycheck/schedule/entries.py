@@ -62,8 +62,9 @@ def system_rights(run_as: str | None = None, folders: Iterable[str] = ()) -> str
 def crontab_line(job: Job) -> str:
     """Two lines; the first one tells whose the second is. What a run says on stdout would be a mail each time."""
     command = shlex.join([*job.command, "--quiet"]) + " >/dev/null"
-    if job.secrets:
-        command = f"set -a; . {shlex.quote(job.environment)}; {command}"
+    if job.environment:  # read where it is there, as systemd does
+        file = shlex.quote(job.environment)
+        command = f"set -a; [ ! -r {file} ] || . {file}; {command}"
     if delay := job.offset_s % 60:
         command = f"sleep {delay}; {command}"
     if len(command) > 900:

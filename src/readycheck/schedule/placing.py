@@ -55,21 +55,19 @@ class Systemd:
             _restore(before)
             raise
         told = [f"{'wrote' if path in changed else 'unchanged'} {path}" for path in wanted]
-        # Of an earlier call, or of whoever deploys: the service reads it all the same.
-        left = not job.secrets and job.environment and _read(Path(job.environment)) is not None
-        return [*told, f"in force as before: {job.environment}"] if left else told
+        return [*told, *_left_in_force(job)]
 
     def remove(self, name: str, environment: Path, force: bool) -> list[str]:
-        paths = [self.units / f"{name}.timer", self.units / f"{name}.service", environment]
+        paths = [self.units / f"{name}.timer", self.units / f"{name}.service"]
         found = [path for path in paths if _read(path) is not None]
-        if not found[:1] or found == [environment]:
+        if not found:
             raise UsageError(f"{name}: there is no such timer in {self.units}")
         _refuse_strangers(found, force)
         self._ctl("disable", "--now", f"{name}.timer")
         for path in found:
             path.unlink()
         self._ctl("daemon-reload")
-        return [f"removed {path}" for path in found]
+        return [*(f"removed {path}" for path in found), *_without_environment(environment)]
 
     def show(self) -> Iterator[str]:
         for path in sorted(self.units.glob("readycheck-*.timer")):
@@ -106,13 +104,21 @@ class Crontab:
                 f"the crontab has a line for {job.profile} that was not written by this; --force adds one"
             )
         wanted = [*_without(lines, job.name), *entries.crontab_line(job).splitlines()]
-        if job.secrets:
-            path = Path(job.environment)
-            _refuse_strangers([path], force)
-            _write(path, text_of(job.secrets), secret=True)
-        if wanted != lines:
-            self._replace(wanted)
-        return [f"{'unchanged' if wanted == lines else 'wrote'} crontab: {wanted[-1]}"]
+        secret = {Path(job.environment): text_of(job.secrets)} if job.secrets else {}
+        changed = {path: text for path, text in secret.items() if _read(path) != text}
+        _refuse_strangers(changed, force)
+        before = {path: _read(path) for path in changed}
+        try:
+            for path, text in changed.items():
+                _write(path, text, secret=True)
+            if wanted != lines:
+                self._replace(wanted)
+        except (ReadycheckError, OSError):
+            _restore(before)
+            raise
+        told = [f"{'wrote' if path in changed else 'unchanged'} {path}" for path in secret]
+        line = f"{'unchanged' if wanted == lines else 'wrote'} crontab: {wanted[-1]}"
+        return [*told, line, *_left_in_force(job)]
 
     def remove(self, name: str, environment: Path, force: bool) -> list[str]:
         lines = self._lines()
@@ -120,9 +126,7 @@ class Crontab:
         if kept == lines:
             raise UsageError(f"{name}: there is no such line in the crontab")
         self._replace(kept)
-        if MARK in (_read(environment) or ""):
-            environment.unlink()
-        return [f"removed crontab: {name}"]
+        return [f"removed crontab: {name}", *_without_environment(environment)]
 
     def show(self) -> Iterator[str]:
         lines = self._lines()
@@ -178,6 +182,22 @@ class Tasks:
 
 
 Placing = Systemd | Crontab | Tasks
+
+
+def _left_in_force(job: Job) -> list[str]:
+    """Variables of an earlier call, or of whoever deploys: they are read all the same."""
+    left = not job.secrets and job.environment and _read(Path(job.environment)) is not None
+    return [f"in force as before: {job.environment}"] if left else []
+
+
+def _without_environment(path: Path) -> list[str]:
+    text = _read(path)
+    if text is None:
+        return []
+    if MARK not in text:
+        return [f"left as it is: {path}"]
+    path.unlink()
+    return [f"removed {path}"]
 
 
 def _is_same_job(line: str, job: Job) -> bool:

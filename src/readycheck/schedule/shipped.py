@@ -20,6 +20,7 @@ _JOB = Job(
     offset_s=420,
     program=("/opt/readycheck/bin/readycheck",),
     arguments=("webex-calling",),
+    environment="/etc/readycheck/webex-calling.env",
 )
 _WINDOWS = (r"C:\Program Files\readycheck\Scripts\readycheck.exe",)
 

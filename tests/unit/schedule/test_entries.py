@@ -49,6 +49,22 @@ def test_a_line_of_a_crontab_survives_cron_and_the_shell(tmp_path: Path) -> None
     assert json.loads(told) == [["run", *NASTY, "--quiet"], "slack://$x"]
 
 
+def test_a_line_without_secrets_reads_those_that_are_put_there_later(tmp_path: Path) -> None:
+    """As a unit does; where there are none, it runs all the same."""
+    job = replace(JOB, environment=str(tmp_path / "b.env"), offset_s=420)
+    command = entries.crontab_line(job).splitlines()[1].split(" ", 5)[5]
+    command = command.replace(r"\%", "%").removesuffix(" >/dev/null")
+
+    def told() -> str:
+        ended = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=True)
+        assert ended.stderr == ""
+        return str(json.loads(ended.stdout)[1])
+
+    assert told() == "None"
+    (tmp_path / "b.env").write_text("READYCHECK_ALERT='slack://x'\n")
+    assert told() == "slack://x"
+
+
 def test_the_seconds_of_the_offset_are_slept() -> None:
     assert " * * * * sleep 17; " in entries.crontab_line(JOB)
 

@@ -134,7 +134,9 @@ def test_a_crontab_keeps_the_lines_of_others(host: Host, job: Job) -> None:
     cron = Crontab(host.call)
     cron.install(job, False)
     assert host.crontab == OTHERS + crontab_line(job)
-    assert cron.install(job, False)[0].startswith("unchanged")
+    assert all(line.startswith("unchanged") for line in cron.install(job, False))
+    in_force = f"in force as before: {job.environment}"
+    assert cron.install(replace(job, secrets={}), False)[1:] == [in_force]
     cron.install(replace(job, arguments=("webex", "--quick")), False)
     assert host.crontab is not None and host.crontab.count(MARK) == 1 and "--quick --quiet" in host.crontab
     assert len(list(cron.show())) == 1
@@ -143,6 +145,28 @@ def test_a_crontab_keeps_the_lines_of_others(host: Host, job: Job) -> None:
     assert not Path(job.environment).exists()
     with pytest.raises(UsageError, match="no such line in the crontab"):
         cron.remove(job.name, Path(job.environment), False)
+
+
+def test_what_the_crontab_does_not_take_is_taken_back(host: Host, job: Job) -> None:
+    host.fails = "-"
+    with pytest.raises(ReadycheckError):
+        Crontab(host.call).install(job, False)
+    assert not Path(job.environment).exists()
+
+
+@pytest.mark.parametrize("kind", ["systemd", "cron"])
+def test_variables_that_somebody_else_wrote_are_read_and_left(
+    kind: str, systemd: Systemd, host: Host, job: Job
+) -> None:
+    placing = systemd if kind == "systemd" else Crontab(host.call)
+    path = Path(job.environment)
+    path.parent.mkdir()
+    path.write_text("READYCHECK_ALERT=slack://mine\n")
+    with pytest.raises(UsageError, match=r"webex\.env was not written by this"):
+        placing.install(job, False)
+    assert placing.install(replace(job, secrets={}), False)[-1] == f"in force as before: {path}"
+    assert placing.remove(job.name, path, True)[-1] == f"left as it is: {path}"
+    assert path.read_text() == "READYCHECK_ALERT=slack://mine\n"
 
 
 def test_who_had_no_crontab_gets_one(host: Host) -> None:

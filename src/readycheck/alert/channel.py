@@ -111,7 +111,9 @@ class Syslog:
             handler = _Strict(self.place)
             try:
                 handler.ident = "readycheck: "
-                record = logging.makeLogRecord({"msg": f"{message.title} ({message.text})", "levelname": "x"})
+                title, text = message.title, message.text  # the one often ends with the other
+                line = title if title.endswith(text) else f"{title} ({text})"
+                record = logging.makeLogRecord({"msg": line, "levelname": "x"})
                 handler.mapPriority = lambda levelName: _PRIORITIES[message.severity]  # type: ignore[method-assign]
                 handler.emit(record)
             finally:

@@ -1,4 +1,4 @@
-"""SIGINT, SIGTERM and SIGHUP: the first one ends the run, not the report; the second one ends the program."""
+"""SIGINT, SIGTERM and their like: the first one ends the run, not the report; the second one ends the program."""
 
 import asyncio
 import os
@@ -9,9 +9,10 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, NoReturn, TypeVar
 
+from readycheck.cli.signals import ENDING
+
 _Result = TypeVar("_Result")
 _UNKNOWN = 3
-_NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 _SHOW_CURSOR = "\x1b[?25h"
 
 
@@ -28,8 +29,7 @@ class Interruption:
         """Not those that whoever started the program has ignored, as `nohup` does."""
         before: dict[int, Any] = {}
         if threading.current_thread() is threading.main_thread():
-            numbers = [int(getattr(signal, name)) for name in _NAMES if hasattr(signal, name)]
-            heeded = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+            heeded = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
             before = {number: signal.signal(number, self._arrived) for number in heeded}
         try:
             yield

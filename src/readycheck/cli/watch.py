@@ -14,6 +14,7 @@ import typer
 from readycheck.cli import options as o
 from readycheck.cli.forwarding import WithRunOptions, given
 from readycheck.cli.output import complain, tell_lines
+from readycheck.cli.signals import ENDING
 from readycheck.errors import UsageError
 from readycheck.render.files import refuse_unwritable
 from readycheck.schedule.child import Runs, beyond_s, program
@@ -109,8 +110,7 @@ def _world(runs: Runs, health: Path | None) -> Iterator[World]:
         time.sleep(seconds)
         return stopped
 
-    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    heeded = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+    heeded = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
     before = {number: signal.signal(number, stop) for number in heeded}
     try:
         yield World(

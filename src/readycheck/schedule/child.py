@@ -6,9 +6,13 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
+from time import monotonic
 
 SINGLE_FILE = ".pyz"
 _KILLED_AFTER_S = 15.0
+_LOOK_S = 0.5
+"""Windows lets no signal interrupt a wait: it is heeded in between."""
 _BEYOND_DEADLINE_S = 900.0
 _GROUP = None if os.name == "nt" else 0
 _FLAGS = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)  # of Windows
@@ -58,13 +62,23 @@ class Runs:
         self._stopped = True
         if self._running is not None:
             with suppress(OSError):
-                self._running.terminate()
+                _ask_to_end(self._running)
+
+
+def _ask_to_end(child: "subprocess.Popen[bytes]") -> None:
+    """Of Windows, where `terminate` is the end without a report, Ctrl-Break is heard as a signal."""
+    if sys.platform == "win32":
+        with suppress(OSError):  # there is no console
+            child.send_signal(signal.CTRL_BREAK_EVENT)
+            return
+    child.terminate()
 
 
 def _end(child: "subprocess.Popen[bytes]", longest_s: float) -> int:
-    for patience_s, insist in ((longest_s, child.terminate), (_KILLED_AFTER_S, child.kill)):
-        try:
-            return child.wait(patience_s)
-        except subprocess.TimeoutExpired:
-            insist()
+    for patience_s, insist in ((longest_s, partial(_ask_to_end, child)), (_KILLED_AFTER_S, child.kill)):
+        until = monotonic() + patience_s
+        while (left_s := until - monotonic()) > 0:
+            with suppress(subprocess.TimeoutExpired):
+                return child.wait(min(left_s, _LOOK_S))
+        insist()
     return child.wait()

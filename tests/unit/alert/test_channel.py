@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,8 @@ def test_a_line_in_a_log() -> None:
         log.settimeout(5)
         channel(f"syslog://127.0.0.1:{log.getsockname()[1]}").send(MESSAGE)
         assert log.recv(2000).startswith(b"<10>readycheck: t (x)")
+        channel(f"syslog://127.0.0.1:{log.getsockname()[1]}").send(replace(MESSAGE, title="north: x"))
+        assert log.recv(2000) == b"<10>readycheck: north: x\0", "nothing is said twice"
 
 
 def test_a_host_without_a_log(monkeypatch: pytest.MonkeyPatch) -> None:

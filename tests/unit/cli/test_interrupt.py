@@ -35,6 +35,13 @@ def test_a_signal_cancels_and_the_result_is_kept(number: signal.Signals) -> None
     assert interruption.came
 
 
+def test_ctrl_break_of_windows_is_a_signal_too() -> None:
+    """It is the only one by which another program tells a run there to end."""
+    told = "import signal; signal.SIGBREAK = 99; from readycheck.cli.signals import ENDING; print(ENDING)"
+    shown = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True).stdout
+    assert shown == "(2, 15, 1, 99)\n"
+
+
 def test_without_a_signal_nothing_is_cancelled() -> None:
     interruption = Interruption()
 

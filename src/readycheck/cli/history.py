@@ -224,8 +224,9 @@ def check(
         _salvage(place, salvage)
         return
     waiting = of(place)
-    if number := len(waiting.waiting()):
-        tell_lines(f"{number} runs wait in {waiting.folder}; the next run that is stored takes them along")
+    if waiting.waiting():
+        tell_lines(f"{waiting.told()}; the next run that is stored takes along what waits")
+    tell_lines(*(f"set aside, with the reason beside it: {path}" for path in waiting.aside()))
     with opened(place) as stored:
         health = examine(stored)
     if health.troubles:
@@ -241,8 +242,11 @@ def _salvage(place: "Place", to: Path) -> None:
     if place.file is None:
         raise UsageError(f"--salvage {to}: only for a file; a server has tools of its own")
     found = salvage(place.file, place_of(str(to.absolute())))
+    if not found.reports + found.summaries:
+        to.unlink(missing_ok=True)
+        raise ReadycheckError(f"{place.shown}: nothing of a run can be read in it; it is left as it is")
     tell_lines(
-        f"{to}: {found.reports} runs saved, {found.summaries} without their reports, {found.lost} lost; "
+        f"{to}: {found.reports} runs saved whole, {found.summaries} without their reports, {found.lost} lost; "
         f"{place.shown} is as it was: move it away and put the new file in its place"
     )
 

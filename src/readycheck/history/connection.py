@@ -155,6 +155,8 @@ def _is_of_content(error: Exception) -> bool:
 
 def _reason(place: Place, error: Exception) -> str:
     said = _original(error)
+    if isinstance(said.__cause__, OSError):  # of a connection that could not be made: pg8000 says less
+        return said.__cause__.strerror or str(said.__cause__)
     first: Any = said.args[0] if said.args else said
     text = str(first.get("M", first) if isinstance(first, dict) else first)
     words = " ".join(place.clean(text).split())[:300]

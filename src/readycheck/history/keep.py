@@ -63,7 +63,7 @@ def deliver(place: Place, queue: Spool) -> list[str]:
                 with recording(place) as recorder:
                     troubles.extend(_deliver(recorder, queue))
     except (OSError, StoreError) as error:
-        troubles.append(f"{_said(error)}; {_what_waits(queue)} until they can be stored")
+        troubles.append(f"{_said(error)}; {queue.told()} until they can be stored")
     return troubles
 
 
@@ -71,14 +71,14 @@ def _deliver(recorder: Recorder, queue: Spool) -> Iterator[str]:
     until = monotonic() + PATIENCE_S
     for path in queue.waiting():
         if monotonic() > until:
-            yield f"{_what_waits(queue)}; the next run takes them along"
+            yield f"{queue.told()}; the next run takes them along"
             return
         try:
             one = spool.read(path)
         except FileNotFoundError:
             continue
         except ReadycheckError as error:
-            yield f"{error}; set aside as {spool.set_aside(path, 'damaged', str(error)).name}"
+            yield f"{error}; set aside as {spool.set_aside(path, spool.DAMAGED, str(error)).name}"
             continue
         try:
             recorder.record(one.report, one.site)
@@ -90,12 +90,8 @@ def _deliver(recorder: Recorder, queue: Spool) -> Iterator[str]:
 
 def _refused(path: Path, why: RefusedRunError) -> str:
     """Told once: it would be refused again, and must not hold up those behind it."""
-    aside = spool.set_aside(path, "refused", str(why))
+    aside = spool.set_aside(path, spool.REFUSED, str(why))
     return f"{why}; this run will never be taken as it is, and is set aside as {aside}"
-
-
-def _what_waits(queue: Spool) -> str:
-    return f"{len(queue.waiting())} runs wait in {queue.folder}"
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from readycheck.report import Report, compact, load
 
 MOST = 10_000
 """Files in a spool; a hundred days of a run every fifteen minutes."""
+DAMAGED, REFUSED = ASIDE = ("damaged", "refused")
 _LARGEST = 256 * 1024 * 1024
 _ENDING = ".run"
 _NAME = re.compile(rf"[0-9]{{12,}}-.*{re.escape(_ENDING)}")
@@ -38,6 +39,14 @@ class Spool:
             return sorted(path for path in self.folder.iterdir() if _NAME.fullmatch(path.name))
         except (FileNotFoundError, NotADirectoryError):
             return []
+
+    def told(self) -> str:
+        number = len(self.waiting())
+        return f"1 run waits in {self.folder}" if number == 1 else f"{number} runs wait in {self.folder}"
+
+    def aside(self) -> list[Path]:
+        """What waits no more and was not delivered."""
+        return sorted(path for kind in ASIDE for path in self.folder.glob(f"*.{kind}"))
 
     def put(self, report: Report, site: str | None) -> Path:
         """Whole or not at all, and on the disk when it returns. Raises `OSError` or `ReadycheckError`."""

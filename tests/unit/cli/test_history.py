@@ -104,7 +104,7 @@ def test_prune_keeps_a_line_of_each(filled: Path, capsys: Captured) -> None:
 
 def test_check_tells_what_waits_and_what_is_no_database_any_more(filled: Path, capsys: Captured) -> None:
     spool.of(place_of(None)).put(small(9), None)
-    assert told(capsys, "check").splitlines()[0].startswith("1 runs wait in ")
+    assert told(capsys, "check").splitlines()[0].startswith("1 run waits in ")
     content = bytearray(filled.read_bytes())
     content[:100] = bytes(100)
     filled.write_bytes(content)
@@ -115,6 +115,19 @@ def test_check_tells_what_waits_and_what_is_no_database_any_more(filled: Path, c
     assert filled.read_bytes() == content
 
 
+def test_check_tells_what_was_set_aside(filled: Path, capsys: Captured) -> None:
+    queue = spool.of(place_of(None))
+    aside = spool.set_aside(queue.put(small(9), None), spool.REFUSED, "because")
+    assert told(capsys, "check").splitlines()[0] == f"set aside, with the reason beside it: {aside}"
+
+
+def test_of_what_never_was_a_database_nothing_is_saved(tmp_path: Path, capsys: Captured) -> None:
+    (tmp_path / "junk.db").write_text("my notes")
+    arguments = ("check", "--store", str(tmp_path / "junk.db"), "--salvage", str(tmp_path / "new.db"))
+    assert refused(capsys, *arguments).endswith("nothing of a run can be read in it; it is left as it is")
+    assert [path.name for path in tmp_path.glob("*.db*")] == ["junk.db"]
+
+
 def test_check_tells_of_each_damaged_run(filled: Path, capsys: Captured) -> None:
     with opened(place_of(None), writing=True) as store, store.writing() as connection:
         connection.exec_driver_sql("UPDATE report SET body = substr(body, 1, 20) WHERE place = 2")
@@ -123,7 +136,9 @@ def test_check_tells_of_each_damaged_run(filled: Path, capsys: Captured) -> None
     assert "run 00000000 is damaged" in complaint[0]
     assert complaint[-1] == f"readycheck: {filled}: damaged; --salvage FILE saves what can be read"
     saved = filled.with_name("saved.db")
-    assert "4 runs saved, 1 without their reports, 0 lost" in told(capsys, "check", "--salvage", str(saved))
+    assert "4 runs saved whole, 1 without their reports, 0 lost" in told(
+        capsys, "check", "--salvage", str(saved)
+    )
     assert told(capsys, "check", "--store", str(saved)).endswith(
         "5 runs, 4 with their reports, all readable\n"
     )

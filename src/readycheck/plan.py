@@ -118,8 +118,9 @@ def refuse_unknown_values(profile: Profile, values: Mapping[str, str]) -> None:
     """Raises `UsageError` for a placeholder that the profile lacks, or a value that it may not have."""
     for name, value in values.items():
         if name not in profile.placeholders:
-            known = ", ".join(profile.placeholders) or "none"
-            raise UsageError(f"--set {name}: profile '{profile.name}' has the placeholders {known}")
+            known = ", ".join(profile.placeholders)
+            has = f"has the placeholders {known}" if known else "has no placeholders"
+            raise UsageError(f"--set {name}: profile '{profile.name}' {has}")
         choices = profile.placeholders[name].choices
         if choices and value not in choices:
             raise UsageError(f"--set {name}={value}: choose from {', '.join(choices)}")

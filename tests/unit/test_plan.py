@@ -357,7 +357,7 @@ def test_a_probe_that_did_not_load_leaves_its_requirements_unprobed() -> None:
         ({"roles": ("boss",)}, r"^--role boss: profile 'example' has the roles app, gateway$"),
         ({"only": ("quic",)}, r"^--only quic: no such probe \(known: capacity, dns, "),
         ({"skip": ("quic",)}, r"^--skip quic: no such probe"),
-        ({"values": {"x": "1"}}, r"^--set x: profile 'example' has the placeholders none$"),
+        ({"values": {"x": "1"}}, r"^--set x: profile 'example' has no placeholders$"),
     ],
 )
 def test_what_the_user_asks_for_must_exist(chosen: dict[str, Any], message: str) -> None:

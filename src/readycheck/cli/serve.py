@@ -8,6 +8,7 @@ import typer
 from readycheck.cli import options as o
 from readycheck.errors import UsageError
 
+_WHO = "Who may ask"
 _PROBE = "What a request may cost"
 
 
@@ -22,7 +23,10 @@ def serve(
     listen: Annotated[
         str,
         typer.Option(
-            "--listen", metavar="IP[:PORT]", help="Serve there. Other hosts reach only what is not loopback."
+            "--listen",
+            metavar="IP[:PORT]",
+            help="Serve there. Other hosts reach only what is not loopback.",
+            rich_help_panel=_WHO,
         ),
     ] = "127.0.0.1:10478",
     web_config: Annotated[
@@ -31,6 +35,7 @@ def serve(
             "--web-config",
             metavar="FILE",
             help="TLS and logins: tls_server_config and basic_auth_users, as other exporters have them.",
+            rich_help_panel=_WHO,
         ),
     ] = None,
     fresh: Annotated[
@@ -68,7 +73,8 @@ def serve(
     It serves until it is told to stop: /probe in the pattern of the blackbox exporter, with target=, role=, set= and
     site= besides; /metrics about itself and the last runs; /-/healthy. Those who ask for the same at once get the
     answer of one run. A run ends before the scrape times out, and at the --deadline of RUN_OPTIONS at the latest; it is
-    kept in the history as any other, unless RUN_OPTIONS have --no-store. Whoever reaches the port may start runs.
+    kept in the history as any other, unless RUN_OPTIONS have --no-store. Whoever reaches the port may start runs,
+    unless --web-config has logins.
     """
     from readycheck.catalog import available
     from readycheck.cli.interrupt import Interruption
@@ -101,9 +107,7 @@ def serve(
         if not quiet:
             tell_lines(f"serving {'https' if access.tls else 'http'}://{shown}/")
         if not access.users and not is_loopback(place[0]):
-            complain(
-                [f"whoever reaches {shown} may start runs: --web-config has logins, a firewall keeps out"]
-            )
+            complain([f"whoever reaches {shown} may start runs; --web-config FILE asks for a login"])
 
     names()  # a folder that cannot be read is told now
     interruption = Interruption()

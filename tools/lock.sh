@@ -19,6 +19,6 @@ lock() {
 lock requirements.lock pyproject.toml
 lock requirements-build.lock --constraint requirements.lock --group build
 lock requirements-image.lock --constraint requirements.lock \
-    --extra alerts --extra otel --extra postgres --extra proxy pyproject.toml
+    --extra alerts --extra otel --extra postgres --extra proxy --extra web pyproject.toml
 lock requirements-dev.lock --constraint requirements-image.lock --constraint requirements-build.lock \
     --group dev --extra all pyproject.toml

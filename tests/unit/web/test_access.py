@@ -6,7 +6,6 @@ from base64 import b64encode
 from http import HTTPStatus
 from pathlib import Path
 
-import bcrypt
 import pytest
 
 from readycheck.errors import UsageError
@@ -15,6 +14,7 @@ from readycheck.web.access import Access, read_access
 from readycheck.web.server import Answer, Request, Server
 from tests.unit.web.test_server import close
 
+bcrypt = pytest.importorskip("bcrypt")
 HASH = bcrypt.hashpw(b"geh:eim", bcrypt.gensalt(4)).decode()
 USERS = {"prom": HASH, "y": HASH.replace("$2b$", "$2y$")}
 

@@ -6,14 +6,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 
-import bcrypt
 import pytest
 
 from readycheck.web import server as module
 from readycheck.web.access import Access
 from readycheck.web.server import Answer, Request, Server
 
-HASH = bcrypt.hashpw(b"geheim", bcrypt.gensalt(4)).decode()
 GET = "GET /page?a=b HTTP/1.1\r\nHost: 127.0.0.1:10478\r\n{0}\r\n"
 
 
@@ -62,7 +60,8 @@ async def test_a_connection_serves_again() -> None:
 
 
 async def test_who_has_no_login_sees_no_page() -> None:
-    access = Access(users={"prom": HASH})
+    bcrypt = pytest.importorskip("bcrypt")
+    access = Access(users={"prom": bcrypt.hashpw(b"geheim", bcrypt.gensalt(4)).decode()})
     head, _, body = (await ask(close(), access=access)).partition("\r\n\r\n")
     assert head.startswith("HTTP/1.1 401 Unauthorized\r\n") and body == "a name and a password are wanted\n"
     assert 'WWW-Authenticate: Basic realm="readycheck", charset="UTF-8"' in head.split("\r\n")

@@ -62,8 +62,11 @@ def read_access(path: Path) -> Access:
     """Raises `UsageError` that names the file and the key."""
     told = _read(path)
     _refuse_unknown(path, "", told, (_TLS, _USERS))
-    tls = _context(path, told[_TLS]) if told.get(_TLS) else None
-    return Access(tls, _logins(path, told.get(_USERS) or {}))
+    if not told or not all(told.values()):
+        empty = next((key for key in told if not told[key]), f"{_TLS} or {_USERS}")
+        raise UsageError(f"{OPTION} {path}: {empty}: nothing is there, and nobody would be kept out")
+    tls = _context(path, told[_TLS]) if _TLS in told else None
+    return Access(tls, _logins(path, told.get(_USERS, {})))
 
 
 def _read(path: Path) -> Mapping[Any, Any]:

@@ -430,7 +430,7 @@ class _Player:
                     break
                 size, headers = found
                 with suppress(ValueError):
-                    arrived_ns = self._clock.of(headers.received_ns)
+                    arrived_ns = self._clock.of(headers.received_ns, self._clock.now_ns())
                     reader.take(bytes(self._buffer[:size]), headers._replace(received_ns=arrived_ns))
 
 

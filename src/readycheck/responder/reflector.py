@@ -165,7 +165,7 @@ class Reflector:
             return
         stamp_ns, hop_limit, traffic_class = read_headers(ancillary)
         now_ns = self._clock.now_ns()
-        received_ns = self._clock.of(stamp_ns) if stamp_ns else now_ns
+        received_ns = self._clock.of(stamp_ns, now_ns) if stamp_ns else now_ns
         session.note_transit(sent_at(packet), received_ns)
         answer_in_place(
             packet, session.received - 1, received_ns, now_ns - received_ns, hop_limit, traffic_class
@@ -182,7 +182,7 @@ class Reflector:
     def _report(self, sock: socket.socket, data: bytes, source: Endpoint, ancillary: Ancillary) -> None:
         self.counts.others += 1
         now_ns, stamp_ns = self._clock.now_ns(), read_headers(ancillary).received_ns
-        received_ns = self._clock.of(stamp_ns) if stamp_ns else now_ns
+        received_ns = self._clock.of(stamp_ns, now_ns) if stamp_ns else now_ns
         streams = (self.control.sessions, *self.streams_below)
         answer = answer_report(data, source, streams, received_ns, now_ns, time.monotonic())
         if answer is not None:

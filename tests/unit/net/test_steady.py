@@ -35,7 +35,7 @@ def clock(host: Host) -> SteadyClock:
 
 def test_it_begins_as_the_time_of_day(host: Host, clock: SteadyClock) -> None:
     host.steady += 7 * MS
-    assert clock.now_ns() == host.wall_ns() == clock.of(host.wall_ns())
+    assert clock.now_ns() == host.wall_ns() == clock.of(host.wall_ns(), clock.now_ns())
 
 
 @pytest.mark.parametrize("step_ms", [-3_600_000, -500, -2, 2, 500, 3_600_000])
@@ -47,17 +47,29 @@ def test_what_arrives_before_and_after_a_step_is_where_it_was(
     host.ahead += step_ms * MS
     host.steady += MS // 2
     after_ns, stamp_after = clock.now_ns(), host.wall_ns()
-    assert (clock.of(stamp_before), clock.of(stamp_after)) == (before_ns, after_ns)
+    assert [clock.of(one, after_ns) for one in (stamp_before, stamp_after)] == [before_ns, after_ns]
     for _ in range(3):
         host.steady += 60 * MS
-        assert clock.of(host.wall_ns()) == clock.now_ns()
+        assert clock.of(host.wall_ns(), clock.now_ns()) == clock.now_ns()
+
+
+@pytest.mark.parametrize(("step_ms", "unseen_ms"), [(-3_600_000, 0), (-500, 0), (2, 0), (500, 0), (-2, 5)])
+def test_a_step_is_seen_at_once_or_when_it_is_looked_for_again(
+    host: Host, clock: SteadyClock, step_ms: int, unseen_ms: int
+) -> None:
+    clock.of(host.wall_ns(), clock.now_ns())
+    host.ahead += step_ms * MS
+    if unseen_ms:
+        assert clock.of(host.wall_ns(), clock.now_ns()) == clock.now_ns() + step_ms * MS
+    host.steady += unseen_ms * MS
+    assert clock.of(host.wall_ns(), clock.now_ns()) == clock.now_ns()
 
 
 def test_a_process_that_is_held_up_sees_no_step(host: Host, clock: SteadyClock) -> None:
     stamp, host.held_up = host.wall_ns(), 30 * MS
-    assert clock.of(stamp) == stamp
+    assert clock.of(stamp, clock.now_ns()) == stamp
 
 
 def test_a_gentle_correction_is_followed_by_nothing(host: Host, clock: SteadyClock) -> None:
     host.ahead += MS // 10
-    assert clock.of(host.wall_ns()) == clock.now_ns() + MS // 10
+    assert clock.of(host.wall_ns(), clock.now_ns()) == clock.now_ns() + MS // 10

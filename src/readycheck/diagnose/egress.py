@@ -82,8 +82,8 @@ def _survey(situation: Situation) -> Check | None:
     if not can_hear_routers(situation.environment) or path_mtu.is_due(situation):
         return None
     lost = lost_doors(situation)
-    # What the comparison of silent ports with their controls will want, for what the verdict hangs on.
-    kept_s, spared = (FLOWS_S, SPARED) if lost or silent_columns(situation) else (0.0, 0)
+    # What the comparison of silent ports with their controls will want; a port of networks may be settled without.
+    kept_s = FLOWS_S if lost or silent_columns(situation) else 0.0
     return egress_check(
         situation.plan,
         situation.registry,
@@ -93,7 +93,7 @@ def _survey(situation: Situation) -> Check | None:
         situation.left_s - kept_s,
         situation.gone_silent,
         [door.address for door in alone(lost, find_doors(situation.outcomes))],
-        spared,
+        SPARED if lost else 0,
     )
 
 

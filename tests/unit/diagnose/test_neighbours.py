@@ -77,6 +77,12 @@ def test_its_quarter_of_the_network_is_surveyed_first_and_its_port_compared_ther
     assert len(set(checks["path/flows"].params.controls[:2])) == 1
 
 
+def test_for_a_port_of_networks_the_survey_may_spend_all_answers() -> None:
+    survey_of_port = asked(lambda t: t.port == 8934)["path/egress"]
+    assert survey_of_port.params.spared == 0
+    assert survey_of_port.params.seconds < asked(lambda t: False)["path/egress"].params.seconds
+
+
 def test_a_host_that_answers_on_another_port_needs_no_neighbour() -> None:
     checks = asked(inside(f"{LOST}/32", 443))
     assert [t.address for t in checks["path/flows"].params.targets] == [LOST]

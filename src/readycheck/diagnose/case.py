@@ -1,6 +1,6 @@
 """What a rule may look at, and the questions that many rules ask of it."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -144,7 +144,7 @@ class Place:
     words: str
 
 
-def place_of(case: Case, transport: str, ports: Iterable[int], cells: Iterable[Cell] = ()) -> Place:
+def place_of(case: Case, transport: str, ports: Iterable[int], cells: Collection[Cell] = ()) -> Place:
     """Locate a wall by the refusal's author, else by how far the stopped packets come."""
     evidence, wanted = case.evidence, set(ports)
     for cell in cells:
@@ -174,10 +174,16 @@ def place_of(case: Case, transport: str, ports: Iterable[int], cells: Iterable[C
         return Place(Where.UNKNOWN, "packets do not even reach the first router, or this host keeps them")
     words = f"packets reach {last.address} (hop {last.ttl}) and no further"
     if reached <= evidence.edge_ttl:
-        return Place(Where.SITE, words)
+        return Place(Where.UNKNOWN if _is_seen_late(cells, evidence.edge_ttl) else Where.SITE, words)
     following = next((rung.address for rung in control if rung.ttl == reached + 1), None)
     providers = provider_owns(last.address, following, evidence.mapped)
     return Place(Where.ISP if providers else Where.UNKNOWN, words)
+
+
+def _is_seen_late(cells: Collection[Cell], edge_ttl: int) -> bool:
+    """Each was compared hop by hop, and no router right beyond the edge had an answer left for its control."""
+    stopped = [c for c in cells if c.sign is Sign.STOPPED]
+    return bool(stopped) and all(c.own and (c.ttl or 0) > edge_ttl + 1 for c in stopped)
 
 
 def provider_owns(router: str | None, following: str | None, mapped: str | None) -> bool:

@@ -265,7 +265,9 @@ def place_of_flows(case: Case, doors: Sequence[Door]) -> Place:
     if flow.edge is None:
         return Place(Where.UNKNOWN, words)
     if flow.reached <= flow.edge:
-        return Place(Where.SITE, words)
+        # Else no router right beyond the edge had an answer left for the control.
+        near = min(f.ttl for f in flows) <= flow.edge + 1
+        return Place(Where.SITE if near else Where.UNKNOWN, words)
     return Place(
         Where.ISP if provider_owns(flow.router, flow.next, case.evidence.mapped) else Where.UNKNOWN, words
     )

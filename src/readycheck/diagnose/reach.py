@@ -50,7 +50,7 @@ def udp_blocked(case: Case) -> Iterator[Finding]:
         yield case.finding(
             "udp-blocked",
             failed,
-            f"No UDP leaves for the media networks, on any port{_told(place)}.",
+            f"No UDP reaches the media networks, on any port{_told(place)}.",
             where=place.where,
             confidence=Confidence.CERTAIN if len(ports) > 1 else Confidence.LIKELY,
             remedy=f"Allow outbound UDP to {_scope(case)}.",

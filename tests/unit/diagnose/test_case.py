@@ -1,5 +1,6 @@
 """The questions that rules ask: what answered, how grave it is, where packets end."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -185,6 +186,17 @@ def test_a_silent_wall_lies_behind_the_last_hop_that_was_reached(
     stopped: tuple[Rung, ...], where: Where
 ) -> None:
     assert place([wall(Sign.STOPPED)], *stopped) is where
+
+
+@pytest.mark.parametrize(
+    ("ttls", "own", "where"),
+    [((5,), True, Where.UNKNOWN), ((5, 3), True, Where.SITE), ((5,), False, Where.SITE)],
+)
+def test_a_control_that_was_first_answered_far_beyond_the_edge_places_no_wall_at_it(
+    ttls: tuple[int, ...], own: bool, where: Where
+) -> None:
+    """Hop by hop beside each other: the routers between kept both waiting."""
+    assert place([replace(wall(Sign.STOPPED, ttl=ttl), own=own) for ttl in ttls], stop(2)) is where
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Named hosts: whose fault it is that a port or a host does not answer, and when nobody can tell."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from readycheck.diagnose.finding import Confidence, Owner, Where
-from readycheck.observation import Target
+from readycheck.observation import Observation, Target
 from readycheck.verdict import Readiness
 from tests.unit.builders import (
     DEAF,
@@ -16,6 +17,7 @@ from tests.unit.builders import (
     Result,
     World,
     conclude,
+    conclude_from,
     make_environment,
     make_profile,
     make_selection,
@@ -88,6 +90,18 @@ def test_a_wall_beyond_the_edge(mapped: str, hops: tuple[str, ...], where: Where
     only = of_hosts(wall=dropping(port(443)), hops=hops, wall_ttl=3).only
     assert (only.cause, only.where) == ("port-blocked", where)
     assert f"{hops[2]} (hop 3)" in only.summary
+
+
+def test_a_wall_is_not_the_sites_where_the_routers_behind_the_edge_kept_the_control_waiting() -> None:
+    world = World(profile=make_profile(*BOTH, controls=CONTROLS), names=NAMES, wall=dropping(port(443)))
+    made = tuple(replace(o, observations=tuple(map(_seen_late, o.observations))) for o in world.outcomes())
+    only = conclude_from(world, made).only
+    assert (only.cause, only.where) == ("port-blocked", Where.UNKNOWN)
+
+
+def _seen_late(observation: Observation) -> Observation:
+    late = observation.facts.get("fate") == "stopped"
+    return replace(observation, facts={**observation.facts, "ttl": 5}) if late else observation
 
 
 def test_a_port_that_is_silent_where_no_router_is_heard() -> None:

@@ -143,23 +143,23 @@ def hop_of(wall: Cell, evidence: Evidence) -> int:
 
 
 def _is_lonely(wall: Cell, evidence: Evidence) -> bool:
-    """A refusal that one network alone gives, or a few on all that they were asked, is theirs and not the ports'.
+    """A refusal that one network alone gives on several ports, or a few on all that they were asked, is theirs.
 
-    Routers limit how often they refuse: of a rule for all networks only those packets show it that were first, to a
-    few networks on some of the ports.
+    Routers limit how often they refuse: of a rule for all networks only those packets show it that were first, to one
+    network or a few. On a single port nothing tells such a rule from one for the network.
     """
     if wall.sign is not Sign.REJECTED or _refused_elsewhere(wall, evidence):
         return False
-    here = {
-        cell.network
+    refused = [
+        cell
         for cell in evidence.cells
         if cell.sign is Sign.REJECTED and cell.offender == wall.offender and cell.transport == wall.transport
-    }
+    ]
+    here = {cell.network for cell in refused}
     asked = [c for network in here for c in evidence.row(wall.transport, network)]
-    everything = (
-        all(c.sign in (Sign.REJECTED, Sign.UNKNOWN) for c in asked) and len({c.port for c in asked}) > 1
-    )
-    return (len(here) == 1 or everything) and here < {c.network for c in _column(wall, evidence)}
+    everything = all(c.sign in (Sign.REJECTED, Sign.UNKNOWN) for c in asked)
+    several = len({cell.port for cell in refused}) > 1
+    return several and (len(here) == 1 or everything) and here < {c.network for c in _column(wall, evidence)}
 
 
 def _refused_elsewhere(wall: Cell, evidence: Evidence) -> bool:

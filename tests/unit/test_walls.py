@@ -44,11 +44,20 @@ def test_a_wall_beside_an_open_part_is_the_parts() -> None:
     assert sort_walls(evidence).parts == {("udp", WEST, 3)}
 
 
-def test_a_refusal_in_one_network_alone_is_not_the_ports() -> None:
-    evidence = seen(cell(WEST, 5004, Sign.REJECTED), cell(EAST, 5004, Sign.SILENT))
-    walls = sort_walls(evidence)
+def test_refusals_on_several_ports_of_one_network_alone_are_the_networks() -> None:
+    refused = [cell(WEST, port, Sign.REJECTED) for port in (5004, 9000)]
+    walls = sort_walls(seen(*refused, cell(EAST, 5004, Sign.SILENT), cell(EAST, 9000, Sign.SILENT)))
     assert not walls.columns
     assert walls.rows == {("udp", WEST)}
+
+
+def test_refusals_on_one_port_of_one_network_alone_may_be_for_either() -> None:
+    """A router that refuses seldom gave them all to the network that was asked first."""
+    refused = [cell(WEST, 5004, Sign.REJECTED, part) for part in (0, 1)]
+    walls = sort_walls(seen(*refused, cell(WEST, 5004, Sign.SILENT, part=2), cell(EAST, 5004, Sign.SILENT)))
+    assert not walls.columns
+    assert not walls.rows
+    assert walls.lone == {("udp", "5004", WEST)}
 
 
 def test_a_refusal_in_several_networks_is_the_ports() -> None:

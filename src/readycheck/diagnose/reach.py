@@ -333,10 +333,11 @@ def lone_walls(case: Case) -> Iterator[Finding]:
         if _failed(case, hit):
             service = _service(transport, label)
             nowhere = _is_silent_elsewhere(case, transport, label, network)
+            rejected = any(c.sign is Sign.REJECTED for c in hit)
             yield case.finding(
-                "port-blocked",
+                "port-rejected" if rejected else "port-blocked",
                 _failed(case, hit),
-                f"{service} to {network} stops on the way; "
+                f"{service} to {network} {'is refused' if rejected else 'stops'} on the way; "
                 f"{'other networks answer on other ports only' if nowhere else 'other networks were not proven'}.",
                 confidence=Confidence.LIKELY
                 if nowhere and _others_pass(case, transport, label, network)

@@ -3,11 +3,10 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from statistics import median
 
 from readycheck.diagnose.doors import Door, alone, find_doors
 from readycheck.diagnose.egress import is_due, silent_columns
-from readycheck.diagnose.link import is_slow
+from readycheck.diagnose.link import is_slow, way_ms
 from readycheck.diagnose.neighbours import neighbour_of
 from readycheck.diagnose.situation import Situation, can_hear_routers, local_address, round_trip
 from readycheck.engine import Outcome
@@ -21,6 +20,7 @@ PAIRS = 3
 """Six packets to each router in a turn, which is what Linux answers at once (`icmp_ratelimit`)."""
 
 ASKED_AGAIN = 6
+HALVES = 2
 LOSSY_SHARE = 0.15
 PATIENCE_MS = 900.0
 """What the probe `repeat` waits for an answer."""
@@ -53,14 +53,17 @@ def compare(situation: Situation) -> Iterator[Check]:
 
 def ask_again(situation: Situation) -> Iterator[Check]:
     """Silent ports of hosts that live, several times: a lost packet or two is no block."""
-    if _is_long(situation.outcomes):
+    if (way_ms(situation.outcomes) or 0.0) > PATIENCE_MS / 2:
+        # That a packet fails shows nothing there.
         return
     silent = [door.target for door in _chosen(_lost_doors(situation)) if door.sign is Sign.SILENT]
     cells = [_target(cell) for cell, _ in silent_columns(situation)]
     check = situation.check(
         "repeat/silent",
         REPEAT,
-        list(dict.fromkeys([*silent, *cells, *_doubtful(situation.outcomes)]))[:ASKED_AGAIN],
+        list(dict.fromkeys([*silent, *cells, *_halves(situation.evidence), *_doubtful(situation.outcomes)]))[
+            :ASKED_AGAIN
+        ],
         longest_s=LONGEST_REPEAT_S,
         kinds=tuple(sorted(kinds(situation.outcomes).items())),
     )
@@ -68,15 +71,22 @@ def ask_again(situation: Situation) -> Iterator[Check]:
         yield check
 
 
-def _is_long(outcomes: Sequence[Outcome]) -> bool:
-    """The way there and back takes longer than half of what a packet is waited for: that it fails shows nothing."""
-    rtts = [
-        float(o.facts["rtt_ms"])
-        for outcome in outcomes
-        for o in outcome.observations
-        if o.step is Step.CONNECT and o.failure is None and o.facts.get("rtt_ms")
-    ]
-    return bool(rtts) and median(rtts) > PATIENCE_MS / 2
+def _halves(evidence: Evidence) -> list[Target]:
+    """Silent UDP ports of hosts that answer on another port of the service, where other hosts do the reverse.
+
+    What a rule drops, or nobody serves, is the same port everywhere.
+    """
+    hosts: dict[tuple[str | None, str], list[Cell]] = {}
+    for cell in evidence.cells:
+        if cell.transport == "udp" and cell.requirement:
+            hosts.setdefault((cell.requirement, cell.address), []).append(cell)
+    silent: dict[int, list[Target]] = {}
+    for cells in hosts.values():
+        if any(cell.sign is Sign.ANSWERED for cell in cells):
+            for cell in cells:
+                silent.setdefault(cell.port, []).extend([_target(cell)] if cell.sign is Sign.SILENT else [])
+    ports = [some[:HALVES] for some in silent.values() if len(some) >= HALVES]
+    return [target for some in ports for target in some] if len(ports) > 1 else []
 
 
 def _doubtful(outcomes: Sequence[Outcome]) -> list[Target]:
@@ -99,6 +109,18 @@ def _doubtful(outcomes: Sequence[Outcome]) -> list[Target]:
         return lossy
     late, asked = (Counter((p.transport, p.port) for p in places) for places in (reopened, found))
     return [p for p in lossy if _is_a_good_part(late[p.transport, p.port], asked[p.transport, p.port])]
+
+
+def lost_at_first(outcomes: Sequence[Outcome]) -> tuple[int, int]:
+    """Of all connections and questions that were answered in the end, how many only came late or at the second try."""
+    found = [
+        _shows_loss(o)
+        for outcome in outcomes
+        if _is_direct(outcome)
+        for o in outcome.observations
+        if o.step in (Step.CONNECT, Step.ECHO) and o.failure is None
+    ]
+    return sum(found), len(found)
 
 
 def _is_a_good_part(some: int, of: int) -> bool:

@@ -1,10 +1,10 @@
 """Rules for the link, the NAT and the pace of connections: what the run shows by the way."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from statistics import median
 
-from readycheck.diagnose.case import Case
+from readycheck.diagnose.case import Case, is_media
 from readycheck.diagnose.finding import Confidence, Finding, Owner, Severity, Where
 from readycheck.diagnose.situation import Situation
 from readycheck.engine import Outcome
@@ -133,6 +133,36 @@ def slow_connect(case: Case) -> Iterator[Finding]:
             remedy="Look for a firewall or proxy that holds or drops the first packet of a connection while it "
             "classifies it, and for loss of first packets.",
         )
+
+
+def long_way(case: Case) -> Iterator[Finding]:
+    """Media services answer later than the profile allows, and as late do all connections beyond the site.
+
+    The kernel measures these, so that a busy host delays the one and not the other.
+    """
+    way = way_ms(case.outcomes)
+    for verdict in case.verdicts:
+        limit = verdict.requirement.limits.get("rtt_ms")
+        if way is None or limit is None or limit.warn is None or not is_media(verdict.requirement):
+            continue
+        trips = [float(case.by_check[c.check].metrics.get("rtt_ms") or 0.0) for c in verdict.checks]
+        late = [c.check for c, trip in zip(verdict.checks, trips, strict=True) if trip >= limit.warn]
+        usual = median([trip for trip in trips if trip] or [0.0])
+        if min(usual, way) >= limit.warn:
+            yield case.finding(
+                "delay",
+                late,
+                f"The media services answer after {usual:.0f} ms (limit {limit.warn:.0f} ms), and connections beyond "
+                f"the site have a round trip of {way:.0f} ms: the line is long to everywhere.",
+                remedy="Leave to the internet near the users instead of through a distant centre or a tunnel; on a "
+                "satellite line, agree with the users what conversations it allows.",
+            )
+
+
+def way_ms(outcomes: Iterable[Outcome]) -> float | None:
+    """The usual round trip of connections to hosts beyond the site, as the kernel measures it."""
+    trips = [float(o.facts["rtt_ms"]) for outcome in outcomes for o in _connections(outcome)]
+    return median(trips) if trips else None
 
 
 def _connections(outcome: Outcome) -> Iterator[Observation]:

@@ -81,6 +81,7 @@ RULES: tuple[Rule, ...] = (
     certificates.tls_trouble,
     ipv6.ipv6_broken,
     link.slow_connect,
+    link.long_way,
     link.vpn_in_path,
     link.wifi_weak,
     link.egress_unstable,

@@ -2,50 +2,69 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import exp
 
 from readycheck.diagnose.case import Case
 from readycheck.diagnose.doors import find_doors
 from readycheck.diagnose.finding import Confidence, Finding
+from readycheck.diagnose.flows import PATIENCE_MS, lost_at_first
+from readycheck.diagnose.link import way_ms
 from readycheck.evidence import Sign
 from readycheck.failure import Failure
 from readycheck.media.stream import wilson
 from readycheck.plan import Scope
 
-STEADY = 0.95
-"""Of the slow tries, so many are answered where only the rate is at fault."""
+STEADY = 0.85
+"""Of the slow tries, so many are answered where only the rate is at fault: the first may still meet its limit."""
 
 BROKEN = 0.7
 """Of packets sent at once, no more than so many are."""
 
 LEAST_BURST = 10
 
+POOR_LINE = 0.1
+"""A line that loses no more, there and back, is poor; nothing alternates there."""
+
+CHANCE = 0.02
+
 
 @dataclass(frozen=True, slots=True)
 class Tally:
     """A port of an address that failed in the run: its tries there, once more slowly, and all at once."""
 
-    name: str
     transport: str
     address: str
+    port: int
+    host: str
     checks: tuple[str, ...]
     run: tuple[int, int]
     slow: tuple[int, int]
     burst: tuple[int, int]
 
     @property
+    def name(self) -> str:
+        return f"{self.transport.upper()} {self.port} of {self.host}"
+
+    @property
+    def all(self) -> tuple[int, int]:
+        """The tries that are of one packet, or as good as that."""
+        return self.run[0] + self.slow[0], self.run[1] + self.slow[1]
+
+    @property
     def alternates(self) -> bool:
-        answered, tried = self.run[0] + self.slow[0], self.run[1] + self.slow[1]
-        return 0 < answered < tried
+        return 0 < self.all[0] < self.all[1]
 
 
 def intermittent(case: Case) -> Iterator[Finding]:
     """The same ports at the same addresses answered and failed within the run."""
-    found = [tally for tally in tallies(case) if tally.alternates]
+    asked = tallies(case)
+    found = [tally for tally in asked if tally.alternates]
     failed = _failed(case, found)
-    if not failed or _is_policed(found) or not _is_measured(found):
+    if not failed or _is_policed(found) or (way_ms(case.outcomes) or 0.0) > PATIENCE_MS / 2:
         return
-    answered = sum(t.run[0] + t.slow[0] for t in found)
-    tried = sum(t.run[1] + t.slow[1] for t in found)
+    if not (_is_lossy(asked) or _is_more_than_chance(case, asked)):
+        return
+    answered, tried = _sum([t.all for t in found])
     low, high = wilson(answered, tried)
     both = any(0 < t.slow[0] < t.slow[1] for t in found)
     names = _names(found)
@@ -60,10 +79,39 @@ def intermittent(case: Case) -> Iterator[Finding]:
     )
 
 
-def _is_measured(found: Sequence[Tally]) -> bool:
-    """One packet that was lost is nothing; a port that failed in the run has lost several, or was asked for it."""
-    lost = sum(t.run[1] - t.run[0] + t.slow[1] - t.slow[0] for t in found)
-    return lost > 1 or any(t.transport == "tcp" and t.run[0] < t.run[1] for t in found)
+def _is_lossy(asked: Sequence[Tally]) -> bool:
+    """Asked slowly, one port or all that live lose surely more than a line that is merely poor."""
+    slow = [t.slow for t in asked if t.all[0] and t.slow[1]]
+    return any(1 - wilson(*share)[1] > POOR_LINE for share in (*slow, _sum(slow)) if share[1])
+
+
+def _is_more_than_chance(case: Case, asked: Sequence[Tally]) -> bool:
+    """More ports failed in the run than fail where each packet is lost as often as others of this run were.
+
+    A datagram or two that are lost are nothing where others of the port are answered; a connection that does not stand
+    has lost two packets or more.
+    """
+    open_ports = {c.port for c in case.sampled if c.transport == "udp" and c.sign is Sign.ANSWERED}
+    failed = [
+        t
+        for t in asked
+        if t.alternates and t.run[0] < t.run[1] and (t.transport == "tcp" or t.port not in open_ports)
+    ]
+    if len(failed) < 2 and not any(t.transport == "tcp" for t in failed):
+        return False
+    late, of = lost_at_first(case.outcomes)
+    answered, tried = _sum([t.slow for t in asked if t.slow[0]])
+    ratio = min(late / of if of else 0.0, 1 - wilson(answered, tried)[0] if tried else 1.0)
+    return _chance(len(failed), of * ratio**2) < CHANCE
+
+
+def _chance(least: int, expected: float) -> float:
+    """That so many happen where so many are expected (Poisson)."""
+    fewer, term = 0.0, exp(-expected)
+    for count in range(least):
+        fewer += term
+        term *= expected / (count + 1)
+    return 1 - fewer
 
 
 def rate_limited(case: Case) -> Iterator[Finding]:
@@ -83,12 +131,13 @@ def rate_limited(case: Case) -> Iterator[Finding]:
 
 
 def _is_policed(found: Sequence[Tally]) -> bool:
-    """Whole when slow, broken when fast: a limit of one server would show at its address alone."""
+    """Whole when slow, surely more broken when fast: a limit of one server would show at its address alone."""
     udp = [t for t in found if t.transport == "udp" and t.burst[1]]
     broken = {t.address for t in udp if t.burst[0] < t.burst[1]}
     slow, burst = _sum([t.slow for t in udp]), _sum([t.burst for t in udp])
     enough = len(broken) > 1 and burst[1] >= LEAST_BURST
-    return enough and slow[0] >= STEADY * slow[1] and burst[0] <= BROKEN * burst[1]
+    apart = enough and wilson(*slow)[0] > wilson(*burst)[1]
+    return apart and slow[0] >= STEADY * slow[1] and burst[0] <= BROKEN * burst[1]
 
 
 def tallies(case: Case) -> list[Tally]:
@@ -97,9 +146,10 @@ def tallies(case: Case) -> list[Tally]:
     nothing = (0, 0)
     found = [
         Tally(
-            f"{door.transport.upper()} {door.port} of {next(iter(door.hosts), door.address)}",
             door.transport,
             door.address,
+            door.port,
+            next(iter(door.hosts), door.address),
             door.checks,
             (door.answered, door.tried),
             door.again,
@@ -115,8 +165,7 @@ def tallies(case: Case) -> list[Tally]:
     for key, seen in cells.items():
         run = sum(sign is Sign.ANSWERED for _, sign in seen), len(seen)
         checks = tuple(check for check, _ in seen)
-        name = f"{key[0].upper()} {key[2]} of {key[1]}"
-        found.append(Tally(name, key[0], key[1], checks, run, slow[key], burst.get(key, nothing)))
+        found.append(Tally(*key, key[1], checks, run, slow[key], burst.get(key, nothing)))
     return found
 
 

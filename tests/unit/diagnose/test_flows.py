@@ -174,3 +174,14 @@ def test_nothing_is_asked_again_that_would_answer_after_the_wait(rtt_ms: float, 
         for outcome in (world.measure(check) for check in world.plan.checks)
     ]
     assert bool(list(ask_again(world.situation(made)))) is asked_again
+
+
+def test_hosts_that_answer_on_the_one_or_the_other_port_by_chance_are_asked_again() -> None:
+    """What a rule drops or nobody serves is the same port everywhere."""
+
+    def even(target: Target) -> bool:
+        return int((target.address or "0").rpartition(".")[2]) % 2 == 0
+
+    by_turns = World(mute=lambda t: t.port == (5004 if even(t) else 9000), dense=True)
+    assert [t.port for t in asked(by_turns)["repeat/silent"].params.targets] == [5004, 5004, 9000, 9000]
+    assert asked(World(mute=lambda t: t.port == 9000 and even(t), dense=True)) == {}

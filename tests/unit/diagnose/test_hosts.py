@@ -35,9 +35,13 @@ PLAIN = {"targets": {"hosts": list(HOSTS)}, "ports": ["80"], "probe": "tcp"}
 BOTH = (requirement("web", **WEB), requirement("plain", **PLAIN))
 
 
-def of_hosts(*rows: dict[str, Any], **world: Any) -> Result:
+def world_of_hosts(*rows: dict[str, Any], **world: Any) -> World:
     profile = make_profile(*(rows or BOTH), controls=CONTROLS)
-    return conclude(World(profile=profile, names=NAMES, selection=make_selection(resolvers=()), **world))
+    return World(profile=profile, names=NAMES, selection=make_selection(resolvers=()), **world)
+
+
+def of_hosts(*rows: dict[str, Any], **world: Any) -> Result:
+    return conclude(world_of_hosts(*rows, **world))
 
 
 def port(number: int) -> Callable[[Target], bool]:

@@ -146,3 +146,29 @@ def test_outcomes_without_facts_are_no_evidence() -> None:
     world = World(dense=True)
     bare = tuple(Outcome(check=o.check, status=o.status, metrics=o.metrics) for o in world.outcomes())
     assert not {"slow-connect", "nat-symmetric", "egress-unstable"} & set(conclude_from(world, bare).causes)
+
+
+# --- a long line --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("media_ms", "way_ms", "causes"), [(600, 600, ["delay"]), (600, 20, []), (20, 600, [])]
+)
+def test_media_and_all_connections_must_be_late(media_ms: float, way_ms: float, causes: list[str]) -> None:
+    """Media alone may be a busy host's lateness, or a media service that is far away."""
+    world = World(dense=True)
+
+    def late(o: Observation) -> Observation:
+        trips = {Step.CONNECT: way_ms, Step.ECHO: media_ms}
+        return replace(o, facts={**o.facts, "rtt_ms": trips[o.step]}) if o.step in trips else o
+
+    outcomes = []
+    for outcome in world.outcomes():
+        observations = tuple(map(late, outcome.observations))
+        metrics = world.registry.probe(outcome.check.probe).summarize(observations)
+        outcomes.append(replace(outcome, observations=observations, metrics=dict(metrics)))
+    found = conclude_from(world, tuple(outcomes))
+    assert found.causes == causes
+    if causes:
+        assert "600 ms (limit 200 ms)" in found.only.summary
+        assert (found.only.where, found.only.confidence) == (Where.UNKNOWN, Confidence.LIKELY)

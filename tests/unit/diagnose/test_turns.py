@@ -1,17 +1,19 @@
 """What answers by turns is counted; what only fails in a burst meets a limit of the rate; nothing is a block."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from readycheck.diagnose.finding import Confidence, Severity, Where
+from readycheck.diagnose.turns import Tally, _chance, _is_lossy
 from readycheck.engine import Outcome
 from readycheck.failure import Failure, Step
 from readycheck.media.stream import wilson
-from readycheck.observation import Target
+from readycheck.observation import Observation, Target
 from readycheck.plan import Scope
 from tests.unit.builders import NODES, World, conclude, conclude_from, seen
-from tests.unit.diagnose.test_hosts import HOSTS, host, of_hosts, port
+from tests.unit.diagnose.test_hosts import HOSTS, host, of_hosts, port, world_of_hosts
 
 
 @pytest.mark.parametrize("answers", [1, 4, 7])
@@ -37,6 +39,53 @@ def test_a_port_of_the_networks_that_answers_by_turns() -> None:
 
 def test_what_never_answers_again_is_none() -> None:
     assert of_hosts(wall=lambda t: "drop" if port(443)(t) else None).only.cause == "port-blocked"
+
+
+# --- a line that is poor, or long ---------------------------------------------------------------------
+
+
+def repeated(world: World, *, late: int = 0, rtt_ms: float = 20.0) -> list[str]:
+    """The causes when the connections of every so many-th check came late, or the way is so long."""
+    outcomes = []
+    for n, outcome in enumerate(world.outcomes()):
+        slow = late and n % late == 0
+
+        def change(o: Observation, slow: bool = bool(slow)) -> Observation:
+            if o.step is not Step.CONNECT or o.failure or o.facts.get("purpose"):
+                return o
+            return replace(
+                o, elapsed_ms=1100.0 if slow else o.elapsed_ms, facts={**o.facts, "rtt_ms": rtt_ms}
+            )
+
+        outcomes.append(replace(outcome, observations=tuple(map(change, outcome.observations))))
+    return conclude_from(world, tuple(outcomes)).causes
+
+
+ONE_DIED: dict[str, Any] = {"dead": host(HOSTS[0], 443), "flaky": lambda t: 8}
+
+
+def test_a_host_that_failed_once_where_many_connections_came_late_is_chance() -> None:
+    assert repeated(world_of_hosts(**ONE_DIED)) == ["intermittent"]
+    assert repeated(world_of_hosts(**ONE_DIED), late=3) == []
+
+
+def test_on_a_way_that_is_longer_than_a_try_nothing_alternates() -> None:
+    assert repeated(world_of_hosts(**ONE_DIED), rtt_ms=600.0) == []
+
+
+@pytest.mark.parametrize(
+    ("least", "expected", "chance"), [(1, 0.0, 0.0), (0, 2.0, 1.0), (2, 1.5, 0.442), (300, 9.0, 0.0)]
+)
+def test_the_chance_of_so_many(least: int, expected: float, chance: float) -> None:
+    assert _chance(least, expected) == pytest.approx(chance, abs=0.001)
+
+
+@pytest.mark.parametrize(
+    ("slow", "lossy"), [([(7, 8)], False), ([(5, 8)], True), ([(7, 8)] * 6, False), ([(6, 8)] * 6, True)]
+)
+def test_a_poor_line_loses_less_than_what_alternates(slow: list[tuple[int, int]], lossy: bool) -> None:
+    asked = [Tally("tcp", "192.0.2.1", 443, "x", ("c",), (1, 1), share, (0, 0)) for share in slow]
+    assert _is_lossy(asked) is lossy
 
 
 # --- a limit of the rate ------------------------------------------------------------------------------

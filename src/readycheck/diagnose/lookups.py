@@ -1,15 +1,17 @@
 """Whether look-ups take long: a slow name server, or a dead one that is asked before a live one."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from statistics import median
 
 from readycheck.diagnose import turns
 from readycheck.diagnose.case import Case
 from readycheck.diagnose.finding import Confidence, Finding, Owner, Severity, Where
+from readycheck.diagnose.flows import lost_at_first
 from readycheck.diagnose.situation import Situation
 from readycheck.engine import Outcome
-from readycheck.failure import Step
+from readycheck.failure import Failure, Step
+from readycheck.media.stream import wilson
 from readycheck.net.address import is_site_address
 from readycheck.observation import Observation, Target
 from readycheck.plan import Check, Scope
@@ -18,8 +20,14 @@ from readycheck.profile import Requirement
 AGAIN = "lookups/"
 _PATH_FACTOR = 2
 _LONGEST_S = 4.0
+_TRIES = 2
 _RETRY_MS = 1000.0  # after which a question is put again, here as in most stub resolvers
 _LIMIT = "rtt_ms"
+_LOST_SHARE = 0.15
+"""More than any line loses on which calls are possible."""
+
+_DOUBTFUL = 2
+_ASKED_TWICE, _ASKED_OFTEN = 2, 4
 
 
 def dns_slow(case: Case) -> Iterator[Finding]:
@@ -64,6 +72,60 @@ def _slow_words(server: str, usual_ms: float, limit_ms: float, outcome: Outcome)
         f"The name server {server} takes {usual_ms:.0f} ms to answer, for names too that it was asked before "
         f"(limit {limit_ms:.0f} ms){lost}."
     )
+
+
+def lost_questions(case: Case) -> Iterator[Finding]:
+    """A name server leaves a good part of the questions unanswered, surely more than was lost elsewhere."""
+    late, of = lost_at_first(case.outcomes)
+    elsewhere = wilson(late, of)[1] if of else 0.0
+    slow = {check for found in dns_slow(case) for check in found.evidence}
+    for outcome in _asked(case.outcomes):
+        server = outcome.check.target.address or ""
+        lost, sent = _losses(case.outcomes, server)
+        low, high = wilson(lost, sent) if sent else (0.0, 1.0)
+        asked = outcome.check.target.transport == "udp" and outcome.check.id not in slow
+        if asked and lost < sent and low > max(_LOST_SHARE, elsewhere) and not any(turns.intermittent(case)):
+            yield case.finding(
+                "dns-slow",
+                [outcome.check.id],
+                f"The name server {server} leaves {lost} of {sent} questions unanswered ({low:.0%} to {high:.0%} at "
+                f"95 % confidence), while {late} of {of} services were reached late or at the second try: a look-up "
+                "waits a second or more for each loss.",
+                where=Where.SITE if is_site_address(server) else Where.UNKNOWN,
+                owner=Owner.DNS,
+                remedy="Look at the name server's load, at limits on questions of one host, and at its own way to the "
+                "servers that it asks.",
+            )
+
+
+def _losses(outcomes: Sequence[Outcome], server: str) -> tuple[int, int]:
+    """Of the datagrams with questions to a server, how many had no answer: lost, sent.
+
+    A look-up that several checks share is one question. A name that is never answered may be filtered.
+    """
+    asked = {
+        (o.target.host, o.facts.get(_LIMIT)) if o.step is Step.RESOLVE else (outcome.check.id, number): o
+        for outcome in outcomes
+        for number, o in enumerate(outcome.observations)
+        if server in (o.facts.get("server"), _server(outcome, o))
+    }
+    heard = {o.target.host for o in asked.values() if "rcode" in o.facts or _is_answer(o)}
+    counts = [_lost_and_sent(o) for o in asked.values() if o.target.host in heard]
+    return sum(lost for lost, _ in counts), sum(sent for _, sent in counts)
+
+
+def _server(outcome: Outcome, observation: Observation) -> str | None:
+    """The server that a question of its own was put to by UDP."""
+    target = observation.target
+    asked = outcome.check.probe == "dns" and observation.step is Step.RESPONSE and target.transport != "tcp"
+    told = _is_answer(observation) or observation.failure is Failure.TIMED_OUT
+    return target.address if asked and told else None
+
+
+def _lost_and_sent(observation: Observation) -> tuple[int, int]:
+    if observation.failure is Failure.TIMED_OUT:
+        return _TRIES, _TRIES
+    return _attempts(observation) - 1, _attempts(observation)
 
 
 def dead_name_servers(case: Case) -> Iterator[Finding]:
@@ -134,18 +196,19 @@ def _is_remote(target: Target) -> bool:
 
 
 def ask_again(situation: Situation) -> Iterator[Check]:
-    """The names that took long, twice more: what is slow from a cache is slow."""
+    """The names that took long, twice more, for what is slow from a cache is slow; or often, to count what is lost."""
     requirements = {r.id: r for r in situation.plan.selected}
     for outcome in _asked(situation.outcomes):
         target = outcome.check.target
-        if target.transport == "udp" and target.address and _is_slow(requirements, outcome):
+        lossy = _losses(situation.outcomes, target.address or "")[0] >= _DOUBTFUL
+        if target.transport == "udp" and target.address and (lossy or _is_slow(requirements, outcome)):
             asked = next(check for check in situation.plan.checks if check.id == outcome.check.id)
             check = situation.check(
                 f"{AGAIN}{target.address}",
                 "dns",
                 asked.params.targets,
                 longest_s=_LONGEST_S,
-                names=asked.params.names * 2,
+                names=asked.params.names * (_ASKED_OFTEN if lossy else _ASKED_TWICE),
                 types=asked.params.types,
             )
             yield from [check] if check else []

@@ -58,6 +58,7 @@ RULES: tuple[Rule, ...] = (
     answers.dns_filter,
     lookups.dns_slow,
     lookups.dead_name_servers,
+    lookups.lost_questions,
     server_names.sni_filter,
     server_names.sni_required,
     turns.rate_limited,

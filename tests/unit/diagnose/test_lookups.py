@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from readycheck.diagnose import lookups
 from readycheck.diagnose.finding import Confidence, Owner, Severity, Where
 from readycheck.engine import Outcome
-from readycheck.failure import Step
+from readycheck.failure import Failure, Step
 from readycheck.observation import Observation
 from tests.unit.builders import (
     RESOLVER,
@@ -79,7 +80,7 @@ def test_where_every_way_is_long_the_name_server_is_not_slow() -> None:
 def test_questions_that_are_lost_take_their_time() -> None:
     only = run(10.0, 10.0, attempts=2).only
     assert only.cause == "dns-slow"
-    assert "4 of 4 questions had to be asked again" in only.summary
+    assert "8 of 8 questions had to be asked again" in only.summary
 
 
 def test_where_all_else_is_lost_by_turns_the_name_server_is_not_slow() -> None:
@@ -87,6 +88,58 @@ def test_where_all_else_is_lost_by_turns_the_name_server_is_not_slow() -> None:
     lossy = World(profile=PROFILE, wall=lambda t: "drop" if t.port == 8934 else None, flaky=lambda t: 3)
     assert run(10.0, 10.0, world=lossy, attempts=2).causes == ["intermittent"]
     assert "dns-slow" in run(800.0, 600.0, world=lossy).causes
+
+
+def losing(lost: int, *, late_services: bool = False) -> Result:
+    """So many of each ten questions get their answer at the second try only."""
+    names = ("example.com", *(f"n{n}.example.com" for n in range(4)))
+    world = World(profile=make_profile(*ROWS[:4], {**LIMITED, "params": {"names": list(names)}}))
+
+    def lossy(outcome: Outcome) -> Outcome:
+        turn = count()
+        observations = tuple(
+            replace(o, facts={**o.facts, "attempts": 2 if next(turn) * lost % 10 < lost else 1})
+            if outcome.check.probe == "dns"
+            else replace(o, elapsed_ms=1100.0 if late_services else o.elapsed_ms)
+            for o in outcome.observations
+        )
+        return replace(outcome, observations=observations)
+
+    first = [lossy(outcome) for outcome in world.outcomes()]
+    more = [lossy(world.measure(check)) for check in lookups.ask_again(world.situation(first))]
+    return conclude_from(world, (*first, *more))
+
+
+def test_questions_that_are_lost_are_counted() -> None:
+    only = losing(4).only
+    assert (only.cause, only.where, only.owner) == ("dns-slow", Where.SITE, Owner.DNS)
+    assert only.confidence is Confidence.LIKELY
+    assert f"{RESOLVER} leaves 10 of 35 questions unanswered" in only.summary
+
+
+def test_a_question_that_is_lost_now_and_then_is_no_name_servers_fault() -> None:
+    assert losing(1).findings == ()
+
+
+def test_questions_for_names_that_are_never_answered_are_not_counted() -> None:
+    world = World(profile=PROFILE)
+    outcomes = [
+        replace(outcome, observations=tuple(silent(o) for o in outcome.observations))
+        if outcome.check.probe == "dns"
+        else outcome
+        for outcome in world.outcomes()
+    ]
+    assert list(lookups.ask_again(world.situation(outcomes))) == []
+
+
+def silent(o: Observation) -> Observation:
+    if o.target.host != "cdn.example.com":
+        return o
+    return replace(o, failure=Failure.TIMED_OUT, facts={"answered_by_server": False})
+
+
+def test_where_services_come_late_as_well_the_name_server_is_not_blamed() -> None:
+    assert "dns-slow" not in losing(4, late_services=True).causes
 
 
 def test_a_fast_name_server_is_not_asked_again() -> None:

@@ -28,7 +28,7 @@ _REPORT_S = 0.5
 _CNAME = 1
 _TONE = bytes.fromhex("1e0b0b1e9e8b8b9e") * (_SAMPLES // 8)
 """A tone of 1 kHz at 0 dBm0 (G.711 table 6): somebody who listens in hears that it is a test."""
-_U16, _U32 = 0xFFFF, 0xFFFFFFFF
+_U16, _U32, _HALF = 0xFFFF, 0xFFFFFFFF, 1 << 31
 
 
 class Secured(Protocol):
@@ -63,6 +63,8 @@ class Talk:
         self._loop, self._clock = asyncio.get_running_loop(), SteadyClock()
         self._statistics: StreamStatistics | None = None
         self._other_ssrc = 0
+        self._last_arrival: tuple[float, int] | None = None
+        self._jitter = 0.0
         self._last_report: tuple[int, float] | None = None
         self._told_highest: int | None = None
         self._told: Heard | None = None
@@ -86,7 +88,7 @@ class Talk:
         return Heard(
             expected=self._statistics.packets_expected,
             lost=self._statistics.packets_lost,
-            jitter_ms=self._statistics.jitter * 1000 / CLOCK,
+            jitter_ms=self._jitter * 1000 / CLOCK,
         )
 
     @property
@@ -140,7 +142,7 @@ class Talk:
                 fraction_lost=statistics.fraction_lost,
                 packets_lost=statistics.packets_lost,
                 highest_sequence=statistics.cycles + statistics.max_seq & _U32,
-                jitter=statistics.jitter & _U32,
+                jitter=int(self._jitter) & _U32,
                 lsr=lsr,
                 dlsr=int((self._loop.time() - came_s) * 65536) & _U32 if lsr else 0,
             )
@@ -154,6 +156,15 @@ class Talk:
         if packet.ssrc == self._other_ssrc:
             self.heard_s = self._loop.time()
             self._statistics.add(packet)
+            self._note_arrival(self.heard_s, packet.timestamp)
+
+    def _note_arrival(self, now_s: float, timestamp: int) -> None:
+        """Jitter (RFC 3550 section 6.4.1): aiortc's own is by the time of day, which somebody may set."""
+        if self._last_arrival is not None:
+            before_s, before = self._last_arrival
+            due = (timestamp - before + _HALF & _U32) - _HALF
+            self._jitter += (abs((now_s - before_s) * CLOCK - due) - self._jitter) / 16
+        self._last_arrival = now_s, timestamp
 
     async def _handle_rtcp_packet(self, packet: Any) -> None:
         if isinstance(packet, RtcpSrPacket):

@@ -83,6 +83,25 @@ async def test_another_source_in_the_same_call_is_not_counted() -> None:
     assert near.received == 2
 
 
+async def test_a_clock_that_is_set_is_no_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
+    days = iter(range(10**6))
+    monkeypatch.setattr("time.time", lambda: 86_400.0 * next(days))
+    near, _ = await talked(lambda data: True)
+    assert near.down is not None and near.down.jitter_ms < 50
+    assert near.up is not None and near.up.jitter_ms < 50
+
+
+async def test_timestamps_that_wrap_are_no_jitter() -> None:
+    near = Talk(Wire())
+    for number in range(3):
+        packet = RtpPacket(
+            ssrc=1, payload_type=0, sequence_number=number, timestamp=2**32 - 160 + number * 160
+        )
+        packet.timestamp &= 2**32 - 1
+        await near._handle_rtp_packet(packet)
+    assert near.down is not None and 0 < near.down.jitter_ms < 50
+
+
 async def test_no_way_any_more_ends_it() -> None:
     class Cut(Wire):
         async def _send_rtp(self, data: bytes) -> None:

@@ -30,8 +30,10 @@ _Line = tuple[int, int, str, str] | str
 
 
 def program(*, streams: bool) -> tuple[Instruction, ...]:
-    """Lets through control messages, sender reports, STUN requests and some SIP, and with `streams` RTP without
-    sockets."""
+    """Lets through control messages, sender reports, STUN requests and some SIP.
+
+    With `streams` RTP, too, where streams have no sockets of their own.
+    """
     lines: tuple[_Line, ...] = (
         (_WORD, _UDP, "", ""),
         *((_EQUAL, int.from_bytes(word, "big"), "take", "") for word in _SIP),

@@ -57,7 +57,8 @@ def adapted(scenario: Scenario, profile: str) -> Scenario:
     product = read(profile)
     if profile != scenario.profile:  # it needs other things, and may mind less or more
         truths = tuple(replace(truth, words="", affects=()) for truth in scenario.expect)
-        scenario = replace(scenario, exits=(1, 2, 3) if truths else (0, 1), expect=truths)
+        spared = (0,) if 0 in scenario.exits else ()
+        scenario = replace(scenario, exits=(*spared, 1, 2, 3) if truths else (0, 1), expect=truths)
     return replace(
         scenario,
         network=replace(scenario.network, nat=scenario.network.nat and row_of(product).nat),

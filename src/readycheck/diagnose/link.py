@@ -8,7 +8,7 @@ from readycheck.diagnose.case import Case, is_media
 from readycheck.diagnose.finding import Confidence, Finding, Owner, Severity, Where
 from readycheck.diagnose.situation import Situation
 from readycheck.engine import Outcome
-from readycheck.failure import Step
+from readycheck.failure import Failure, Step
 from readycheck.net.address import family_of, is_carrier_address, is_site_address
 from readycheck.net.environment import Interface, Kind
 from readycheck.observation import Observation, Target
@@ -21,6 +21,9 @@ SLOW_MS = 900.0
 """A lost SYN is sent again after a second (RFC 6298 section 2); the kernel's clock may be a tick early."""
 
 SLOW_RTTS = 10
+UNFINISHED_MS = 1000.0
+"""A greeting takes two or three round trips, and is waited for three seconds."""
+
 SLOW_SHARE, SLOW_AGAIN = 0.3, 0.75
 LEAST_ADDRESSES, AGAIN = 2, 4
 
@@ -147,16 +150,24 @@ def long_way(case: Case) -> Iterator[Finding]:
             continue
         trips = [float(case.by_check[c.check].metrics.get("rtt_ms") or 0.0) for c in verdict.checks]
         late = [c.check for c, trip in zip(verdict.checks, trips, strict=True) if trip >= limit.warn]
+        unfinished = _unfinished(case) if way >= UNFINISHED_MS else []
         usual = median([trip for trip in trips if trip] or [0.0])
         if min(usual, way) >= limit.warn:
             yield case.finding(
                 "delay",
-                late,
+                [*late, *unfinished],
                 f"The media services answer after {usual:.0f} ms (limit {limit.warn:.0f} ms), and connections beyond "
-                f"the site have a round trip of {way:.0f} ms: the line is long to everywhere.",
+                f"the site have a round trip of {way:.0f} ms: the line is long to everywhere"
+                f"{', too long for greetings to end in the time that they are given' if unfinished else ''}.",
                 remedy="Leave to the internet near the users instead of through a distant centre or a tunnel; on a "
                 "satellite line, agree with the users what conversations it allows.",
             )
+
+
+def _unfinished(case: Case) -> list[str]:
+    """Checks whose connection stood and whose greeting then took too long."""
+    stood = {o.check.id for o in case.outcomes if any(_connections(o))}
+    return [c.check for _, c in case.failing if c.failure is Failure.TIMED_OUT and c.check in stood]
 
 
 def way_ms(outcomes: Iterable[Outcome]) -> float | None:

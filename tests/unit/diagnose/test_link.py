@@ -8,7 +8,7 @@ import pytest
 from readycheck.diagnose.finding import Confidence, Severity, Where
 from readycheck.diagnose.link import connect_again
 from readycheck.engine import Outcome
-from readycheck.failure import Step
+from readycheck.failure import Failure, Step
 from readycheck.net.environment import Interface, Kind
 from readycheck.observation import Observation
 from readycheck.plan import Check
@@ -151,15 +151,11 @@ def test_outcomes_without_facts_are_no_evidence() -> None:
 # --- a long line --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("media_ms", "way_ms", "causes"), [(600, 600, ["delay"]), (600, 20, []), (20, 600, [])]
-)
-def test_media_and_all_connections_must_be_late(media_ms: float, way_ms: float, causes: list[str]) -> None:
-    """Media alone may be a busy host's lateness, or a media service that is far away."""
-    world = World(dense=True)
+def on_a_way(world: World, media_ms: float, way_ms: float) -> Result:
+    """The run with these round trips."""
+    trips = {Step.CONNECT: way_ms, Step.ECHO: media_ms}
 
     def late(o: Observation) -> Observation:
-        trips = {Step.CONNECT: way_ms, Step.ECHO: media_ms}
         return replace(o, facts={**o.facts, "rtt_ms": trips[o.step]}) if o.step in trips else o
 
     outcomes = []
@@ -167,8 +163,23 @@ def test_media_and_all_connections_must_be_late(media_ms: float, way_ms: float, 
         observations = tuple(map(late, outcome.observations))
         metrics = world.registry.probe(outcome.check.probe).summarize(observations)
         outcomes.append(replace(outcome, observations=observations, metrics=dict(metrics)))
-    found = conclude_from(world, tuple(outcomes))
+    return conclude_from(world, tuple(outcomes))
+
+
+@pytest.mark.parametrize(
+    ("media_ms", "way_ms", "causes"), [(600, 600, ["delay"]), (600, 20, []), (20, 600, [])]
+)
+def test_media_and_all_connections_must_be_late(media_ms: float, way_ms: float, causes: list[str]) -> None:
+    """Media alone may be a busy host's lateness, or a media service that is far away."""
+    found = on_a_way(World(dense=True), media_ms, way_ms)
     assert found.causes == causes
     if causes:
         assert "600 ms (limit 200 ms)" in found.only.summary
         assert (found.only.where, found.only.confidence) == (Where.UNKNOWN, Confidence.LIKELY)
+
+
+@pytest.mark.parametrize(("way_ms", "affects"), [(600, {"stun"}), (1500, {"sip", "stun", "web"})])
+def test_greetings_that_the_way_leaves_no_time_for_are_its_doing(way_ms: float, affects: set[str]) -> None:
+    world = World(dense=True, greet=lambda target: Failure.TIMED_OUT)
+    delay = next(f for f in on_a_way(world, way_ms, way_ms).findings if f.cause == "delay")
+    assert set(delay.affects) == affects

@@ -81,7 +81,8 @@ class Evidence:
     """All cells, the hops, and where the site's edge is (`edge_ttl` None: not known).
 
     `labels` names, for each transport and port, the port strata that it stands for, and `fickle` are ports that
-    were silent and answered when they were asked again, or that lose most of what opens a connection.
+    were silent and answered when they were asked again, or that lose most of what opens a connection. `halted` are
+    transport, address and port of named hosts where packets end before those to another port of the same address.
     """
 
     cells: tuple[Cell, ...]
@@ -90,6 +91,7 @@ class Evidence:
     mapped: str | None
     labels: Mapping[tuple[str, int], frozenset[str]] = field(default_factory=dict)
     fickle: frozenset[tuple[str, int]] = frozenset()
+    halted: frozenset[tuple[str, str, int]] = frozenset()
 
     def of_check(self, check: str) -> Sequence[Cell]:
         return self._by_check.get(check, ())
@@ -147,6 +149,7 @@ def gather(outcomes: Sequence[Outcome]) -> Evidence:
         mapped=_host(str(mapped[0])) if mapped else None,
         labels=_labels(outcomes, cells),
         fickle=frozenset((*_fickle(observations), *_lossy(observations))),
+        halted=frozenset(_halted(survey)),
     )
 
 
@@ -197,6 +200,12 @@ def _lossy(observations: Iterable[Observation]) -> Iterator[tuple[str, int]]:
 def _came_late(observation: Observation) -> bool:
     rtt_ms = float(observation.facts.get("rtt_ms") or 0.0)
     return rtt_ms > 0 and observation.elapsed_ms > max(SYN_AGAIN_MS, SYN_AGAIN_RTTS * rtt_ms)
+
+
+def _halted(survey: Iterable[Observation]) -> Iterator[tuple[str, str, int]]:
+    for o in survey:
+        if o.facts.get("control_own") and _FATES.get(str(o.facts["fate"])) in WALL and not o.target.network:
+            yield o.target.transport or "", o.target.address or "", o.target.port or 0
 
 
 def _last_by_target(outcome: Outcome) -> Iterable[Observation]:

@@ -227,9 +227,17 @@ def _named(requirement: Requirement, outcome: Outcome, basis: Bench) -> CheckVer
         and any(map(_is_withheld, deciding))
         and not any(map(_is_forbidden, deciding))
     ):
+        if all(_place(o) in basis.evidence.halted for o in deciding):
+            because = "packets stop on the way where those to another port of the same host go on"
+            return make_verdict(outcome, Judgement.FAIL, because)
         because = "no answer, which healthy hosts may withhold here: no proof either way"
         return make_verdict(outcome, Judgement.INCONCLUSIVE, because)
     return make_verdict(outcome, Judgement.FAIL, words)
+
+
+def _place(observation: Observation) -> tuple[str, str, int]:
+    target = observation.target
+    return target.transport or "", target.address or "", target.port or 0
 
 
 def _is_withheld(observation: Observation) -> bool:

@@ -262,7 +262,7 @@ class World:
             if failure:
                 return
             target = Target(host=target.host, address=resolved, port=target.port, transport=target.transport)
-        if check.probe in ("icmp", "stun", "rtp", "ntp"):
+        if check.probe in ("icmp", "stun", "rtp", "ntp") or target.transport == "udp":
             yield self._echo(check, target)
         else:
             yield from self._connect(check, target)

@@ -55,6 +55,7 @@ class Door:
     """A port of an address. `checks` are those of requirements, `outside` says that it is none of the product's.
 
     `tried` and `answered` count the tries of the run, and `again` those of the follow-up: answered, of how many.
+    `quiet` says that healthy hosts may keep silent there.
     """
 
     transport: str
@@ -69,6 +70,7 @@ class Door:
     offender: str | None = None
     again: tuple[int, int] = (0, 0)
     flow: Flow | None = None
+    quiet: bool = False
 
     @property
     def key(self) -> Key:
@@ -163,6 +165,7 @@ def _door(
         offender=str(refusing[0].facts["offender"]) if refusing else None,
         again=again,
         flow=flow,
+        quiet=all(outcome.check.may_be_silent for outcome, _ in tries),
     )
 
 

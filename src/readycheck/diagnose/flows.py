@@ -155,13 +155,32 @@ def find_pairs(situation: Situation) -> list[Pair]:
             neighbour = neighbour_of(door, situation.evidence) if door in gone else None
             named += [pair, *([(neighbour, pair[1])] if neighbour else [])]
     grid = [(_target(c), _target(beside)) for c, beside in silent_columns(situation)]
-    return list(dict.fromkeys([*named[: PAIRS - bool(grid)], *grid, *named]))[:PAIRS]
+    quiet = [
+        pair for door in _quiet_doors(situation, lost) for pair in _beside(door, outcomes, situation.evidence)
+    ]
+    kept = [pair for pair in quiet if pair[0].address == pair[1].address]
+    return list(dict.fromkeys([*named[: PAIRS - bool(grid)], *grid, *named, *kept]))[:PAIRS]
 
 
 def _lost_doors(situation: Situation) -> list[Door]:
     """Doors that the verdict hangs on and that nothing answered at; silence that is allowed counts for nothing."""
     loud = situation.counting - {o.check.id for o in situation.outcomes if o.check.may_be_silent}
     return [d for d in find_doors(situation.outcomes) if d.is_lost and loud & set(d.checks)]
+
+
+def _quiet_doors(situation: Situation, lost: Sequence[Door]) -> list[Door]:
+    """Doors that may be silent: those that the verdict hangs on, and the other UDP ports of a host that lost one.
+
+    That nobody answers shows nothing there; where the packets end does.
+    """
+    hosts = {d.address for d in lost if d.transport == "udp"}
+    return [
+        d
+        for d in find_doors(situation.outcomes)
+        if d.is_lost
+        and d.quiet
+        and (situation.counting & set(d.checks) or (d.transport == "udp" and d.address in hosts))
+    ]
 
 
 def _chosen(doors: Sequence[Door]) -> list[Door]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
-from readycheck.diagnose.case import Case, Place, provider_owns
+from readycheck.diagnose.case import Case, Place, is_media, provider_owns
 from readycheck.diagnose.doors import Door, find_doors, find_flows
 from readycheck.diagnose.finding import Confidence, Finding, Where
 from readycheck.diagnose.neighbours import flows_beside, home_of, is_reached
@@ -14,6 +14,30 @@ from readycheck.net.address import is_site_address
 STOPPED = ("stopped", "rejected")
 TIME = ("udp", 123)
 """Time has a cause of its own."""
+
+
+def media_of_hosts(case: Case) -> Iterator[Finding]:
+    """No UDP port of media lets a packet out to the hosts of a product that has its media at hosts alone."""
+    media = {v.requirement.id for v in case.verdicts if is_media(v.requirement)}
+    doors = [
+        d
+        for d in find_doors(case.outcomes)
+        if d.transport == "udp" and media & {*case.requirements_of(d.checks)}
+    ]
+    stopped = [d for d in doors if d.flow and d.flow.fate in STOPPED]
+    ports = sorted({d.port for d in stopped})
+    sampled = any(c.transport == "udp" and c.requirement in media for c in case.sampled)
+    if sampled or len(ports) < 2 or any(not d.is_lost or _has_passed(d) for d in doors):
+        return
+    place = place_of_flows(case, stopped)
+    yield case.finding(
+        "udp-blocked",
+        _failed(case, doors),
+        f"No UDP leaves for {_hosts(stopped)}, on any port (asked: {', '.join(map(str, ports))}): {place.words}.",
+        where=place.where,
+        confidence=Confidence.CERTAIN if all(d.flow and d.flow.own for d in stopped) else Confidence.LIKELY,
+        remedy=f"Allow outbound UDP to {_hosts(stopped)}, on all ports that the product lists for media.",
+    )
 
 
 def ports_of_hosts(case: Case) -> Iterator[Finding]:
@@ -34,13 +58,19 @@ def _port(
 ) -> Iterator[Finding]:
     """`passes`: a host outside the product answers on this port."""
     stopped = [d for d in lost if d.flow and d.flow.fate in STOPPED]
-    passed = [d for d in lost if d.flow and d.flow.fate in ("left", "answered", "refused")]
+    passed = [d for d in lost if _has_passed(d)]
     if stopped and not passed:
         yield _stopped_port(case, stopped, lost, failed)
+    elif all(d.quiet and d.sign is Sign.SILENT for d in lost):
+        return
     elif passed:
         yield from _dead_service(case, passed, lost, failed)
     elif not passes:
         yield from _silent_port(case, lost, alive, failed)
+
+
+def _has_passed(door: Door) -> bool:
+    return door.flow is not None and door.flow.fate in ("left", "answered", "refused")
 
 
 def _stopped_port(
@@ -140,6 +170,8 @@ def _alone(
     alive = any(d.sign is Sign.ANSWERED for d in here)
     if len(stopped) == len(flows):
         yield _stopped_host(case, stopped, failed) if alive else _stopped_address(case, stopped, failed)
+    elif all(d.quiet for d in flows):
+        return
     elif all(d.flow and (d.flow.comes_through or _refused_by_itself(d)) for d in flows):
         yield _down(case, lost, failed, Confidence.LIKELY)
     elif not alive and all(d.flow and d.flow.fate in ("left", "refused") for d in flows):

@@ -25,8 +25,8 @@ _BY = re.compile(r"(?:HTTP/)?[0-9.]+ +([^ ,()]+)", re.IGNORECASE)
 
 
 def ask_nowhere(situation: Situation) -> Iterator[Check]:
-    """Addresses where nothing lives, once plain HTTP was answered with an error, or with nothing of HTTP."""
-    if not any(_is_odd(outcome) for outcome in situation.outcomes):
+    """Addresses where nothing lives, once plain HTTP was answered with an error, by nothing of HTTP, or by a proxy."""
+    if not any(map(_is_odd, situation.outcomes)) and not _may_be_marked(situation):
         return
     places = _nowhere(situation.case.profile)
     web = [Target(address=address, port=_HTTP, transport="tcp") for address in places]
@@ -109,6 +109,11 @@ def _answered_nowhere(case: Case) -> str:
 
 
 # --- marks --------------------------------------------------------------------------------------------
+
+
+def _may_be_marked(situation: Situation) -> bool:
+    plain = (o for outcome in situation.outcomes for o in outcome.observations if _is_plain(o))
+    return any(o.step is Step.RESPONSE and _named(o) for o in plain) and bool(_marks(situation.case))
 
 
 def _marks(case: Case) -> dict[str, list[tuple[str, Observation]]]:

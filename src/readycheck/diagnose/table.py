@@ -72,6 +72,7 @@ RULES: tuple[Rule, ...] = (
     reach.ports_silent,
     reach.service_down,
     reach.service_failing,
+    hosts.media_of_hosts,
     hosts.ports_of_hosts,
     hosts.hosts_alone,
     remembered.gone_silent,

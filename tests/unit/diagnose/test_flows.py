@@ -86,9 +86,28 @@ def test_without_privilege_probe_or_time_there_is_none() -> None:
     assert asked(product(wall), 0.3) == {}
 
 
-def test_what_may_be_silent_is_no_reason_to_ask() -> None:
-    row = requirement("ring", transport="udp", targets={"hosts": ["h1.example.com"]}, ports=["5060"])
-    assert asked(product(dropping(port(5060)), rows=(*BOTH, row))) == {}
+RING = requirement(
+    "ring",
+    transport="udp",
+    targets={"hosts": ["h1.example.com"]},
+    ports=["5060"],
+    probe="sip",
+    params={"transport": "udp"},
+)
+
+
+@pytest.mark.parametrize(("importance", "pairs"), [("required", 1), ("optional", 0)])
+def test_where_silence_is_allowed_the_way_is_asked_and_not_the_host(importance: str, pairs: int) -> None:
+    checks = asked(product(dropping(port(5060)), rows=(*BOTH, {**RING, "importance": importance})))
+    assert list(checks) == ["path/flows"][:pairs]
+    for check in checks.values():
+        (target,), (control,) = check.params.targets, check.params.controls
+        assert (target.port, control.address) == (5060, target.address)
+
+
+def test_without_another_port_of_its_own_what_may_be_silent_is_not_asked() -> None:
+    elsewhere = requirement("web", targets={"hosts": ["h2.example.com"]}, ports=["443"], probe="tls")
+    assert asked(product(dropping(port(5060)), rows=(elsewhere, RING))) == {}
 
 
 def test_ports_of_networks_are_compared_where_an_address_answers_another() -> None:

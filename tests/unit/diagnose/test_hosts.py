@@ -122,6 +122,46 @@ def test_a_port_that_is_silent_where_no_router_is_heard() -> None:
     assert alone.confidence is Confidence.POSSIBLE
 
 
+def test_a_port_that_may_be_silent_stops_before_its_host() -> None:
+    rows = (BOTH[1], SIP)
+    stopped = of_hosts(*rows, wall=dropping(port(5060)))
+    assert (stopped.only.cause, stopped.only.where) == ("port-blocked", Where.SITE)
+    assert (stopped.only.confidence, stopped.readiness) == (Confidence.LIKELY, Readiness.NOT_READY)
+    silent = of_hosts(*rows, mute=port(5060))
+    assert (silent.findings, silent.readiness) == ((), Readiness.WARNINGS)
+
+
+SIP = requirement(
+    "ring",
+    transport="udp",
+    targets={"hosts": [HOSTS[0]]},
+    ports=["5060"],
+    probe="sip",
+    params={"transport": "udp"},
+)
+
+
+@pytest.mark.parametrize(
+    ("hit", "cause"),
+    [
+        (lambda t: t.transport == "udp", "udp-blocked"),
+        (lambda t: t.port in (33434, 8000, 8001), "udp-blocked"),
+        (lambda t: t.port == 33434, "port-blocked"),
+    ],
+)
+def test_media_of_hosts_alone(hit: Callable[[Target], bool], cause: str) -> None:
+    """All ports that are asked stop, or one of them."""
+    media = {"transport": "udp", "area": "media reachability", "targets": {"hosts": [HOSTS[0]]}}
+    rows = (
+        BOTH[1],
+        requirement("media", **media, ports=["33434"], probe="stun"),
+        requirement("range", **media, ports=["8000-8100"], probe="rtp", importance="optional"),
+    )
+    only = of_hosts(*rows, wall=dropping(hit)).only
+    assert (only.cause, only.where) == (cause, Where.SITE)
+    assert ("range" in only.affects) is (cause == "udp-blocked")
+
+
 def test_a_port_that_stops_for_the_products_hosts_alone() -> None:
     product = lambda t: t.port == 443 and t.address != NAMES["control.example.org"]  # noqa: E731
     only = of_hosts(wall=dropping(product)).only

@@ -91,6 +91,13 @@ def test_nowhere_is_only_asked_about_an_odd_answer() -> None:
     }
 
 
+def test_nowhere_is_asked_when_a_proxy_is_named() -> None:
+    marked = outcome("renewal/a", answer("a.example.com", via="1.1 gate.corp.test:3128 (squid/5.7)"))
+    plain = outcome("web/a", answer("a.example.com", 443), port=443)
+    assert len(list(ask_nowhere(world().situation([marked, plain])))) == 2
+    assert not list(ask_nowhere(world().situation([marked])))  # it may be the server's own
+
+
 def test_addresses_that_a_product_uses_are_somewhere() -> None:
     made = World(profile=make_profile(RENEWAL), registry=make_registry(*PROBES, HttpProbe))
     assert "203.0.113.0/24" in NETWORKS and not list(ask_nowhere(made.situation([ODD])))

@@ -13,17 +13,27 @@ from readycheck.plan import Check, Scope
 from readycheck.profile import Area, Importance, Requirement
 
 MOST = 4
+UPGRADE_S = 2.0
+SWITCHED = 101
 PAST, THROUGH, PLAIN = "past-proxy", "through-proxy", "plain-through-proxy"
 
 
 def past_the_proxy(situation: Situation) -> Iterator[Check]:
-    """What fails through the proxy, asked without it; of WebSocket also a plain request through it."""
-    if not any(o.check.target.via and _has_failed(o) for o in situation.outcomes):
+    """What fails through the proxy, asked without it; of WebSocket also a plain request through it.
+
+    Who is answered and not let in may be a stranger, or the proxy has not handed the upgrade on.
+    """
+    if not any(o.check.target.via and (_has_failed(o) or is_turned_away(o)) for o in situation.outcomes):
         return
     for outcome in _vital(situation, proxied=True):
+        away = is_turned_away(outcome)
         check = _again(situation, outcome, PAST, None)
+        if check and away:
+            check = replace(
+                check, params=replace(check.params, hold_s=0), budget_s=min(check.budget_s, UPGRADE_S)
+            )
         yield from [check] if check else []
-        if outcome.check.probe == "websocket" and _is_secure(outcome):
+        if outcome.check.probe == "websocket" and _is_secure(outcome) and not away:
             target = replace(outcome.check.params.targets[0], transport="tcp")
             name = f"{PLAIN}/http/{_place(outcome.check.target)}"
             plain = situation.check(name, "http", [target])
@@ -124,6 +134,12 @@ def has_answered(outcome: Outcome | None) -> bool:
     steps = {o.step for o in outcome.observations if o.failure is None}
     lost = any(o.step is Step.ECHO and o.failure for o in outcome.observations)
     return outcome.check.proves in steps and not lost
+
+
+def is_turned_away(outcome: Outcome) -> bool:
+    """Its request for a WebSocket was answered, and not granted."""
+    told = [o for o in outcome.observations if o.step is Step.RESPONSE and not o.failure]
+    return outcome.check.probe == "websocket" and any(o.facts.get("status") != SWITCHED for o in told)
 
 
 def answers_past(case: Case, checks: Iterable[str]) -> list[str]:

@@ -86,19 +86,27 @@ def _websockets(case: Case) -> Iterator[Outcome]:
 def _break(outcome: Outcome) -> Observation | None:
     """The step in which WebSocket itself failed, the proxy and TLS having let it come so far."""
     last = outcome.observations[-1] if outcome.observations else None
-    return last if last is not None and last.failure and last.step in (Step.RESPONSE, Step.ECHO) else None
+    broken = last is not None and (last.failure or beside.is_turned_away(outcome))
+    return last if last is not None and broken and last.step in (Step.RESPONSE, Step.ECHO) else None
 
 
 def _works_past(case: Case, outcome: Outcome) -> bool:
-    """Without the proxy the same step succeeds."""
+    """Without the proxy the same step succeeds; of one that is answered and not granted, it is granted there."""
     other = beside.asked(case, beside.PAST, outcome.check)
+    if other and beside.is_turned_away(outcome) and beside.is_turned_away(other):
+        return False
     end = _break(outcome)
     good = {o.step for o in other.observations if not o.failure} if other else set()
     return end is not None and end.step in good and beside.has_answered(other)
 
 
 def _is_plain_fine(case: Case, outcome: Outcome) -> bool:
-    """An ordinary request to the same host is answered through the same proxy, and nothing is known of past it."""
+    """An ordinary request to the same host is answered through the same proxy, and nothing is known of past it.
+
+    A service may turn a stranger's WebSocket away and answer the same stranger's plain request.
+    """
+    if beside.is_turned_away(outcome):
+        return False
     past = beside.asked(case, beside.PAST, outcome.check)
     spoke = past is not None and any(o.step in (Step.RESPONSE, Step.ECHO) for o in past.observations)
     return not spoke and beside.has_answered(beside.asked(case, beside.PLAIN, outcome.check, "http"))

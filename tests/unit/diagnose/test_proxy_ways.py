@@ -79,6 +79,8 @@ def by_way(through_it: Upgrade, past_it: Upgrade, **changes: Any) -> Result:
     ("upgrade", "words"),
     [
         ((502, None), "is not opened"),
+        ((200, None), "is not opened"),  # a plain answer: the proxy has left the upgrade out
+        ((403, None), "is not opened"),
         ((Failure.CONNECTION_CLOSED, None), "is not opened"),
         ((Failure.PROTOCOL_ERROR, None), "is not opened"),
         ((101, Failure.CONNECTION_CLOSED), "is cut after 2.5 s"),
@@ -109,6 +111,8 @@ def test_what_fails_past_the_proxy_too_is_not_its_doing(past: Upgrade) -> None:
 
 def test_a_service_that_takes_no_strangers_is_no_fault() -> None:
     assert by_way((403, None), (403, None)).causes == []
+    closed = {"wall": lambda t: "drop" if t.port == 443 and not t.network else None}
+    assert "proxy-breaks-websocket" not in by_way((403, None), (101, None), **closed).causes
 
 
 def test_without_follow_ups_nobody_is_blamed() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
-from readycheck.diagnose import path_mtu
+from readycheck.diagnose import elsewhere, path_mtu
 from readycheck.diagnose.doors import Door, alone, find_doors
 from readycheck.diagnose.neighbours import home_of
 from readycheck.diagnose.situation import COUNTING, Situation, can_hear_routers, local_address, round_trip
@@ -162,7 +162,7 @@ def egress_check(
     asked = frozenset(essential)
     extra = [c for c in dict.fromkeys((*extra, *more)) if c not in asked]
     refused = [cell for grid in grids for cell in _refused(grid)]
-    walls = list(_walls(outcomes))
+    walls = [*list(_walls(outcomes))[:WALLS], *elsewhere.targets(outcomes)]
     is_lost = bool(refused or walls) or any(_is_lost(grid, gone_silent) for grid in grids)
     if not (is_lost or (essential and plan.effort is not Effort.QUICK)):
         return None
@@ -170,7 +170,7 @@ def egress_check(
     values = {
         "targets": tuple(targets),
         "refused": tuple(_target(c) for c in refused),
-        "walls": tuple(walls[:WALLS]),
+        "walls": tuple(walls),
         "controls": tuple(_controls(outcomes)),
         "answered": tuple(_target(c) for c in evidence.cells if c.sign is Sign.ANSWERED),
         "kinds": tuple(sorted(_kinds(evidence, outcomes).items())),

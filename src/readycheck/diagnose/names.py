@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from readycheck.diagnose.case import Case, place_of
+from readycheck.diagnose.elsewhere import are_names_lost
 from readycheck.diagnose.finding import Confidence, Finding, Owner, Where
 from readycheck.engine import Outcome
 from readycheck.evidence import WALL, Sign
@@ -18,7 +19,7 @@ def dns_unreachable(case: Case) -> Iterator[Finding]:
     """No name server answers over UDP; a proxy or a remembered address may still lead out."""
     asked = [o for o in _asked_resolvers(case) if o.check.target.transport == "udp"]
     none_known = not case.environment.resolvers
-    silent = bool(asked) or _is_lost_to_lookups(case)
+    silent = bool(asked) or are_names_lost(case.outcomes)
     if not none_known and (not silent or any(_has_answered(o) for o in asked) or _answered_lookups(case)):
         return
     unresolved = [
@@ -57,22 +58,6 @@ def _is_unresolved(observation: Observation) -> bool:
     """The target's name, or that of the proxy on the way to it."""
     asked = observation.step is Step.RESOLVE or observation.facts.get("stage") == "resolve"
     return asked and observation.failure is not None
-
-
-def _is_lost_to_lookups(case: Case) -> bool:
-    """A product that asks nothing of name servers has names: the look-ups of several of them were in vain.
-
-    Behind a proxy, which looks up names itself, they need not be known here.
-    """
-    if any(outcome.check.target.via for outcome in case.outcomes):
-        return False
-    ended = {o.target.host: o.failure for _, o in case.observations() if o.step is Step.RESOLVE}
-    return len(ended) > 1 and all(failure in _UNHEARD for failure in ended.values())
-
-
-_UNHEARD = frozenset(
-    {Failure.TIMED_OUT, Failure.PORT_UNREACHABLE, Failure.ICMP_ADMIN_PROHIBITED, Failure.HOST_UNREACHABLE}
-)
 
 
 def _answered_lookups(case: Case) -> set[str]:

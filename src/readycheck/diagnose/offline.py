@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from readycheck.diagnose.case import Case
+from readycheck.diagnose.elsewhere import ELSEWHERE
 from readycheck.diagnose.finding import Confidence, Finding, Severity, Where
 from readycheck.engine import Outcome
 from readycheck.evidence import REFUSALS, Sign
@@ -96,17 +97,21 @@ def site_offline(case: Case) -> Iterator[Finding]:
     refused = any(c.sign in (Sign.REFUSED, Sign.ANSWERED, Sign.LEFT) for c in case.evidence.cells)
     failed = [c.check for _, c in case.failing if not _ends_at_site_proxy(case, c.check)]
     beyond = [r for r in case.evidence.rungs if not is_site_address(r.address)]
+    refused |= any(o.failure is Failure.CONNECTION_REFUSED for o in _of_elsewhere(case))
     if len(tried) < 3 or refused or case.answered_anywhere(names=False) or beyond or not failed:
         return
     inside = max((r for r in case.evidence.rungs), key=lambda r: r.ttl, default=None)
     seen = f"; packets come as far as {inside.address} (hop {inside.ttl})" if inside else ""
     silent = "the name server alone does" if case.answered_anywhere() else "no name server"
+    # Where routers tell nothing, a rule against public name servers beside a dead one of the site's looks alike.
+    alone = inside is None and set(tried) <= {o.target.address for o in _of_elsewhere(case)}
+    guess = case.answered_anywhere() or alone
     yield case.finding(
         "site-offline",
         failed,
         f"Nothing beyond this site answers: {silent}, no service, no control host{seen}.",
         where=Where.SITE if inside or case.environment.gateway else Where.UNKNOWN,
-        confidence=Confidence.POSSIBLE if case.answered_anywhere() else Confidence.LIKELY,
+        confidence=Confidence.POSSIBLE if guess else Confidence.LIKELY,
         remedy="Check the site's uplink and the default rule of its firewall; then run again.",
     )
 
@@ -114,6 +119,11 @@ def site_offline(case: Case) -> Iterator[Finding]:
 def _of_services(case: Case) -> Iterator[tuple[Outcome, Observation]]:
     names = (Scope.RESOLVERS, Scope.HONESTY, Scope.PATH)
     return ((outcome, o) for outcome, o in case.observations() if outcome.check.scope not in names)
+
+
+def _of_elsewhere(case: Case) -> Sequence[Observation]:
+    outcome = case.by_check.get(ELSEWHERE)
+    return outcome.observations if outcome else ()
 
 
 def _ends_at_site_proxy(case: Case, check: str) -> bool:

@@ -1,7 +1,7 @@
 """From a target to an open connection."""
 
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import partial
 from itertools import zip_longest
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 from readycheck.probe import Effort, Endpoint, Failure, Net, NetError, Stream, Target
 
 ADDRESSES_PER_NAME = 2
+_OWN_S = 1.0
 
 Way = Callable[[], Awaitable[Stream]]
 
@@ -55,6 +56,15 @@ async def dial(net: Net, target: Target) -> Stream:
         with suppress(NetError):
             return await connect()
     return await last()
+
+
+async def own_address(net: Net, to: Endpoint) -> str | None:
+    """The address that packets to a place leave from, as a connection shows it."""
+    try:
+        with closing(await net.plain.connect(to, timeout=_OWN_S)) as stream:
+            return stream.local[0]
+    except NetError:
+        return None
 
 
 def reached(target: Target, stream: Stream) -> dict[str, Any]:

@@ -1,11 +1,12 @@
 """Sends OPTIONS to SIP servers: over TLS and TCP the connection proves the port, over UDP the answer does."""
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar, Literal
 
+from readycheck.net.interface import Received
 from readycheck.probe import (
     Better,
     Effort,
@@ -25,13 +26,14 @@ from readycheck.probe import (
 )
 from readycheck.wire import sip
 from readycheck_probes.asking import ask_all
-from readycheck_probes.dialling import dial, reached
+from readycheck_probes.dialling import dial, family_of, own_address, reached
 from readycheck_probes.greeting import greet
 from readycheck_probes.options import Options
 from readycheck_probes.tally import COMMON_METRICS, HANDSHAKE_METRICS, successes, tally, tally_handshakes
 
 # Vendors may stay silent on OPTIONS: waiting long for it would cost more than it tells.
 _OPTIONS_S = {Effort.QUICK: 0.8, Effort.NORMAL: 1.5, Effort.THOROUGH: 3.0}
+_SIGNED_S = 0.8
 _READ_BYTES = 16 * 1024
 _MAX_RECEIVED_BYTES = 128 * 1024
 _PROOFS = {"tls": Step.TLS_HANDSHAKE, "tcp": Step.CONNECT, "udp": Step.ECHO}
@@ -73,7 +75,11 @@ class SipProbe:
 
     async def measure(self, params: SipParams, net: Net) -> None:
         if params.transport == "udp":
-            await ask_all(net, params.targets, _question, once=True)
+            heard: dict[Target, Mapping[str, Any]] = {}
+            await ask_all(net, params.targets, partial(_question, heard), once=True)
+            behind = [target for target, facts in heard.items() if _is_told(target, facts)]
+            if net.effort is not Effort.QUICK:
+                await net.each(behind, partial(_sign, heard))
         else:
             await net.each(params.targets, partial(_visit, params.transport))
 
@@ -93,9 +99,51 @@ def _proven_by(observations: Sequence[Observation]) -> Step:
     return next((step for step in (Step.ECHO, Step.TLS_HANDSHAKE) if step in seen), Step.CONNECT)
 
 
-def _question(target: Target, local: Endpoint) -> Question:
+def _question(heard: dict[Target, Mapping[str, Any]], target: Target, local: Endpoint) -> Question:
     options = Options(target, "udp", local)
-    return Question(target, options.payload, options.recognise)
+
+    def recognise(data: bytes) -> Mapping[str, Any] | None:
+        facts = options.recognise(data)
+        if facts is not None:
+            heard[target] = facts
+        return facts
+
+    return Question(target, options.payload, recognise)
+
+
+def _is_told(target: Target, facts: Mapping[str, Any]) -> bool:
+    """A host that says where a request came from, which did not say it itself."""
+    return bool(target.address and not target.network and facts.get("received"))
+
+
+async def _sign(heard: Mapping[Target, Mapping[str, Any]], target: Target, net: Net) -> None:
+    """Behind a translator, once more with our own address: a server says that it came from another, by RFC 3261 18.2.1.
+
+    A gateway that mends SIP replaces that address, so that the server sees no difference.
+    """
+    address = target.address or ""
+    local = await own_address(net, (address, target.port or 0))
+    if local in (None, heard[target]["received"]):
+        return
+    with closing(await net.plain.open_datagram(family=family_of(address))) as sock:
+        options = Options(target, "udp", (local or "", sock.local[1]))
+        began_ms, facts = net.now_ms(), None
+        with suppress(NetError, ValueError):
+            await sock.send(options.payload(0), (address, target.port or 0))
+            while facts is None:
+                reply = await sock.receive(timeout=_SIGNED_S - (net.now_ms() - began_ms) / 1000)
+                facts = options.recognise(reply.payload) if isinstance(reply, Received) else None
+    if facts is not None:
+        told = {"purpose": "signed", "as": local, "seen_as": heard[target]["received"], **facts}
+        net.record(
+            Observation(
+                step=Step.RESPONSE,
+                target=target,
+                started_ms=round(began_ms, 3),
+                elapsed_ms=round(net.now_ms() - began_ms, 3),
+                facts=told,
+            )
+        )
 
 
 async def _visit(transport: str, target: Target, net: Net) -> None:

@@ -23,7 +23,7 @@ from readycheck.probe import (
     Unit,
 )
 from readycheck.wire import mirror, sip
-from readycheck_probes.dialling import addresses, family_of
+from readycheck_probes.dialling import addresses, family_of, own_address
 from readycheck_probes.hostile import tame
 from readycheck_probes.introduction import introduce
 from readycheck_probes.options import NOWHERE
@@ -32,7 +32,6 @@ _WAITS_S = (0.5, 0.7, 1.0)
 _MOST_LINES = 12
 _MOST_ARRIVALS = 16
 _MEDIA_PORT = 20000
-_CONNECT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,19 +84,10 @@ async def _compare(params: SipAlgParams, target: Target, net: Net) -> None:
     """The same request to all ports at once."""
     address = (await addresses(net, target))[0]
     await introduce(net, replace(target, address=address))
-    local = params.local or await _local(net, address, target.port or 0)
+    local = params.local or await own_address(net, (address, target.port or 0)) or NOWHERE
     places = dict.fromkeys((*params.ports, target.port or 0))
     targets = [replace(target, address=address, port=port, transport="udp") for port in places]
     await net.each(targets, partial(_reflect, params, local))
-
-
-async def _local(net: Net, address: str, port: int) -> str:
-    """The address that packets to a place leave from."""
-    try:
-        with closing(await net.plain.connect((address, port), timeout=_CONNECT_S)) as stream:
-            return stream.local[0]
-    except NetError:
-        return NOWHERE
 
 
 async def _reflect(params: SipAlgParams, local: str, target: Target, net: Net) -> None:

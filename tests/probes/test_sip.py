@@ -6,7 +6,7 @@ from typing import Literal
 import pytest
 
 from readycheck.probe import Failure, Step, Target
-from readycheck.testing import FakeNetwork, run_probe
+from readycheck.testing import FakeNetwork, FakeService, run_probe
 from readycheck.wire import sip
 from readycheck_probes.options import NOWHERE, Options
 from readycheck_probes.sip import SipParams, SipProbe
@@ -277,6 +277,27 @@ async def test_a_closed_udp_port_says_so(bench: Bench) -> None:
     assert seen.metrics["answered"] == 0
 
 
+@pytest.mark.parametrize(("mended", "told"), [(False, "203.0.113.5"), (True, None)])
+def test_a_server_is_asked_whether_our_own_address_came_to_it(mended: bool, told: str | None) -> None:
+    """Behind a translator: that it sees no difference shows that the request was changed."""
+    at = ("192.88.99.5", 5060)
+    sources = iter((SOURCE, None if mended else SOURCE))
+
+    def reply(data: bytes) -> bytes:
+        return sip.pack_response(sip.unpack_request(data), 200, "OK", source=next(sources))
+
+    network = FakeNetwork(tcp={at: FakeService()}, udp={at: reply})
+    target = Target(host=NAME, address=at[0], port=at[1])
+    observations, metrics = run_probe(SipProbe(), SipParams((target,), "udp"), network)
+    (signed,) = [o for o in observations if o.facts.get("purpose") == "signed"]
+    assert (signed.facts["as"], signed.facts["seen_as"], signed.facts.get("received")) == (
+        "192.0.2.200",
+        SOURCE[0],
+        told,
+    )
+    assert (metrics["sent"], metrics["answered"]) == (1, 1)
+
+
 def test_a_server_on_ipv6_is_asked_in_brackets() -> None:
     network = FakeNetwork()
     target = Target(address="2001:db8::5", port=5060)
@@ -286,6 +307,7 @@ def test_a_server_on_ipv6_is_asked_in_brackets() -> None:
     assert (request.header("Via") or "").startswith("SIP/2.0/UDP [2001:db8::200]:40")
 
 
+SOURCE = ("203.0.113.5", 40000)
 OPTIONS = Options(Target(host=NAME, port=5060), "udp", ("192.0.2.1", 5060))
 
 

@@ -175,12 +175,22 @@ def _alone(
     elif all(d.flow and (d.flow.comes_through or _refused_by_itself(d)) for d in flows):
         yield _down(case, lost, failed, Confidence.LIKELY)
     elif not alive and all(d.flow and d.flow.fate in ("left", "refused") for d in flows):
-        yield _down(case, lost, failed, Confidence.POSSIBLE, Where.UNKNOWN)
+        far = all(is_refused_far_away(case, d) for d in flows)
+        yield _down(case, lost, failed, Confidence.LIKELY if far else Confidence.POSSIBLE, Where.UNKNOWN)
 
 
 def _refused_by_itself(door: Door) -> bool:
     flow = door.flow
     return flow is not None and flow.fate == "refused" and flow.own and flow.arrived is not None
+
+
+def is_refused_far_away(case: Case, door: Door) -> bool:
+    """Beyond the provider, as far away as where another host answers, by the next after a router that passes it on."""
+    flow = door.flow
+    if flow is None or flow.fate != "refused" or flow.edge is None or flow.arrived != flow.ttl:
+        return False
+    passed = flow.reached == flow.ttl - 1 > flow.edge + 1
+    return passed and not provider_owns(flow.router, flow.router, case.evidence.mapped)
 
 
 def _stopped_host(case: Case, stopped: Sequence[Door], failed: Sequence[str]) -> Finding:

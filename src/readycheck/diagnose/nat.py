@@ -235,7 +235,28 @@ def sip_alg(case: Case) -> Iterator[Finding]:
             whole = [str(o.target.port) for o in mirrors if not o.facts["changed"]]
             yield _rewritten(case, outcome, changed[0], whole)
             return
+    yield from _signed_requests(case)
     yield from _translated_payloads(case)
+
+
+def _signed_requests(case: Case) -> Iterator[Finding]:
+    """A server says where a request came from that names no address, and of one that names ours sees no difference."""
+    for outcome, o in case.observations():
+        if o.facts.get("purpose") != "signed" or o.failure is not None:
+            continue
+        own, public, told = str(o.facts["as"]), str(o.facts["seen_as"]), o.facts.get("received")
+        if is_site_address(own) and not is_site_address(public) and told in (None, own):
+            found = case.finding(
+                "sip-alg",
+                [outcome.check.id],
+                f"A SIP request to {o.target} is rewritten on the way: it names {own}, comes from {public}, and the "
+                "server sees no difference, though it tells of one where a request names no address.",
+                confidence=Confidence.LIKELY,
+                owner=Owner.NETWORK,
+                remedy=_ALG_REMEDY,
+            )
+            yield replace(found, severity=Severity.DEGRADING)
+            return
 
 
 def _rewritten(case: Case, outcome: Outcome, first: Observation, whole: Sequence[str]) -> Finding:

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from readycheck.diagnose.doors import Flow, find_doors
 from readycheck.diagnose.finding import Confidence, Owner, Where
+from readycheck.diagnose.hosts import is_refused_far_away
 from readycheck.observation import Observation, Target
 from readycheck.verdict import Readiness
 from tests.unit.builders import (
@@ -201,6 +203,37 @@ def test_a_host_that_is_gone_is_not_blocked() -> None:
 def test_a_silent_host_is_nothing_where_no_router_is_heard() -> None:
     assert of_hosts(dead=host(HOSTS[1]), icmp=False).findings == ()
     assert of_hosts(wall=dropping(host(HOSTS[1])), icmp=False).findings == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "confidence"),
+    [
+        ({}, Confidence.LIKELY),
+        ({"arrived": 7}, Confidence.POSSIBLE),  # others answer from further away
+        ({"edge": None}, Confidence.POSSIBLE),
+        ({"reached": 4}, Confidence.POSSIBLE),  # the router before it was not seen to pass it on
+        ({"router": "100.64.0.9"}, Confidence.POSSIBLE),  # the provider's own
+    ],
+)
+def test_a_refusal_from_as_far_away_as_others_answer(changes: dict[str, Any], confidence: Confidence) -> None:
+    case = of_hosts(closed=host(HOSTS[1])).case
+    flow = Flow(
+        **{
+            "fate": "refused",
+            "reached": 5,
+            "own": False,
+            "last": 5,
+            "arrived": 6,
+            "edge": 2,
+            "ttl": 6,
+            "offender": None,
+            "router": "198.18.9.1",
+            "next": None,
+            **changes,
+        }
+    )
+    door = next(d for d in find_doors(case.outcomes) if d.address == NAMES[HOSTS[1]])
+    assert is_refused_far_away(case, replace(door, flow=flow)) is (confidence is Confidence.LIKELY)
 
 
 # --- a service ----------------------------------------------------------------------------------------

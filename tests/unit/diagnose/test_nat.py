@@ -342,6 +342,25 @@ PAIR = [f"Via: SIP/2.0/UDP {LOCAL}:40000", f"Via: SIP/2.0/UDP {PUBLIC}:40000"]
 SIP_UDP = requirement("sip-udp", transport="udp", ports=["5060"], probe="sip", params={"transport": "udp"})
 
 
+@pytest.mark.parametrize(
+    ("own", "seen_as", "received", "found"),
+    [
+        (LOCAL, PUBLIC, None, 1),  # it sees no difference
+        (LOCAL, PUBLIC, LOCAL, 1),  # nobody beyond can have seen this
+        (LOCAL, PUBLIC, PUBLIC, 0),  # it sees one, as it should
+        (LOCAL, "10.9.9.9", None, 0),  # within the site: who translates is not known
+        (PUBLIC, PUBLIC, None, 0),
+    ],
+)
+def test_a_request_that_names_this_host_as_the_server_sees_it(
+    own: str, seen_as: str, received: str | None, found: int
+) -> None:
+    told = {"purpose": "signed", "as": own, "seen_as": seen_as} | ({"received": received} if received else {})
+    answer = seen(Step.RESPONSE, Target(address="192.88.99.5", port=5060, transport="udp"), **told)
+    findings = beside(world_of(), extra("sip", answer)).findings
+    assert [(f.cause, f.confidence) for f in findings] == [("sip-alg", Confidence.LIKELY)] * found
+
+
 def mirror(*rows: tuple[int, list[list[str]] | None]) -> Outcome:
     """Port and what was changed there; None is silence."""
     return extra(

@@ -135,10 +135,11 @@ class _Flow:
 
     @property
     def passed(self) -> bool:
-        """Nothing is left to ask: it came as far as the control, and out of the site."""
+        """Nothing is left to ask: it came as far as the control, and out of the site, or to who refuses it."""
         whole = self.reached + 1 == self.control_arrived
         far = self.reached >= max(self.beside, default=0) and (whole or self.reached > self.site > 0)
-        return far or self.answered or bool(self.refused)
+        met = bool(self.refused) and (not self.is_scarce or self.reached + 1 >= min(self.refused))
+        return far or self.answered or met
 
     def is_stopped(self) -> bool:
         """Where routers keep controls waiting too, an answer falls to the one or the other by chance."""

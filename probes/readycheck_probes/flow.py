@@ -138,7 +138,7 @@ class _Flow:
         """Nothing is left to ask: it came as far as the control, and out of the site, or to who refuses it."""
         whole = self.reached + 1 == self.control_arrived
         far = self.reached >= max(self.beside, default=0) and (whole or self.reached > self.site > 0)
-        met = bool(self.refused) and (not self.is_scarce or self.reached + 1 >= min(self.refused))
+        met = bool(self.refused) and (not self.beside or self.reached + 1 >= min(self.refused))
         return far or self.answered or met
 
     def is_stopped(self) -> bool:

@@ -95,12 +95,21 @@ class _Results:
         ]
         return bool(asked) and None not in asked and None in others
 
+    def is_sealed(self, target: Target) -> bool:
+        """Whether connections stand, and whatever is said there gets no answer at all."""
+        found = [
+            f for (t, v), some in self.found.items() if t == target and v not in _AT_CONTROL for f in some
+        ]
+        return bool(found) and set(found) <= _WORDLESS
+
 
 _ABOUT_NAMES = (Variant.DECOY, Variant.NAMELESS, Variant.LONGER, Variant.SEGMENTS, Variant.RECORDS)
+_AT_CONTROL = (Variant.ELSEWHERE, Variant.STRANGE)
+_WORDLESS = {Failure.CONNECTION_RESET, Failure.CONNECTION_CLOSED, Failure.TIMED_OUT}
 
 
 class SniProbe:
-    """Name by address, in every shape, then with every hop limit where one name is killed."""
+    """Name by address, in every shape, then with every hop limit where one name, or all that is said, is killed."""
 
     name: ClassVar[str] = "sni"
     title: ClassVar[str] = "Server names in TLS greetings"
@@ -120,8 +129,11 @@ class SniProbe:
                 group.create_task(_after(turn * SPACING_S, greeting, net, results))
         # 2. how far the killed ones come, beside those that pass
         killed = [target for target in params.targets if results.is_killed(target)][:LOCATED]
+        sealed = [target for target in params.targets if results.is_sealed(target)][:1]
         if params.decoy and Capability.HOP_LIMIT in net.capabilities():
-            await _locate(killed, params, net)
+            await _locate(
+                [*_beside_decoy(killed, params), *_beside_control(sealed, params)], params.hops, net
+            )
 
     def summarize(self, observations: Sequence[Observation]) -> Mapping[str, MetricValue]:
         greetings = [o for o in observations if o.step is Step.TLS_HANDSHAKE]
@@ -232,18 +244,33 @@ _SHAPES: Mapping[Variant, Callable[[bytes], Sequence[bytes]]] = {
 }
 
 
-async def _locate(killed: Sequence[Target], params: SniParams, net: Net) -> None:
-    """Connect as usual, then greet with every hop limit at once, with the name in question and with the decoy."""
-    names = [(t, v, n) for t in killed for v, n in ((Variant.ASKED, t.host), (Variant.DECOY, params.decoy))]
+def _beside_decoy(killed: Sequence[Target], params: SniParams) -> Iterator[Greeting]:
+    """The name in question, and one that passes at the same address."""
+    for target in killed:
+        yield Greeting(target, Variant.ASKED, target.host, target)
+        yield Greeting(target, Variant.DECOY, params.decoy, target)
+
+
+def _beside_control(sealed: Sequence[Target], params: SniParams) -> Iterator[Greeting]:
+    """Where nothing passes, only another host can show how far a greeting may come."""
+    for target in sealed:
+        yield Greeting(target, Variant.ASKED, target.host, target)
+        for at in params.controls[:1]:
+            yield Greeting(target, Variant.ELSEWHERE, params.decoy, at)
+
+
+async def _locate(greetings: Sequence[Greeting], hops: int, net: Net) -> None:
+    """Connect as usual, then greet with every hop limit at once."""
     async with asyncio.TaskGroup() as group:
-        for ttl in range(1, params.hops + 1):
-            for target, variant, name in names:
-                group.create_task(_climb(target, variant, name, ttl, net))
+        for ttl in range(1, hops + 1):
+            for greeting in greetings:
+                group.create_task(_climb(greeting, ttl, net))
 
 
-async def _climb(target: Target, variant: Variant, name: str | None, ttl: int, net: Net) -> None:
+async def _climb(greeting: Greeting, ttl: int, net: Net) -> None:
+    at, name = greeting.at, greeting.server_name
     try:
-        stream = await net.plain.connect((target.address or "", target.port or 0), timeout=_HOP_WAIT_S)
+        stream = await net.plain.connect((at.address or "", at.port or 0), timeout=_HOP_WAIT_S)
     except NetError:
         return  # nothing was asked
     began_ms, failure = net.now_ms(), None
@@ -260,11 +287,17 @@ async def _climb(target: Target, variant: Variant, name: str | None, ttl: int, n
         Observation(
             step=Step.HOP,
             target=Target(
-                host=target.host, address=target.address, port=target.port, transport="tls", sni=name
+                host=greeting.target.host, address=at.address, port=at.port, transport="tls", sni=name
             ),
             started_ms=round(began_ms, 3),
             elapsed_ms=round(net.now_ms() - began_ms, 3),
             failure=failure,
-            facts={"purpose": "greeting", "ttl": ttl, "variant": variant.value, "asked": target.host},
+            facts={
+                "purpose": "greeting",
+                "ttl": ttl,
+                "variant": greeting.variant.value,
+                "asked": greeting.target.host,
+                "about": _at(greeting),
+            },
         )
     )

@@ -142,8 +142,22 @@ async def test_where_it_is_killed_is_asked_with_every_hop_limit(bench: Bench, au
     assert {o.facts["purpose"] for o in hops} == {"greeting"}
 
 
-async def test_what_no_name_helps_is_not_located(bench: Bench) -> None:
-    with TcpServer(reset) as server:
+async def test_what_no_name_helps_is_located_beside_the_control(bench: Bench, authority: Authority) -> None:
+    with TcpServer(reset) as server, TcpServer(silent, authority.context(DECOY)) as control:
+        seen = await measure(bench, server, host=None, control=control, hops=2)
+        place = "{}:{}".format(*server.endpoint)
+
+    hops = seen.of(Step.HOP)
+    assert {(o.facts["ttl"], o.facts["variant"], o.failure) for o in hops} == {
+        (ttl, variant, failure)
+        for ttl in (1, 2)
+        for variant, failure in ((Variant.ASKED, Failure.CONNECTION_RESET), (Variant.ELSEWHERE, None))
+    }
+    assert {o.facts["about"] for o in hops} == {place}
+
+
+async def test_a_server_that_says_anything_is_not_located(bench: Bench) -> None:
+    with TcpServer(PAGE) as server:
         seen = await measure(bench, server, hops=3)
 
     assert seen.of(Step.HOP) == []

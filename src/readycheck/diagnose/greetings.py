@@ -83,6 +83,10 @@ class Trial:
     rungs: tuple[Observation, ...]
     harmless: tuple[Fate, ...]
 
+    @property
+    def port(self) -> int:
+        return int(self.about.rsplit(":", 1)[-1])
+
     def fates(self, variant: str) -> list[Fate]:
         return [fate(o) for o in self.greetings if o.facts.get("variant") == variant]
 
@@ -141,6 +145,12 @@ class Trial:
         shown = [o.facts.get("tls") or {} for o in self.greetings if o.facts.get("variant") in _AS_IT_IS]
         return self.kill is Fate.FOREIGN and any(each.get("trust_failure") for each in shown)
 
+    @property
+    def is_sealed(self) -> bool:
+        """Connections to the address stand, and whatever is said there gets no answer."""
+        said = [fate(o) for o in self.greetings if o.facts.get("variant") not in ("elsewhere", "strange")]
+        return bool(said) and set(said) <= {Fate.CUT, Fate.SILENCE}
+
     # --- by hop limit ---
 
     def _rungs(self, variant: str) -> dict[int, Fate]:
@@ -172,6 +182,14 @@ class Trial:
     def on_the_way(self) -> bool:
         """It ends before it can have reached the server, with more than one hop limit."""
         return len(self._parted) > 1
+
+    @property
+    def falls_short_at(self) -> int | None:
+        """The first hop from which greetings to another host were heard, and these were lost for good."""
+        mine, beside = self._rungs("asked"), self._rungs("elsewhere")
+        lost = [ttl for ttl, end in sorted(mine.items()) if ttl > self.reached and end is Fate.SILENCE]
+        passed = [ttl for ttl in lost if beside.get(ttl) is Fate.EXPIRED]
+        return passed[0] if self.reached and len(passed) > 1 else None
 
     def place(self, edge_ttl: int | None, hop: Callable[[int], str] = "hop {}".format) -> Place:
         """Where the box sits, as far as hop limits tell; `hop` names a router by its distance."""
@@ -219,7 +237,12 @@ def trials(case: Case) -> Iterator[Trial]:
                     o
                     for o in outcome.observations
                     if o.facts.get("purpose") == "greeting"
-                    and (o.facts["asked"], f"{o.target.address}:{o.target.port}") == (asked, about)
+                    and (o.facts["asked"], _about(o)) == (asked, about)
                 ),
                 harmless=harmless,
             )
+
+
+def _about(rung: Observation) -> str:
+    """The endpoint of the name in question; it is the rung's own where it does not say."""
+    return str(rung.facts.get("about") or f"{rung.target.address}:{rung.target.port}")

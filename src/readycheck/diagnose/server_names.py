@@ -208,7 +208,7 @@ def _filter_finding(
     case: Case, kill: Fate, guilty: Sequence[Trial], names: Sequence[str], checks: Sequence[str]
 ) -> Finding:
     first = guilty[0]
-    place = _place_in(case, first)
+    place = place_in(case, first)
     told = [_WORDS[kill].format(what=f"that names {_listed(names)}"), *_reasons(first), place.words]
     patterns = [case.by_check[check].check.group for check in checks]
     allowed = ", ".join(dict.fromkeys(p for p in patterns if p)) or _listed(names)
@@ -224,7 +224,7 @@ def _filter_finding(
     )
 
 
-def _place_in(case: Case, trial: Trial) -> Place:
+def place_in(case: Case, trial: Trial) -> Place:
     routers = {rung.ttl: rung.address for rung in case.evidence.rungs if rung.purpose == "ladder"}
     return trial.place(
         case.evidence.edge_ttl, lambda ttl: f"{routers[ttl]} (hop {ttl})" if ttl in routers else f"hop {ttl}"
@@ -259,11 +259,13 @@ def sni_required(case: Case) -> Iterator[Finding]:
     if not proven:
         return
     first = min(proven, key=lambda t: not t.on_the_way)
-    place = _place_in(case, first)
-    ports = sorted({t.about.rsplit(":", 1)[-1] for t in proven}, key=int)
-    checks = _nameless_checks(case, {int(port) for port in ports})
+    place = place_in(case, first)
+    ports = sorted({t.port for t in proven})
+    checks = _nameless_checks(case, set(ports))
     told = [
-        _WORDS[first.kill or Fate.CUT].format(what=f"to TCP {' or '.join(ports)} that names no server"),
+        _WORDS[first.kill or Fate.CUT].format(
+            what=f"to TCP {' or '.join(map(str, ports))} that names no server"
+        ),
         "The same addresses answer greetings that name one"
         if first.alive("decoy")
         else "Greetings that name one get a page in place of TLS",

@@ -80,17 +80,22 @@ class Box:
 
     def _climb(self, target: Target, params: SniParams) -> Iterator[Observation]:
         for ttl in range(1, self.looks + 1):
-            for variant, name in ((Variant.ASKED, target.host), (Variant.DECOY, params.decoy)):
-                greeting = Greeting(target, variant, name, target)
-                failure = self._at_hop(greeting, ttl)
+            greetings = [
+                Greeting(target, Variant.ASKED, target.host, target),
+                Greeting(target, Variant.DECOY, params.decoy, target),
+                *(Greeting(target, Variant.ELSEWHERE, params.decoy, at) for at in params.controls[:1]),
+            ]
+            for greeting in greetings:
+                at, name = greeting.at, greeting.server_name
                 yield seen(
                     Step.HOP,
-                    Target(host=target.host, address=target.address, port=target.port, sni=name),
-                    failure,
+                    Target(host=target.host, address=at.address, port=at.port, sni=name),
+                    self._at_hop(greeting, ttl),
                     purpose="greeting",
                     ttl=ttl,
-                    variant=variant.value,
+                    variant=greeting.variant.value,
                     asked=target.host,
+                    about=f"{target.address}:{target.port}",
                 )
 
     def _at_hop(self, greeting: Greeting, ttl: int) -> Failure | None:
@@ -98,7 +103,7 @@ class Box:
             return self.kill
         if ttl < ARRIVES:
             return Failure.HOST_UNREACHABLE if self.icmp else Failure.TIMED_OUT
-        return self.server(greeting.target, greeting.server_name)
+        return self.server(greeting.at, greeting.server_name)
 
 
 def asked(world: World, outcomes: Sequence[Outcome] | None = None) -> list[Check]:

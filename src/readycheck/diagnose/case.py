@@ -173,9 +173,10 @@ def place_of(case: Case, transport: str, ports: Iterable[int], cells: Collection
     if last is None:
         return Place(Where.UNKNOWN, "packets do not even reach the first router, or this host keeps them")
     words = f"packets reach {last.address} (hop {last.ttl}) and no further"
-    if reached <= evidence.edge_ttl:
-        return Place(Where.UNKNOWN if _is_seen_late(cells, evidence.edge_ttl) else Where.SITE, words)
     following = next((rung.address for rung in control if rung.ttl == reached + 1), None)
+    if reached <= evidence.edge_ttl:
+        near = following is not None and not _is_seen_late(cells, evidence.edge_ttl)
+        return Place(Where.SITE if near else Where.UNKNOWN, words)
     providers = provider_owns(last.address, following, evidence.mapped)
     return Place(Where.ISP if providers else Where.UNKNOWN, words)
 

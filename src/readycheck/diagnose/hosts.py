@@ -303,13 +303,14 @@ def place_of_flows(case: Case, doors: Sequence[Door]) -> Place:
     flow = max(flows, key=lambda f: f.reached)
     if not flow.reached:
         return Place(Where.UNKNOWN, "packets do not even reach the first router, or this host keeps them")
-    words = f"packets reach {flow.router} (hop {flow.reached}) and no further, and a control's go on"
+    # Routers between the two said nothing of the control either: the wall may be at any of them.
+    beyond = min(f.ttl for f in flows)
+    end = "no further" if beyond == flow.reached + 1 else f"not hop {beyond}"
+    words = f"packets reach {flow.router} (hop {flow.reached}) and {end}, and a control's go on"
     if flow.edge is None:
         return Place(Where.UNKNOWN, words)
     if flow.reached <= flow.edge:
-        # Else no router right beyond the edge had an answer left for the control.
-        near = min(f.ttl for f in flows) <= flow.edge + 1
-        return Place(Where.SITE if near else Where.UNKNOWN, words)
+        return Place(Where.SITE if beyond <= flow.edge + 1 else Where.UNKNOWN, words)
     return Place(
         Where.ISP if provider_owns(flow.router, flow.next, case.evidence.mapped) else Where.UNKNOWN, words
     )

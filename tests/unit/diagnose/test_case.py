@@ -221,6 +221,12 @@ def test_a_silent_wall_beyond_the_edge_is_the_providers_if_both_routers_are(
     assert place([wall(Sign.STOPPED)], stop(3), ladder=longer) is where
 
 
+def test_a_wall_before_routers_that_told_nothing_of_the_control_either_may_be_theirs() -> None:
+    far = Rung(4, "203.0.113.9", "udp", "ladder", "c:1")
+    ladder = (*(rung for rung in LADDER if rung.ttl < 3), far)
+    assert place([wall(Sign.STOPPED)], stop(2), ladder=ladder) is Where.UNKNOWN
+
+
 @pytest.mark.parametrize(("ttl", "where"), [(3, Where.SITE), (4, Where.UNKNOWN), (None, Where.UNKNOWN)])
 def test_without_a_ladder_of_its_own_the_hop_of_the_survey_places_a_wall(
     ttl: int | None, where: Where

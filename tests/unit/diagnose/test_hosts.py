@@ -8,13 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from readycheck.diagnose.doors import Flow, find_doors
+from readycheck.diagnose.doors import Door, Flow, find_doors
 from readycheck.diagnose.finding import Confidence, Owner, Where
-from readycheck.diagnose.hosts import is_refused_far_away
+from readycheck.diagnose.hosts import is_refused_far_away, place_of_flows
+from readycheck.evidence import Sign
 from readycheck.observation import Observation, Target
 from readycheck.verdict import Readiness
 from tests.unit.builders import (
     DEAF,
+    FIREWALL,
     ISP,
     Result,
     World,
@@ -322,3 +324,29 @@ def test_nobody_is_blamed_for_what_another_did(
         assert not sure
     if how == "flaky":
         assert causes <= {"intermittent"}
+
+
+@pytest.mark.parametrize(
+    ("ttl", "where", "words"),
+    [(3, Where.SITE, "no further"), (5, Where.UNKNOWN, "not hop 5")],
+    ids=["the control alone was heard behind the edge", "nobody was, before hop 5"],
+)
+def test_a_wall_is_the_sites_if_the_next_router_answered_the_control(
+    ttl: int, where: Where, words: str
+) -> None:
+    flow = Flow("stopped", 2, True, 5, 6, 2, ttl, None, FIREWALL, None)
+    door = Door(
+        transport="tcp",
+        address="192.88.99.1",
+        port=443,
+        hosts=(),
+        checks=(),
+        outside=False,
+        sign=Sign.SILENT,
+        tried=1,
+        answered=0,
+        flow=flow,
+    )
+    found = place_of_flows(of_hosts().case, [door])
+    assert found.where is where
+    assert words in found.words

@@ -69,7 +69,9 @@ def _place(case: Case, trial: Trial) -> Place:
     if beyond is None:
         return Place(Where.UNKNOWN, "")
     near = edge is not None and trial.reached <= edge
-    words = f"It reaches hop {trial.reached} and no further; to another host it goes on to hop {beyond}"
+    words = (
+        f"A greeting reaches hop {trial.reached} and no further; to another host it goes on to hop {beyond}"
+    )
     return Place(Where.SITE if near else Where.UNKNOWN, words)
 
 

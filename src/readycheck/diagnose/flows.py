@@ -53,8 +53,7 @@ def compare(situation: Situation) -> Iterator[Check]:
 
 def ask_again(situation: Situation) -> Iterator[Check]:
     """Silent ports of hosts that live, several times: a lost packet or two is no block."""
-    if (way_ms(situation.outcomes) or 0.0) > PATIENCE_MS / 2:
-        # That a packet fails shows nothing there.
+    if is_long(situation.outcomes):
         return
     silent = [door.target for door in _chosen(_lost_doors(situation)) if door.sign is Sign.SILENT]
     cells = [_target(cell) for cell, _ in silent_columns(situation)]
@@ -69,6 +68,11 @@ def ask_again(situation: Situation) -> Iterator[Check]:
     )
     if check:
         yield check
+
+
+def is_long(outcomes: Sequence[Outcome]) -> bool:
+    """The way there and back takes longer than half of what a packet is waited for: that one fails shows nothing."""
+    return (way_ms(outcomes) or 0.0) > PATIENCE_MS / 2
 
 
 def _halves(evidence: Evidence) -> list[Target]:

@@ -7,8 +7,7 @@ from math import exp
 from readycheck.diagnose.case import Case
 from readycheck.diagnose.doors import find_doors
 from readycheck.diagnose.finding import Confidence, Finding
-from readycheck.diagnose.flows import PATIENCE_MS, lost_at_first
-from readycheck.diagnose.link import way_ms
+from readycheck.diagnose.flows import is_long, lost_at_first
 from readycheck.evidence import Sign
 from readycheck.failure import Failure
 from readycheck.media.stream import wilson
@@ -60,7 +59,7 @@ def intermittent(case: Case) -> Iterator[Finding]:
     asked = tallies(case)
     found = [tally for tally in asked if tally.alternates]
     failed = _failed(case, found)
-    if not failed or _is_policed(found) or (way_ms(case.outcomes) or 0.0) > PATIENCE_MS / 2:
+    if not failed or _is_policed(found) or is_long(case.outcomes):
         return
     if not (_is_lossy(asked) or _is_more_than_chance(case, asked)):
         return

@@ -143,10 +143,11 @@ def hop_of(wall: Cell, evidence: Evidence) -> int:
 
 
 def _is_lonely(wall: Cell, evidence: Evidence) -> bool:
-    """A refusal that one network alone gives on several ports, or a few on all that they were asked, is theirs.
+    """A refusal that one network alone gives, where others pass, or a few on all that they were asked, is theirs.
 
     Routers limit how often they refuse: of a rule for all networks only those packets show it that were first, to one
-    network or a few. On a single port nothing tells such a rule from one for the network.
+    network or a few. On a single port nothing tells such a rule from one for the network, and on several nothing does
+    while no other network passes on one of them.
     """
     if wall.sign is not Sign.REJECTED or _refused_elsewhere(wall, evidence):
         return False
@@ -159,7 +160,9 @@ def _is_lonely(wall: Cell, evidence: Evidence) -> bool:
     asked = [c for network in here for c in evidence.row(wall.transport, network)]
     everything = all(c.sign in (Sign.REJECTED, Sign.UNKNOWN) for c in asked)
     several = len({cell.port for cell in refused}) > 1
-    return several and (len(here) == 1 or everything) and here < {c.network for c in _column(wall, evidence)}
+    passing = any(_is_open(cell, _column(cell, evidence), evidence) for cell in refused)
+    theirs = passing if len(here) == 1 else everything
+    return several and theirs and here < {c.network for c in _column(wall, evidence)}
 
 
 def _refused_elsewhere(wall: Cell, evidence: Evidence) -> bool:

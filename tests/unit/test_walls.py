@@ -44,11 +44,16 @@ def test_a_wall_beside_an_open_part_is_the_parts() -> None:
     assert sort_walls(evidence).parts == {("udp", WEST, 3)}
 
 
-def test_refusals_on_several_ports_of_one_network_alone_are_the_networks() -> None:
+def test_refusals_on_several_ports_of_one_network_alone_are_the_networks_where_others_pass() -> None:
+    """Else a router that refuses seldom gave them all to the network that was asked first."""
     refused = [cell(WEST, port, Sign.REJECTED) for port in (5004, 9000)]
-    walls = sort_walls(seen(*refused, cell(EAST, 5004, Sign.SILENT), cell(EAST, 9000, Sign.SILENT)))
+    elsewhere = cell(EAST, 5004, Sign.SILENT)
+    walls = sort_walls(seen(*refused, elsewhere, cell(EAST, 9000, Sign.ANSWERED)))
     assert not walls.columns
     assert walls.rows == {("udp", WEST)}
+    nothing = sort_walls(seen(*refused, elsewhere, cell(EAST, 9000, Sign.SILENT)))
+    assert not nothing.columns | nothing.rows
+    assert nothing.lone == {("udp", "5004", WEST), ("udp", "9000", WEST)}
 
 
 def test_refusals_on_one_port_of_one_network_alone_may_be_for_either() -> None:

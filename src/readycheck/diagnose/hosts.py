@@ -82,11 +82,12 @@ def _stopped_port(
     what = _service(stopped[0])
     own = [d for d in stopped if d.flow and d.flow.own]
     many = len({d.address for d in stopped}) > 1
+    answer = "answer" if len({d.address for d in lost}) > 1 else "answers"
     return case.finding(
         "port-rejected" if rejected else "port-blocked",
         failed,
         f"{what} is {'refused' if rejected else 'dropped'} on the way to {_hosts(lost)}"
-        f"{', which answer on other ports' if own and len(own) == len(stopped) else ''}: {place.words}.",
+        f"{f', which {answer} on other ports' if own and len(own) == len(stopped) else ''}: {place.words}.",
         where=place.where,
         confidence=Confidence.CERTAIN
         if own and many

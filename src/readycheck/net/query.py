@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
@@ -270,10 +270,18 @@ async def _ask_tcp(net: Sockets, server: Endpoint, question: _Question, deadline
         began = _now()
         await stream.write(_LENGTH.pack(len(wire)) + wire, timeout=_left(deadline))
         (length,) = _LENGTH.unpack(await _read_exactly(stream, _LENGTH.size, deadline))
-        reply = _parse(await _read_exactly(stream, length, deadline), message)
+        payload = await _read_exactly(stream, length, deadline)
+        took_ms = max(0.0, (_now() - began) * 1000 - _held_ms(stream))
+    reply = _parse(payload, message)
     if reply is None:
         raise NetError(Failure.PROTOCOL_ERROR, f"{server[0]} sends what is no DNS reply to this")
-    return _Reply(reply, round((_now() - began) * 1000, 3))
+    return _Reply(reply, round(took_ms, 3))
+
+
+def _held_ms(stream: Stream) -> float:
+    """How long a busy host left unread what had come: that is not the server's slowness."""
+    heard: Callable[[], float] = getattr(stream, "heard_ms_ago", lambda: 0.0)
+    return heard()
 
 
 async def _read_exactly(stream: Stream, size: int, deadline: float) -> bytes:

@@ -15,7 +15,8 @@ from readycheck.net.interface import Endpoint, IcmpReport, NetError, TlsFacts
 
 # Linux numbers.
 _TCP_INFO = getattr(socket, "TCP_INFO", 11)
-_RTT_US = struct.Struct("=68xI")  # tcpi_rtt of linux/tcp.h
+_LAST_HEARD_MS, _RTT_US = struct.Struct("=52xI"), struct.Struct("=68xI")  # of struct tcp_info in linux/tcp.h
+_TICK_MS = 10  # of a kernel of 100 Hz
 _LINGER_NOT = struct.pack("ii", 1, 0)
 
 
@@ -63,14 +64,21 @@ class SystemStream:
 
     def tcp_rtt_ms(self) -> float | None:
         """The kernel's estimate of the round trip, where it tells."""
+        return (self._told_of_tcp(_RTT_US) or 0) / 1000 or None
+
+    def heard_ms_ago(self) -> float:
+        """How long what came last has been here; 0 for less than two ticks, and where the kernel does not tell."""
+        ago = self._told_of_tcp(_LAST_HEARD_MS) or 0
+        return float(ago) if ago > 2 * _TICK_MS else 0.0
+
+    def _told_of_tcp(self, field: struct.Struct) -> int | None:
         if sys.platform != "linux":
             return None
         try:
-            info = self._socket.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, _RTT_US.size)
+            info = self._socket.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, field.size)
         except OSError:
             return None
-        microseconds = _RTT_US.unpack(info)[0] if len(info) == _RTT_US.size else 0
-        return microseconds / 1000 or None
+        return int(field.unpack(info)[0]) if len(info) == field.size else None
 
     def limit_hops(self, ttl: int) -> None:
         """What is written from now on goes no further than that; a router's word of it ends the stream."""

@@ -1,6 +1,7 @@
 """One question to one name server: fakes on loopback that answer well, badly, late or not at all."""
 
 import asyncio
+import socket
 import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -19,7 +20,7 @@ from readycheck.net import query as module
 from readycheck.net.datagram import SocketOptions, SystemDatagrams
 from readycheck.net.interface import Datagrams, Endpoint, IcmpReport, NetError, Received, Stream
 from readycheck.net.query import query
-from readycheck.net.stream import open_stream
+from readycheck.net.stream import SystemStream, open_stream
 
 Message = dns.message.Message
 Script = Callable[[Message], bytes | Message | None]
@@ -129,6 +130,22 @@ async def test_records_are_told_as_text(transport: str, rdtype: str, record: str
     assert (found.truncated, found.edns_fallback) == (False, False)
     assert 0 < found.rtt_ms < 3000
     assert (fake.asked[0].edns, fake.asked[0].payload) == (0, 1232)
+
+
+async def test_how_long_a_busy_host_leaves_an_answer_unread_is_not_the_servers_time() -> None:
+    class Unread(SystemStream):
+        def heard_ms_ago(self) -> float:
+            return 3000.0
+
+    class Busy(Loopback):
+        async def connect(self, to: Endpoint, *, timeout: float) -> Stream:
+            sock = socket.create_connection(to, timeout)
+            sock.setblocking(False)
+            return Unread(sock)
+
+    async with name_server(lambda _: None, lambda asked: answer(asked, f"{HOST} A 192.0.2.1")) as (place, _):
+        found = await query(Busy(), place, HOST, "A", transport="tcp", timeout=3)
+    assert (found.records, found.rtt_ms) == (("192.0.2.1",), 0.0)
 
 
 async def test_aliases_are_followed_within_the_answer() -> None:

@@ -151,6 +151,19 @@ async def test_the_kernel_knows_the_round_trip(listener: socket.socket) -> None:
     assert stream.tcp_rtt_ms() is None
 
 
+async def test_the_kernel_knows_how_long_something_lies_unread(listener: socket.socket) -> None:
+    stream, far = await connected(listener)
+    with far, closing(stream):
+        far.sendall(b"x")
+        assert await stream.read(1, timeout=5) == b"x"
+        assert stream.heard_ms_ago() < 1000
+        until = time.monotonic() + 5
+        while not stream.heard_ms_ago() and time.monotonic() < until:  # nobody reads meanwhile
+            pass
+        assert 20 < stream.heard_ms_ago() < 5000
+    assert stream.heard_ms_ago() == 0
+
+
 async def test_a_reset_is_a_refusal_without_offender(closed_port: tuple[str, int]) -> None:
     with pytest.raises(NetError) as caught:
         await open_stream(closed_port, timeout=5, ttl=64)

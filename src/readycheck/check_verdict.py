@@ -6,6 +6,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from readycheck.bands import RANK, Judgement, bands_of, margin
+from readycheck.check import CheckTarget
 from readycheck.engine import Outcome
 from readycheck.evidence import Evidence
 from readycheck.failure import Failure, Step
@@ -118,8 +119,7 @@ def within_limits(requirement: Requirement, outcome: Outcome, basis: Bench) -> C
         text = "publicly trusted, but by none of the product's pinned authorities"
         worst = _worse(worst, Judgement.WARN, text)
     if outcome.check.must_stay and worst.status is Judgement.PASS and not _has_stayed(outcome):
-        text = "the service answered, and whether a connection stays open was not seen"
-        worst = replace(worst, status=Judgement.INCONCLUSIVE, strength=None, because=text)
+        worst = _unstayed(worst, outcome.check.target, basis.evidence)
     if worst.status is Judgement.PASS and (blurred := [band.blur for band in bands if band.blur]):
         worst = replace(worst, status=Judgement.INCONCLUSIVE, strength=None, because="; ".join(blurred))
     margins = [margin(band.value, band.limit) for band in bands if not band.blur]
@@ -151,6 +151,15 @@ def _staying(outcome: Outcome) -> tuple[Judgement, str]:
     if cut:
         return Judgement.FAIL, f"the service answered, and the connection did not stay open: {words}"
     return Judgement.WARN, f"the service answered, and ended the connection early: {words}"
+
+
+def _unstayed(verdict: CheckVerdict, target: CheckTarget, evidence: Evidence) -> CheckVerdict:
+    """Who turns everybody away shows nothing of the way; who agrees past the proxy alone shows what the proxy did."""
+    if target.via and (target.host, target.ports) in evidence.granted:
+        text = "the proxy leaves the upgrade out: past it the service agrees to the connection"
+        return replace(verdict, status=Judgement.FAIL, because=text)
+    text = "the service answered, and whether a connection stays open was not seen"
+    return replace(verdict, status=Judgement.INCONCLUSIVE, strength=None, because=text)
 
 
 def _has_stayed(outcome: Outcome) -> bool:

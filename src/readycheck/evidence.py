@@ -29,6 +29,9 @@ class Sign(StrEnum):
     UNKNOWN = "unknown"
 
 
+SWITCHED = 101
+"""The status of an answer that agrees to another protocol (RFC 9110 section 15.2.2)."""
+
 OPEN = (Sign.ANSWERED, Sign.LEFT)
 WALL = (Sign.STOPPED, Sign.REJECTED)
 
@@ -82,7 +85,8 @@ class Evidence:
 
     `labels` names, for each transport and port, the port strata that it stands for, and `fickle` are ports that
     were silent and answered when they were asked again, or that lose most of what opens a connection. `halted` are
-    transport, address and port of named hosts where packets end before those to another port of the same address.
+    transport, address and port of named hosts where packets end before those to another port of the same address,
+    `granted` hosts and ports that, asked past the proxy, agreed to a connection that has to stay.
     """
 
     cells: tuple[Cell, ...]
@@ -92,6 +96,7 @@ class Evidence:
     labels: Mapping[tuple[str, int], frozenset[str]] = field(default_factory=dict)
     fickle: frozenset[tuple[str, int]] = frozenset()
     halted: frozenset[tuple[str, str, int]] = frozenset()
+    granted: frozenset[tuple[str | None, str]] = frozenset()
 
     def of_check(self, check: str) -> Sequence[Cell]:
         return self._by_check.get(check, ())
@@ -150,6 +155,7 @@ def gather(outcomes: Sequence[Outcome]) -> Evidence:
         labels=_labels(outcomes, cells),
         fickle=frozenset((*_fickle(observations), *_lossy(observations))),
         halted=frozenset(_halted(survey)),
+        granted=frozenset(_granted(outcomes)),
     )
 
 
@@ -206,6 +212,14 @@ def _halted(survey: Iterable[Observation]) -> Iterator[tuple[str, str, int]]:
     for o in survey:
         if o.facts.get("control_own") and _FATES.get(str(o.facts["fate"])) in WALL and not o.target.network:
             yield o.target.transport or "", o.target.address or "", o.target.port or 0
+
+
+def _granted(outcomes: Iterable[Outcome]) -> Iterator[tuple[str | None, str]]:
+    for outcome in outcomes:
+        check = outcome.check
+        if check.scope is Scope.FOLLOW_UP and check.must_stay and not check.target.via:
+            if any(o.facts.get("status") == SWITCHED for o in outcome.observations):
+                yield check.target.host, check.target.ports
 
 
 def _last_by_target(outcome: Outcome) -> Iterable[Observation]:

@@ -203,6 +203,17 @@ def test_an_answer_without_a_connection_that_stayed_is_no_pass(
     assert judged(replace(outcome, metrics={"x": 9.0}), limits={"x": {"fail": 5}}).status is F
 
 
+@pytest.mark.parametrize(("status", "verdict"), [(101, F), (403, I)])
+def test_an_upgrade_that_only_the_proxy_leaves_out_has_failed(status: int, verdict: Judgement) -> None:
+    plain, via = named(*ANSWERED), "proxy.example.com:3128"
+    target = CheckTarget(host="api.example.com", ports="443", via=via)
+    through = replace(plain, check=replace(plain.check, must_stay=True, target=target))
+    past = replace(through.check, scope=Scope.FOLLOW_UP, requirement=None, target=replace(target, via=None))
+    told = make_outcome(past, seen(Step.RESPONSE, HOST, status=status))
+    asked = need()
+    assert judge_check(asked, through, bench([asked], gather([through, told]), [PIN])).status is verdict
+
+
 def test_a_name_that_only_stands_for_a_wildcard_may_not_exist() -> None:
     gone = seen(Step.RESOLVE, NAME, Failure.DNS_NXDOMAIN)
     assert judged(named(gone, certain=False)).status is S

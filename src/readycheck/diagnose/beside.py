@@ -7,6 +7,7 @@ from readycheck.check import CheckTarget
 from readycheck.diagnose.case import Case
 from readycheck.diagnose.situation import LEAST_S, LONGEST_S, SPARE_S, Situation
 from readycheck.engine import Outcome
+from readycheck.evidence import SWITCHED
 from readycheck.failure import Failure, Step
 from readycheck.net.environment import FoundProxy
 from readycheck.plan import Check, Scope
@@ -14,7 +15,6 @@ from readycheck.profile import Area, Importance, Requirement
 
 MOST = 4
 UPGRADE_S = 2.0
-SWITCHED = 101
 PAST, THROUGH, PLAIN = "past-proxy", "through-proxy", "plain-through-proxy"
 
 

@@ -11,16 +11,17 @@ import rtoml
 
 Loc = tuple[int | str, ...]
 
-_BLANK = re.compile(r"(?:[ \t\r\n]++|#[^\n]*+)*+")
-_SPACE = re.compile(r"[ \t]*+")
+# Written without possessive parts, which Python 3.11.2 of Debian 12 gets wrong, and so that nothing is tried twice.
+_BLANK = re.compile(r"[ \t\r\n]*(?:#[^\n]*[ \t\r\n]*)*")
+_SPACE = re.compile(r"[ \t]*")
 _TEXT = (
-    r'"""(?:[^"\\]++|\\[\s\S]|"{1,2}+(?!"))*+"{3,5}',
-    r"'''(?:[^']++|'{1,2}+(?!'))*+'{3,5}",
-    r'"(?:[^"\\\n]++|\\.)*+"',
-    r"'[^'\n]*+'",
+    r'"""[^"\\]*(?:(?:\\[\s\S]|"{1,2}(?!"))[^"\\]*)*"{3,5}',
+    r"'''[^']*(?:'{1,2}(?!')[^']*)*'{3,5}",
+    r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"',
+    r"'[^'\n]*'",
 )
-_PLAIN = re.compile("|".join((*_TEXT, r"[^,\]}\n#]++")))
-_PART = re.compile("|".join((*_TEXT[2:], r"[A-Za-z0-9_-]++")))
+_PLAIN = re.compile("|".join((*_TEXT, r"[^,\]}\n#]+")))
+_PART = re.compile("|".join((*_TEXT[2:], r"[A-Za-z0-9_-]+")))
 
 
 class _Lost(Exception):

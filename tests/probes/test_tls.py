@@ -49,10 +49,6 @@ async def test_both_greetings(bench: Bench, authority: Authority) -> None:
             {"tls1.2": Failure.TLS_ALERT_PROTOCOL_VERSION, "client": None},
         ),
         ({"versions": ("TLSv1_2", "TLSv1_2")}, {"tls1.2": None, "client": None}),
-        (  # Asked for 1.2 only, OpenSSL gets as far as the suites, and misses one.
-            {"versions": ("TLSv1", "TLSv1_1"), "ciphers": "ALL:@SECLEVEL=0"},
-            {"tls1.2": Failure.TLS_ALERT_HANDSHAKE_FAILURE, "client": Failure.TLS_ALERT_PROTOCOL_VERSION},
-        ),
         (
             {"lifetime": timedelta(days=-1)},
             {"tls1.2": Failure.CERTIFICATE_EXPIRED, "client": Failure.CERTIFICATE_EXPIRED},
@@ -68,6 +64,17 @@ async def test_what_the_server_supports(
         seen = await _measure(bench, listener)
 
     assert _by_purpose(seen) == expected
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
+async def test_a_server_of_old_versions(bench: Bench, authority: Authority) -> None:
+    """Asked for 1.2 only, OpenSSL gets as far as the suites and misses one, or Debian's settings stop it before."""
+    bench.trusted = authority.certificate
+    old = authority.context(NAME, versions=("TLSv1", "TLSv1_1"), ciphers="ALL:@SECLEVEL=0")
+    with TcpServer(silent, old) as listener:
+        found = _by_purpose(await _measure(bench, listener))
+    assert found["tls1.2"] in (Failure.TLS_ALERT_HANDSHAKE_FAILURE, Failure.TLS_VERSION)
+    assert found["client"] is Failure.TLS_ALERT_PROTOCOL_VERSION
 
 
 async def test_no_cipher_suite_in_common(bench: Bench, authority: Authority) -> None:

@@ -252,6 +252,10 @@ def _prepare(stream: Stream, settings: TlsSettings) -> TlsStream:
         raise NetError(Failure.TLS_LOCAL, f"OpenSSL refuses: {cleaned(str(error))}") from error
 
 
+_CLIENT_SUITES = "ECDH+AESGCM:ECDH+CHACHA20:ECDH+AES:DHE+AES:!aNULL:!eNULL:!aDSS:!SHA1:!AESCCM:@SECLEVEL=2"
+"""Of clients of today, forward secrecy and no SHA-1: what Python greets with differs, and Debian's accepts far more."""
+
+
 def _context(settings: TlsSettings) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
@@ -261,9 +265,8 @@ def _context(settings: TlsSettings) -> ssl.SSLContext:
         warnings.simplefilter("ignore", DeprecationWarning)  # old versions are what is measured
         context.minimum_version = _VERSIONS[settings.minimum]
         context.maximum_version = _VERSIONS[settings.maximum]
-    if settings.cipher_suites or old:
-        suites = ":".join(settings.cipher_suites) or "DEFAULT"
-        context.set_ciphers(f"{suites}:@SECLEVEL=0" if old else suites)
+    suites = ":".join(settings.cipher_suites) or ("DEFAULT" if old else _CLIENT_SUITES)
+    context.set_ciphers(f"{suites}:@SECLEVEL=0" if old else suites)
     if settings.alpn:
         context.set_alpn_protocols(settings.alpn)
     return context

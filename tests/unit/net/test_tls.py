@@ -381,6 +381,16 @@ async def test_no_common_suite_is_an_alert(serving: Serving, context: Any) -> No
     assert error.facts["alert"] == 40
 
 
+async def test_a_server_of_old_suites_is_refused_whatever_this_python_accepts(
+    serving: Serving, context: Any
+) -> None:
+    """Debian's own greets with suites that no client of today offers."""
+    to = serving(
+        echo(context(maximum="TLSv1_2", ciphers="AES128-SHA:AES256-SHA:ECDHE-ECDSA-AES128-SHA:@SECLEVEL=0"))
+    )
+    assert (await refusal(to, HOST)).failure is Failure.TLS_ALERT_HANDSHAKE_FAILURE
+
+
 async def test_an_unknown_name_is_an_alert(serving: Serving, context: Any) -> None:
     server = context()
     server.sni_callback = lambda *_: ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME

@@ -8,7 +8,7 @@ from dataclasses import replace
 from readycheck.probe import Effort, Endpoint, Net, NetError, Question, Schedule, Step, Target
 from readycheck_probes.dialling import addresses, family_of
 
-_PATIENCE_MS = {Effort.QUICK: 400.0, Effort.NORMAL: 1500.0}
+_PATIENCE_MS = {Effort.QUICK: 350.0, Effort.NORMAL: 1500.0}
 """With the last packet to a sampled address: a round trip around the world takes 300 ms."""
 
 Making = Callable[[Target, Endpoint], Question]

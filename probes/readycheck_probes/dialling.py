@@ -16,7 +16,7 @@ Way = Callable[[], Awaitable[Stream]]
 # A lost SYN is sent again after one second and after three (RFC 6298 section 2.1).
 _PATIENCE_S = {Effort.QUICK: 2.5, Effort.NORMAL: 3.2, Effort.THOROUGH: 5.0}
 # The addresses of a sample stand for each other, and most are silent by nature.
-_SAMPLED_S = {Effort.QUICK: 0.4, Effort.NORMAL: 2.2, Effort.THOROUGH: 4.0}
+_SAMPLED_S = {Effort.QUICK: 0.35, Effort.NORMAL: 2.2, Effort.THOROUGH: 4.0}
 
 
 def patience(net: Net, target: Target | None = None) -> float:

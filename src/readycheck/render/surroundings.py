@@ -14,7 +14,7 @@ MOST_INTERFACES, MOST_ADDRESSES = 12, 6
 MOST_ANSWERS, MOST_HOSTS = 8, 4
 _KINDS = {Kind.WIRED: "wired", Kind.WIFI: "Wi-Fi", Kind.VPN: "VPN or tunnel", Kind.VIRTUAL: "virtual"}
 _LOSSES = {
-    Capability.RAW_SOCKETS: "no raw sockets: routers are asked through ordinary sockets, with less detail",
+    Capability.RAW_SOCKETS: "no raw sockets: at which router a QoS mark changes stays open",
     Capability.ICMP_ERRORS: "no ICMP errors: where silent packets stop is not seen, so silence stays inconclusive",
     Capability.KERNEL_TIMESTAMPS: "no kernel time stamps: round trips include the time that this program took",
     Capability.HOP_LIMIT: "no hop limit: packets that get no answer cannot be proven to leave the site",

@@ -24,6 +24,7 @@ _JSON, _PROTOBUF = "http/json", "http/protobuf"
 _MOST_S = 60.0
 _FOR_NOW = (429, 502, 503, 504)
 _PAUSE_S = 1.0
+"""Where it names none, and at the least: "at once", said again and again, would be a flood."""
 _LONGEST_ANSWER = 64 * 1024
 _LONGEST_REASON = 300
 _IDS = frozenset({"traceId", "spanId", "parentSpanId"})
@@ -145,7 +146,7 @@ def _pause_s(told: str) -> float:
     """`Retry-After` in seconds; a date (RFC 9110 section 10.2.3) is further away than anybody waits here."""
     if not told:
         return _PAUSE_S
-    return float(told) if told.isdecimal() and len(told) < 6 else _MOST_S
+    return max(float(told), _PAUSE_S) if told.isdecimal() and len(told) < 6 else _MOST_S
 
 
 def _reason(error: Exception) -> str:

@@ -1,6 +1,7 @@
 """Telemetry on its way: to a collector that takes it, refuses it, takes a part, is silent, or is none."""
 
 import socket
+from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 
@@ -9,6 +10,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from readycheck.errors import UsageError
+from readycheck.telemetry import collector as sending
 from readycheck.telemetry.collector import Collector, collector
 from tests.unit.telemetry.fake_collector import collecting
 from tests.unit.test_report import report
@@ -97,7 +99,8 @@ def test_a_refusal_is_told_with_its_reason(status: int, after: str, answer: byte
     assert len(fake.requests) == 1
 
 
-def test_one_that_is_busy_is_asked_again_as_it_says() -> None:
+def test_one_that_is_busy_is_asked_again_as_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sending, "_PAUSE_S", 0.01)
     with collecting() as fake:
         fake.busy, fake.after = 2, "0"
         assert made(fake.url).send(report()) == []
@@ -105,11 +108,25 @@ def test_one_that_is_busy_is_asked_again_as_it_says() -> None:
     assert paths == ["/v1/traces"] * 3 + ["/v1/metrics"]
 
 
+@pytest.mark.parametrize(("after", "pause_s"), [("0", 1.0), ("", 1.0), ("3", 3.0)])
+def test_one_that_wants_to_be_asked_at_once_is_not_flooded(
+    after: str, pause_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(sending, "sleep", pauses.append)
+    with collecting() as fake:
+        fake.busy, fake.after = 1, after
+        assert made(None, TRACES_ENDPOINT=fake.url).send(report()) == []
+    assert pauses == [pause_s]
+
+
 def test_what_speaks_another_protocol_is_told() -> None:
     def greet() -> None:
-        with server.accept()[0] as stream:
-            stream.recv(1)
+        with server.accept()[0] as stream, suppress(ConnectionError):
             stream.send(b"SSH-2.0-x\r\n")
+            stream.shutdown(socket.SHUT_WR)
+            while stream.recv(4096):  # what is left unread at the end would reset the connection
+                pass
 
     with socket.create_server(("127.0.0.1", 0)) as server:
         Thread(target=greet, daemon=True).start()

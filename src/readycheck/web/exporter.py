@@ -9,7 +9,6 @@ from contextlib import suppress
 from http import HTTPStatus
 from mmap import PAGESIZE
 from pathlib import Path
-from ssl import SSLContext
 
 from readycheck import __version__
 from readycheck.errors import UsageError
@@ -20,7 +19,7 @@ from readycheck.web.access import Access
 from readycheck.web.agent import run_agent
 from readycheck.web.job import Refused, read_job, read_patience
 from readycheck.web.runs import Runs, Settings
-from readycheck.web.server import PATIENCE_S, Answer, Request, Server
+from readycheck.web.server import Answer, Request, Server
 
 PORT = 10478
 PREFIX = "readycheck_exporter_"
@@ -129,7 +128,7 @@ async def serve_pages(
     """
     runs = Runs(settings, run_agent, say=say)
     server = Server(Exporter(runs, profiles, site).answer, local=is_loopback(place[0]), access=access)
-    listening = await _listening(server, place, access.tls)
+    listening = await _listening(server, place)
     with suppress(asyncio.CancelledError):
         async with runs, listening:
             ready()
@@ -139,12 +138,9 @@ async def serve_pages(
                 server.end()
 
 
-async def _listening(server: Server, place: Endpoint, tls: SSLContext | None) -> asyncio.Server:
+async def _listening(server: Server, place: Endpoint) -> asyncio.Server:
     host, port = place
-    patience_s = PATIENCE_S if tls else None
     try:
-        return await asyncio.start_server(
-            server.attend, host, port, ssl=tls, ssl_handshake_timeout=patience_s
-        )
+        return await asyncio.start_server(server.attend, host, port)
     except OSError as error:
         raise UsageError(f"--listen: TCP port {port} of {host}: {os.strerror(error.errno or 0)}") from None

@@ -59,9 +59,12 @@ class Server:
             if len(self._open) >= CONNECTIONS:
                 return
             self._open.add(task)
-            writer.transport.set_write_buffer_limits(0)  # so that an answer is out when `drain` returns
             # What is cancelled ends here: Python 3.11 complains of connections whose task was.
             with suppress(OSError, TimeoutError, asyncio.CancelledError):
+                if self._access.tls:
+                    # Here, where it is counted; and before anything is awaited, by when its bytes would have been read.
+                    await writer.start_tls(self._access.tls, ssl_handshake_timeout=PATIENCE_S)
+                writer.transport.set_write_buffer_limits(0)  # so that an answer is out when `drain` returns
                 await self._talk(reader, writer)
                 async with asyncio.timeout(PATIENCE_S):  # TLS has an end of its own to say
                     writer.close()

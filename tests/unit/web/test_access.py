@@ -10,9 +10,10 @@ import pytest
 
 from readycheck.errors import UsageError
 from readycheck.twin.certificates import KEY_FILE, ROOT_FILE, utc_now, write_certificates
+from readycheck.web import server as module
 from readycheck.web.access import Access, read_access
 from readycheck.web.server import Answer, Request, Server
-from tests.unit.web.test_server import close
+from tests.unit.web.test_server import close, serving
 
 bcrypt = pytest.importorskip("bcrypt")
 HASH = bcrypt.hashpw(b"geh:eim", bcrypt.gensalt(4)).decode()
@@ -105,8 +106,8 @@ async def test_tls_gives_the_whole_of_a_long_answer(tmp_path: Path) -> None:
     async def long(request: Request) -> Answer:
         return Answer(HTTPStatus.OK, "x" * 1_000_000)
 
-    server = await asyncio.start_server(Server(long, local=True).attend, "127.0.0.1", 0, ssl=access.tls)
-    async with server:
+    served = Server(long, local=True, access=access)
+    async with await asyncio.start_server(served.attend, "127.0.0.1", 0) as server:
         trust = ssl.create_default_context(cafile=tmp_path / ROOT_FILE)
         port = server.sockets[0].getsockname()[1]
         reader, writer = await asyncio.open_connection(
@@ -115,6 +116,17 @@ async def test_tls_gives_the_whole_of_a_long_answer(tmp_path: Path) -> None:
         writer.write(close().encode())
         assert (await reader.read()).endswith(b"\r\n\r\n" + b"x" * 1_000_000)
         writer.close()
+
+
+async def test_who_never_greets_is_one_of_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others would take every file that this process may open."""
+    monkeypatch.setattr(module, "CONNECTIONS", 1)
+    async with serving(access=Access(ssl.create_default_context(ssl.Purpose.CLIENT_AUTH))) as connect:
+        _, silent = await connect()
+        reader, other = await connect()
+        assert await reader.read() == b""
+        silent.close()
+        other.close()
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

@@ -16,8 +16,6 @@ _TLS, _USERS = "tls_server_config", "basic_auth_users"
 _LARGEST = 100_000
 _REMEMBERED = 1000
 _HASH = re.compile(r"\$2[aby]\$(0[4-9]|1[0-9])\$[./A-Za-z0-9]{53}")
-_NOBODY = "$2b$10$abcdefghijklmnopqrstuuF1dkUWFwGeoq3OiC0HLV1hfqIKwBPlm"
-"""Checked where the name is unknown, so that the time it takes tells nobody."""
 
 
 class Access:
@@ -50,12 +48,17 @@ def _is_login(authorization: str, users: Mapping[str, str]) -> bool:
     scheme, _, encoded = authorization.partition(" ")
     if scheme.lower() != "basic":
         return False
+    anybody = max(users.values(), key=_cost)  # no name is found out by the time that it takes
     try:
         name, _, password = b64decode(encoded, validate=True).decode().partition(":")
-        fits = bcrypt.checkpw(password.encode(), users.get(name, _NOBODY).encode())
+        fits = bcrypt.checkpw(password.encode(), users.get(name, anybody).encode())
     except ValueError:  # also for a password that is longer than bcrypt has them
         return False
     return fits and name in users
+
+
+def _cost(hashed: str) -> str:
+    return hashed.split("$")[2]
 
 
 def read_access(path: Path) -> Access:
@@ -77,7 +80,10 @@ def _read(path: Path) -> Mapping[Any, Any]:
         raise UsageError(f"{OPTION}: needs the extra 'web' (pip install readycheck[web])") from None
     try:
         with path.open("rb") as file:
-            told = yaml.safe_load(file.read(_LARGEST)) or {}
+            text = file.read(_LARGEST + 1)
+        if len(text) > _LARGEST:  # what is cut off may be what protects
+            raise UsageError(f"{OPTION} {path}: longer than {_LARGEST} bytes")
+        told = yaml.safe_load(text) or {}
     except OSError as error:
         raise UsageError(f"{OPTION} {path}: {error.strerror or error}") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -104,6 +110,7 @@ def _context(path: Path, told: Any) -> ssl.SSLContext:
         if not isinstance(told.get(name), str):
             raise UsageError(f"{OPTION} {path}: {_TLS}.{name}: missing")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2  # some systems' Python leaves that to OpenSSL
     try:
         # An empty password: one that is asked for at the terminal would hold a service up.
         context.load_cert_chain(path.parent / told["cert_file"], path.parent / told["key_file"], lambda: "")

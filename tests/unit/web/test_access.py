@@ -56,6 +56,15 @@ async def test_a_hash_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> Non
     assert await access.admits(basic("prom", "geh:eim"))
 
 
+async def test_a_name_that_is_not_known_takes_as_long_as_one_that_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    dear = HASH.replace("$04$", "$12$")
+    checked: list[bytes] = []
+    monkeypatch.setattr(bcrypt, "checkpw", lambda password, hashed: checked.append(hashed))
+    for name in ("nobody", "dear"):
+        await Access(users={"cheap": HASH, "dear": dear}).admits(basic(name, "x"))
+    assert checked == [dear.encode()] * 2
+
+
 def configured(folder: Path, text: str) -> Path:
     (folder / "web.yml").write_text(text)
     return folder / "web.yml"
@@ -86,6 +95,11 @@ def test_logins_alone(tmp_path: Path) -> None:
         ("a: [\nb: c", "not YAML, line 2"),
         ("a: \x01", "not YAML"),
         ("[" * 5000, "not YAML"),
+        pytest.param(
+            f"tls_server_config: {{}}\n{'#' * 100_000}\nbasic_auth_users: {{}}",
+            "longer than 100000 bytes",
+            id="cut off",
+        ),
     ],
 )
 def test_what_is_refused(tmp_path: Path, text: str, why: str) -> None:
@@ -102,6 +116,7 @@ async def test_tls_gives_the_whole_of_a_long_answer(tmp_path: Path) -> None:
     write_certificates(tmp_path, ["exporter.example"], (), utc_now())
     text = f"tls_server_config: {{cert_file: good.pem, key_file: {KEY_FILE}}}"
     access = read_access(configured(tmp_path, text))
+    assert access.tls and access.tls.minimum_version is ssl.TLSVersion.TLSv1_2
 
     async def long(request: Request) -> Answer:
         return Answer(HTTPStatus.OK, "x" * 1_000_000)

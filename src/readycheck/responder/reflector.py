@@ -133,8 +133,9 @@ class Reflector:
             return
         try:
             sock = self.connected(session.source)
-        except OSError:
-            return  # no file is left: the open port serves it
+        except OSError:  # no file is left: the open port serves it
+            self.filtered = attach(self._open, program(streams=True))
+            return
         self._streams[session.token] = sock
         self._selector.register(sock, selectors.EVENT_READ, session)
 

@@ -1,5 +1,6 @@
 """The UDP side on loopback: streams come back, and strangers get nothing."""
 
+import errno
 import secrets
 import socket
 import struct
@@ -136,6 +137,22 @@ def test_a_stream_comes_back_with_what_the_far_end_saw(
     assert agent.ask(Kind.CLOSE, {"token": terms.body["token"]}).body["received"] == 20
     agent.send(terms, 99)
     assert agent.hears() is None
+
+
+def test_a_stream_for_which_no_file_is_left_is_served_all_the_same(
+    running: Any, called: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the open port, whose filter has to let it through."""
+    reflector = running("127.0.0.1")
+
+    def without_files(peer: object) -> socket.socket:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(reflector, "connected", without_files)
+    agent = called(reflector)
+    terms = agent.open()
+    agent.send(terms, 0)
+    assert unpack_answer(agent.socket.recv(2048)).number == 0
 
 
 def test_streams_do_not_meet(running: Any, called: Any) -> None:

@@ -50,18 +50,21 @@ def tell(
 ) -> list[str]:
     """Take the report in, queue what it gives cause for, and deliver what is due. Never costs the run.
 
-    The messages are queued before the state is kept: who is killed in between works out the same ones again.
+    The messages are queued before the state is kept: who is killed in between works out the same ones again. Each of
+    the two has a lock of its own: a way that hangs keeps nobody from taking a report in.
     """
+    troubles: list[str] = []
     try:
         with queue.locked(folder):
-            troubles = _take_in(folder, channels, report, rules, now)
-            return [*troubles, *queue.deliver(folder, {each.id: each for each in channels}, now)]
-    except queue.BusyError:
-        return [
-            f"alerts: {folder}: another program has had it for {queue.LOCK_S:.0f} s; this run is told to nobody"
-        ]
+            troubles += _take_in(folder, channels, report, rules, now)
+        with queue.locked(folder / queue.WAITING):
+            troubles += queue.deliver(folder, {each.id: each for each in channels}, now)
+    except queue.BusyError as busy:
+        left = "what waits goes with the next run" if busy.folder != folder else "this run is told to nobody"
+        troubles.append(f"alerts: {busy.folder}: another program has had it for {queue.LOCK_S:.0f} s; {left}")
     except OSError as error:
-        return [f"alerts: {folder}: {error.strerror or type(error).__name__}"]
+        troubles.append(f"alerts: {folder}: {error.strerror or type(error).__name__}")
+    return troubles
 
 
 def begin(channels: "Sequence[Channel]", run: str) -> list[str]:

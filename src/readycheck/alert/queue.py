@@ -26,11 +26,17 @@ PATIENCE_S = 60.0
 """Nothing more is tried after that: the run waits for its end, and others for the lock."""
 SEND_S = COMMAND_S + TIMEOUT_S
 LOCK_S = PATIENCE_S + SEND_S + 20
+WAITING = "queue"
+"""The room of what is still to be delivered, whose lock is for who delivers."""
 _PAUSE_S = 0.05
 
 
 class BusyError(Exception):
     """Another program has the folder, and does not let go of it."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(str(folder))
+        self.folder = folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,17 +65,17 @@ def locked(folder: Path) -> Iterator[None]:
     with (folder / ".lock").open("a+") as held:
         while not take_lock(held.fileno()):
             if time.monotonic() > until:
-                raise BusyError
+                raise BusyError(folder)
             time.sleep(_PAUSE_S)
         yield
 
 
 def put(folder: Path, message: Message, channel: str, now: float) -> None:
-    """Queue it, unless it is queued or delivered."""
+    """Queue it, unless it is queued or delivered: looked for in the order in which who delivers moves it."""
     name = f"{message.id}-{channel}.json"
-    if not any((folder / room / name).exists() for room in ("queue", "sent", "failed")):
+    if not any((folder / room / name).exists() for room in (WAITING, "sent", "failed")):
         parcel = Parcel(message=message, channel=channel, queued=now, due=now)
-        write_lasting(folder / "queue" / name, _adapter().dump_json(parcel))
+        write_lasting(folder / WAITING / name, _adapter().dump_json(parcel))
 
 
 def deliver(folder: Path, channels: Mapping[str, Channel], now: float) -> list[str]:
@@ -81,7 +87,7 @@ def deliver(folder: Path, channels: Mapping[str, Channel], now: float) -> list[s
     troubles, until = [], time.monotonic() + PATIENCE_S
     broken: set[str] = set()
     behind: set[tuple[str, ...]] = set()
-    parcels = [(file, _read(folder, file)) for file in sorted((folder / "queue").glob("[!.]*.json"))]
+    parcels = [(file, _read(folder, file)) for file in sorted((folder / WAITING).glob("[!.]*.json"))]
     new = {_about(parcel) for _, parcel in parcels if parcel and not parcel.attempts}
     for file, parcel in sorted(parcels, key=lambda pair: pair[1].message.moment if pair[1] else 0.0):
         if parcel is None:

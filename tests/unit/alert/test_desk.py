@@ -69,6 +69,21 @@ def test_who_finds_another_at_it_for_too_long_says_so(
     assert len(way.got) == 1
 
 
+def test_who_delivers_keeps_nobody_from_taking_a_report_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A way may hang for as long as several programs would wait for each other."""
+    monkeypatch.setattr(queue, "LOCK_S", 0.0)
+    way, room = Way(), tmp_path / queue.WAITING
+    with queue.locked(room):
+        told = play(tmp_path, way, "xx")
+    assert set(told) == {
+        f"alerts: {room}: another program has had it for 0 s; what waits goes with the next run"
+    }
+    assert play(tmp_path, way, ".", 2) == []
+    assert len(way.got) == 1
+
+
 def test_a_damaged_memory_is_put_aside(tmp_path: Path) -> None:
     way = Way()
     play(tmp_path, way, "xx")

@@ -25,7 +25,7 @@ app = typer.Typer(
 
 _AGE = re.compile(r"([0-9]{1,5})([hdwy])")
 _HOURS = {"h": 1, "d": 24, "w": 7 * 24, "y": 366 * 24}
-_MOST = 1_000_000
+_MOST, _SHOWN = 1_000_000, 10
 
 
 Site = Annotated[str | None, typer.Option("--site", metavar="NAME", help="Only runs of this site.")]
@@ -226,7 +226,10 @@ def check(
     waiting = of(place)
     if waiting.waiting():
         tell_lines(f"{waiting.told()}; the next run that is stored takes along what waits")
-    tell_lines(*(f"set aside, with the reason beside it: {path}" for path in waiting.aside()))
+    aside = waiting.aside()
+    if len(aside) > _SHOWN:
+        tell_lines(f"{len(aside)} runs are set aside in {waiting.folder}; the last ones:")
+    tell_lines(*(f"set aside, with the reason beside it: {path}" for path in aside[-_SHOWN:]))
     with opened(place) as stored:
         health = examine(stored)
     if health.troubles:

@@ -14,7 +14,7 @@ from readycheck.render.files import take_lock, write_lasting
 from readycheck.report import Report, compact, load
 
 MOST = 10_000
-"""Files in a spool; a hundred days of a run every fifteen minutes."""
+"""Files in a spool, and as many set aside; a hundred days of a run every fifteen minutes."""
 DAMAGED, REFUSED = ASIDE = ("damaged", "refused")
 _LARGEST = 256 * 1024 * 1024
 _ENDING = ".run"
@@ -45,8 +45,9 @@ class Spool:
         return f"1 run waits in {self.folder}" if number == 1 else f"{number} runs wait in {self.folder}"
 
     def aside(self) -> list[Path]:
-        """What waits no more and was not delivered."""
-        return sorted(path for kind in ASIDE for path in self.folder.glob(f"*.{kind}"))
+        """What waits no more and was not delivered, oldest first: their numbers begin anew with an empty spool."""
+        found = (path for kind in ASIDE for path in self.folder.glob(f"*.{kind}"))
+        return sorted(found, key=lambda path: (_written_ns(path), path.name))
 
     def put(self, report: Report, site: str | None) -> Path:
         """Whole or not at all, and on the disk when it returns. Raises `OSError` or `ReadycheckError`."""
@@ -68,11 +69,28 @@ class Spool:
 
 
 def set_aside(path: Path, what: str, why: str) -> Path:
-    """It waits no more, and holds up none behind it; the reason is beside it. Raises `OSError`."""
-    aside = path.with_suffix(f".{what}")
-    write_lasting(aside.with_name(f"{aside.name}.txt"), f"{why}\n".encode("utf-8", "replace"))
-    path.replace(aside)
-    return aside
+    """It waits no more, and holds up none behind it; the reason is beside it. Raises `OSError`.
+
+    Of too many the oldest go: a database may refuse every run for years.
+    """
+    place = path.with_suffix(f".{what}")
+    write_lasting(_reason_of(place), f"{why}\n".encode("utf-8", "replace"))
+    path.replace(place)
+    for old in Spool(path.parent).aside()[:-MOST]:
+        _reason_of(old).unlink(missing_ok=True)
+        old.unlink(missing_ok=True)
+    return place
+
+
+def _written_ns(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:  # another program has taken it
+        return 0
+
+
+def _reason_of(place: Path) -> Path:
+    return place.with_name(f"{place.name}.txt")
 
 
 def read(path: Path) -> Waiting:

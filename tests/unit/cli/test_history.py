@@ -119,6 +119,11 @@ def test_check_tells_what_was_set_aside(filled: Path, capsys: Captured) -> None:
     queue = spool.of(place_of(None))
     aside = spool.set_aside(queue.put(small(9), None), spool.REFUSED, "because")
     assert told(capsys, "check").splitlines()[0] == f"set aside, with the reason beside it: {aside}"
+    for number in range(10, 20):
+        last = spool.set_aside(queue.put(small(number), None), spool.REFUSED, "because")
+    shown = told(capsys, "check").splitlines()
+    assert shown[0] == f"11 runs are set aside in {queue.folder}; the last ones:"
+    assert [line.rpartition(" ")[2] for line in shown[1:-1]][-1] == str(last) and len(shown) == 12
 
 
 def test_of_what_never_was_a_database_nothing_is_saved(tmp_path: Path, capsys: Captured) -> None:

@@ -251,6 +251,19 @@ def test_a_run_that_is_never_taken_is_set_aside_and_told_once(place: Place) -> N
     assert keep(small(6), place) == []
 
 
+def test_of_what_is_set_aside_the_oldest_makes_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their numbers begin anew with an empty spool; a database may refuse all runs for years."""
+    monkeypatch.setattr(spool, "MOST", 2)
+    queue = spool.Spool(tmp_path)
+    paths = []
+    for moment, (number, kind) in enumerate(((9, spool.REFUSED), (1, spool.DAMAGED), (5, spool.REFUSED))):
+        path = queue.put(small(number), None)
+        os.utime(path, (moment, moment))
+        paths.append(spool.set_aside(path, kind, "because"))
+    assert queue.aside() == paths[1:]
+    assert sorted(tmp_path.glob("*.txt")) == sorted(path.with_name(f"{path.name}.txt") for path in paths[1:])
+
+
 def test_a_run_that_is_never_taken_does_not_wait_first(place: Place) -> None:
     forbid_a_site(place)
     (told,) = keep(small(1, site="forbidden"), place)

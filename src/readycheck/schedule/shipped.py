@@ -10,8 +10,8 @@ from readycheck.schedule.job import MARK, Job
 _MADE = "Made by 'make docs'"
 _OF_INSTANCES = f"""{_MADE}. An instance is a profile: systemctl enable --now readycheck@webex-calling.timer
 # Its options are in /etc/readycheck/webex-calling.env, for root alone to read, as in
-#   READYCHECK_OPTIONS=--site north --quick
-#   READYCHECK_ALERT=slack://TOKEN"""
+#   READYCHECK_OPTIONS='--site north --quick'
+#   READYCHECK_ALERT='slack://TOKEN'"""
 _JOB = Job(
     name="readycheck-webex-calling",
     profile="webex-calling",

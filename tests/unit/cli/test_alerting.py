@@ -3,10 +3,12 @@
 import json
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from readycheck.alert import desk
 from readycheck.cli.alerting import alerting
 from readycheck.errors import UsageError
 from tests.unit.alert.test_desk import BLOCKED
@@ -46,6 +48,25 @@ def test_the_demo_alarms_nobody(tmp_path: Path, capsys: pytest.CaptureFixture[st
     found.begin("a" * 32, "twin")
     found.tell(report(site="twin"))
     assert capsys.readouterr().err == "" and not list(tmp_path.iterdir())
+
+
+def test_a_run_has_ended_for_those_who_time_it_before_others_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who delivers may have to wait for others for minutes."""
+    order: list[str] = []
+
+    def noted(word: str, *_: object) -> list[str]:
+        order.append(word)
+        return [word]
+
+    monkeypatch.setattr(desk, "end", partial(noted, "end"))
+    monkeypatch.setattr(desk, "tell", partial(noted, "tell"))
+    found = alerting(["command:true"], None, tmp_path)
+    assert found
+    found.tell(report())
+    assert order == ["end", "tell"]
+    assert capsys.readouterr().err == "readycheck: tell\nreadycheck: end\n"
 
 
 @pytest.mark.parametrize(

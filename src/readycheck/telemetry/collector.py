@@ -63,8 +63,10 @@ class Collector:
         return list(troubles.values())
 
     def _send_all(self, report: Report, troubles: dict[str, str]) -> None:
-        until = monotonic() + self.timeout_s
-        for way in self.ways:
+        ends = monotonic() + self.timeout_s
+        for left, way in zip(range(len(self.ways), 0, -1), self.ways, strict=True):
+            began = monotonic()
+            until = began + (ends - began) / left  # one that is busy leaves the others their share
             try:
                 self._send(way, self._body(way, report), until)
             except SendError as error:

@@ -271,7 +271,7 @@ def test_export_says_what_it_lacks(filled: Path, capsys: Captured, monkeypatch: 
     with collecting() as fake:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", fake.url)
         assert refused(capsys, "export", "nosuch").startswith("nosuch: no such run")
-        fake.status = 503
+        fake.status, fake.after = 503, "3600"
         assert refused(capsys, "export").endswith(
             f"traces: it answered with status 503; otlp: {fake.url}: metrics: it answered with status 503"
         )

@@ -120,6 +120,22 @@ def test_one_that_wants_to_be_asked_at_once_is_not_flooded(
     assert pauses == [pause_s]
 
 
+def test_one_that_stays_busy_leaves_the_other_signal_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = 0.0
+
+    def pause(seconds: float) -> None:
+        nonlocal now_s
+        now_s += seconds
+
+    monkeypatch.setattr(sending, "sleep", pause)
+    monkeypatch.setattr(sending, "monotonic", lambda: now_s)
+    with collecting() as fake:
+        fake.status = 503
+        assert len(made(fake.url).send(report())) == 2
+    paths = [path for path, _, _ in fake.requests]
+    assert paths == ["/v1/traces"] * 5 + ["/v1/metrics"] * 6
+
+
 def test_what_speaks_another_protocol_is_told() -> None:
     def greet() -> None:
         with server.accept()[0] as stream, suppress(ConnectionError):

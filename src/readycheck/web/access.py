@@ -35,7 +35,9 @@ class Access:
         if seen in self._admitted:
             return True
         async with self._turn:
-            if not await asyncio.to_thread(_is_login, authorization, self.users):
+            # Others with the same login may have had their turn meanwhile.
+            known = seen in self._admitted
+            if not known and not await asyncio.to_thread(_is_login, authorization, self.users):
                 return False
         if len(self._admitted) < _REMEMBERED:
             self._admitted.add(seen)

@@ -56,6 +56,20 @@ async def test_a_hash_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> Non
     assert await access.admits(basic("prom", "geh:eim"))
 
 
+async def test_a_hash_is_worked_out_once_for_all_who_come_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    access = Access(users=USERS)
+    checked: list[bytes] = []
+
+    def check(password: bytes, hashed: bytes) -> bool:
+        checked.append(hashed)
+        return True
+
+    monkeypatch.setattr(bcrypt, "checkpw", check)
+    async with asyncio.TaskGroup() as group:
+        asked = [group.create_task(access.admits(basic("prom", "geh:eim"))) for _ in range(5)]
+    assert all(each.result() for each in asked) and len(checked) == 1
+
+
 async def test_a_name_that_is_not_known_takes_as_long_as_one_that_is(monkeypatch: pytest.MonkeyPatch) -> None:
     dear = HASH.replace("$04$", "$12$")
     checked: list[bytes] = []

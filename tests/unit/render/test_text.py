@@ -107,4 +107,4 @@ def test_an_unfinished_run_says_so_at_the_top() -> None:
 
 
 def test_lost_capabilities_are_said_as_sentences() -> None:
-    assert "no raw sockets: routers are asked through ordinary sockets" in render(factory.ready(), width=120)
+    assert "no raw sockets: at which router a QoS mark changes" in render(factory.ready(), width=120)

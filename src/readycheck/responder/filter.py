@@ -21,8 +21,10 @@ _WORD, _HALF, _BYTE, _LENGTH = 0x20, 0x28, 0x30, 0x80
 _ADD, _TO_X, _RETURN = 0x04, 0x07, 0x06
 _EQUAL, _EQUALS_X, _AT_LEAST_X, _ODD = 0x15, 0x1D, 0x3D, 0x45
 _ACCEPT = 0xFFFF
-_SIP = (b"OPTI", b"REGI", b"INVI")
-"""How the requests begin that a gateway of the site may look at."""
+_METHODS = (
+    "OPTIONS REGISTER INVITE ACK BYE CANCEL INFO MESSAGE NOTIFY PRACK PUBLISH REFER SUBSCRIBE UPDATE".split()
+)
+"""All that are registered for SIP: over TCP, too, any request is returned."""
 
 Instruction = tuple[int, int, int, int]
 _Line = tuple[int, int, str, str] | str
@@ -30,13 +32,13 @@ _Line = tuple[int, int, str, str] | str
 
 
 def program(*, streams: bool) -> tuple[Instruction, ...]:
-    """Lets through control messages, sender reports, STUN requests and some SIP.
+    """Lets through control messages, sender reports, STUN requests and SIP requests.
 
     With `streams` RTP, too, where streams have no sockets of their own.
     """
     lines: tuple[_Line, ...] = (
         (_WORD, _UDP, "", ""),
-        *((_EQUAL, int.from_bytes(word, "big"), "take", "") for word in _SIP),
+        *((_EQUAL, int.from_bytes(f"{each} "[:4].encode(), "big"), "take", "") for each in _METHODS),
         (_EQUAL, int.from_bytes(PLAIN_SENDER_REPORT, "big"), "report", ""),
         (_EQUAL, int.from_bytes(MAGIC, "big"), "control", ""),
         (_BYTE, _UDP, "", ""),

@@ -235,6 +235,8 @@ SHAPELY = [
     b"OPTIONS sip:a SIP/2.0",
     b"REGISTER sip:a SIP/2.0",
     b"INVITE sip:a SIP/2.0",
+    b"ACK sip:a SIP/2.0",
+    b"SUBSCRIBE sip:a SIP/2.0",
 ]
 RUBBISH = [
     b"RYFE" + bytes(60),
@@ -252,6 +254,7 @@ RUBBISH = [
     bytes(60),
     b"SIP/2.0 200 OK",
     b"OPT",
+    b"ACKNOWLEDGE",
     b"\xff" * 900,
     b"\x16\x03",
 ]

@@ -38,14 +38,15 @@ class Bench:
     """What every judgement needs.
 
     `walls` are what hop-limited packets show to be blocked, `pins` the accepted keys, `kin` the requirements
-    of the same area as each: only their answers show that replies come back. `hops` is False where routers'
-    messages cannot be received, `ipv4` where this host has none.
+    of the same area as each: only their answers show that replies come back. `groups` are the groups of networks
+    of each. `hops` is False where routers' messages cannot be received, `ipv4` where this host has none.
     """
 
     evidence: Evidence
     walls: Walls
     pins: frozenset[str]
     kin: Mapping[str, frozenset[str]]
+    groups: Mapping[str, frozenset[str]]
     hops: bool = True
     ipv4: bool = True
 
@@ -57,7 +58,7 @@ class Bench:
     @cached_property
     def dark(self) -> frozenset[Column]:
         """Ports that no host of any network answers on, though many live in each."""
-        silent = silent_ports(self.evidence).items()
+        silent = silent_ports(self.evidence, self.groups).items()
         return frozenset(c for c, cells in silent if is_silent_throughout(cells, self.evidence.column(*c)))
 
 
@@ -72,7 +73,8 @@ def bench(
     """Prepare what judging needs."""
     of_area = {area: frozenset(r.id for r in requirements if r.area is area) for area in Area}
     kin = {r.id: of_area[r.area] for r in requirements}
-    return Bench(evidence, sort_walls(evidence), frozenset(pins), kin, hops, ipv4)
+    groups = {r.id: frozenset(r.targets.networks) for r in requirements}
+    return Bench(evidence, sort_walls(evidence), frozenset(pins), kin, groups, hops, ipv4)
 
 
 def make_verdict(

@@ -51,7 +51,8 @@ REFUSALS = frozenset(
 class Cell:
     """One address and port of a vendor network, and the sign it gave.
 
-    `ttl` is set by hop-limited packets; `own` says that their control was another port of the same address.
+    `ttl` is set by hop-limited packets; `own` says that their control was another port of the same address, `quiet`
+    that healthy hosts may keep silent there.
     """
 
     sign: Sign
@@ -66,6 +67,7 @@ class Cell:
     offender: str | None = None
     ttl: int | None = None
     own: bool = False
+    quiet: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,6 +309,7 @@ def _cell(outcome: Outcome, observation: Observation, sign: Sign) -> Cell:
         offender=str(offender) if offender else None,
         ttl=ttl if isinstance(ttl, int) else None,
         own=bool(observation.facts.get("control_own")),
+        quiet=outcome.check.may_be_silent,
     )
 
 

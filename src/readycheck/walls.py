@@ -1,6 +1,6 @@
 """Blocked cells, sorted: is it the port, the network, or a part of the network that does not pass? Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from readycheck.evidence import WALL, Cell, Evidence, Sign
@@ -84,25 +84,44 @@ def sort_walls(evidence: Evidence) -> Walls:
     return Walls(frozenset(columns), frozenset(rows), frozenset(parts), tuple(walls), frozenset(lone))
 
 
-LIVING_HOSTS = 20
-"""Of a few that live, all may serve something else than the port that is asked about."""
+LIVING_HOSTS = 40
+"""Of a few that live, all may serve something else: where one in ten serves the port, 40 miss it once in 70 times."""
 
 
-def silent_ports(evidence: Evidence) -> dict[Column, list[Cell]]:
-    """Single ports that nobody answers or refuses, and the cells of them whose addresses answer on another port."""
-    living = {c.address for c in evidence.cells if c.sign is Sign.ANSWERED}
+def silent_ports(evidence: Evidence, groups: Mapping[str, Set[str]]) -> dict[Column, list[Cell]]:
+    """Single ports that nobody answers or refuses, and where hosts kept silent that serve something else.
+
+    `groups` are the groups of networks of each requirement. Those hosts answer what else is asked of the same group:
+    web servers may share its networks. Silence that is allowed, or that nobody waited for, shows nothing.
+    """
+    serving: dict[str, set[str]] = {}
+    for cell in evidence.cells:
+        if cell.sign is Sign.ANSWERED and cell.requirement:
+            serving.setdefault(cell.address, set()).update(groups[cell.requirement])
     found: dict[Column, list[Cell]] = {}
     for transport, port in evidence.labels.keys() - evidence.fickle:
         column = evidence.column(transport, str(port))
-        if not any(c.sign in (Sign.ANSWERED, Sign.REFUSED, *WALL) for c in column):
-            found[transport, str(port)] = [c for c in column if c.requirement and c.address in living]
+        if not any(map(_is_told, column)):
+            found[transport, str(port)] = [c for c in column if _is_telling(c, serving, groups)]
     return {column: cells for column, cells in found.items() if cells}
+
+
+def _is_told(cell: Cell) -> bool:
+    """Somebody says something; a host that says itself that it serves no such port shows that the way is open."""
+    itself = cell.sign is Sign.LEFT and cell.requirement is not None
+    return itself or cell.sign in (Sign.ANSWERED, Sign.REFUSED, *WALL)
+
+
+def _is_telling(cell: Cell, serving: Mapping[str, Set[str]], groups: Mapping[str, Set[str]]) -> bool:
+    awaited = cell.sign is Sign.SILENT and not cell.quiet and cell.requirement
+    return bool(awaited) and not groups[cell.requirement or ""].isdisjoint(serving.get(cell.address, ()))
 
 
 def is_silent_throughout(cells: Sequence[Cell], column: Iterable[Cell]) -> bool:
     """Many hosts live, in each of the networks, and none of them answers: it is not that the right ones were missed."""
     networks = {c.network for c in column if c.requirement}
-    return len({c.address for c in cells}) >= LIVING_HOSTS and {c.network for c in cells} == networks
+    many = len({c.address for c in cells}) >= LIVING_HOSTS and len(networks) > 1
+    return many and {c.network for c in cells} == networks
 
 
 def _walled_beyond(networks: set[str], wall: Cell, evidence: Evidence) -> bool:

@@ -1,6 +1,7 @@
 """Whose wall it is: the port's, the network's, or a part's."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -8,6 +9,7 @@ from readycheck.evidence import Cell, Evidence, Sign
 from readycheck.walls import is_silent_throughout, silent_ports, sort_walls
 
 WEST, EAST, NORTH = "198.51.100.0/24", "203.0.113.0/24", "192.0.2.0/24"
+GROUPS = {"media": frozenset({"service"}), "web": frozenset({"pages"})}
 
 
 def cell(network: str, port: int, sign: Sign, part: int = 0) -> Cell:
@@ -120,24 +122,43 @@ def test_where_nothing_is_walled_there_are_no_walls() -> None:
 
 
 def test_a_port_is_silent_where_hosts_that_live_do_not_answer_on_it() -> None:
-    quiet = cell(WEST, 5004, Sign.SILENT)
-    assert silent_ports(seen(quiet, cell(WEST, 9000, Sign.ANSWERED))) == {("udp", "5004"): [quiet]}
-    assert silent_ports(seen(quiet, cell(EAST, 9000, Sign.ANSWERED))) == {}
+    dark = cell(WEST, 5004, Sign.SILENT)
+    assert silent_ports(seen(dark, cell(WEST, 9000, Sign.ANSWERED)), GROUPS) == {("udp", "5004"): [dark]}
+    assert silent_ports(seen(dark, cell(EAST, 9000, Sign.ANSWERED)), GROUPS) == {}
+
+
+def test_hosts_that_serve_another_group_show_nothing() -> None:
+    page = replace(cell(WEST, 443, Sign.ANSWERED), requirement="web")
+    assert silent_ports(seen(cell(WEST, 5004, Sign.SILENT), page), GROUPS) == {}
+
+
+@pytest.mark.parametrize(
+    "changes", [{"quiet": True}, {"sign": Sign.UNKNOWN}, {"sign": Sign.LOCAL}, {"sign": Sign.LEFT}]
+)
+def test_silence_that_is_allowed_or_was_not_waited_for_shows_nothing(changes: dict[str, Any]) -> None:
+    """A run that was ended, a busy host and a host's own firewall hear nobody; a host may say that nobody listens."""
+    dark = replace(cell(WEST, 5004, Sign.SILENT), **changes)
+    assert silent_ports(seen(dark, cell(WEST, 9000, Sign.ANSWERED)), GROUPS) == {}
 
 
 @pytest.mark.parametrize("sign", [Sign.ANSWERED, Sign.REFUSED, Sign.STOPPED, Sign.REJECTED])
 def test_a_port_that_shows_something_anywhere_is_not_silent(sign: Sign) -> None:
     living = cell(WEST, 5004, Sign.SILENT), cell(WEST, 9000, Sign.ANSWERED)
-    assert silent_ports(seen(*living, cell(EAST, 5004, sign), cell(EAST, 9000, Sign.SILENT))) == {}
+    asked = seen(*living, cell(EAST, 5004, sign), cell(EAST, 9000, Sign.SILENT))
+    assert silent_ports(asked, GROUPS) == {}
 
 
 @pytest.mark.parametrize(
     ("hosts", "networks", "throughout"),
-    [(20, (WEST,), True), (19, (WEST,), False), (20, (WEST, EAST), False)],
+    [(40, (WEST, EAST), True), (39, (WEST, EAST), False), (40, (WEST, EAST, NORTH), False), (40, (), False)],
 )
 def test_silence_is_told_from_the_wrong_hosts_by_many_in_each_network(
     hosts: int, networks: tuple[str, ...], throughout: bool
 ) -> None:
-    living = [replace(cell(WEST, 5004, Sign.SILENT), address=f"198.51.100.{n}") for n in range(hosts)]
+    where = [network for network in networks if network != NORTH] or [WEST]
+    living = [
+        replace(cell(where[n % len(where)], 5004, Sign.SILENT), address=f"198.51.100.{n}")
+        for n in range(hosts)
+    ]
     asked = [*living, *(cell(network, 5004, Sign.SILENT) for network in networks)]
     assert is_silent_throughout(living, asked) is throughout

@@ -349,8 +349,8 @@ def lone_walls(case: Case) -> Iterator[Finding]:
 
 def ports_silent(case: Case) -> Iterator[Finding]:
     """A port that nobody answers on, without a wall: dropped behind the routers that answer, or served by nobody."""
-    for (transport, label), living in sorted(silent_ports(case.evidence).items()):
-        cells = _serving(case, living)
+    groups = {name: frozenset(r.targets.networks) for name, r in case.requirements.items()}
+    for (transport, label), cells in sorted(silent_ports(case.evidence, groups).items()):
         failed = _failed(case, cells)
         column = case.evidence.column(transport, label)
         hosts, networks = {c.address for c in cells}, {c.network for c in cells}
@@ -365,24 +365,15 @@ def ports_silent(case: Case) -> Iterator[Finding]:
             f"{service} is silent at {len(hosts)} addresses of {len(networks)} networks that answer on other ports"
             f"{', though packets to it leave the site' if left else ''}: "
             f"something {'farther on' if left else 'on the way'} drops it, or nobody serves it there.",
-            confidence=Confidence.LIKELY if is_silent_throughout(cells, column) else Confidence.POSSIBLE,
+            confidence=Confidence.LIKELY
+            if not times and is_silent_throughout(cells, column)
+            else Confidence.POSSIBLE,
             remedy=f"Check that outbound {service} is allowed to the product's networks; if it is, ask the provider "
             "whether it filters this port, and look at the vendor's status page.",
         )
 
 
 SILENT_HOSTS = 3
-
-
-def _serving(case: Case, cells: Sequence[Cell]) -> list[Cell]:
-    """Those whose addresses answer what else is asked of the same group: web servers may share its networks."""
-
-    def groups_of(cell: Cell) -> set[str]:
-        return set(case.requirements[cell.requirement or ""].targets.networks)
-
-    groups = {group for cell in cells for group in groups_of(cell)}
-    serving = {c.address for c in case.sampled if c.sign is Sign.ANSWERED and groups & groups_of(c)}
-    return [cell for cell in cells if cell.address in serving]
 
 
 def _is_silent_elsewhere(case: Case, transport: str, label: str, network: str) -> bool:

@@ -10,6 +10,7 @@ import pytest
 from readycheck.diagnose.finding import Confidence, Owner, Severity, Where
 from readycheck.diagnose.reach import describe_part, side_of, within
 from readycheck.engine import Outcome
+from readycheck.failure import Failure
 from readycheck.notation import PortRange
 from readycheck.observation import Target
 from readycheck.plan import Scope
@@ -391,7 +392,34 @@ def test_servers_of_something_else_in_the_same_networks_show_nothing() -> None:
 
 
 def test_time_that_is_silent_has_its_own_cause() -> None:
-    assert conclude(World(mute=on_port(123), dense=True)).only.cause == "ntp-blocked"
+    """A few hosts of a product may serve time for all others: silence shows no more than that it may be blocked."""
+    found = conclude(World(mute=on_port(123), dense=True))
+    assert (found.only.cause, found.only.confidence) == ("ntp-blocked", Confidence.POSSIBLE)
+    assert found.statuses()["ntp"] is Judgement.INCONCLUSIVE
+
+
+def test_servers_that_ignore_a_stranger_are_not_called_blocked() -> None:
+    """SIP over UDP has nothing but OPTIONS to be answered."""
+    calls = requirement("calls", transport="udp", ports=["5060"], params={"transport": "udp"})
+    found = conclude(World(profile=make_profile(*ROWS, calls), mute=on_port(5060), dense=True))
+    assert found.findings == ()
+    assert found.statuses()["calls"] is not Judgement.FAIL
+
+
+def test_a_host_too_busy_to_listen_has_heard_no_silence() -> None:
+    world = World(mute=on_port(8934), dense=True)
+    found = conclude_from(world, tuple(_unheard(o) for o in world.outcomes()))
+    assert found.statuses()["sip"] is not Judgement.FAIL
+
+
+def _unheard(outcome: Outcome) -> Outcome:
+    if outcome.check.scope is not Scope.SAMPLED:
+        return outcome
+    kept = [
+        replace(o, failure=Failure.INTERRUPTED) if o.failure is Failure.TIMED_OUT else o
+        for o in outcome.observations
+    ]
+    return replace(outcome, observations=tuple(kept), cut=True)
 
 
 # --- the vendor's side --------------------------------------------------------------------------------

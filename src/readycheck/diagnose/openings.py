@@ -61,18 +61,19 @@ def _dead(case: Case, port: int) -> tuple[dict[str, set[str]], bool]:
 
 
 def _place(case: Case, trial: Trial) -> Place:
-    """A reset from before the server can have heard anything, or packets that end where a control's go on."""
-    edge = case.evidence.edge_ttl
+    """A reset from before the server can have heard anything, or packets that end in the site where a control's go on.
+
+    Farther on each host has a way of its own, on which routers may tell nothing.
+    """
     if trial.kill is Fate.CUT:
         return place_in(case, trial)
-    beyond = trial.falls_short_at
-    if beyond is None:
+    edge, beyond = case.evidence.edge_ttl, trial.falls_short_at
+    if edge is None or beyond is None or beyond > edge + 1:
         return Place(Where.UNKNOWN, "")
-    near = edge is not None and trial.reached <= edge
     words = (
         f"A greeting reaches hop {trial.reached} and no further; to another host it goes on to hop {beyond}"
     )
-    return Place(Where.SITE if near else Where.UNKNOWN, words)
+    return Place(Where.SITE, words)
 
 
 def _finding(

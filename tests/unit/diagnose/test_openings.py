@@ -70,8 +70,10 @@ def test_a_service_whose_front_alone_is_up_is_told_as_possible(kill: Failure) ->
     assert "so does a service that is down" in only.summary
 
 
-def test_a_reset_from_beyond_the_edge_may_be_the_servers() -> None:
-    only = behind(sealed(RESET), box(RESET, hop=5)).only
+@both
+def test_what_ends_beyond_the_edge_may_be_the_servers(kill: Failure) -> None:
+    """The way to the control is another there: that routers on one of them are silent is nobody's filter."""
+    only = behind(sealed(kill), box(kill, hop=5)).only
     assert (only.where, only.confidence) == (Where.UNKNOWN, Confidence.POSSIBLE)
 
 

@@ -240,7 +240,10 @@ def sip_alg(case: Case) -> Iterator[Finding]:
 
 
 def _signed_requests(case: Case) -> Iterator[Finding]:
-    """A server says where a request came from that names no address, and of one that names ours sees no difference."""
+    """A server says where a request came from that names no address, and of one that names ours sees no difference.
+
+    One that then says nothing may do so of addresses as a matter of course: that it names ours is more.
+    """
     for outcome, o in case.observations():
         if o.facts.get("purpose") != "signed" or o.failure is not None:
             continue
@@ -251,7 +254,7 @@ def _signed_requests(case: Case) -> Iterator[Finding]:
                 [outcome.check.id],
                 f"A SIP request to {o.target} is rewritten on the way: it names {own}, comes from {public}, and the "
                 "server sees no difference, though it tells of one where a request names no address.",
-                confidence=Confidence.LIKELY,
+                confidence=Confidence.LIKELY if told == own else Confidence.POSSIBLE,
                 owner=Owner.NETWORK,
                 remedy=_ALG_REMEDY,
             )

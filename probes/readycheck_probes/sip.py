@@ -130,8 +130,8 @@ async def _sign(heard: Mapping[Target, Mapping[str, Any]], target: Target, net: 
         began_ms, facts = net.now_ms(), None
         with suppress(NetError, ValueError):
             await sock.send(options.payload(0), (address, target.port or 0))
-            while facts is None:
-                reply = await sock.receive(timeout=_SIGNED_S - (net.now_ms() - began_ms) / 1000)
+            while facts is None and (left_s := _SIGNED_S - (net.now_ms() - began_ms) / 1000) > 0:
+                reply = await sock.receive(timeout=left_s)
                 facts = options.recognise(reply.payload) if isinstance(reply, Received) else None
     if facts is not None:
         told = {"purpose": "signed", "as": local, "seen_as": heard[target]["received"], **facts}

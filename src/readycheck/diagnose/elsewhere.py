@@ -9,8 +9,11 @@ from readycheck.observation import Target
 from readycheck.plan import Check, Scope
 
 ELSEWHERE = "elsewhere/443"
-_ADDRESSES = ("1.1.1.1", "8.8.8.8", "9.9.9.9")
-"""Public name servers of three operators, which serve the web as well (RFC 8484)."""
+_ADDRESSES = ("1.1.1.1", "8.8.8.8", "185.199.108.153")
+"""Public name servers that serve the web as well (RFC 8484), and GitHub Pages, whose address is documented to stay.
+
+Sites forbid the first two, so that nobody asks them for names: silent beside a dead name server, they show nothing.
+"""
 _LONGEST_S = 3.0
 _UNHEARD = frozenset(
     {Failure.TIMED_OUT, Failure.PORT_UNREACHABLE, Failure.ICMP_ADMIN_PROHIBITED, Failure.HOST_UNREACHABLE}

@@ -44,7 +44,7 @@ def offline(**changes: Any) -> Result:
 def test_whoever_needs_no_name_is_asked_when_no_name_is_known() -> None:
     made = named()
     first = [made.measure(check) for check in made.plan.checks]
-    assert {t.address for t in targets(first)} == {"1.1.1.1", "8.8.8.8", "9.9.9.9"}
+    assert {t.address for t in targets(first)} == {"1.1.1.1", "8.8.8.8", "185.199.108.153"}
     healthy = World(profile=made.profile)
     assert targets([healthy.measure(check) for check in healthy.plan.checks]) == []
     alone = named(controls=[])
@@ -71,6 +71,13 @@ def test_a_site_whose_names_alone_are_lost_is_not_cut_off(answers: bool) -> None
     assert found.causes == ["dns-unreachable"]
     made = [o for outcome in found.outcomes if outcome.check.id == ELSEWHERE for o in outcome.observations]
     assert {o.failure for o in made} == {None if answers else Failure.TIMED_OUT}
+
+
+def test_a_site_that_forbids_public_name_servers_is_not_cut_off() -> None:
+    """Its own is dead: one who serves no names is reached all the same."""
+    servers = ("1.1.1.1", "8.8.8.8", "9.9.9.9")
+    found = conclude(named(wall=lambda target: "drop" if target.address in servers else None, wall_ttl=1))
+    assert found.causes == ["dns-unreachable"]
 
 
 def test_who_refuses_them_is_somebody() -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
 from readycheck.diagnose.case import Case, Place, is_media, provider_owns
-from readycheck.diagnose.doors import Door, find_doors, find_flows
+from readycheck.diagnose.doors import Door, alone, find_doors, find_flows
 from readycheck.diagnose.finding import Confidence, Finding, Where
 from readycheck.diagnose.neighbours import flows_beside, home_of, is_reached
 from readycheck.evidence import Sign
@@ -19,10 +19,12 @@ TIME = ("udp", 123)
 def media_of_hosts(case: Case) -> Iterator[Finding]:
     """No UDP port of media lets a packet out to the hosts of a product that has its media at hosts alone."""
     media = {v.requirement.id for v in case.verdicts if is_media(v.requirement)}
+    every = find_doors(case.outcomes)
+    cut_off = _cut_off(every)
     doors = [
         d
-        for d in find_doors(case.outcomes)
-        if d.transport == "udp" and media & {*case.requirements_of(d.checks)}
+        for d in every
+        if d.transport == "udp" and d.address not in cut_off and media & {*case.requirements_of(d.checks)}
     ]
     stopped = [d for d in doors if d.flow and d.flow.fate in STOPPED]
     ports = sorted({d.port for d in stopped})
@@ -30,12 +32,18 @@ def media_of_hosts(case: Case) -> Iterator[Finding]:
     if sampled or len(ports) < 2 or any(not d.is_lost or _has_passed(d) for d in doors):
         return
     place = place_of_flows(case, stopped)
+    own = [d for d in stopped if d.flow and d.flow.own]
     yield case.finding(
         "udp-blocked",
         _failed(case, doors),
         f"No UDP leaves for {_hosts(stopped)}, on any port (asked: {', '.join(map(str, ports))}): {place.words}.",
         where=place.where,
-        confidence=Confidence.CERTAIN if all(d.flow and d.flow.own for d in stopped) else Confidence.LIKELY,
+        # Hosts that answer nothing else may be blocked themselves.
+        confidence=Confidence.CERTAIN
+        if len(own) == len(stopped)
+        else Confidence.LIKELY
+        if own
+        else Confidence.POSSIBLE,
         remedy=f"Allow outbound UDP to {_hosts(stopped)}, on all ports that the product lists for media.",
     )
 
@@ -43,14 +51,25 @@ def media_of_hosts(case: Case) -> Iterator[Finding]:
 def ports_of_hosts(case: Case) -> Iterator[Finding]:
     """A port that no named host answers on, though the hosts answer on others, or its packets stop on the way."""
     doors = find_doors(case.outcomes)
+    cut_off = _cut_off(doors)
     for service in dict.fromkeys(d.service for d in doors if d.is_lost and d.checks):
         here = [d for d in doors if d.service == service]
-        lost = [d for d in here if d.is_lost and not _is_explained(case, d)]
+        lost = [d for d in here if d.is_lost and d.address not in cut_off and not _is_explained(case, d)]
         answered = [d for d in here if not d.is_lost and d.sign is not Sign.LOCAL]
         product = [d for d in answered if not d.outside] or _sampled(case, service)
         failed = _failed(case, lost)
         if service != TIME and failed and not product:
             yield from _port(case, lost, _alive(doors), failed, passes=bool(answered))
+
+
+def _cut_off(doors: Sequence[Door]) -> set[str]:
+    """Addresses that nothing reaches, while other hosts serve the same port: that is no port's doing."""
+    flows = {address: [d.flow for d in doors if d.address == address and d.flow] for address in _gone(doors)}
+    return {address for address, some in flows.items() if some and all(f.fate in STOPPED for f in some)}
+
+
+def _gone(doors: Sequence[Door]) -> set[str]:
+    return {d.address for d in alone([d for d in doors if d.is_lost and d.service != TIME], doors)}
 
 
 def _port(
@@ -170,7 +189,8 @@ def _alone(
     stopped = [d for d in flows if d.flow and d.flow.fate in STOPPED]
     alive = any(d.sign is Sign.ANSWERED for d in here)
     if len(stopped) == len(flows):
-        yield _stopped_host(case, stopped, failed) if alive else _stopped_address(case, stopped, failed)
+        everything = _failed(case, [d for d in here if d.is_lost])
+        yield _stopped_host(case, stopped, failed) if alive else _stopped_address(case, stopped, everything)
     elif all(d.quiet for d in flows):
         return
     elif all(d.flow and (d.flow.comes_through or _refused_by_itself(d)) for d in flows):

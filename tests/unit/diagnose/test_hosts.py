@@ -166,6 +166,30 @@ def test_media_of_hosts_alone(hit: Callable[[Target], bool], cause: str) -> None
     assert ("range" in only.affects) is (cause == "udp-blocked")
 
 
+@pytest.mark.parametrize("rows", [(requirement("web", **WEB),), BOTH], ids=["one other port", "two"])
+def test_media_of_a_host_whose_address_is_blocked(rows: tuple[dict[str, Any], ...]) -> None:
+    """Its web port stops as well, where other hosts serve it: that is not UDP's doing, and one finding."""
+    only = of_hosts(*rows, MEDIA_OF_ONE, wall=dropping(host(HOSTS[0]))).only
+    assert (only.cause, only.where, only.affects[-1]) == ("address-blocked", Where.SITE, "media")
+
+
+def test_media_of_a_host_that_answers_nothing_else() -> None:
+    """Nothing tells its UDP from its address."""
+    web = requirement("web", **{**WEB, "targets": {"hosts": list(HOSTS[1:])}})
+    only = of_hosts(web, MEDIA_OF_ONE, wall=dropping(host(HOSTS[0]))).only
+    assert (only.cause, only.confidence) == ("udp-blocked", Confidence.POSSIBLE)
+
+
+MEDIA_OF_ONE = requirement(
+    "media",
+    transport="udp",
+    area="media reachability",
+    targets={"hosts": [HOSTS[0]]},
+    ports=["33434", "5004"],
+    probe="stun",
+)
+
+
 def test_a_port_that_stops_for_the_products_hosts_alone() -> None:
     product = lambda t: t.port == 443 and t.address != NAMES["control.example.org"]  # noqa: E731
     only = of_hosts(wall=dropping(product)).only

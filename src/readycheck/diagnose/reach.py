@@ -66,9 +66,10 @@ def udp_blocked(case: Case) -> Iterator[Finding]:
 
 
 def _asked_in_vain(case: Case, cells: Sequence[Cell]) -> set[int]:
-    """Ports of them that were asked again and again, and answered never."""
+    """Ports of them that were asked again and again, and answered never, though they owe an answer."""
     again = turns.counts(case, "repeat")
-    return {c.port for c in cells if again.get((c.transport, c.address, c.port), (1, 0))[0] == 0}
+    owing = [c for c in cells if c.requirement and not c.quiet]
+    return {c.port for c in owing if again.get((c.transport, c.address, c.port), (1, 0))[0] == 0}
 
 
 def _is_open(case: Case, cell: Cell, walls: Sequence[Cell]) -> bool:

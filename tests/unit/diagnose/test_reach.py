@@ -143,6 +143,16 @@ def test_one_wall_where_no_udp_comes_farther_is_not_called_the_ports(again: bool
     assert (only.cause, only.confidence, only.where) == (*wanted, Where.UNKNOWN)
 
 
+def test_silence_that_is_allowed_makes_no_second_wall() -> None:
+    """A media port that no call has opened stays silent, however often it is asked."""
+    calls = requirement("calls", **MEDIA, ports=["9000"], probe="rtp")
+    stun = requirement("stun", **MEDIA, ports=["5004"], probe="stun")
+    blocked = dropping(lambda t: t.transport == "udp" and t.port != 53)
+    world = World(profile=make_profile(ROWS[0], stun, calls), wall=blocked, wall_ttl=4, hops=FAR, proofs=0)
+    found = conclude_from(world, tuple(_with_flows(o, {5004}) for o in world.outcomes()))
+    assert (found.only.cause, found.only.confidence) == ("port-blocked", Confidence.POSSIBLE)
+
+
 FAR = (GATEWAY, FIREWALL, ISP, "203.0.113.1", "203.0.113.2")
 
 

@@ -13,6 +13,7 @@ from readycheck.diagnose.finding import Confidence, Owner, Where
 from readycheck.diagnose.hosts import is_refused_far_away, place_of_flows
 from readycheck.evidence import Sign
 from readycheck.observation import Observation, Target
+from readycheck.probe import Effort
 from readycheck.verdict import Readiness
 from tests.unit.builders import (
     DEAF,
@@ -41,7 +42,7 @@ BOTH = (requirement("web", **WEB), requirement("plain", **PLAIN))
 
 def world_of_hosts(*rows: dict[str, Any], **world: Any) -> World:
     profile = make_profile(*(rows or BOTH), controls=CONTROLS)
-    return World(profile=profile, names=NAMES, selection=make_selection(resolvers=()), **world)
+    return World(**{"profile": profile, "names": NAMES, "selection": make_selection(resolvers=()), **world})
 
 
 def of_hosts(*rows: dict[str, Any], **world: Any) -> Result:
@@ -133,6 +134,13 @@ def test_a_port_that_may_be_silent_stops_before_its_host() -> None:
     assert (stopped.only.confidence, stopped.readiness) == (Confidence.LIKELY, Readiness.NOT_READY)
     silent = of_hosts(*rows, mute=port(5060))
     assert (silent.findings, silent.readiness) == ((), Readiness.WARNINGS)
+
+
+@pytest.mark.parametrize(("effort", "asked"), [(Effort.QUICK, False), (Effort.NORMAL, True)])
+def test_a_quick_run_pays_nothing_for_silence_that_is_allowed(effort: Effort, asked: bool) -> None:
+    selection = make_selection(resolvers=(), effort=effort)
+    world = world_of_hosts(BOTH[1], SIP, mute=port(5060), selection=selection)
+    assert any(o.check.probe == "flow" for o in world.outcomes()) is asked
 
 
 SIP = requirement(

@@ -77,7 +77,7 @@ def _slow_words(server: str, usual_ms: float, limit_ms: float, outcome: Outcome)
 def lost_questions(case: Case) -> Iterator[Finding]:
     """A name server leaves a good part of the questions unanswered, surely more than was lost elsewhere."""
     late, of = lost_at_first(case.outcomes)
-    elsewhere = wilson(late, of)[1] if of else 0.0
+    elsewhere = wilson(late, of)[1] if of else 1.0  # through a proxy alone the line may lose as much
     slow = {check for found in dns_slow(case) for check in found.evidence}
     for outcome in _asked(case.outcomes):
         server = outcome.check.target.address or ""

@@ -90,7 +90,7 @@ def test_where_all_else_is_lost_by_turns_the_name_server_is_not_slow() -> None:
     assert "dns-slow" in run(800.0, 600.0, world=lossy).causes
 
 
-def losing(lost: int, *, late_services: bool = False) -> Result:
+def losing(lost: int, *, late_services: bool = False, via: str | None = None) -> Result:
     """So many of each ten questions get their answer at the second try only."""
     names = ("example.com", *(f"n{n}.example.com" for n in range(4)))
     world = World(profile=make_profile(*ROWS[:4], {**LIMITED, "params": {"names": list(names)}}))
@@ -103,11 +103,17 @@ def losing(lost: int, *, late_services: bool = False) -> Result:
             else replace(o, elapsed_ms=1100.0 if late_services else o.elapsed_ms)
             for o in outcome.observations
         )
-        return replace(outcome, observations=observations)
+        target = replace(outcome.check.target, via=via if outcome.check.probe != "dns" else None)
+        return replace(outcome, observations=observations, check=replace(outcome.check, target=target))
 
     first = [lossy(outcome) for outcome in world.outcomes()]
     more = [lossy(world.measure(check)) for check in lookups.ask_again(world.situation(first))]
     return conclude_from(world, (*first, *more))
+
+
+def test_behind_a_proxy_the_line_may_lose_as_many() -> None:
+    """What is asked of the proxy says nothing of datagrams."""
+    assert "dns-slow" not in losing(4, via="proxy.example.org:3128").causes
 
 
 def test_questions_that_are_lost_are_counted() -> None:

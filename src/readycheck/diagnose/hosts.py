@@ -325,7 +325,7 @@ def place_of_flows(case: Case, doors: Sequence[Door]) -> Place:
     if not flow.reached:
         return Place(Where.UNKNOWN, "packets do not even reach the first router, or this host keeps them")
     # Routers between the two said nothing of the control either: the wall may be at any of them.
-    beyond = min(f.ttl for f in flows)
+    beyond = min(f.ttl for f in flows if f.ttl > flow.reached)
     end = "no further" if beyond == flow.reached + 1 else f"not hop {beyond}"
     words = f"packets reach {flow.router} (hop {flow.reached}) and {end}, and a control's go on"
     if flow.edge is None:

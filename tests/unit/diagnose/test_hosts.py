@@ -18,6 +18,7 @@ from readycheck.verdict import Readiness
 from tests.unit.builders import (
     DEAF,
     FIREWALL,
+    GATEWAY,
     ISP,
     Result,
     World,
@@ -367,7 +368,20 @@ def test_a_wall_is_the_sites_if_the_next_router_answered_the_control(
     ttl: int, where: Where, words: str
 ) -> None:
     flow = Flow("stopped", 2, True, 5, 6, 2, ttl, None, FIREWALL, None)
-    door = Door(
+    found = place_of_flows(of_hosts().case, [lost_door(flow)])
+    assert found.where is where
+    assert words in found.words
+
+
+def test_of_two_walls_the_words_are_of_the_farther_one() -> None:
+    near = Flow("stopped", 1, True, 5, 6, 2, 2, None, GATEWAY, FIREWALL)
+    far = Flow("stopped", 4, True, 5, 6, 2, 5, None, ISP, None)
+    found = place_of_flows(of_hosts().case, [lost_door(near), lost_door(far)])
+    assert found.words == f"packets reach {ISP} (hop 4) and no further, and a control's go on"
+
+
+def lost_door(flow: Flow) -> Door:
+    return Door(
         transport="tcp",
         address="192.88.99.1",
         port=443,
@@ -379,6 +393,3 @@ def test_a_wall_is_the_sites_if_the_next_router_answered_the_control(
         answered=0,
         flow=flow,
     )
-    found = place_of_flows(of_hosts().case, [door])
-    assert found.where is where
-    assert words in found.words

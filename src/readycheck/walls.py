@@ -69,6 +69,12 @@ def sort_walls(evidence: Evidence) -> Walls:
         if (wall.transport, wall.network) not in rows
         and (wall.transport, wall.network, wall.part) not in parts
     ]
+    columns, lone = _sort_ports(left, evidence)
+    return Walls(frozenset(columns), frozenset(rows), frozenset(parts), tuple(walls), frozenset(lone))
+
+
+def _sort_ports(left: Sequence[Cell], evidence: Evidence) -> tuple[set[Column], set[tuple[str, str, str]]]:
+    """Ports that are walled whatever the network, and those of a network that nothing tells more of."""
     sure = [
         wall
         for wall in left
@@ -81,7 +87,7 @@ def sort_walls(evidence: Evidence) -> Walls:
         for wall in left
         for transport, label in columns_of(wall, evidence) - columns
     }
-    return Walls(frozenset(columns), frozenset(rows), frozenset(parts), tuple(walls), frozenset(lone))
+    return columns, lone
 
 
 LIVING_HOSTS = 40

@@ -133,6 +133,17 @@ def _of_two_networks(pairs: Sequence[tuple[Cell, Cell]]) -> list[tuple[Cell, Cel
     return [pairs[0], *[p for p in pairs[1:] if p[0].network != first], *pairs[1:]][:2]
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is surveyed, the more telling first; `lost` says that something is amiss, and not merely unproven."""
+
+    essential: Sequence[Cell]
+    extra: Sequence[Cell]
+    refused: Sequence[Cell]
+    walls: Sequence[Target]
+    lost: bool
+
+
 def egress_check(
     plan: Plan,
     registry: Registry,
@@ -150,39 +161,15 @@ def egress_check(
     """
     if PROBE not in registry.installed or left_s < 0.5:
         return None
-    important = {r.id for r in plan.selected if r.importance in COUNTING}
-    counting = {o.check.id for o in outcomes if o.check.requirement in important}
-    cells = [c for c in evidence.cells if c.check in counting]
-    vital = frozenset(r.id for r in plan.selected if r.area in (Area.SIGNALLING, Area.MEDIA_REACHABILITY))
-    needed = frozenset(r.id for r in plan.selected if r.importance is Importance.REQUIRED)
-    essential, extra = _cells(_grids(vital, [c for c in cells if c.requirement in needed]))
-    more = [c for group in _cells(_grids(vital, cells)) for c in group]
-    grids = _grids(vital, cells)
-    essential = list(dict.fromkeys((*_beside(lost, grids, evidence), *essential)))
-    asked = frozenset(essential)
-    extra = [c for c in dict.fromkeys((*extra, *more)) if c not in asked]
-    refused = [cell for grid in grids for cell in _refused(grid)]
-    walls = [*list(_walls(outcomes))[:WALLS], *elsewhere.targets(outcomes)]
-    is_lost = bool(refused or walls) or any(_is_lost(grid, gone_silent) for grid in grids)
-    if not (is_lost or (essential and plan.effort is not Effort.QUICK)):
+    asked = _unproven(plan, outcomes, evidence, gone_silent, lost)
+    if not (asked.lost or (asked.essential and plan.effort is not Effort.QUICK)):
         return None
-    targets = [_target(c) for c in (*essential, *extra)]
-    values = {
-        "targets": tuple(targets),
-        "refused": tuple(_target(c) for c in refused),
-        "walls": tuple(walls),
-        "controls": tuple(_controls(outcomes)),
-        "answered": tuple(_target(c) for c in evidence.cells if c.sign is Sign.ANSWERED),
-        "kinds": tuple(sorted(_kinds(evidence, outcomes).items())),
-        "rtt_ms": round_trip(outcomes),
-        "local": local,
-        "mapped": evidence.mapped,
-        "essential": len(essential) + len(refused),
-        "spared": spared,
+    probe = registry.probe(PROBE)
+    seconds = {
         "seconds": min(left_s - 0.3, LONGEST_S[plan.effort]),
         "extra_seconds": min(left_s - 0.3, EXTRA_S[plan.effort]),
     }
-    probe = registry.probe(PROBE)
+    values = {**_values(asked, outcomes, evidence), **seconds, "local": local, "spared": spared}
     return Check(
         id="path/egress",
         requirement=None,
@@ -193,6 +180,47 @@ def egress_check(
         budget_s=left_s,
         proves=probe.proves,
     )
+
+
+def _unproven(
+    plan: Plan,
+    outcomes: Sequence[Outcome],
+    evidence: Evidence,
+    gone_silent: Set[str],
+    lost: Sequence[str],
+) -> _Asked:
+    important = {r.id for r in plan.selected if r.importance in COUNTING}
+    counting = {o.check.id for o in outcomes if o.check.requirement in important}
+    cells = [c for c in evidence.cells if c.check in counting]
+    vital = frozenset(r.id for r in plan.selected if r.area in (Area.SIGNALLING, Area.MEDIA_REACHABILITY))
+    needed = frozenset(r.id for r in plan.selected if r.importance is Importance.REQUIRED)
+    first, extra = _cells(_grids(vital, [c for c in cells if c.requirement in needed]))
+    grids = _grids(vital, cells)
+    more = [c for group in _cells(grids) for c in group]
+    essential = dict.fromkeys((*_beside(lost, grids, evidence), *first))
+    refused = [cell for grid in grids for cell in _refused(grid)]
+    walls = [*list(_walls(outcomes))[:WALLS], *elsewhere.targets(outcomes)]
+    return _Asked(
+        essential=list(essential),
+        extra=[c for c in dict.fromkeys((*extra, *more)) if c not in essential],
+        refused=refused,
+        walls=walls,
+        lost=bool(refused or walls) or any(_is_lost(grid, gone_silent) for grid in grids),
+    )
+
+
+def _values(asked: _Asked, outcomes: Sequence[Outcome], evidence: Evidence) -> dict[str, object]:
+    return {
+        "targets": tuple(_target(c) for c in (*asked.essential, *asked.extra)),
+        "refused": tuple(_target(c) for c in asked.refused),
+        "walls": tuple(asked.walls),
+        "controls": tuple(_controls(outcomes)),
+        "answered": tuple(_target(c) for c in evidence.cells if c.sign is Sign.ANSWERED),
+        "kinds": tuple(sorted(_kinds(evidence, outcomes).items())),
+        "rtt_ms": round_trip(outcomes),
+        "mapped": evidence.mapped,
+        "essential": len(asked.essential) + len(asked.refused),
+    }
 
 
 def _beside(lost: Sequence[str], grids: Sequence[_Grid], evidence: Evidence) -> Iterator[Cell]:

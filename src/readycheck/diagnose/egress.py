@@ -165,10 +165,7 @@ def egress_check(
     if not (asked.lost or (asked.essential and plan.effort is not Effort.QUICK)):
         return None
     probe = registry.probe(PROBE)
-    seconds = {
-        "seconds": min(left_s - 0.3, LONGEST_S[plan.effort]),
-        "extra_seconds": min(left_s - 0.3, EXTRA_S[plan.effort]),
-    }
+    seconds = _seconds(plan.effort, left_s - 0.3)
     values = {**_values(asked, outcomes, evidence), **seconds, "local": local, "spared": spared}
     return Check(
         id="path/egress",
@@ -180,6 +177,10 @@ def egress_check(
         budget_s=left_s,
         proves=probe.proves,
     )
+
+
+def _seconds(effort: Effort, most_s: float) -> dict[str, float]:
+    return {"seconds": min(most_s, LONGEST_S[effort]), "extra_seconds": min(most_s, EXTRA_S[effort])}
 
 
 def _unproven(

@@ -103,7 +103,7 @@ def site_offline(case: Case) -> Iterator[Finding]:
     inside = max((r for r in case.evidence.rungs), key=lambda r: r.ttl, default=None)
     seen = f"; packets come as far as {inside.address} (hop {inside.ttl})" if inside else ""
     silent = "the name server alone does" if case.answered_anywhere() else "no name server"
-    # Where routers tell nothing, a rule against public name servers beside a dead one of the site's looks alike.
+    # Where routers tell nothing, a dead name server on a site that lets out nothing but what it knows looks alike.
     alone = inside is None and set(tried) <= {o.target.address for o in _of_elsewhere(case)}
     guess = case.answered_anywhere() or alone
     yield case.finding(

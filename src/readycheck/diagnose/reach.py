@@ -81,8 +81,11 @@ def _is_open(case: Case, cell: Cell, walls: Sequence[Cell]) -> bool:
 
 
 def _waited_in_vain(cells: Iterable[Cell]) -> list[Cell]:
-    """Requests of the run itself that nobody answered in time; of what was cut short nobody knows."""
-    return [c for c in cells if c.requirement and c.sign is Sign.SILENT]
+    """Requests of the run itself that nobody answered in time, and that are owed an answer: RTP without a call is not.
+
+    Of what was cut short nobody knows.
+    """
+    return [c for c in cells if c.requirement and c.sign is Sign.SILENT and not c.quiet]
 
 
 def _half_dead(case: Case, media: Sequence[Cell]) -> set[str]:

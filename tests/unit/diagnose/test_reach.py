@@ -143,6 +143,15 @@ def test_one_wall_where_no_udp_comes_farther_is_not_called_the_ports(again: bool
     assert (only.cause, only.confidence, only.where) == (*wanted, Where.UNKNOWN)
 
 
+@pytest.mark.parametrize("icmp", [True, False])
+@pytest.mark.parametrize("ports", ["7000", "19560-65535"])
+def test_media_ports_without_a_call_are_silent_in_a_healthy_network(ports: str, icmp: bool) -> None:
+    """A product may have no other media: neither its requests nor the replies to them are blocked."""
+    media = requirement("range", **MEDIA, ports=[ports], probe="rtp")
+    world = World(profile=make_profile(ROWS[0], media), echo=False, lively=3, icmp=icmp)
+    assert conclude(world).findings == ()
+
+
 def test_silence_that_is_allowed_makes_no_second_wall() -> None:
     """A media port that no call has opened stays silent, however often it is asked."""
     calls = requirement("calls", **MEDIA, ports=["9000"], probe="rtp")

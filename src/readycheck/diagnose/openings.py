@@ -80,8 +80,9 @@ def _finding(
     case: Case, here: Sequence[Trial], checks: Sequence[str], addresses: int, place: Place, *, outside: bool
 ) -> Finding:
     cut, port = here[0].kill is Fate.CUT, here[0].port
+    places = f"{addresses} address{'es' if addresses != 1 else ''}"
     told = [
-        f"TCP {port} opens at {addresses} addresses, and what is sent over it "
+        f"TCP {port} opens at {places}, and what is sent over it "
         f"{'ends the connection' if cut else 'gets no answer'}, whatever name it carries or none",
         "So it does at a host outside the product" if outside else "",
         place.words

@@ -86,6 +86,7 @@ def test_a_host_outside_the_product_that_meets_the_same_end_acquits_the_vendor()
     found = behind(sealed(LOST, 443), box(LOST, 443, looks=0))
     (finding,) = [f for f in found.findings if f.cause == "port-blocked"]
     assert (finding.where, finding.confidence) == (Where.UNKNOWN, Confidence.LIKELY)
+    assert "opens at 1 address, and" in finding.summary
     assert "outside the product" in finding.summary and finding.affects == ("web",)
 
 

@@ -133,6 +133,15 @@ def test_rules_hold_where_they_are_put(world: World) -> None:
     assert [answer.get("from") for answer in answers] == [NODE, None]
 
 
+def test_rules_at_the_cloud_go_with_the_network_that_they_are_of(world: World) -> None:
+    drop = Rule(at="cloud", hook="prerouting", text="tcp dport 8934 drop")
+    seen = []
+    for rules in ((drop,), ()):
+        world.arrange(RowMode(rules=rules), CloudMode(population=Population.NAMED))
+        seen += ask(world, f"tcp {NODE} 8934")
+    assert [answer.get("failure") for answer in seen] == ["TimeoutError", None]
+
+
 def test_nothing_leads_out(world: World) -> None:
     world.arrange(RowMode(), CloudMode())
     for name in (None, "cloud", *world.row):

@@ -129,6 +129,7 @@ class World:
         if self.row:
             _batch(self.machine, None, [f"netns del {name}" for name in self.row])
             self.machine.run(CLOUD, "ip", "link", "del", "lan", check=False)
+            self._nft(CLOUD, "".join(f"table {h.table}\ndelete table {h.table}\n" for h in _TABLES.values()))
         self.row = []
 
     def _stretch(self, link: Link, wire: Wire) -> None:

@@ -115,10 +115,8 @@ def judge(requirement: Requirement, outcomes: Sequence[Outcome], basis: Bench) -
     scopes = {outcome.check.scope for outcome in outcomes}
     if Scope.SAMPLED in scopes:
         checks = refused_everywhere(checks, outcomes, basis)
-    if (
-        Scope.SAMPLED in scopes and requirement.area is not Area.NAMES_AND_TIME
-    ):  # a few hosts serve time to all others
-        checks = silent_everywhere(checks, outcomes, basis)
+        if requirement.area is not Area.NAMES_AND_TIME:  # a few hosts serve time to all others
+            checks = silent_everywhere(checks, outcomes, basis)
     status, because = _combine(checks, scopes)
     ungiven = _ungiven(requirement, outcomes)
     if status is Judgement.PASS and ungiven:

@@ -15,7 +15,8 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.e2e.test_serve import exporter, free_port
+from tests.e2e.test_serve import exporter
+from tests.ports import free_port
 
 PROMETHEUS = shutil.which("prometheus")
 SHIPPED = Path(__file__).parents[2] / "packaging" / "prometheus"

@@ -10,46 +10,14 @@ from contextlib import closing, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 
-PROFILE = """
-schema_version = 1
-name = "door"
-title = "Door"
-revision = "1"
-checked = 2026-01-01
-
-[documents.guide]
-title = "Guide"
-publisher = "Vendor"
-revision = "1"
-
-[[roles]]
-name = "app"
-title = "App"
-default = true
-
-[[requirements]]
-id = "door"
-title = "Door"
-area = "signalling"
-importance = "required"
-roles = ["app"]
-transport = "tcp"
-ports = ["{port}"]
-targets = {{ hosts = ["127.0.0.1"] }}
-probe = "tcp"
-source = {{ document = "guide", section = "1" }}
-"""
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return int(sock.getsockname()[1])
+from tests.doors import DOOR
+from tests.ports import free_port
 
 
 @contextmanager
 def exporter(folder: Path, door: int, *options: str) -> Iterator[tuple[int, subprocess.Popen[str]]]:
     """It asks this machine alone."""
-    (folder / "door.toml").write_text(PROFILE.format(port=door))
+    (folder / "door.toml").write_text(DOOR.format(name="door", port=door))
     port = free_port()
     command = [sys.executable, "-m", "readycheck", "serve", "--listen", f"127.0.0.1:{port}", *options, "--"]
     command += ["--profile-dir", str(folder), "--no-controls", "--resolver", "127.0.0.1:9", "--proxy", "none"]

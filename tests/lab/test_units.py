@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.doors import DOOR
+
 ROOT = Path(__file__).parents[2]
 UNITS = ROOT / "packaging" / "systemd"
 SYSTEMD = Path("/lib/systemd/systemd")
@@ -31,35 +33,6 @@ OPTIONS = {
     "gate": f"READYCHECK_OPTIONS={FROM} --every 1m --now",
     "exporter": f"READYCHECK_OPTIONS=-- {FROM}",
 }
-PROFILE = """
-schema_version = 1
-name = "{name}"
-title = "The responder"
-revision = "1"
-checked = 2026-01-01
-
-[documents.guide]
-title = "Guide"
-publisher = "Vendor"
-revision = "1"
-
-[[roles]]
-name = "app"
-title = "App"
-default = true
-
-[[requirements]]
-id = "door"
-title = "Door"
-area = "signalling"
-importance = "required"
-roles = ["app"]
-transport = "tcp"
-ports = ["3478"]
-targets = {{ hosts = ["127.0.0.1"] }}
-probe = "tcp"
-source = {{ document = "guide", section = "1" }}
-"""
 BOOT = """
 mount --make-rprivate /
 mount -t tmpfs tmpfs work
@@ -177,7 +150,8 @@ def _prepare(root: Path, binds: Path) -> None:
     }
     files |= {root / f"etc/readycheck/{name}.env": f"{text}\n" for name, text in OPTIONS.items()}
     files |= {
-        root / f"etc/readycheck/profiles/{name}.toml": PROFILE.format(name=name) for name in ("door", "gate")
+        root / f"etc/readycheck/profiles/{name}.toml": DOOR.format(name=name, port=3478)
+        for name in ("door", "gate")
     }
     for path, text in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)

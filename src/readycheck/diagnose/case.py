@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from readycheck.diagnose.finding import Confidence, Finding, Owner, Severity, Where
-from readycheck.engine import Outcome, Status
+from readycheck.engine import Outcome
 from readycheck.evidence import REFUSALS, Cell, Evidence, Rung, Sign
 from readycheck.failure import Failure, Step
 from readycheck.net.address import is_carrier_address, is_site_address
@@ -275,10 +275,6 @@ def _home(evidence: Evidence, router: str) -> Where:
 
 def is_media(requirement: Requirement | None) -> bool:
     return requirement is not None and requirement.area is Area.MEDIA_REACHABILITY
-
-
-def is_measured(outcome: Outcome) -> bool:
-    return outcome.status is Status.MEASURED
 
 
 def failures(outcomes: Iterable[Outcome], step: Step) -> set[Failure]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from readycheck.diagnose.doors import Door, alone, find_doors
-from readycheck.diagnose.egress import is_due, silent_columns
+from readycheck.diagnose.egress import is_due, lost_doors, silent_columns
 from readycheck.diagnose.link import is_slow, way_ms
 from readycheck.diagnose.neighbours import neighbour_of
 from readycheck.diagnose.situation import Situation, can_hear_routers, local_address, round_trip
@@ -168,9 +168,9 @@ def find_pairs(situation: Situation) -> list[Pair]:
 
 
 def _lost_doors(situation: Situation) -> list[Door]:
-    """Doors that the verdict hangs on and that nothing answered at; silence that is allowed counts for nothing."""
+    """Those that the verdict hangs on; silence that is allowed counts for nothing."""
     loud = situation.counting - {o.check.id for o in situation.outcomes if o.check.may_be_silent}
-    return [d for d in find_doors(situation.outcomes) if d.is_lost and loud & set(d.checks)]
+    return [door for door in lost_doors(situation) if loud & set(door.checks)]
 
 
 def _quiet_doors(situation: Situation, lost: Sequence[Door]) -> list[Door]:

@@ -42,6 +42,8 @@ _HOMES = {
     "ty6-wxt-jp.bcld.webex.com": "150.253.128.0/17",
     "os1-wxt-jp.bcld.webex.com": "150.253.128.0/17",
 }
+RESPONDER = "192.88.99.200"
+"""The far end of media streams, where a scenario has one; no rule of the product's servers holds for it."""
 NODES = ("170.72.29.77", "135.84.173.152", "199.59.65.10")
 """Live nodes of signalling, media and time in three networks, as an administrator would know them."""
 
@@ -96,7 +98,8 @@ class CloudMode:
     alone. `udp_refused`: closed UDP ports of live addresses answer with ICMP instead of silence.
     `media_answers`: live addresses answer STUN in the whole of the media ranges, as ICE has them do in a call.
     `web_at`: the names whose web servers `web` is about, all of them when empty. `retired`: names that are gone from
-    the DNS. `ipv6`: names have an IPv6 address, too. `clock_s`: how far ahead the time servers are.
+    the DNS. `ipv6`: names have an IPv6 address, too. `clock_s`: how far ahead the time servers are. `responder`: a
+    responder of our own listens, and the run is told of it.
     """
 
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
@@ -113,6 +116,7 @@ class CloudMode:
     retired: tuple[str, ...] = ()
     ipv6: bool = False
     clock_s: int = 0
+    responder: bool = False
 
 
 def shifted(port: int, mode: Web) -> int:
@@ -186,9 +190,10 @@ def cloud_rules(
     if mode.media_answers:
         lead = f"dnat to {SERVERS}:{ports.of(Kind.STUN)[0]}"
         translations += [f"udp dport {media} {lead}" for media in ports.media]
-    silence = []
+    comes, leaves = ([f"ip {end}addr {RESPONDER} notrack"] if mode.responder else [] for end in ("d", "s"))
+    silence = comes
     if mode.population is not Population.DENSE:
-        silence = [
+        silence += [
             f"ip daddr @named tcp dport {dash(ports.web)} accept",
             "ip daddr @named udp dport 443 accept",
             "ip daddr @vendor ip daddr != @living drop",
@@ -201,6 +206,7 @@ def cloud_rules(
         f"udp dport {dash([53, 123, *ports.of(Kind.TFTP)])} accept",
     ]
     accepts += ["icmp type echo-request accept"]
+    accepts += [f"ip daddr {RESPONDER} accept"] if mode.responder else []
     accepts += ["meta l4proto udp reject"] if mode.udp_refused else []
     return "\n".join(
         [
@@ -211,6 +217,7 @@ def cloud_rules(
             _address_set("living", living),
             _address_set("named", named),
             _chain("silence", "type filter hook prerouting priority raw; policy accept;", silence),
+            _chain("leave", "type filter hook output priority raw; policy accept;", leaves),
             _chain("lead", "type nat hook prerouting priority dstnat; policy accept;", translations),
             _chain("serve", "type filter hook input priority filter; policy drop;", accepts),
             "}",

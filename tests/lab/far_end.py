@@ -1,32 +1,19 @@
-"""A real responder in the lab's cloud, and what the kernels at both ends count of the streams to it and back."""
+"""Runs against the lab's responder, and what the kernels at both ends count of the streams to it and back."""
 
 import json
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .agent import run_agent
-from .cloud import NODES, CloudMode
+from .cloud import NODES, RESPONDER, CloudMode
 from .machine import Machine
+from .responder import PORT
 from .row import CLOUD, RowMode
-from .waiting import await_bound
 from .world import World
 
-ADDRESS = "192.88.99.200"
-PORT, SIP_PORT = 3478, 5060
 STREAMS = "{ 200, 1040 }"
 """The lengths of packets of audio and video, with their headers: no control message is so long."""
-
-# Beside the cloud's own rules, which answer for every address of the product.
-_CLOUD = f"""
-table ip far {{
-  chain enter {{ type filter hook prerouting priority -350; policy accept; ip daddr {ADDRESS} notrack; }}
-  chain leave {{ type filter hook output priority -350; policy accept; ip saddr {ADDRESS} notrack; }}
-}}
-"""
 
 
 def _counting(leaves: str, comes: str) -> str:
@@ -37,9 +24,9 @@ table ip counting {{
   counter there {{ }}
   counter back {{ }}
   chain asked {{ type filter hook {leaves} priority -340; policy accept;
-    ip daddr {ADDRESS} udp dport {PORT} {counted} there; }}
+    ip daddr {RESPONDER} udp dport {PORT} {counted} there; }}
   chain answered {{ type filter hook {comes} priority -340; policy accept;
-    ip saddr {ADDRESS} udp sport {PORT} {counted} back; }}
+    ip saddr {RESPONDER} udp sport {PORT} {counted} back; }}
 }}
 """
 
@@ -52,29 +39,12 @@ class Lost:
     back: int
 
 
-@contextmanager
-def responder(world: World, *options: str) -> Iterator[None]:
-    """On the port of STUN and on that of SIP, as long as it is needed; the cloud outlives each scenario."""
-    machine = world.machine
-    places = [word for port in (PORT, SIP_PORT) for word in ("--listen", f"{ADDRESS}:{port}")]
-    command = [sys.executable, "-m", "readycheck", "responder", *places, *options]
-    serving = machine.start(CLOUD, "responder", *command)
-    try:
-        await_bound(machine, CLOUD, serving, "u", f"{ADDRESS}:{PORT}")
-        yield
-        serving.require_running()
-    finally:
-        machine.stop(serving)
-
-
 def arrange(world: World, row: RowMode) -> None:
-    """A fresh row whose cloud leads to the responder."""
-    world.arrange(row, CloudMode(media_answers=True))
+    """A fresh row whose cloud has the responder, and counters at both ends."""
+    world.arrange(row, CloudMode(media_answers=True, responder=True))
     machine = world.machine
-    for table in ("far", "counting"):
-        machine.run(CLOUD, "nft", "delete", "table", "ip", table, check=False)
-    machine.run(CLOUD, "nft", "-f", "-", text=_CLOUD + _counting("prerouting", "output"))
-    machine.run(CLOUD, "nft", "insert", "rule", "ip", "cloud", "serve", "ip", "daddr", ADDRESS, "accept")
+    machine.run(CLOUD, "nft", "delete", "table", "ip", "counting", check=False)
+    machine.run(CLOUD, "nft", "-f", "-", text=_counting("prerouting", "output"))
     machine.run("client", "nft", "-f", "-", text=_counting("output", "prerouting"))
 
 
@@ -108,7 +78,7 @@ def measured(
         "--target",
         NODES[0],
         "--responder",
-        ADDRESS,
+        RESPONDER,
     ]
     run = run_agent(world.machine, "client", [*known, *arguments], bytecode, raw=raw)
     assert run.report is not None, run.stderr

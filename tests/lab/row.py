@@ -57,7 +57,8 @@ class RowMode:
     `site_hops`: routers of the site, the last of which is the edge. `carrier_nat`: the provider translates once more,
     and gives the site an address of the shared ones (RFC 6598). `isp_private`: its routers have private addresses.
     `silent`: routers that never say time exceeded. `mtu`: the largest packet beyond a router. `wire` is a long wire
-    behind the router `wire_at`. `tunnel`: the client reaches its first router through a tunnel device.
+    behind the router `wire_at`. `settings` of the kernel at a place go by their paths below /proc/sys, with dots.
+    `tunnel`: the client reaches its first router through a tunnel device.
     """
 
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
@@ -66,6 +67,7 @@ class RowMode:
     isps: int = 3
     rules: tuple[Rule, ...] = ()
     boxes: tuple[Box, ...] = ()
+    settings: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     silent: tuple[str, ...] = ()
     mtu: Mapping[str, int] = field(default_factory=dict)
     wire: Wire | None = None

@@ -14,7 +14,7 @@ from readycheck.diagnose.causes import CAUSES
 from readycheck.profile import Profile
 from readycheck.twin.offer import Offer, read_offer
 
-from .cloud import CloudMode
+from .cloud import RESPONDER, CloudMode
 from .row import RowMode
 
 FOLDER = Path(__file__).with_name("scenarios")
@@ -84,7 +84,8 @@ class Scenario:
 
     `exits` are the exit statuses that are right. `forbid` are causes that would be wrong in any confidence; whatever
     is not in `expect` is wrong when it is likely or certain. `allow` are causes that may be named or not: they are
-    true of this network too, and beside the point. `beyond` says why the program does not come to the right answer
+    true of this network too, and beside the point. `impatient` runs wait seconds for what a NAT or a firewall forgets,
+    where the product needs minutes (`impatience.py`). `beyond` says why the program does not come to the right answer
     yet: the truth stands all the same. `also` are other profiles that the matrix tries it against.
     """
 
@@ -98,6 +99,7 @@ class Scenario:
     network: RowMode = field(default_factory=RowMode)
     cloud: CloudMode = field(default_factory=CloudMode)
     arguments: tuple[str, ...] = ()
+    impatient: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
     exits: tuple[int, ...] = (0,)
     expect: tuple[Truth, ...] = ()
@@ -138,6 +140,12 @@ def _require_sense(path: Path, made: Scenario) -> None:
         raise ScenarioError(f"{path.name}: {made.name}: no cause is called {', '.join(sorted(unknown))}")
     if any(len(truth.causes) > 1 for truth in made.expect) and not made.alike:
         raise ScenarioError(f"{path.name}: {made.name}: alike: must say why several causes are right")
+    if made.impatient and {made.profile, *made.also} != {"webex-calling"}:
+        raise ScenarioError(f"{path.name}: {made.name}: impatient: is of webex-calling alone")
+    if lost := {*made.network.settings} - {"client", *made.network.routers}:
+        raise ScenarioError(
+            f"{path.name}: {made.name}: network.settings: {', '.join(sorted(lost))} is not in the row"
+        )
 
 
 def _spread(path: Path, made: Scenario) -> Iterator[str]:
@@ -178,6 +186,8 @@ def _value(name: str, argument: str | None, offer: Offer, addresses: Mapping[str
             return str(offer.vital[0])
         case "networks":
             return _braced(offer.networks)
+        case "responder":
+            return RESPONDER
         case "ip":
             return addresses[argument or ""]
     raise LookupError(f"${name} stands for nothing")

@@ -11,6 +11,8 @@ from readycheck.catalog import read
 
 from .agent import Run, run_agent
 from .boxes import lacks
+from .cloud import RESPONDER
+from .impatience import impatient
 from .machine import LabError
 from .products import given, known_nodes, row_of
 from .scenario import Scenario, fitted
@@ -141,7 +143,9 @@ def played(world: World, play: Play, bytecode: Path | None = None) -> Played:
     scenario = fitted(adapted(play.scenario, play.profile), world.profile, world.addresses)
     roots, ca = str(world.certificates.roots), str(world.certificates.corporate)
     given = [word.replace("$(ca)", ca) for word in scenario.arguments]
-    words = ["run", play.profile, "-f", "json", "--trust-roots", roots, *given]
+    far = ["--responder", RESPONDER] if scenario.cloud.responder else []
+    profile = impatient(world.machine.folder) if scenario.impatient else play.profile
+    words = ["run", profile, "-f", "json", "--trust-roots", roots, *far, *given]
     for chance in (2, 1):
         world.arrange(scenario.network, scenario.cloud)
         run = run_agent(world.machine, "client", words, bytecode, scenario.environment, raw=play.raw)

@@ -15,32 +15,20 @@ import pytest
 from readycheck.catalog import read
 
 from . import far_end
-from .far_end import ADDRESS, PORT, STREAMS, Lost
+from .cloud import RESPONDER
+from .far_end import STREAMS, Lost
 from .forwarder import Wire
+from .impatience import impatient
+from .responder import PORT
 from .row import CLIENT_ADDRESS, RowMode, Rule, Table
 from .world import World
 
 pytestmark = [pytest.mark.lab, pytest.mark.alone, pytest.mark.timeout(180)]
 
-_SHORT_S, _ENOUGH_S = 4, 300
-_LADDER = """
-extends = "webex-calling"
-schema_version = 1
-name = "impatient"
-title = "The ladder of seconds"
-revision = "1"
-checked = 2026-01-01
-
-[[requirements]]
-id = "nat-binding"
-params = { ladder_s = [2, 7] }
-limits = { binding_s = { warn = 7, fail = 1, higher = true, source = "this test" } }
-
-[[requirements]]
-id = "nat-connection-timeout"
-params = { ladder_s = [2, 7], upto_s = 7 }
-limits = { idle_s = { warn = 7, higher = true, ended_by = "idle_died_s", source = "this test" } }
-"""
+_FORGETS = {
+    f"net.netfilter.nf_conntrack_{name}": 4
+    for name in ("udp_timeout", "udp_timeout_stream", "tcp_timeout_established")
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +39,7 @@ class Network:
     row: RowMode
     arguments: tuple[str, ...] = ("--quick", "--only", "stream")
     raw: bool = False
-    forgets_s: int = _ENOUGH_S
-    ladder: bool = False
+    impatient: bool = False
     profile: str = "webex-calling"
     forwarded: bool = False
 
@@ -83,9 +70,11 @@ class Played:
 
 _EDGE_CLEARS = Rule("edge", 'oifname "wan" ip dscp set cs0')
 _EDGE_HELPS = Rule("edge", 'udp dport 5060 ct state new ct helper set "sip"')
-_NOTHING_BACK = Rule("edge", f'iifname "wan" ip saddr {ADDRESS} udp sport {PORT} meta length {STREAMS} drop')
+_NOTHING_BACK = Rule(
+    "edge", f'iifname "wan" ip saddr {RESPONDER} udp sport {PORT} meta length {STREAMS} drop'
+)
 
-_EVEN_ONLY = Rule("edge", f"ip daddr {ADDRESS} udp dport {PORT} udp sport & 1 == 1 drop")
+_EVEN_ONLY = Rule("edge", f"ip daddr {RESPONDER} udp dport {PORT} udp sport & 1 == 1 drop")
 
 _FORWARDS_SIP = Rule(
     "edge", f'iifname "wan" udp dport 5060 dnat to {CLIENT_ADDRESS}', "prerouting", Table.NAT
@@ -107,10 +96,9 @@ _UNEVEN = Network(
 )
 _FORGETFUL = Network(
     name="forgetful",
-    row=RowMode(),
+    row=RowMode(settings={"edge": _FORGETS}),
     arguments=("--thorough", "--only", "nat", "--only", "idle"),
-    forgets_s=_SHORT_S,
-    ladder=True,
+    impatient=True,
 )
 _MEDDLING = Network(
     name="meddling",
@@ -131,22 +119,15 @@ ROWS = ((_CLEAN, _ONE_WAY, _EVEN), (_LOSSY, _UNEVEN), (_FORGETFUL, _MEDDLING, _F
 
 def played(world: World, network: Network, bytecode: Path | None = None) -> Played:
     far_end.arrange(world, network.row)
-    for name in ("udp_timeout", "udp_timeout_stream", "tcp_timeout_established"):
-        setting = f"echo {network.forgets_s} >/proc/sys/net/netfilter/nf_conntrack_{name}"
-        world.machine.run("edge", "sh", "-c", setting)
     if network.forwarded:
         world.machine.run("edge", "nft", "insert", "rule", "ip", "edge", "firewall", "ct status dnat accept")
-    profile = network.profile
-    if network.ladder:
-        profile = str(world.machine.folder / "impatient.toml")
-        Path(profile).write_text(_LADDER)
-        Path(profile).chmod(0o644)
+    profile = impatient(world.machine.folder) if network.impatient else network.profile
     report = far_end.measured(world, *network.arguments, profile=profile, bytecode=bytecode, raw=network.raw)
     return Played(report, far_end.lost(world.machine))
 
 
 def _row(networks: Sequence[Network], bytecode: Path) -> dict[str, Played]:
-    with World.build(read("webex-calling")) as world, far_end.responder(world):
+    with World.build(read("webex-calling")) as world:
         return {network.name: played(world, network, bytecode) for network in networks}
 
 

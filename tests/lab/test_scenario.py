@@ -8,14 +8,14 @@ from readycheck.catalog import read as read_profile
 from readycheck.diagnose.causes import CAUSES
 from readycheck.twin.offer import filled
 
-from .cloud import Population, names_of, networks_of, place
+from .cloud import RESPONDER, Population, names_of, networks_of, place
 from .row import links_of
 from .scenario import GROUPS, Scenario, ScenarioError, fitted, read, scenarios
 
 GOOD = """
 [somewhere]
 cloud.population = "dense"
-network.rules = [{ at = "edge", text = 'udp dport $media drop' }]
+network.rules = [{ at = "edge", text = 'ip daddr != $responder udp dport $media drop' }]
 network.boxes = [{ program = "squid", lines = ["acl one dst $ip(cscan.webex.com)"] }]
 expect = [{ causes = ["port-blocked"], where = ["site"], words = "$port" }]
 forbid = ["@blocks", "service-down"]
@@ -39,7 +39,8 @@ def test_variables_stand_for_what_the_profile_has(tmp_path: Path) -> None:
     profile = filled(read_profile("webex-calling"), {})
     addresses = place(names_of(profile), networks_of(profile))
     one = fitted(written(tmp_path, GOOD)[0], profile, addresses)
-    assert "5004" in one.network.rules[0].text and "$" not in one.network.rules[0].text
+    (rule,) = one.network.rules
+    assert RESPONDER in rule.text and "5004" in rule.text and "$" not in rule.text
     assert one.network.boxes[0].lines == (f"acl one dst {addresses['cscan.webex.com']}",)
     assert one.expect[0].words == "8934"
 
@@ -55,6 +56,10 @@ def test_variables_stand_for_what_the_profile_has(tmp_path: Path) -> None:
             'expect = [{ causes = ["port-blocked", "udp-blocked"], where = ["site"] }]',
             "blocks.toml: wrong: alike: must say why several causes are right",
         ),
+        ("network.settings.attic = {}", "blocks.toml: wrong: network.settings: attic is not in the row"),
+        ('network.settings.edge = { a = "x" }', "blocks.toml: wrong: network.settings.edge.a: Input should"),
+        ('cloud.responder = "here"', "blocks.toml: wrong: cloud.responder: Input should be"),
+        ('impatient = true\nprofile = "webex"', "blocks.toml: wrong: impatient: is of webex-calling alone"),
     ],
 )
 def test_what_is_wrong_is_said(tmp_path: Path, line: str, said: str) -> None:

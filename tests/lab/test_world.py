@@ -10,8 +10,9 @@ import pytest
 
 from .agent import as_user
 from .boxes import Box, Program
-from .cloud import NODES, RESOLVER, CloudMode, Population, Sip
+from .cloud import NODES, RESOLVER, RESPONDER, CloudMode, Population, Sip
 from .machine import NOBODY
+from .responder import SIP_PORT
 from .row import Ipv6, RowMode, Rule
 from .world import World
 
@@ -140,6 +141,24 @@ def test_rules_at_the_cloud_go_with_the_network_that_they_are_of(world: World) -
         world.arrange(RowMode(rules=rules), CloudMode(population=Population.NAMED))
         seen += ask(world, f"tcp {NODE} 8934")
     assert [answer.get("failure") for answer in seen] == ["TimeoutError", None]
+
+
+def test_a_responder_goes_with_the_network_that_it_is_of(world: World) -> None:
+    seen = []
+    for responder in (True, False):
+        world.arrange(RowMode(), CloudMode(responder=responder))
+        seen += ask(world, f"stun {RESPONDER} {SIP_PORT}")
+    assert [answer.get("from") for answer in seen] == [RESPONDER, None]
+    assert seen[0]["mapped"].startswith("198.51.100.")
+
+
+def test_a_router_has_the_settings_of_its_network(world: World) -> None:
+    setting, held = "net.netfilter.nf_conntrack_udp_timeout", []
+    for settings in ({"edge": {setting: 4}}, {}):
+        world.arrange(RowMode(settings=settings), CloudMode())
+        path = f"/proc/sys/{setting.replace('.', '/')}"
+        held += [world.machine.run(name, "cat", path).stdout.strip() for name in ("edge", "isp1")]
+    assert held == ["4", "30", "30", "30"]
 
 
 def test_nothing_leads_out(world: World) -> None:

@@ -20,6 +20,7 @@ from .cloud import ELSEWHERE, RESOLVER, SERVERS, CloudMode, cloud_rules, names_o
 from .forwarder import Wire
 from .machine import LabError, Machine, Process
 from .ports import ports_of
+from .responder import start_responder
 from .row import CLOUD, Ipv6, Link, RowMode, Rule, Table, interfaces, links_of
 from .servers import PROGRAMS, Servers
 from .spoken import PROGRAMS as SPEAKERS
@@ -108,6 +109,8 @@ class World:
         for name in [*self.row, CLOUD]:
             _batch(self.machine, name, [*interfaces(name, links, row)])
         self._rules(row)
+        for name, settings in row.settings.items():
+            _set(self.machine, name, settings)
         self.machine.write("/etc/resolv.conf", row.resolv_conf or None)
         self._place_boxes(row)
 
@@ -117,6 +120,8 @@ class World:
         networks, ports = networks_of(self.profile), ports_of(self.profile)
         self._nft(CLOUD, cloud_rules(networks, self.addresses, ports, cloud, leads))
         self.machine.run(CLOUD, "conntrack", "-F", check=False)
+        if cloud.responder:
+            self.boxes.append(start_responder(self.machine))
 
     def _let_ping(self, name: str) -> None:
         """As most distributions do; the machine of a build may not."""
@@ -226,16 +231,16 @@ def _veth(link: Link) -> str:
 
 def _settings(machine: Machine, name: str, *, forward: bool, ipv6: bool = False) -> None:
     off = int(not ipv6)
-    values = [f"net.ipv6.conf.{which}.disable_ipv6={off}" for which in ("all", "default")]
-    values += ["net.ipv6.conf.default.accept_dad=0", "net.ipv6.conf.default.dad_transmits=0"] if ipv6 else []
-    values += (
-        ["net.ipv4.ip_forward=1", *(["net.ipv6.conf.all.forwarding=1"] if ipv6 else [])] if forward else []
-    )
-    machine.run(name, "sh", "-c", "".join(f"echo {v.split('=')[1]} >/proc/sys/{_path(v)};" for v in values))
+    values = {f"net.ipv6.conf.{which}.disable_ipv6": off for which in ("all", "default")}
+    values |= {f"net.ipv6.conf.default.{which}": 0 for which in ("accept_dad", "dad_transmits") if ipv6}
+    values |= {"net.ipv4.ip_forward": 1} if forward else {}
+    values |= {"net.ipv6.conf.all.forwarding": 1} if forward and ipv6 else {}
+    _set(machine, name, values)
 
 
-def _path(setting: str) -> str:
-    return setting.partition("=")[0].replace(".", "/")
+def _set(machine: Machine, name: str, values: Mapping[str, int]) -> None:
+    lines = (f"echo {value} >/proc/sys/{setting.replace('.', '/')}" for setting, value in values.items())
+    machine.run(name, "sh", "-euc", "\n".join(lines))
 
 
 def _batch(machine: Machine, name: str | None, lines: Sequence[str]) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cache
-from importlib.metadata import EntryPoint
+from importlib.metadata import Distribution, EntryPoint
 from typing import Any, TypeVar, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
@@ -100,8 +100,14 @@ def _load_or_error(point: EntryPoint) -> Installed | ProbeLoadError:
         return error
 
 
+@cache
+def _origin(distribution: Distribution) -> tuple[str, str]:
+    """Name and version: each look reads and parses the whole description of the distribution."""
+    return distribution.name, distribution.version
+
+
 def _load(point: EntryPoint) -> Installed:
-    origin = point.dist.name if point.dist else "unknown distribution"
+    origin, version = _origin(point.dist) if point.dist else ("unknown distribution", "")
     try:
         loaded = point.load()
         probe = loaded() if isinstance(loaded, type) else loaded
@@ -111,7 +117,7 @@ def _load(point: EntryPoint) -> Installed:
     missing = [part for part in _PARTS if not hasattr(probe, part)]
     if missing:
         raise ProbeLoadError(f"probe '{point.name}' of {origin} lacks {', '.join(missing)}")
-    return Installed(point.name, probe, origin, point.dist.version if point.dist else "")
+    return Installed(point.name, probe, origin, version)
 
 
 def misfits(

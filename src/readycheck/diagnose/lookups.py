@@ -35,11 +35,11 @@ def dns_slow(case: Case) -> Iterator[Finding]:
 
     The first time a name is asked it may have to be fetched; the limit is the profile's, whose source it names.
     """
-    path_ms = _path_ms(case)
+    path_ms, asked = _path_ms(case), _asked(case.outcomes)
     for outcome in case.outcomes:
         server = outcome.check.target.address or ""
         times = _times_ms(outcome)
-        slow = [o for o in _asked(case.outcomes) if o.check.target.address == server]
+        slow = [o for o in asked if o.check.target.address == server]
         limits = [_limit_ms(case.requirements, o) for o in slow]
         if not outcome.check.id.startswith(AGAIN) or not times or not limits:
             continue

@@ -1,6 +1,7 @@
 """Words about addresses."""
 
 import ipaddress
+from functools import lru_cache
 
 _SITE = tuple(
     ipaddress.ip_network(n)
@@ -9,9 +10,13 @@ _SITE = tuple(
 _CARRIER = ipaddress.ip_network("100.64.0.0/10")
 
 
+# A run reads the same few hundred addresses thousands of times.
+_parsed = lru_cache(maxsize=4096)(ipaddress.ip_address)
+
+
 def is_address(text: str) -> bool:
     try:
-        ipaddress.ip_address(text)
+        _parsed(text)
     except ValueError:
         return False
     return True
@@ -28,17 +33,18 @@ def is_network(text: str) -> bool:
     return True
 
 
+@lru_cache(maxsize=4096)
 def is_site_address(address: str) -> bool:
     """Private, loopback or link-local (RFC 1918, RFC 4193); carrier NAT space is the ISP's (RFC 6598)."""
-    parsed = ipaddress.ip_address(address)
+    parsed = _parsed(address)
     return parsed.is_loopback or any(parsed.version == net.version and parsed in net for net in _SITE)
 
 
 def is_carrier_address(address: str) -> bool:
     """Of the space that providers translate from (RFC 6598)."""
-    parsed = ipaddress.ip_address(address)
+    parsed = _parsed(address)
     return parsed.version == 4 and parsed in _CARRIER
 
 
 def family_of(address: str) -> int:
-    return ipaddress.ip_address(address).version
+    return _parsed(address).version

@@ -115,7 +115,12 @@ async def _stream(run: Run, made: Plan) -> None:
 async def _import_meanwhile() -> None:
     """What comes after the round, while it waits for those who stay silent."""
     await asyncio.sleep(BUSY_S)
-    await asyncio.to_thread(import_module, "readycheck.conclude")
+    await asyncio.to_thread(_get_ready_to_conclude)
+
+
+def _get_ready_to_conclude() -> None:
+    import_module("readycheck.conclude")
+    import_module("readycheck.report").adapter()
 
 
 def _further(

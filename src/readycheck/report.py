@@ -144,7 +144,7 @@ class Report:
 
 
 @cache
-def _adapter() -> TypeAdapter[Report]:
+def adapter() -> TypeAdapter[Report]:
     """Built on first use: that takes longer than most runs need before their first packet."""
     return TypeAdapter(Report)
 
@@ -265,7 +265,7 @@ def compact(report: Report) -> bytes:
 
 def _json(report: Report, indent: int | None, *, exclude_defaults: bool = False) -> bytes:
     def written(value: Report) -> bytes:
-        return _adapter().dump_json(value, indent=indent, exclude_defaults=exclude_defaults)
+        return adapter().dump_json(value, indent=indent, exclude_defaults=exclude_defaults)
 
     try:
         return written(report)
@@ -297,7 +297,7 @@ def _escaped(found: re.Match[str]) -> str:
 def load(text: str | bytes, origin: str) -> Report:
     """Read a document back. Raises `UsageError` with one line that names file and key."""
     try:
-        return _adapter().validate_json(text)
+        return adapter().validate_json(text)
     except ValidationError as error:
         item = error.errors()[0]
         place = ".".join(str(part) for part in item["loc"]) or "document"
@@ -313,7 +313,7 @@ def _line(text: str) -> str:
 
 def schema() -> dict[str, Any]:
     """JSON Schema (2020-12) of the document."""
-    body = _adapter().json_schema(mode="serialization")
+    body = adapter().json_schema(mode="serialization")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **body, "title": "readycheck report"}
 
 

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _GREETINGS = 64  # handshakes at once: each costs processor time, and all the others' answers wait for it
-_BURST = 16  # packets that may leave back to back before the rate applies
+_BURST = 40  # packets that may leave back to back before the rate applies: as a page makes a browser send
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

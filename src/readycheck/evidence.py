@@ -6,6 +6,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TypeVar
 
+from readycheck import denials
 from readycheck.engine import Outcome, Status
 from readycheck.failure import LOCAL_FAILURES, Failure, Step
 from readycheck.net.address import is_site_address
@@ -88,7 +89,8 @@ class Evidence:
     `labels` names, for each transport and port, the port strata that it stands for, and `fickle` are ports that
     were silent and answered when they were asked again, or that lose most of what opens a connection. `halted` are
     transport, address and port of named hosts where packets end before those to another port of the same address,
-    `granted` hosts and ports that, asked past the proxy, agreed to a connection that has to stay.
+    `granted` hosts and ports that, asked past the proxy, agreed to a connection that has to stay. `doubtful` are
+    wildcards of which no name was found, `denied` those whose very domain a name server denies of its own accord.
     """
 
     cells: tuple[Cell, ...]
@@ -99,6 +101,8 @@ class Evidence:
     fickle: frozenset[tuple[str, int]] = frozenset()
     halted: frozenset[tuple[str, str, int]] = frozenset()
     granted: frozenset[tuple[str | None, str]] = frozenset()
+    doubtful: frozenset[str] = frozenset()
+    denied: frozenset[str] = frozenset()
 
     def of_check(self, check: str) -> Sequence[Cell]:
         return self._by_check.get(check, ())
@@ -158,6 +162,8 @@ def gather(outcomes: Sequence[Outcome]) -> Evidence:
         fickle=frozenset((*_fickle(observations), *_lossy(observations))),
         halted=frozenset(_halted(survey)),
         granted=frozenset(_granted(outcomes)),
+        doubtful=denials.doubtful(outcomes),
+        denied=denials.denied(outcomes),
     )
 
 

@@ -211,8 +211,7 @@ def _named(requirement: Requirement, outcome: Outcome, basis: Bench) -> CheckVer
     failures = {o.failure for o in deciding if o.failure}
     words = ", ".join(sorted(f.value for f in failures)) or "nothing was measured"
     if failures == {Failure.DNS_NXDOMAIN} and not outcome.check.certain:
-        because = "this name stands for a wildcard and does not exist: nothing to test"
-        return make_verdict(outcome, Judgement.SKIPPED, because)
+        return _of_a_wildcard(outcome, basis.evidence)
     if deciding and all(o.step is Step.RESOLVE for o in deciding) and failures != {Failure.DNS_NXDOMAIN}:
         return make_verdict(outcome, Judgement.INCONCLUSIVE, f"the name could not be resolved: {words}")
     if failures and failures <= LOCAL_FAILURES:
@@ -233,6 +232,19 @@ def _named(requirement: Requirement, outcome: Outcome, basis: Bench) -> CheckVer
         because = "no answer, which healthy hosts may withhold here: no proof either way"
         return make_verdict(outcome, Judgement.INCONCLUSIVE, because)
     return make_verdict(outcome, Judgement.FAIL, words)
+
+
+def _of_a_wildcard(outcome: Outcome, evidence: Evidence) -> CheckVerdict:
+    """A name that stands for a wildcard, and does not exist."""
+    group = outcome.check.group
+    if group in evidence.denied:
+        because = f"the name server denies the whole domain of {group}"
+        return make_verdict(outcome, Judgement.FAIL, because)
+    if group in evidence.doubtful:
+        because = f"no name that stands for {group} exists: nothing of it was tested"
+        return make_verdict(outcome, Judgement.INCONCLUSIVE, because)
+    because = "this name stands for a wildcard and does not exist: nothing to test"
+    return make_verdict(outcome, Judgement.SKIPPED, because)
 
 
 def _place(observation: Observation) -> tuple[str, str, int]:

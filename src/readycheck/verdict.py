@@ -113,11 +113,12 @@ def judge(requirement: Requirement, outcomes: Sequence[Outcome], basis: Bench) -
     """Judge the checks, then the requirement by them."""
     checks = tuple(judge_check(requirement, outcome, basis) for outcome in outcomes)
     scopes = {outcome.check.scope for outcome in outcomes}
+    denied = any(outcome.check.group in basis.evidence.denied for outcome in outcomes)
     if Scope.SAMPLED in scopes:
         checks = refused_everywhere(checks, outcomes, basis)
         if requirement.area is not Area.NAMES_AND_TIME:  # a few hosts serve time to all others
             checks = silent_everywhere(checks, outcomes, basis)
-    status, because = _combine(checks, scopes)
+    status, because = _combine(checks, scopes, denied)
     ungiven = _ungiven(requirement, outcomes)
     if status is Judgement.PASS and ungiven:
         because = f"{because}; not asked, as nobody gave them: {', '.join(ungiven)}"
@@ -146,11 +147,12 @@ def _ungiven(requirement: Requirement, outcomes: Sequence[Outcome]) -> tuple[str
     return tuple(host for host in requirement.targets.hosts if placeholders(host) and host not in asked)
 
 
-def _combine(checks: Sequence[CheckVerdict], scopes: set[Scope]) -> tuple[Judgement, str]:
+def _combine(checks: Sequence[CheckVerdict], scopes: set[Scope], denied: bool) -> tuple[Judgement, str]:
+    """`denied`: a whole domain is hidden."""
     statuses = [c.status for c in checks]
     if scopes == {Scope.RESOLVERS}:
         return _any_resolver(checks)
-    if scopes == {Scope.NAMED} and _one_name_is_gone(checks, statuses):
+    if scopes == {Scope.NAMED} and not denied and _one_name_is_gone(checks, statuses):
         gone = [c.check for c in checks if c.failure is Failure.DNS_NXDOMAIN]
         return Judgement.WARN, f"does not exist in DNS: {gone[0]}; the other names work"
     for status in (Judgement.FAIL, Judgement.WARN, Judgement.INCONCLUSIVE):

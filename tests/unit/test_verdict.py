@@ -220,6 +220,21 @@ def test_a_name_that_only_stands_for_a_wildcard_may_not_exist() -> None:
     assert judged(named(gone, certain=True)).status is F
 
 
+@pytest.mark.parametrize(
+    ("doubtful", "denied", "status"),
+    [((), (), P), (["*.example.com"], (), I), (["*.example.com"], ["*.example.com"], F)],
+)
+def test_a_wildcard_of_which_nothing_is_known_has_not_passed(
+    doubtful: Sequence[str], denied: Sequence[str], status: Judgement
+) -> None:
+    """Although others of the requirement have; and a domain that is hidden is no name that was retired."""
+    gone = named(seen(Step.RESOLVE, NAME, Failure.DNS_NXDOMAIN), certain=False)
+    gone = replace(gone, check=replace(gone.check, group="*.example.com"))
+    outcomes = [gone, named(*ANSWERED, name="web/1")]
+    evidence = replace(gather(outcomes), doubtful=frozenset(doubtful), denied=frozenset(denied))
+    assert judge(need(), outcomes, bench([need()], evidence, (PIN,))).status is status
+
+
 def test_what_the_deadline_cut_is_not_blocked() -> None:
     silent = seen(Step.CONNECT, HOST, Failure.TIMED_OUT)
     assert judged(named(silent, cut=True)).status is I

@@ -1,10 +1,10 @@
 """Whether name servers tell the truth: names of the product that they hide, and answers that they make up."""
 
-import ipaddress
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from readycheck.denials import AGAIN, FILTERS, Said, domain_of, forthright, said
 from readycheck.diagnose.case import Case
 from readycheck.diagnose.finding import Confidence, Finding, Owner, Where
 from readycheck.diagnose.situation import Situation
@@ -16,95 +16,12 @@ from readycheck.observation import Observation, Target
 from readycheck.plan import Check, Scope
 
 HOSTS_FILE = "hosts file"
-AGAIN = "names/again"
 SHOWN = 3
 _MOST = 6
 _FEW = 2
 _LONGEST_S = 3.0
 _HOPS = (1, 2, 3, 4, 5, 6)
 _DENIALS = (Failure.DNS_NXDOMAIN, Failure.DNS_REFUSED, Failure.DNS_NO_ANSWER)
-_FILTERS = {4: "forged answer", 15: "blocked", 16: "censored", 17: "filtered"}
-"""Extended errors by which a server says itself that it hides a name (RFC 8914 section 4)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What one name server said of one name."""
-
-    check: str
-    host: str
-    server: str
-    failure: Failure | None
-    addresses: tuple[str, ...]
-    zone: str
-    errors: tuple[int, ...]
-
-    @property
-    def is_public(self) -> bool:
-        """An address that the vendor's servers can have."""
-        return bool(self.addresses) and not any(map(is_bogon, self.addresses))
-
-    @property
-    def is_sunk(self) -> bool:
-        return bool(self.addresses) and all(map(_is_sink, self.addresses))
-
-    @property
-    def filters(self) -> list[int]:
-        return [code for code in self.errors if code in _FILTERS]
-
-    @property
-    def is_of_its_zone(self) -> bool:
-        """The SOA that came with it is that of a domain above the name (RFC 2308): who owns the name denies it."""
-        zone = self.zone.rstrip(".").lower()
-        return "." in zone and f".{self.host.lower()}".endswith(f".{zone}")
-
-    @property
-    def is_of_another_zone(self) -> bool:
-        """Of none above it. That of the root shows a server cut off from the world, and says nothing of a filter."""
-        zone = self.zone.rstrip(".").lower()
-        return bool(zone) and not f".{self.host.lower()}".endswith(f".{zone}")
-
-
-def said(outcomes: Iterable[Outcome]) -> list[Said]:
-    """All that name servers said about addresses, whoever asked."""
-    return [
-        _said(outcome.check.id, o)
-        for outcome in outcomes
-        if outcome.check.scope is not Scope.HONESTY
-        for o in outcome.observations
-        if o.target.host and (o.step is Step.RESOLVE or (outcome.check.probe == "dns" and _is_answer(o)))
-    ]
-
-
-def _is_answer(observation: Observation) -> bool:
-    return observation.step is Step.RESPONSE and observation.facts.get("type") == "A"
-
-
-def _said(check: str, observation: Observation) -> Said:
-    facts = observation.facts
-    given = facts.get("addresses") or facts.get("records") or ()
-    return Said(
-        check=check,
-        host=str(observation.target.host),
-        server=str(facts.get("server") or observation.target.address or ""),
-        failure=observation.failure,
-        addresses=tuple(a for a in map(str, given) if is_address(a)),
-        zone=str(facts.get("zone") or ""),
-        errors=tuple(facts.get("errors") or ()),
-    )
-
-
-def is_bogon(address: str) -> bool:
-    """An address that no server on the internet has."""
-    found = ipaddress.ip_address(address)
-    return is_site_address(address) or _is_sink(address) or found.is_multicast or found.is_reserved
-
-
-def _is_sink(address: str) -> bool:
-    """Where filters send names to: to nowhere, or back to the asker."""
-    found = ipaddress.ip_address(address)
-    return found.is_unspecified or found.is_loopback or (found.version == 4 and int(found) >> 24 == 0)
-
 
 # --- hidden names -------------------------------------------------------------------------------------
 
@@ -198,23 +115,22 @@ class _View:
         }
 
     @cached_property
-    def forthright(self) -> set[str]:
-        """Servers that hand on, from their cache too, in whose zone a name is missing: asked for the second time.
+    def forthright(self) -> frozenset[str]:
+        return forthright(self.case.outcomes)
 
-        For this comparison the root's will do, as a server gives it that serves a world of its own.
-        """
-        nowhere = {o.target.host for _, o in self.case.observations(Scope.HONESTY)}
-        return {
-            s.server
-            for s in self.answers
-            if s.check == AGAIN and s.host in nowhere and s.zone and not s.is_of_another_zone
-        }
+    @cached_property
+    def denied(self) -> dict[str, str]:
+        """Names under a wildcard of which a server denies the very domain, and that domain."""
+        checks = (o.check for o in self.case.outcomes if o.check.group in self.case.evidence.denied)
+        return {check.target.host or "": domain_of(check.group) for check in checks}
 
     def proof(self, suspect: Said) -> Confidence | None:
         """How sure it is that the name is hidden; None when it may be gone."""
         others = self.known.get(suspect.host, set())
         if suspect.filters or suspect.is_sunk or others - {suspect.server}:
             return Confidence.CERTAIN
+        if suspect.host in self.denied:
+            return Confidence.LIKELY
         if others:  # it knows the name itself: what was lost on the way is no filter
             return None
         if suspect.addresses:
@@ -253,7 +169,7 @@ def _deed(proven: Sequence[Said]) -> str:
 def _reasons(view: _View, proven: Sequence[Said]) -> Iterator[str]:
     codes = sorted({code for s in proven for code in s.filters})
     if codes:
-        told = ", ".join(f"{code}, {_FILTERS[code]}" for code in codes)
+        told = ", ".join(f"{code}, {FILTERS[code]}" for code in codes)
         yield f"it says itself that it filters (extended DNS error {told})"
     hosts = {s.host for s in proven}
     truthful = sorted(
@@ -263,6 +179,9 @@ def _reasons(view: _View, proven: Sequence[Said]) -> Iterator[str]:
         yield f"{', '.join(truthful[:SHOWN])} knows better"
     if any(s.addresses for s in proven):
         yield "the vendor's servers are not there"
+    domains = sorted({view.denied[host] for host in hosts & set(view.denied)})
+    if domains:
+        yield f"it denies the whole of {', '.join(domains[:SHOWN])}"
     if not codes and not truthful and not any(s.addresses for s in proven):
         yield "it looks up other names, and does not say in whose zone these are missing"
 
@@ -308,18 +227,22 @@ def _site_resolvers(case: Case) -> bool:
 
 
 def ask_again(situation: Situation) -> Iterator[Check]:
-    """What was denied, of every server that is configured; and what no server can know, for comparison."""
+    """What was denied, of every server that is configured; and what no server can know, for comparison.
+
+    Of a wildcard, of which each name may be gone that stands for it, the domain itself is asked for.
+    """
     named = {o.check.id: o.check for o in situation.outcomes if o.check.scope is Scope.NAMED}
     denied = [
         s.host
         for s in said(situation.outcomes)
         if s.check in named and named[s.check].certain and (s.failure in _DENIALS or not _is_fine(s))
     ]
+    domains = sorted(domain_of(pattern) for pattern in situation.evidence.doubtful)
     servers = list(dict.fromkeys(_servers(situation)))
-    if denied and servers:
+    if (denied or domains) and servers:
         honesty = (c for c in situation.plan.checks if c.scope is Scope.HONESTY)
         unknown = next((tuple(check.params.unknown) for check in honesty), ())
-        names = (*list(dict.fromkeys(denied))[:_MOST], *unknown)
+        names = (*list(dict.fromkeys(denied))[:_MOST], *domains[:_MOST], *unknown)
         check = situation.check(AGAIN, "dns", servers, longest_s=_LONGEST_S, names=names)
         yield from [check] if check else []
 

@@ -193,6 +193,34 @@ def test_a_server_that_treats_all_alike_hides_nothing(zones: tuple[Mapping[str, 
     assert "dns-filter" not in judged(with_names(GONE), HONEST, follow_up).causes
 
 
+WILDCARDS = filtered(0, 2)
+"""None of whose names a page prints."""
+
+
+@pytest.mark.parametrize(
+    ("what", "zone", "cause"),
+    [
+        (Failure.DNS_NXDOMAIN, "", "dns-filter"),
+        (Failure.DNS_NXDOMAIN, "rpz.security.local.", "dns-filter"),
+        (Failure.DNS_NXDOMAIN, "example.com.", None),  # who owns it has given it up
+        (Failure.DNS_NO_ANSWER, "", None),  # the domain is there, and the name under it may be gone
+        (Failure.TIMED_OUT, "", None),
+    ],
+)
+def test_a_server_that_denies_the_domain_of_a_wildcard(what: Failure, zone: str, cause: str | None) -> None:
+    facts = {"zone": zone} if zone else {}
+    follow_up = again(
+        *((RESOLVER, f"w{n}.example.com", what, facts) for n in range(2)),
+        (RESOLVER, "x.example.org", Failure.DNS_NXDOMAIN, {"zone": "example.org."}),
+    )
+    result = judged(replace(WILDCARDS, names=WILDCARDS.names), HONEST, follow_up)
+    assert [(f.cause, f.confidence, f.where) for f in result.findings] == (
+        [(cause, Confidence.LIKELY, Where.SITE)] if cause else []
+    )
+    if cause:
+        assert "denies the whole of w0.example.com" in result.only.summary
+
+
 @pytest.mark.parametrize("sink", ["0.0.0.0", "127.0.0.1"])
 def test_an_address_that_leads_nowhere(sink: str) -> None:
     world = with_names({HOSTS[0]: sink}, wall=lambda t: "reject" if t.address == sink else None)
@@ -237,7 +265,7 @@ WILD = make_profile({**WEB[0], "targets": {"names": ["web", "wild"]}}, ROWS[4])
     ("names", "wanted"),
     [
         ({}, []),
-        ({"maybe.example.net": Failure.DNS_NXDOMAIN}, []),  # it merely stands for a wildcard
+        ({"maybe.example.net": Failure.DNS_NXDOMAIN}, ["example.net"]),  # it merely stands for a wildcard
         ({"api.example.com": Failure.DNS_SERVFAIL}, []),
         ({"api.example.com": Failure.DNS_NXDOMAIN}, ["api.example.com"]),
         ({"api.example.com": "10.0.0.80"}, ["api.example.com"]),
@@ -245,6 +273,12 @@ WILD = make_profile({**WEB[0], "targets": {"names": ["web", "wild"]}}, ROWS[4])
 )
 def test_what_was_denied_is_asked_again(names: Mapping[str, Failure | str], wanted: list[str]) -> None:
     assert asked_again(World(profile=WILD, names=names)) == wanted
+
+
+def test_a_name_under_a_wildcard_that_its_owner_denies_is_not_asked_for() -> None:
+    world = World(profile=WILD, names={"maybe.example.net": Failure.DNS_NXDOMAIN})
+    outcomes = told(world, {"maybe.example.net": {"zone": "example.net."}})
+    assert not list(answers.ask_again(world.situation(outcomes)))
 
 
 @pytest.mark.parametrize("denied", [1, 6, 20])

@@ -24,10 +24,14 @@ from readycheck_probes.tally import COMMON_METRICS, HANDSHAKE_METRICS, tally, ta
 
 @dataclass(frozen=True, slots=True)
 class TlsParams:
-    """Servers, and the TLS 1.2 cipher suites (OpenSSL names) of the first greeting; empty means any."""
+    """Servers, and the TLS 1.2 cipher suites (OpenSSL names) of the first greeting; empty means any.
+
+    Without `device` there is only the second.
+    """
 
     targets: tuple[Target, ...] = ()
     cipher_suites: tuple[str, ...] = ()
+    device: bool = True
 
 
 class TlsProbe:
@@ -50,15 +54,16 @@ async def _visit(params: TlsParams, target: Target, net: Net) -> None:
     # The second greeting goes to the first address that takes connections at all.
     for connect in await ways(net, target):
         with suppress(NetError):
-            await _greet_twice(params, target, connect, net)
+            await _greet_as_each(params, target, connect, net)
             return
 
 
-async def _greet_twice(params: TlsParams, target: Target, connect: Way, net: Net) -> None:
+async def _greet_as_each(params: TlsParams, target: Target, connect: Way, net: Net) -> None:
     client = TlsSettings(server_name=target.host, verify_name=target.host)
     device = replace(client, maximum="1.2", cipher_suites=params.cipher_suites)
-    with closing(await connect()) as stream, suppress(NetError):
-        await _greet(net, stream, device, purpose="tls1.2")
+    if params.device:
+        with closing(await connect()) as stream, suppress(NetError):
+            await _greet(net, stream, device, purpose="tls1.2")
     with closing(await connect()) as stream:
         await _greet(net, stream, client, purpose="client")
 

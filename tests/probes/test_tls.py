@@ -15,9 +15,11 @@ from .servers.tcp import Serve, TcpServer, hang_up, reset, saying, silent
 NAME = "calls.example"
 
 
-async def _measure(bench: Bench, server: TcpServer, *suites: str, deadline_s: float = 8.0) -> Seen:
+async def _measure(
+    bench: Bench, server: TcpServer, *suites: str, deadline_s: float = 8.0, device: bool = True
+) -> Seen:
     bench.names = {NAME: ("127.0.0.1",)}
-    params = TlsParams((Target(host=NAME, port=server.endpoint[1]),), suites)
+    params = TlsParams((Target(host=NAME, port=server.endpoint[1]),), suites, device)
     return await bench.measure(TlsProbe(), params, deadline_s=deadline_s)
 
 
@@ -39,6 +41,13 @@ async def test_both_greetings(bench: Bench, authority: Authority) -> None:
     assert (seen.metrics["sent"], seen.metrics["answered"]) == (1, 1)
     assert 29 <= float(seen.metrics["expires_days"] or 0) <= 30
     assert float(seen.metrics["handshake_ms"] or 0) > 0
+
+
+async def test_without_a_device_there_is_one_greeting(bench: Bench, authority: Authority) -> None:
+    bench.trusted = authority.certificate
+    with TcpServer(silent, authority.context(NAME)) as server:
+        seen = await _measure(bench, server, device=False)
+    assert _by_purpose(seen) == {"client": None}
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from readycheck.plan import Check, Scope
 from readycheck.probe import Effort
 
 OTHER = "ipv6/other-family"
+GREETING = "ipv6/greeting"
 TRANSLATION = "ipv6/translation"
 TARGETS, SHOWN = 4, 3
 WELL_KNOWN = "ipv4only.arpa"  # RFC 7050
@@ -27,21 +28,34 @@ _HEAD_START_S = 0.25  # RFC 8305 section 5
 
 
 def other_family(situation: Situation) -> Iterator[Check]:
-    """Hosts that have answered over IPv4 are tried over IPv6 too, as programs here would do first."""
+    """Hosts that have answered over IPv4 are tried over IPv6 too, as programs here would do first.
+
+    Who greeted is greeted: what opens a connection is small, and a certificate is not.
+    """
     if situation.plan.effort is Effort.QUICK or not has_ipv6(situation.environment):
         return
-    check = situation.check(OTHER, "tcp", _apart(situation.outcomes))
-    yield from [check] if check else []
+    apart = _apart(situation.outcomes)
+    greeted = [target for target, outcome in apart if _has_greeted(outcome)]
+    rest = [target for target, outcome in apart if target not in greeted]
+    for check in (
+        situation.check(GREETING, "tls", greeted, device=False),
+        situation.check(OTHER, "tcp", rest),
+    ):
+        yield from [check] if check else []
 
 
-def _apart(outcomes: Sequence[Outcome]) -> list[Target]:
-    """One host of each domain, controls first: those are no part of the product."""
-    found: dict[str, Target] = {}
+def _apart(outcomes: Sequence[Outcome]) -> list[tuple[Target, Outcome]]:
+    """One host of each domain, and how it answered over IPv4; controls first: those are no part of the product."""
+    found: dict[str, tuple[Target, Outcome]] = {}
     for outcome in sorted(outcomes, key=lambda o: o.check.scope is not Scope.CONTROL):
         target = _over_ipv6(outcome)
         if target is not None:
-            found.setdefault(".".join(str(target.host).split(".")[-2:]), target)
+            found.setdefault(".".join(str(target.host).split(".")[-2:]), (target, outcome))
     return list(found.values())[:TARGETS]
+
+
+def _has_greeted(outcome: Outcome) -> bool:
+    return any(o.step is Step.TLS_HANDSHAKE and o.failure is None for o in outcome.observations)
 
 
 def _over_ipv6(outcome: Outcome) -> Target | None:
@@ -94,7 +108,7 @@ def _endpoint(text: str) -> tuple[str, int]:
 
 def ipv6_broken(case: Case) -> Iterator[Finding]:
     """Several hosts take connections over IPv4, and none of them over IPv6."""
-    tried = [o for outcome, o in case.observations(Scope.FOLLOW_UP) if outcome.check.id == OTHER]
+    tried = [o for outcome, o in case.observations(Scope.FOLLOW_UP) if outcome.check.id in (GREETING, OTHER)]
     dead = [o for o in tried if o.step is Step.CONNECT and _is_lost(o)]
     zones = {_prefix(o) for o in dead}
     if len({o.target.host for o in dead}) < 2 or _works(case):
@@ -105,7 +119,7 @@ def ipv6_broken(case: Case) -> Iterator[Finding]:
     where = _place(case, dead)
     yield case.finding(
         "ipv6-broken",
-        [*checks, OTHER],
+        [*checks, *(check for check in (GREETING, OTHER) if check in case.by_check)],
         f"IPv6 is offered here and does not work: {_shown(hosts)} answer over IPv4 and not over IPv6. Programs "
         f"that try both lose {_HEAD_START_S:g} s on each connection, others {lost_s:.1f} s or more.",
         where=where,

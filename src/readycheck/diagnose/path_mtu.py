@@ -1,10 +1,11 @@
 """Large packets that vanish without a word: handshakes that stall, and succeed in smaller segments."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from readycheck.diagnose.case import Case, Place
 from readycheck.diagnose.finding import Confidence, Finding, Where
+from readycheck.diagnose.ipv6 import GREETING
 from readycheck.diagnose.situation import Situation
 from readycheck.engine import Outcome
 from readycheck.failure import Failure, Step
@@ -37,7 +38,8 @@ def is_due(situation: Situation) -> bool:
 
 def _stalls(outcomes: Sequence[Outcome]) -> Iterator[Target]:
     for outcome in outcomes:
-        if outcome.check.scope is Scope.FOLLOW_UP or outcome.cut:
+        asked_again = outcome.check.scope is Scope.FOLLOW_UP and outcome.check.id != GREETING
+        if asked_again or outcome.cut:
             continue
         for observation in outcome.observations:
             if _is_stall(observation):
@@ -129,7 +131,7 @@ def pmtu_blackhole(case: Case) -> Iterator[Finding]:
     place = _place(case)
     everywhere = len(holed) > 1 and not any(server.is_sound for server in servers.values())
     stalled = [c.check for _, c in case.failing if _ends_stalled(case.by_check[c.check], holed, everywhere)]
-    yield case.finding(
+    found = case.finding(
         "pmtu-blackhole",
         [*stalled, *_follow_ups(case)],
         f"Large packets vanish and no ICMP message says so: {_sizes(holed)}{_upwards(case, place)}.",
@@ -138,10 +140,20 @@ def pmtu_blackhole(case: Case) -> Iterator[Finding]:
         remedy="Let ICMP 'fragmentation needed' (type 3 code 4; ICMPv6 type 2) through, or clamp the TCP maximum "
         "segment size to the path on the router whose link is the narrow one (PPPoE, tunnel).",
     )
+    affects = case.requirements_of([*stalled, *(o.check.id for o in case.outcomes if _prefers(o, holed))])
+    yield replace(found, affects=affects, severity=case.severity(affects))
+
+
+def _prefers(outcome: Outcome, holed: Mapping[str, _Server]) -> bool:
+    """It passed over IPv4, and programs that try IPv6 first meet the hole: a connection stands, so they stay."""
+    known = {str(a) for o in outcome.observations for a in o.facts.get("addresses") or () if ":" in str(a)}
+    return bool(known & set(holed))
 
 
 def _follow_ups(case: Case) -> list[str]:
-    return [o.check.id for o in case.outcomes if o.check.scope is Scope.FOLLOW_UP and o.check.probe == PROBE]
+    """Of the sizes, and of the greetings over IPv6 that led to them."""
+    follow_ups = [o.check for o in case.outcomes if o.check.scope is Scope.FOLLOW_UP]
+    return [check.id for check in follow_ups if check.probe == PROBE or check.id == GREETING]
 
 
 def _servers(outcomes: Sequence[Outcome]) -> dict[str, _Server]:
@@ -164,8 +176,9 @@ def _sizes(holed: dict[str, _Server]) -> str:
     largest = first.size_of(max(first.passed))
     smallest_lost = f"; those of {first.size_of(min(first.lost))} bytes do not" if first.lost else ""
     hosts = f"{len(holed)} servers" if len(holed) > 1 else f"the server {next(iter(holed))}"
+    family = " over IPv6" if all(server.six for server in holed.values()) else ""
     return (
-        f"the answer of {hosts} to the ClientHello never arrives in full packets, and does in packets of up to "
+        f"the answer of {hosts} to the ClientHello never arrives{family} in full packets, and does in packets of up to "
         f"{largest} bytes{smallest_lost}"
     )
 
@@ -198,7 +211,8 @@ def _place(case: Case) -> Place:
     if last is None or sum(hop.small for hop in beyond) < AGREEING:
         return Place(Where.UNKNOWN, "")
     words = f"packets of full size reach {last.address} (hop {last.ttl}) and not {beyond[0].address}"
-    edge = case.evidence.edge_ttl
+    # How far the edge is, the survey knows of IPv4 alone.
+    edge = None if ":" in last.address else case.evidence.edge_ttl
     if is_site_address(last.address) or (edge is not None and last.ttl <= edge):
         return Place(Where.SITE, words)
     return Place(Where.ISP if edge is not None else Where.UNKNOWN, words)

@@ -7,12 +7,19 @@ from typing import Any
 import pytest
 
 from readycheck.diagnose.finding import Confidence, Owner, Severity, Where
-from readycheck.diagnose.ipv6 import OTHER, TRANSLATION, other_family, translation, translation_prefix
+from readycheck.diagnose.ipv6 import (
+    GREETING,
+    OTHER,
+    TRANSLATION,
+    other_family,
+    translation,
+    translation_prefix,
+)
 from readycheck.diagnose.table import follow_ups
 from readycheck.engine import Outcome
 from readycheck.failure import Failure, Step
 from readycheck.net.environment import Interface, Kind
-from readycheck.observation import Observation
+from readycheck.observation import Observation, Target
 from readycheck.plan import Check
 from readycheck.verdict import Judgement
 from tests.unit.builders import (
@@ -75,10 +82,22 @@ def concluded(world: World, *failures: Failure | None, six: Mapping[str, str] = 
 def test_hosts_that_answered_over_ipv4_are_tried_over_ipv6() -> None:
     check = follow_up(dual())
     assert check is not None
-    assert check.id == OTHER
+    assert (check.id, check.probe, check.params.device) == (GREETING, "tls", False)
     assert [(t.host, t.address, t.port) for t in check.params.targets] == [
         ("control.example.org", "2a00:db8:b::1", 443),
         ("api.example.com", "2001:db8:a::1", 443),
+    ]
+
+
+def test_who_did_not_greet_over_ipv4_is_only_connected_to() -> None:
+    def expired(target: Target) -> Failure | None:
+        return Failure.CERTIFICATE_EXPIRED if target.host == "api.example.com" else None
+
+    world = dual(greet=expired)
+    greeting, other = other_family(world.situation(measured(world)))
+    assert [(c.id, c.probe, [t.host for t in c.params.targets]) for c in (greeting, other)] == [
+        (GREETING, "tls", ["control.example.org"]),
+        (OTHER, "tcp", ["api.example.com"]),
     ]
 
 
@@ -94,7 +113,7 @@ def test_a_host_without_an_address_that_leads_out_is_asked_nothing(addresses: Se
 def test_an_ipv4_only_site_has_nothing_to_do_and_no_finding() -> None:
     world = World()
     outcomes = world.outcomes()
-    assert {c.id for c in follow_ups(world.situation(outcomes))} & {OTHER, TRANSLATION} == set()
+    assert {c.id for c in follow_ups(world.situation(outcomes))} & {GREETING, OTHER, TRANSLATION} == set()
     assert conclude_from(world, outcomes).findings == ()
 
 

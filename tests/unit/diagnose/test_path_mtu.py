@@ -8,13 +8,14 @@ import pytest
 
 from readycheck.diagnose.egress import is_due
 from readycheck.diagnose.finding import Confidence, Owner, Severity, Where
+from readycheck.diagnose.ipv6 import GREETING
 from readycheck.diagnose.path_mtu import CHECK, stalled_handshakes
 from readycheck.diagnose.table import follow_ups
 from readycheck.engine import Outcome
 from readycheck.failure import Failure, Step
 from readycheck.net.environment import Interface
 from readycheck.observation import Observation, Target
-from readycheck.plan import Check
+from readycheck.plan import Check, Scope
 from readycheck_probes.mtu import MtuProbe
 from tests.unit.builders import (
     FIREWALL,
@@ -25,6 +26,7 @@ from tests.unit.builders import (
     Result,
     World,
     conclude_from,
+    make_check,
     make_environment,
     make_outcome,
     make_registry,
@@ -180,6 +182,46 @@ def test_packets_of_ipv6_have_longer_headers() -> None:
     check = replace(check, params=replace(check.params, targets=six))
     found = conclude_from(network, (*network.outcomes(), redialled(check, hops=())))
     assert "up to 1420 bytes" in found.only.summary
+
+
+SIX = Target(host="api.example.com", address="2001:db8:a::1", port=443, transport="tcp")
+
+
+def over_ipv6(*ends: Mapping[int | None, Failure | None], hops: Iterable[Observation] = ()) -> Result:
+    """All is well over IPv4; over IPv6 a host takes connections, and greets so in segments of each size."""
+    network = World(registry=REGISTRY)
+
+    def both(o: Observation) -> Observation:
+        known = o.step is Step.RESOLVE and o.target.host == SIX.host
+        return (
+            replace(o, facts={**o.facts, "addresses": [*o.facts["addresses"], SIX.address]}) if known else o
+        )
+
+    before = [replace(o, observations=tuple(map(both, o.observations))) for o in network.outcomes()]
+    asked = make_check(GREETING, requirement=None, probe="tls", scope=Scope.FOLLOW_UP)
+    stalled = make_outcome(asked, seen(Step.CONNECT, SIX), seen(Step.TLS_HANDSHAKE, SIX, STALL))
+    (check,) = stalled_handshakes(network.situation([*before, stalled]))
+    assert check.params.targets == (SIX,)
+    return conclude_from(network, (*before, stalled, redialled(check, ends, hops)))
+
+
+def test_a_hole_that_only_ipv6_leads_to() -> None:
+    only = over_ipv6(SHARP).only
+    assert (only.cause, only.where, only.confidence) == ("pmtu-blackhole", Where.UNKNOWN, Confidence.LIKELY)
+    assert (only.affects, only.severity) == (("web",), Severity.DEGRADING)
+    assert "over IPv6" in only.summary and "up to 1420 bytes" in only.summary
+    assert set(only.evidence) == {GREETING, CHECK}
+
+
+def test_a_host_that_is_slow_over_ipv6_is_no_hole() -> None:
+    assert over_ipv6(dict.fromkeys(SHARP, STALL)).findings == ()
+
+
+def test_the_edge_of_ipv4_places_no_router_of_ipv6() -> None:
+    hops = (hop(1, "2001:db8:1::1", large=2), hop(2, "2001:db8:2::1", large=0))
+    only = over_ipv6(SHARP, hops=hops).only
+    assert only.where is Where.UNKNOWN
+    assert "reach 2001:db8:1::1 (hop 1)" in only.summary
 
 
 # --- where it is --------------------------------------------------------------------------------------

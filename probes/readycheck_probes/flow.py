@@ -22,6 +22,9 @@ from readycheck_probes.survey import Edge, Hop, find_edge
 LONGEST_WAY = 16
 REFILL_S = 1.1
 TURNS = 2
+BEHIND_S = 0.02
+"""Between packets that may compete for a router's last answer, which is the first one's."""
+
 STARVED = 7
 """One in a hundred, if each answer falls to the target or its control like a coin."""
 _REFUSALS = (Failure.CONNECTION_REFUSED, Failure.ICMP_ADMIN_PROHIBITED, Failure.PORT_UNREACHABLE)
@@ -46,7 +49,7 @@ class FlowParams:
 
 
 class FlowProbe:
-    """Send packets to a silent port and to its control with every hop limit, at the same moments.
+    """Send packets to a silent port with every hop limit, and right behind each of them one to its control.
 
     A router that answers seldom, or that two addresses do not share, must not look like a wall: only an answer to
     the control that the target's packet beside it did not get counts, in two turns, and one answer from beyond
@@ -148,8 +151,8 @@ class _Flow:
 
     @property
     def starved(self) -> bool:
-        """Some router answered the control once, and another time not."""
-        return bool(self.unheard & set(self.beside))
+        """A router at which the target was missed answered the control once, and another time not."""
+        return not self.unheard.isdisjoint(ttl for _, ttl in self.outlived)
 
 
 def _is_enough(missed: Collection[tuple[int, int]], least: int) -> bool:
@@ -171,20 +174,29 @@ def _is_stopped(flow: _Flow, flows: Sequence[_Flow]) -> bool:
 
 
 async def _climb(flows: Sequence[_Flow], turn: int, sender: Sender) -> None:
-    """One packet to each target and one to their control behind them, with each hop limit, all at once."""
+    """One packet to each target and one to their control behind them, with each hop limit.
+
+    The flow that has most to show comes first: what routers still answer in a second is no proof if each gets some.
+    """
     steps: dict[tuple[Target, int], list[_Flow]] = {}
-    for flow in flows:
+    for flow in sorted(flows, key=lambda flow: -len(flow.outlived)):
         for ttl in flow.hop_limits(turn):
             steps.setdefault((flow.control, ttl), []).append(flow)
+    order = list(dict.fromkeys(control for control, _ in steps))
     async with asyncio.TaskGroup() as group:
         for (control, ttl), sharing in steps.items():
-            group.create_task(_step(sharing, control, turn, ttl, sender))
+            after_s = 2 * BEHIND_S * order.index(control)
+            group.create_task(_step(sharing, control, turn, ttl, after_s, sender))
 
 
-async def _step(flows: Sequence[_Flow], control: Target, turn: int, ttl: int, sender: Sender) -> None:
+async def _step(
+    flows: Sequence[_Flow], control: Target, turn: int, ttl: int, after_s: float, sender: Sender
+) -> None:
+    await sender.net.sleep(after_s)
     began = sender.net.now_ms()
     async with asyncio.TaskGroup() as group:
         mine = [group.create_task(sender.once(flow.target, ttl)) for flow in flows]
+        await sender.net.sleep(BEHIND_S)
         other = group.create_task(sender.once(control, ttl))
     ended = sender.net.now_ms()
 

@@ -1,5 +1,6 @@
 """The flow probe on a network of fakes: a wall is one only beside a control that goes on, and again."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -244,6 +245,39 @@ def test_addresses_vouch_for_each_other_where_routers_answer_seldom(hosts: int, 
     observations, _ = run_probe(FlowProbe(), params, network)
     found = [o.facts for o in observations if "control_own" in o.facts]
     assert {facts["fate"] for facts in found} == {fate}
+
+
+class Scarce(FakeNetwork):
+    """The routers beyond the second answer one packet in a second, that which comes first."""
+
+    def __init__(self, hosts: Sequence[str], **given: Any) -> None:
+        super().__init__(**{"tcp": {(h, 80): FakeService() for h in hosts}, "hops": HOPS, **given})
+        self._last: dict[int, float] = {}
+
+    def expires_at(self, to: Endpoint, transport: str, ttl: int | None) -> str | None:
+        found, now = super().expires_at(to, transport, ttl), asyncio.get_running_loop().time()
+        if not found or ttl is None or ttl < 3:
+            return found
+        if now - self._last.get(ttl, -1.0) < 1.0:
+            return None
+        self._last[ttl] = now
+        return found
+
+
+@pytest.mark.parametrize("wall", [4, None])
+def test_the_last_answers_of_a_router_go_to_one_flow(wall: int | None) -> None:
+    """Spread over all of them they would prove nothing of any, and a target's packet comes before its control's."""
+    names = [f"192.88.99.{10 + n}" for n in range(3)]
+    network = Scarce(names, capabilities=PERMITTED, blocked=lambda to, _: wall if to[1] == 443 else None)
+    params = FlowParams(
+        targets=tuple(replace(SILENT, address=name) for name in names),
+        controls=tuple(replace(CONTROL, address=name) for name in names),
+        local="192.168.1.20",
+        edge=2,
+    )
+    observations, _ = run_probe(FlowProbe(), params, network)
+    stopped = [o.facts["fate"] == "stopped" for o in observations if "control_own" in o.facts]
+    assert any(stopped) is (wall is not None)
 
 
 @pytest.mark.parametrize(("edge", "proven"), [(None, False), (2, True)])

@@ -16,11 +16,15 @@ GAP_S = 0.25
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepeatParams:
-    """`targets`, each asked `tries` times; `kinds` names the probe whose packet a UDP port is sent."""
+    """`targets`, each asked `tries` times; `kinds` names the probe whose packet a UDP port is sent.
+
+    With a longer `wait_s` a try at TCP is as many packets as the kernel sends in that time.
+    """
 
     targets: tuple[Target, ...] = ()
     kinds: tuple[tuple[int, str], ...] = ()
     tries: int = 8
+    wait_s: float = WAIT_S
 
 
 class RepeatProbe:
@@ -39,7 +43,7 @@ class RepeatProbe:
     proves: ClassVar[Step] = Step.CONNECT
 
     async def measure(self, params: RepeatParams, net: Net) -> None:
-        sender = Sender(net, dict(params.kinds), WAIT_S)
+        sender = Sender(net, dict(params.kinds), params.wait_s)
         answered: Counter[Target] = Counter()
         asked = 0
         async with asyncio.TaskGroup() as group:
@@ -47,11 +51,11 @@ class RepeatProbe:
                 for target in params.targets:
                     group.create_task(_ask(target, {"purpose": "repeat", "turn": turn}, sender, answered))
                 asked += 1
-                if net.left_s() < WAIT_S + GAP_S or turn + 1 == params.tries:
+                if net.left_s() < sender.wait_s + GAP_S or turn + 1 == params.tries:
                     break
                 await net.sleep(GAP_S)
         whole = [t for t in params.targets if t.transport == "udp" and answered[t] >= asked - 1]
-        if len({t.address for t in whole}) > 1 and net.left_s() >= WAIT_S + GAP_S:
+        if len({t.address for t in whole}) > 1 and net.left_s() >= sender.wait_s + GAP_S:
             await _burst(whole, params.tries, sender)
 
     def summarize(self, observations: Sequence[Observation]) -> Mapping[str, MetricValue]:

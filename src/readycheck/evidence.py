@@ -4,6 +4,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from statistics import median
 from typing import TypeVar
 
 from readycheck import denials
@@ -91,6 +92,7 @@ class Evidence:
     transport, address and port of named hosts where packets end before those to another port of the same address,
     `granted` hosts and ports that, asked past the proxy, agreed to a connection that has to stay. `doubtful` are
     wildcards of which no name was found, `denied` those whose very domain a name server denies of its own accord.
+    `late_ms` is what connections take to open where nearly all take seconds, None where they do not.
     """
 
     cells: tuple[Cell, ...]
@@ -103,6 +105,7 @@ class Evidence:
     granted: frozenset[tuple[str | None, str]] = frozenset()
     doubtful: frozenset[str] = frozenset()
     denied: frozenset[str] = frozenset()
+    late_ms: float | None = None
 
     def of_check(self, check: str) -> Sequence[Cell]:
         return self._by_check.get(check, ())
@@ -153,17 +156,21 @@ def gather(outcomes: Sequence[Outcome]) -> Evidence:
     rungs = tuple(rungs_of(observations))
     routers = frozenset(rung.address for rung in rungs if rung.purpose == "ladder")
     cells = tuple(cell for outcome in outcomes for cell in _cells(outcome, routers))
+    late_ms = _late_ms(observations)
     return Evidence(
         cells=cells,
         rungs=rungs,
         edge_ttl=min(proven) if proven else None,
         mapped=_host(str(mapped[0])) if mapped else None,
         labels=_labels(outcomes, cells),
-        fickle=frozenset((*_fickle(observations), *_lossy(observations))),
+        fickle=frozenset(
+            (*_fickle(observations), *_lossy(observations), *_left_early(observations, late_ms))
+        ),
         halted=frozenset(_halted(survey)),
         granted=frozenset(_granted(outcomes)),
         doubtful=denials.doubtful(outcomes),
         denied=denials.denied(outcomes),
+        late_ms=late_ms,
     )
 
 
@@ -201,6 +208,8 @@ def _fickle(observations: Iterable[Observation]) -> Iterator[tuple[str, int]]:
 SYN_AGAIN_MS, SYN_AGAIN_RTTS = 1000.0, 5.0
 """What opens a connection is sent again after a second (RFC 6298 section 2.1)."""
 
+NEARLY_ALL = 0.75
+
 
 def _lossy(observations: Iterable[Observation]) -> Iterator[tuple[str, int]]:
     """TCP ports at which most connections stood only when they were asked for again: a few lost packets are no wall."""
@@ -209,6 +218,32 @@ def _lossy(observations: Iterable[Observation]) -> Iterator[tuple[str, int]]:
         if o.step is Step.CONNECT and o.failure is None and o.target.network and not o.facts.get("purpose"):
             found.setdefault(o.target.port or 0, []).append(_came_late(o))
     yield from (("tcp", port) for port, late in found.items() if len(late) > 1 and sum(late) > len(late) / 2)
+
+
+def _late_ms(observations: Iterable[Observation]) -> float | None:
+    """Who drops what opens a connection, and lets the same pass later, does so with nearly all beyond the site."""
+    stood = [o for o in observations if _stood_beyond(o)]
+    late = [o for o in stood if _came_late(o)]
+    if len({o.target.address for o in late}) < 2 or len(late) < NEARLY_ALL * len(stood):
+        return None
+    return median(o.elapsed_ms for o in late)
+
+
+def _stood_beyond(observation: Observation) -> bool:
+    target, facts = observation.target, observation.facts
+    direct = not target.via and target.address is not None and not is_site_address(target.address)
+    stood = observation.step is Step.CONNECT and observation.failure is None
+    return stood and direct and bool(facts.get("rtt_ms")) and not facts.get("purpose")
+
+
+def _left_early(observations: Iterable[Observation], late_ms: float | None) -> Iterator[tuple[str, int]]:
+    """TCP ports that nobody waited for as long as connections take: their silence shows nothing."""
+    longest: dict[int, float] = {}
+    for o in observations if late_ms else ():
+        if o.step is Step.CONNECT and o.failure is Failure.TIMED_OUT and o.target.network:
+            port = o.target.port or 0
+            longest[port] = max(longest.get(port, 0.0), o.elapsed_ms)
+    yield from (("tcp", port) for port, waited_ms in longest.items() if waited_ms <= (late_ms or 0.0))
 
 
 def _came_late(observation: Observation) -> bool:

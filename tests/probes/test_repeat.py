@@ -45,6 +45,12 @@ def test_the_tries_overlap() -> None:
     assert max(o.started_ms + o.elapsed_ms for o in observations) < 3_000
 
 
+def test_a_try_may_be_waited_for_longer() -> None:
+    params = RepeatParams(targets=(WEB,), tries=2, wait_s=4.0)
+    observations, _ = run_probe(RepeatProbe(), params, FakeNetwork())
+    assert [(o.failure, o.elapsed_ms) for o in observations] == [(Failure.TIMED_OUT, 4_000.0)] * 2
+
+
 class Policed(FakeNetwork):
     """Lets four packets pass in a tenth of a second."""
 

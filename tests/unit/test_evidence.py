@@ -8,7 +8,7 @@ import pytest
 from readycheck.engine import Outcome, Status
 from readycheck.evidence import Evidence, Sign, gather
 from readycheck.failure import LOCAL_FAILURES, Failure, Step
-from readycheck.observation import Target
+from readycheck.observation import Observation, Target
 from readycheck.plan import CheckTarget, Scope
 from tests.unit.builders import make_check, make_outcome, seen
 
@@ -133,6 +133,38 @@ def test_a_port_that_loses_most_of_what_opens_a_connection(
         for n, took in enumerate(took_ms)
     ]
     assert (("tcp", 8934) in gather([outcome(*connected)]).fickle) is lossy
+
+
+def paced(*took_ms: float, rtt_ms: float = 0.1, **place: Any) -> list[Observation]:
+    """Connections to as many hosts beyond the site that took so long to stand."""
+    return [
+        seen(Step.CONNECT, Target(address=f"192.88.99.{n}", port=443, **place), took_ms=took, rtt_ms=rtt_ms)
+        for n, took in enumerate(took_ms)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("connections", "late_ms"),
+    [
+        (paced(1_020.0, 3_030.0, 3_050.0, 20.0), 3_030.0),
+        (paced(3_030.0, 3_050.0, 20.0), None),  # a line that loses much
+        (paced(3_030.0), None),
+        (paced(1_520.0, 1_530.0, rtt_ms=1_500.0), None),  # a long one
+        (paced(3_030.0, 3_050.0, via="proxy.example:3128"), None),  # the proxy's own pace
+        ([], None),
+    ],
+)
+def test_what_connections_take_where_nearly_all_open_late(
+    connections: list[Observation], late_ms: float | None
+) -> None:
+    assert gather([outcome(*connections)]).late_ms == late_ms
+
+
+@pytest.mark.parametrize(("waited_ms", "early"), [(2_200.0, True), (4_000.0, False)])
+def test_who_left_before_connections_open_has_seen_no_silence(waited_ms: float, early: bool) -> None:
+    silent = seen(Step.CONNECT, HERE, Failure.TIMED_OUT, took_ms=waited_ms)
+    assert ("tcp", 8934) not in gather([outcome(silent)]).fickle
+    assert (("tcp", 8934) in gather([outcome(silent, *paced(3_030.0, 3_050.0))]).fickle) is early
 
 
 def test_a_cell_knows_its_place() -> None:

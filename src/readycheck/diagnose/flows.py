@@ -1,8 +1,9 @@
 """Which silent ports are asked once more, and how far their packets come beside those of a control. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from readycheck.diagnose.doors import Door, alone, find_doors
 from readycheck.diagnose.egress import is_due, lost_doors, silent_columns
@@ -27,13 +28,20 @@ PATIENCE_MS = 900.0
 """What the probe `repeat` waits for an answer."""
 
 LONGEST_FLOW_S, LONGEST_REPEAT_S = 4.5, 4.0
+LATE_TRIES, LATE_SHARE, LATE_MOST_S = 2, 1.3, 4.5
+"""Where connections take seconds: the tries, and what is waited for them, as a share of what others took."""
 
 Pair = tuple[Target, Target]
 
 
 def compare(situation: Situation) -> Iterator[Check]:
-    """Hop-limited packets to silent ports, each beside a port that answers; after the survey of the networks."""
+    """Hop-limited packets to silent ports, each beside a port that answers; after the survey of the networks.
+
+    Where the first packets of every connection are lost, one of TCP shows nothing.
+    """
     pairs = find_pairs(situation) if can_hear_routers(situation.environment) else []
+    if situation.evidence.late_ms:
+        pairs = [pair for pair in pairs if pair[0].transport != "tcp"]
     if not pairs or is_due(situation):
         return
     check = situation.check(
@@ -64,11 +72,19 @@ def ask_again(situation: Situation) -> Iterator[Check]:
         list(dict.fromkeys([*silent, *cells, *_halves(situation.evidence), *_doubtful(situation.outcomes)]))[
             :ASKED_AGAIN
         ],
-        longest_s=LONGEST_REPEAT_S,
         kinds=tuple(sorted(kinds(situation.outcomes).items())),
+        **_patience(situation.evidence.late_ms),
     )
     if check:
         yield check
+
+
+def _patience(late_ms: float | None) -> Mapping[str, Any]:
+    """As many tries as show what comes by turns; where nearly all connections open late, a few that wait for that."""
+    if late_ms is None:
+        return {"longest_s": LONGEST_REPEAT_S}
+    wait_s = min(LATE_MOST_S, LATE_SHARE * late_ms / 1000)
+    return {"tries": LATE_TRIES, "wait_s": wait_s, "longest_s": wait_s + 1.0}
 
 
 def is_long(outcomes: Sequence[Outcome]) -> bool:

@@ -55,8 +55,11 @@ class Tally:
 
 
 def intermittent(case: Case) -> Iterator[Finding]:
-    """The same ports at the same addresses answered and failed within the run."""
-    asked = tallies(case)
+    """The same ports at the same addresses answered and failed within the run.
+
+    Where nearly all connections open late, those that were not waited for are late as well.
+    """
+    asked = [t for t in tallies(case) if t.transport != "tcp" or not case.evidence.late_ms]
     found = [tally for tally in asked if tally.alternates]
     failed = _failed(case, found)
     if not failed or _is_policed(found) or is_long(case.outcomes):

@@ -195,6 +195,28 @@ def test_nothing_is_asked_again_that_would_answer_after_the_wait(rtt_ms: float, 
     assert bool(list(ask_again(world.situation(made)))) is asked_again
 
 
+def test_where_all_connections_open_late_silence_is_waited_for_and_single_packets_show_nothing() -> None:
+    world = product(dropping(port(443)))
+    made = [world.measure(check) for check in world.plan.checks]
+    late = [
+        replace(
+            outcome,
+            observations=tuple(
+                replace(o, elapsed_ms=3_050.0, facts={**o.facts, "rtt_ms": 1.0})
+                if o.step is Step.CONNECT and not o.failure
+                else o
+                for o in outcome.observations
+            ),
+        )
+        for outcome in made
+    ]
+    assert [check.id for check in compare(world.situation(made))] == ["path/flows"]
+    assert list(compare(world.situation(late))) == []
+    (usual,), (patient,) = (list(ask_again(world.situation(some))) for some in (made, late))
+    assert (usual.params.tries, patient.params.tries) == (8, 2)
+    assert 3.05 < patient.params.wait_s < patient.budget_s
+
+
 def test_hosts_that_answer_on_the_one_or_the_other_port_by_chance_are_asked_again() -> None:
     """What a rule drops or nobody serves is the same port everywhere."""
 

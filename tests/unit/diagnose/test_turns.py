@@ -69,6 +69,12 @@ def test_a_host_that_failed_once_where_many_connections_came_late_is_chance() ->
     assert repeated(world_of_hosts(**ONE_DIED), late=3) == []
 
 
+def test_where_all_connections_come_late_one_that_was_not_waited_for_is_late() -> None:
+    world = world_of_hosts(wall=lambda t: "drop" if t.port == 443 else None, flaky=lambda t: 2)
+    assert repeated(world) == ["intermittent"]
+    assert repeated(world, late=1) == []
+
+
 def test_on_a_way_that_is_longer_than_a_try_nothing_alternates() -> None:
     assert repeated(world_of_hosts(**ONE_DIED), rtt_ms=600.0) == []
 

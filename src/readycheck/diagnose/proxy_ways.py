@@ -22,15 +22,19 @@ _SHUT = (
 
 
 def proxy_required(case: Case) -> Iterator[Finding]:
-    """What fails straight out answers through the proxy that was found."""
-    failing = [case.by_check[v.check] for r, v in case.failing if r.proxied]
-    closed = [o for o in failing if not o.check.target.via and _is_closed(o)]
-    through = [(o, beside.asked(case, beside.THROUGH, o.check)) for o in closed]
+    """What fails straight out answers through the proxy that was found.
+
+    Where a port answers nobody straight out, what could not use the proxy fails there for the same reason.
+    """
+    failing = [(r, case.by_check[v.check]) for r, v in case.failing]
+    shut = [(r, o) for r, o in failing if not o.check.target.via and _is_closed(o)]
+    through = [(o, beside.asked(case, beside.THROUGH, o.check)) for r, o in shut if r.proxied]
     proven = [(o, other) for o, other in through if other is not None and beside.has_answered(other)]
     if not proven:
         return
     ports = {o.check.target.ports for o, _ in proven}
-    checks = [o.check.id for o in closed if o.check.target.ports in ports]
+    dark = ports - {o.check.target.ports for o in case.outcomes if _has_answered_straight(o)}
+    checks = [o.check.id for r, o in shut if o.check.target.ports in (ports if r.proxied else dark)]
     seen = [o for _, other in proven for o in other.observations if o.step is Step.PROXY_CONNECT]
     places = [str(o.target) for o in seen]
     yield case.finding(
@@ -44,6 +48,10 @@ def proxy_required(case: Case) -> Iterator[Finding]:
         remedy="Configure this proxy in the clients that can use one, and allow the rest straight out: SIP and "
         "media never go through an HTTP proxy.",
     )
+
+
+def _has_answered_straight(outcome: Outcome) -> bool:
+    return not outcome.check.target.via and beside.has_answered(outcome)
 
 
 def _is_closed(outcome: Outcome) -> bool:

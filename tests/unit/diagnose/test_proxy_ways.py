@@ -8,11 +8,14 @@ from readycheck.diagnose.finding import Confidence, Owner, Severity, Where
 from readycheck.failure import Failure
 from readycheck.observation import Target
 from readycheck.verdict import Judgement
-from tests.unit.builders import Result, make_environment
+from tests.unit.builders import Result, make_environment, make_profile, requirement
 from tests.unit.diagnose.proxied import (
     OPEN,
+    OTHERS,
+    PORTAL,
     PROXY,
     TALKING,
+    WEB,
     Answer,
     Upgrade,
     always,
@@ -40,6 +43,19 @@ def test_only_the_proxy_leads_out() -> None:
     assert set(required.affects) >= {"web", "portal"}
     assert f"through the proxy {PROXY} (from the environment)" in required.summary
     assert "site-offline" not in found.causes
+
+
+PUSH = requirement("push", targets={"hosts": ["push.example.com"]}, ports=["443"], probe="tcp")
+
+
+@pytest.mark.parametrize("open_too", ["", "api.example.com"])
+def test_a_port_that_answers_nobody_is_one_finding_whoever_could_use_the_proxy(open_too: str) -> None:
+    def wall(target: Target) -> str | None:
+        return None if open_too and target.host == open_too else shut_web(target)
+
+    found = straight(always(OPEN), wall=wall, profile=make_profile(*OTHERS, WEB, PORTAL, PUSH))
+    required = next(f for f in found.findings if f.cause == "proxy-required")
+    assert ("push" in required.affects) is (not open_too)
 
 
 def test_a_site_whose_names_only_the_proxy_knows() -> None:

@@ -22,6 +22,7 @@ def asked(**limits: Limit) -> Requirement:
         (0.02, 150, Judgement.WARN, False),
         (0.03, 150, Judgement.FAIL, True),
         (0.03, 100, Judgement.FAIL, False),
+        (0.08, 100, Judgement.FAIL, True),
         (0.0, 0, Judgement.PASS, False),
     ],
 )

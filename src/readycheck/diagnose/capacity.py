@@ -5,18 +5,22 @@ from dataclasses import replace
 
 from readycheck.diagnose.case import Case
 from readycheck.diagnose.finding import Confidence, Finding
-from readycheck.diagnose.media import Excess, excesses
+from readycheck.diagnose.media import Excess, drowning, excesses, stream_bits
+from readycheck.engine import Outcome
 from readycheck.probe import MetricValue
+from readycheck.verdict import Judgement
 
 _WAYS = {"up": "sending", "down": "receiving"}
 
 
 def bandwidth_insufficient(case: Case) -> Iterator[Finding]:
-    """Fewer calls than were asked for: played at once, or by what the line let through."""
+    """Fewer calls than were asked for, played at once or by what the line let through; or a stream that drowns."""
     found = excesses(case, "calls_")
-    if not found:
+    hurt = {c.check for v in case.verdicts for c in v.checks if c.status in (Judgement.FAIL, Judgement.WARN)}
+    drowned = [outcome for outcome in drowning(case) if outcome.check.id in hurt]
+    if not found and not drowned:
         return
-    metrics = _metrics(case, found)
+    metrics = _filled(case)
     wanted = metrics.get("calls_wanted") or 0
     names = {one.band.name for one in found}
     parts = []
@@ -25,13 +29,22 @@ def bandwidth_insufficient(case: Case) -> Iterator[Finding]:
     if "calls_line_ratio" in names:
         reserve = "with a reserve of a quarter there is room for"
         parts.append(f"{reserve} {metrics['calls_line'] or 0:g} of {wanted:g} calls of 100 kbit/s each way")
+    parts += [f"a stream of {stream_bits(one) / 1e6:.3g} Mbit/s is more than passes" for one in drowned]
     rates = ", ".join(_rate(way, metrics) for way in _WAYS)
     summary = f"The line carries too little: {'; '.join(parts)}. Measured at the same time: {rates}."
-    played = "calls_loaded_ratio" in names
+    played = "calls_loaded_ratio" in names or bool(drowned)
     confidence = (
         Confidence.CERTAIN if len(names) > 1 else Confidence.LIKELY if played else Confidence.POSSIBLE
     )
-    yield _finding(case, "bandwidth-insufficient", found, summary, confidence)
+    made = _finding(case, "bandwidth-insufficient", found, summary, confidence)
+    yield _with_streams(case, made, drowned)
+
+
+def _with_streams(case: Case, made: Finding, drowned: Sequence[Outcome]) -> Finding:
+    """What these lose, and how late they come, is the line's width."""
+    checks = [outcome.check.id for outcome in drowned]
+    affects = tuple(dict.fromkeys((*made.affects, *case.requirements_of(checks))))
+    return replace(made, affects=affects, severity=case.severity(affects), evidence=(*made.evidence, *checks))
 
 
 def _rate(way: str, metrics: Mapping[str, MetricValue]) -> str:
@@ -44,13 +57,12 @@ def bufferbloat(case: Case) -> Iterator[Finding]:
     found = excesses(case, "queue_")
     if not found:
         return
-    metrics = _metrics(case, found)
+    metrics = _filled(case)
     idle = metrics.get("idle_trip_ms") or 0.0
     parts, most = [], True
     for one in found:
         usual, late = (metrics.get(f"loaded_{one.way}_trip{name}_ms") or 0.0 for name in ("", "_p95"))
-        limit = one.band.limit.warn if one.band.limit.warn is not None else one.band.limit.fail
-        most = most and usual - idle >= (limit or 0.0)
+        most = most and usual - idle >= (one.edge or 0.0)
         parts.append(f"while {_WAYS[one.way]} fills it, {usual:.0f} ms (95 % within {late:.0f} ms)")
     summary = (
         f"A round trip takes {idle:.0f} ms on the idle line and, {' and, '.join(parts)}: packets wait in a queue "
@@ -60,8 +72,8 @@ def bufferbloat(case: Case) -> Iterator[Finding]:
     yield _finding(case, "bufferbloat", found, summary, confidence)
 
 
-def _metrics(case: Case, found: Sequence[Excess]) -> Mapping[str, MetricValue]:
-    return case.by_check[found[0].check].metrics
+def _filled(case: Case) -> Mapping[str, MetricValue]:
+    return next(outcome.metrics for outcome in case.outcomes if "calls_wanted" in outcome.metrics)
 
 
 def _finding(

@@ -8,6 +8,7 @@ from typing import Any
 from readycheck.diagnose.case import OWNERS, Case
 from readycheck.diagnose.finding import Confidence, Finding, Owner, Where
 from readycheck.diagnose.marks import place_of_change
+from readycheck.diagnose.turns import lost_on_a_way
 from readycheck.engine import Outcome
 from readycheck.failure import Failure
 from readycheck.media.stream import interval
@@ -37,7 +38,7 @@ _REMEDIES = {
 
 @dataclass(frozen=True, slots=True)
 class Excess:
-    """A band that a stream left, and the summaries of its legs."""
+    """A band, which a stream left, and the summaries of its legs."""
 
     requirement: Requirement
     check: str
@@ -48,6 +49,11 @@ class Excess:
     def way(self) -> str:
         """up or down; empty for what is of both."""
         return next((way for way in WAYS if f"_{way}_" in self.band.name), "")
+
+    @property
+    def edge(self) -> float | None:
+        """What it met first."""
+        return self.band.limit.warn if self.band.limit.warn is not None else self.band.limit.fail
 
     @property
     def traffic(self) -> str:
@@ -66,14 +72,37 @@ class Excess:
 
 def excesses(case: Case, *names: str) -> list[Excess]:
     """What lies beyond its limits, and can be judged by them, of the metrics that begin like this."""
-    return [
-        Excess(verdict.requirement, check.check, band, _legs(case.by_check[check.check]))
-        for verdict in case.verdicts
-        if verdict.requirement.targets.responder
-        for check in verdict.checks
-        for band in bands_of(verdict.requirement, case.by_check[check.check].metrics)
-        if band.status is not Judgement.PASS and not band.blur and band.name.startswith(names)
-    ]
+    found = _measured(case, names)
+    return [one for one in found if one.band.status is not Judgement.PASS and not one.band.blur]
+
+
+def _measured(case: Case, names: tuple[str, ...]) -> Iterator[Excess]:
+    """Within its limits, too; of a stream that drowns nothing is the way's fault."""
+    drowned = {outcome.check.id for outcome in drowning(case)}
+    for verdict in case.verdicts:
+        for check in verdict.checks if verdict.requirement.targets.responder else ():
+            if check.check in drowned:
+                continue
+            outcome = case.by_check[check.check]
+            for band in bands_of(verdict.requirement, outcome.metrics):
+                if band.name.startswith(names):
+                    yield Excess(verdict.requirement, check.check, band, _legs(outcome))
+
+
+def drowning(case: Case) -> list[Outcome]:
+    """The streams of more bits than the line lets through both ways at once, if it was filled to see."""
+    rates = [rate for o in case.outcomes for name in _FILLED if (rate := o.metrics.get(name))]
+    return [outcome for outcome in _streams(case) if rates and stream_bits(outcome) > min(rates)]
+
+
+_FILLED = tuple(f"throughput_{way}_together_bits_per_second" for way in WAYS)
+_HEAD_BYTES = 12  # of RTP: what fills the line is counted without its headers, too
+
+
+def stream_bits(outcome: Outcome) -> float:
+    """What its legs send a second, all at once."""
+    legs = _legs(outcome)
+    return float(sum(8 * leg["packets_per_second"] * (leg["payload_bytes"] + _HEAD_BYTES) for leg in legs))
 
 
 def _legs(outcome: Outcome) -> tuple[Mapping[str, Any], ...]:
@@ -124,7 +153,8 @@ def loss(case: Case) -> Iterator[Finding]:
     if found:
         rates = [one for one in found if one.band.name.startswith("loss")]
         parts = _by_way(found, _losses)
-        yield _finding(case, "loss", found, f"Packets are lost {parts}.", any(map(_is_proven, rates)))
+        made = _finding(case, "loss", found, f"Packets are lost {parts}.", any(map(_is_proven, rates)))
+        yield _with_the_unlucky(case, made)
 
 
 def burst_loss(case: Case) -> Iterator[Finding]:
@@ -139,7 +169,27 @@ def burst_loss(case: Case) -> Iterator[Finding]:
             sum(_runs(one) for one in found) > 1,
         )
         heavy = any(one.band.name.startswith("loss") for one in found)
-        yield replace(made, explains=("loss",)) if heavy else made
+        made = replace(made, explains=("loss",)) if heavy else made
+        yield _with_the_unlucky(case, made)
+
+
+def _with_the_unlucky(case: Case, made: Finding) -> Finding:
+    """What else of the run answers by turns, and no worse than the streams, has lost packets on the same way."""
+    unlucky = lost_on_a_way(case, _there_and_back(case))
+    affects = tuple(dict.fromkeys((*made.affects, *case.requirements_of(unlucky))))
+    evidence = tuple(dict.fromkeys((*made.evidence, *unlucky)))
+    return replace(made, affects=affects, severity=case.severity(affects), evidence=evidence)
+
+
+def _there_and_back(case: Case) -> float:
+    """The share of packets that the way to the responder and back loses."""
+    drowned = drowning(case)
+    legs = [leg for outcome in _streams(case) if outcome not in drowned for leg in _legs(outcome)]
+    come = 1.0
+    for way in WAYS:
+        lost, sent = (sum(int(leg[way][name]) for leg in legs) for name in ("lost", "sent"))
+        come *= 1 - lost / sent if sent else 1.0
+    return 1 - come
 
 
 def _lossy(case: Case) -> list[Excess]:
@@ -170,8 +220,7 @@ def _runs(one: Excess) -> int:
 
 def _is_proven(one: Excess) -> bool:
     """The whole interval lies beyond the edge."""
-    edge = one.band.limit.warn if one.band.limit.warn is not None else one.band.limit.fail
-    return edge is not None and interval(one.total("lost"), one.total("sent")).low >= edge
+    return one.edge is not None and interval(one.total("lost"), one.total("sent")).low >= one.edge
 
 
 # --- time and order -----------------------------------------------------------------------------------
@@ -201,7 +250,7 @@ def _jitters(one: Excess) -> str:
 
 def delay(case: Case) -> Iterator[Finding]:
     """The round trip is long: of both ways, for the clocks of two hosts do not tell one of them."""
-    uneven = bool(excesses(case, "jitter_"))
+    uneven = bool(_uneven(case))
     found = [one for one in excesses(case, "rtt_") if not (uneven and _only_waits(one))]
     if found:
         trips = " and ".join(f"{one.band.value:.0f} ms for {one.traffic}" for one in found)
@@ -213,15 +262,27 @@ def delay(case: Case) -> Iterator[Finding]:
         yield _finding(case, "delay", found, summary, _agree(found))
 
 
+def _uneven(case: Case) -> set[str]:
+    """The ways that are so, or may be, for all that this host is late itself."""
+    return {
+        one.way
+        for one in _measured(case, ("jitter_",))
+        if one.edge is not None and one.band.value + _own_error(case, one) >= one.edge
+    }
+
+
+def _own_error(case: Case, one: Excess) -> float:
+    return case.by_check[one.check].metrics.get(one.band.limit.error) or 0.0
+
+
 def _only_waits(one: Excess) -> bool:
     """The way is short when nothing waits: its least round trip is within the band."""
-    edge = one.band.limit.warn if one.band.limit.warn is not None else one.band.limit.fail
-    return edge is not None and min(leg["rtt_least_ms"] for leg in one.legs) < edge
+    return one.edge is not None and min(leg["rtt_least_ms"] for leg in one.legs) < one.edge
 
 
 def reordering(case: Case) -> Iterator[Finding]:
     """Packets overtake each other although they come evenly."""
-    uneven = {one.way for one in excesses(case, "jitter_")}
+    uneven = _uneven(case)
     found = [one for one in excesses(case, "reordering_") if one.way not in uneven]
     if found:
         count = partial(_counted, name="reordered")

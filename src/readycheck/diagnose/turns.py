@@ -26,6 +26,9 @@ POOR_LINE = 0.1
 
 CHANCE = 0.02
 
+OF_A_WAY = 2.0
+"""Packets are lost in runs: what asks seldom may miss by so much more of them than a stream."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tally:
@@ -79,6 +82,15 @@ def intermittent(case: Case) -> Iterator[Finding]:
         remedy="Look for an overloaded or damaged link, and for what alternates: two uplinks or firewalls of which "
         "one has other rules, a load balancer with a dead member.",
     )
+
+
+def lost_on_a_way(case: Case, ratio: float) -> list[str]:
+    """The checks that met what answers by turns, if a way that loses so many there and back explains all of it."""
+    found = [tally for tally in tallies(case) if tally.alternates]
+    shares = [t.all for t in found]
+    if any(1 - wilson(*share)[1] > OF_A_WAY * ratio for share in (*shares, _sum(shares)) if share[1]):
+        return []
+    return _failed(case, found)
 
 
 def _is_lossy(asked: Sequence[Tally]) -> bool:

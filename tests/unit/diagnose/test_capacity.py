@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
 from readycheck.diagnose.finding import Confidence, Finding, Severity, Where
 from readycheck.engine import Outcome, Status
 from readycheck.failure import Step
@@ -13,7 +15,8 @@ from readycheck.probe import MetricValue
 from readycheck.verdict import Judgement, Readiness
 from tests.unit.builders import ROWS as REACHABILITY
 from tests.unit.builders import Result, World, conclude, make_profile, make_selection, requirement
-from tests.unit.far_side import PLACE
+from tests.unit.diagnose.test_media import Heard, by_chance
+from tests.unit.far_side import PLACE, VIDEO, way
 
 _FAR = {
     "area": "quality of service",
@@ -82,6 +85,11 @@ class Filled(World):
         return Outcome(check=check, status=Status.MEASURED, observations=(seen,), metrics=self.metrics)
 
 
+@dataclass(kw_only=True)
+class Drowned(Filled, Heard):
+    """Streams, too, which meet what is told."""
+
+
 def filled(metrics: Mapping[str, MetricValue], **selection: Any) -> Result:
     asked = {"responder": PLACE, "capacity": 20, **selection}
     return conclude(Filled(profile=PROFILE, selection=make_selection(**asked), metrics=metrics))
@@ -122,6 +130,19 @@ def test_a_long_queue_has_its_direction() -> None:
     assert finding.affects == ("delay",)
     assert "20 ms on the idle line and, while sending fills it, 400 ms" in finding.summary
     assert "receiving" not in finding.summary
+
+
+@pytest.mark.parametrize(("mbit", "causes"), [(1.0, ["bandwidth-insufficient"]), (4.0, ["loss"])])
+def test_a_stream_that_is_more_than_the_line_drowns(mbit: float, causes: list[str]) -> None:
+    narrow = {name: mbit * 1e6 if name.endswith("per_second") else value for name, value in GOOD.items()}
+    selection = make_selection(responder=PLACE, capacity=20)
+    profile = make_profile(*REACHABILITY, CALLS, DELAY, VIDEO)
+    world = Drowned(profile=profile, selection=selection, metrics=narrow, play=way(lost_up=by_chance(0.3)))
+    result = conclude(world)
+    assert [finding.cause for finding in result.findings] == causes
+    finding = result.findings[0]
+    assert finding.affects == ("video",)
+    assert ("a stream of 1.21 Mbit/s is more than passes" in finding.summary) is (mbit < 2)
 
 
 def test_late_packets_alone_are_no_certainty() -> None:

@@ -159,6 +159,11 @@ def test_reordering_by_itself() -> None:
     assert finding.severity is Severity.NOTE
 
 
+def test_much_reordering_shows_in_a_short_stream() -> None:
+    finding = only(heard(way(overtaken=range(50, 1000, 50)), seconds=10.0))
+    assert (finding.cause, finding.confidence) == ("reordering", Confidence.LIKELY)
+
+
 def test_copies() -> None:
     finding = only(heard(way(copied=range(0, 1000, 20))))
     assert finding.cause == "duplication"

@@ -14,6 +14,8 @@ from readycheck.observation import Observation, Target
 from readycheck.plan import Scope
 from tests.unit.builders import NODES, World, conclude, conclude_from, seen
 from tests.unit.diagnose.test_hosts import HOSTS, host, of_hosts, port, world_of_hosts
+from tests.unit.diagnose.test_media import by_chance, heard
+from tests.unit.far_side import way
 
 
 @pytest.mark.parametrize("answers", [1, 4, 7])
@@ -35,6 +37,22 @@ def test_a_port_of_the_networks_that_answers_by_turns() -> None:
     found = conclude(world)
     assert found.only.cause == "intermittent"
     assert f"TCP 8934 of {NODES[0]}" in found.only.summary
+
+
+@pytest.mark.parametrize(
+    ("lost", "answers", "causes"),
+    [
+        (0.0, 6, ["intermittent"]),
+        (0.12, 6, ["loss"]),
+        (0.12, 2, ["intermittent", "loss"]),
+    ],
+)
+def test_what_a_lossy_way_loses_is_told_once(lost: float, answers: int, causes: list[str]) -> None:
+    world: dict[str, Any] = {"wall": lambda t: "drop" if t.port == 8934 else None, "flaky": lambda t: answers}
+    found = heard(way(lost_up=by_chance(lost), lost_down=by_chance(lost, 6)), **world)
+    assert sorted(finding.cause for finding in found.findings) == causes
+    told = next(finding for finding in found.findings if finding.cause == causes[-1])
+    assert ("sip" in told.affects) is (len(causes) == 1)
 
 
 def test_what_never_answers_again_is_none() -> None:

@@ -13,7 +13,8 @@ from typing import Any
 
 from .machine import NOBODY, LabError, Machine
 
-_PATIENCE_S = 60
+_PATIENCE_S = 200
+"""A run that fills the line or waits for what a NAT forgets takes its time."""
 # /sys shows the interfaces of the network that it was mounted in.
 _PREPARE = """
 set -eu

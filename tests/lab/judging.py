@@ -45,7 +45,8 @@ class Row:
     """One run of a scenario.
 
     `blamed` are false accusations: a cause that is not the case, or the wrong place. `guesses` are `possible` causes
-    that are not the case. `unmeasured` are passes without a measurement. `problem` says why there is no run.
+    that are not the case. `unmeasured` are passes without a measurement. `misscored` says what media was called
+    wrongly, `problem` why there is no run.
     """
 
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
@@ -63,6 +64,7 @@ class Row:
     blamed: tuple[str, ...] = ()
     guesses: tuple[str, ...] = ()
     unmeasured: tuple[str, ...] = ()
+    misscored: str = ""
     inconclusive: int = 0
     requirements: int = 0
 
@@ -73,6 +75,7 @@ class Row:
             *self._mismatches(),
             *self.blamed,
             *self.unmeasured,
+            *([self.misscored] if self.misscored else []),
             *([self.problem] if self.problem else []),
         ]
 
@@ -112,6 +115,7 @@ def judged(scenario: Scenario, profile: str, raw: bool, run: Run) -> Row:
         blamed=tuple(_blamed(scenario, findings)),
         guesses=tuple(_guesses(scenario, findings)),
         unmeasured=tuple(passed_unmeasured(report)),
+        misscored=_misscored(scenario, report),
         inconclusive=sum(r["status"] == "inconclusive" for r in counted),
         requirements=sum(r["status"] != "skipped" for r in counted),
     )
@@ -182,6 +186,12 @@ def _guesses(scenario: Scenario, findings: Sequence[Mapping[str, Any]]) -> Itera
             yield finding["cause"]
 
 
+def _misscored(scenario: Scenario, report: Mapping[str, Any]) -> str:
+    if not scenario.media or report["score"]["media"] in scenario.media:
+        return ""
+    return f"media is called {report['score']['media']}, not {' or '.join(scenario.media)}"
+
+
 def _is_sure(finding: Mapping[str, Any]) -> bool:
     return finding["confidence"] in _SURE
 
@@ -196,9 +206,14 @@ def passed_unmeasured(report: Mapping[str, Any]) -> Iterator[str]:
             yield f"check {check['id']} passed unmeasured"
     for requirement in report["requirements"]:
         mine = [checks[i] for i in requirement["checks"] if i in checks]
-        passed = any(check["status"] in ("pass", "warn") for check in mine)
+        passed = any(_passed(check, requirement["id"]) for check in mine)
         if requirement["status"] in ("pass", "warn") and not passed:
             yield f"requirement {requirement['id']} passed unmeasured"
+
+
+def _passed(check: Mapping[str, Any], requirement: str) -> bool:
+    """What is measured with another requirement's check may pass where that one does not."""
+    return check["status"] in ("pass", "warn") or (check["requirement"] != requirement and _succeeded(check))
 
 
 def _succeeded(check: Mapping[str, Any]) -> bool:

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from readycheck.diagnose.causes import CAUSES
 from readycheck.profile import Profile
+from readycheck.score import Grade
 from readycheck.twin.offer import Offer, read_offer
 
 from .cloud import RESPONDER, CloudMode
@@ -84,9 +85,10 @@ class Scenario:
 
     `exits` are the exit statuses that are right. `forbid` are causes that would be wrong in any confidence; whatever
     is not in `expect` is wrong when it is likely or certain. `allow` are causes that may be named or not: they are
-    true of this network too, and beside the point. `impatient` runs wait seconds for what a NAT or a firewall forgets,
-    where the product needs minutes (`impatience.py`). `beyond` says why the program does not come to the right answer
-    yet: the truth stands all the same. `also` are other profiles that the matrix tries it against.
+    true of this network too, and beside the point. `media` is what the score may call media. `impatient` runs wait
+    seconds for what a NAT or a firewall forgets, where the product needs minutes (`impatience.py`). `beyond` says why
+    the program does not come to the right answer yet: the truth stands all the same. `also` are other profiles that
+    the matrix tries it against.
     """
 
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
@@ -105,6 +107,7 @@ class Scenario:
     expect: tuple[Truth, ...] = ()
     forbid: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
+    media: tuple[Grade, ...] = ()
     why: str = ""
     alike: str = ""
     beyond: str = ""

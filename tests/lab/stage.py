@@ -60,7 +60,8 @@ def adapted(scenario: Scenario, profile: str) -> Scenario:
     if profile != scenario.profile:  # it needs other things, and may mind less or more
         truths = tuple(replace(truth, words="", affects=()) for truth in scenario.expect)
         spared = (0,) if 0 in scenario.exits else ()
-        scenario = replace(scenario, exits=(*spared, 1, 2, 3) if truths else (0, 1), expect=truths)
+        exits = (*spared, 1, 2, 3) if truths else (0, 1)
+        scenario = replace(scenario, exits=exits, expect=truths, media=())
     return replace(
         scenario,
         network=replace(scenario.network, nat=scenario.network.nat and row_of(product).nat),

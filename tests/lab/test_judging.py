@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from readycheck.score import Grade
+
 from .agent import Run
 from .judging import failed, judged
 from .scenario import Scenario, Truth
@@ -47,6 +49,14 @@ def test_a_right_answer_has_nothing_wrong() -> None:
 )
 def test_what_is_wrong_is_said(found: dict[str, Any], said: str) -> None:
     assert said in wrong(scenario(BLOCKED), run(finding(**found)))
+
+
+@pytest.mark.parametrize(("called", "said"), [("good", []), ("poor", ["media is called poor, not good"])])
+def test_media_is_called_what_it_is(called: str, said: list[str]) -> None:
+    done = run()
+    assert done.report is not None
+    done.report["score"] = {"media": called}
+    assert wrong(scenario(media=(Grade.GOOD,)), done) == said
 
 
 def test_an_unknown_place_is_no_blame() -> None:
@@ -109,6 +119,20 @@ def test_hop_limited_packets_that_left_the_site_are_a_measurement(probe: str) ->
     }
     row = judged(scenario(), "webex-calling", False, run(checks=[silent, left], requirements=[]))
     assert row.unmeasured == ()
+
+
+@pytest.mark.parametrize(("failure", "passed"), [(None, True), ("timed_out", False)])
+def test_a_check_may_measure_what_passes_beside_what_does_not(failure: str | None, passed: bool) -> None:
+    check = {
+        "id": "stream",
+        "requirement": "audio",
+        "status": "fail",
+        "strength": None,
+        "observations": [{"failure": failure, "facts": {}}],
+    }
+    beside = {"id": "rtcp", "status": "pass", "checks": ["stream"], "importance": "optional"}
+    row = judged(scenario(), "webex-calling", False, run(checks=[check], requirements=[beside]))
+    assert (row.unmeasured == ()) is passed
 
 
 def test_a_run_without_a_report_is_a_problem() -> None:

@@ -25,6 +25,9 @@ TURNS = 2
 BEHIND_S = 0.02
 """Between packets that may compete for a router's last answer, which is the first one's."""
 
+CHANCE = 0.002
+"""That so many are lost of the target's, at the share that is lost of its control's with one for doubt."""
+
 STARVED = 7
 """One in a hundred, if each answer falls to the target or its control like a coin."""
 _REFUSALS = (Failure.CONNECTION_REFUSED, Failure.ICMP_ADMIN_PROHIBITED, Failure.PORT_UNREACHABLE)
@@ -45,7 +48,7 @@ class FlowParams:
     local: str = "127.0.0.1"
     mapped: str | None = None
     edge: int | None = None
-    turns: int = 3
+    turns: int = 4
 
 
 class FlowProbe:
@@ -73,6 +76,8 @@ class FlowProbe:
         flows = [_Flow(*pair, site=params.edge or 0) for pair in pairs]
         for turn in range(params.turns):
             waiting = [f for f in flows if turn == 0 or not (f.passed or _is_stopped(f, flows))]
+            if turn > TURNS:  # so much is enough, but for one answer that was lost
+                waiting = [f for f in waiting if _is_close(f, flows)]
             if not waiting or net.left_s() < sender.wait_s + (REFILL_S if turn else 0):
                 break
             if turn:
@@ -94,6 +99,7 @@ class FlowProbe:
 class _Flow:
     """Two ladders: `seen` are the routers that answered, by hop limit, and `missed` what the control outlived.
 
+    Of the control's packets routers answered `heard`, and not those of `unheard`.
     `site` is the last hop of the site, 0 where that is not known.
     """
 
@@ -104,7 +110,8 @@ class _Flow:
     beside: dict[int, Hop] = field(default_factory=dict)
     missed: set[tuple[int, int]] = field(default_factory=set)
     refused: dict[int, str | None] = field(default_factory=dict)
-    unheard: set[int] = field(default_factory=set)
+    heard: int = 0
+    unheard: set[tuple[int, int]] = field(default_factory=set)
     answered: bool = False
     control_arrived: int | None = None
     asked: int = 0
@@ -145,14 +152,10 @@ class _Flow:
         return far or self.answered or met
 
     def is_stopped(self) -> bool:
-        """Where routers keep controls waiting too, an answer falls to the one or the other by chance."""
-        enough = STARVED if self.starved else TURNS + 1
-        return _is_enough(self.outlived, enough)
-
-    @property
-    def starved(self) -> bool:
-        """A router at which the target was missed answered the control once, and another time not."""
-        return not self.unheard.isdisjoint(ttl for _, ttl in self.outlived)
+        """It takes more where routers that answer at all keep the control waiting, too: so much may be lost."""
+        lost = sum(ttl in self.beside for _, ttl in self.unheard)
+        share = (lost + 0.5) / (lost + self.heard + 1)
+        return _is_enough(self.outlived, TURNS + 1) and share ** len(self.outlived) <= CHANCE
 
 
 def _is_enough(missed: Collection[tuple[int, int]], least: int) -> bool:
@@ -171,6 +174,12 @@ def _is_stopped(flow: _Flow, flows: Sequence[_Flow]) -> bool:
     return flow.is_stopped() or (
         flow.own and bool(flow.outlived) and together and _is_enough(missed, STARVED)
     )
+
+
+def _is_close(flow: _Flow, flows: Sequence[_Flow]) -> bool:
+    """One turn more may show it, and nothing shows it of the port yet."""
+    known = any(_is_stopped(f, flows) for f in flows if f.service == flow.service)
+    return not known and len(flow.outlived) >= TURNS
 
 
 async def _climb(flows: Sequence[_Flow], turn: int, sender: Sender) -> None:
@@ -206,24 +215,25 @@ async def _step(
 
     for flow, task in zip(flows, mine, strict=True):
         flow.asked += 1
-        vouched = _note_control(flow, ttl, ended - began, *other.result())
+        vouched = _note_control(flow, (turn, ttl), ended - began, *other.result())
         _note(flow, (turn, ttl), vouched, *task.result())
         add(flow.target, "stopped", *task.result())
     add(control, "ladder", *other.result())
 
 
 def _note_control(
-    flow: _Flow, ttl: int, took_ms: float, failure: Failure | None, facts: Mapping[str, object]
+    flow: _Flow, at: tuple[int, int], took_ms: float, failure: Failure | None, facts: Mapping[str, object]
 ) -> bool:
     """Whether a router answered the control's packet."""
-    offender = facts.get("offender")
+    ttl, offender = at[1], facts.get("offender")
     if failure is Failure.HOP_LIMIT_EXCEEDED and isinstance(offender, str):
         flow.beside.setdefault(ttl, Hop(ttl, offender, took_ms))
+        flow.heard += 1
         return True
     if failure is None:
         flow.control_arrived = min(ttl, flow.control_arrived or ttl)
     else:
-        flow.unheard.add(ttl)
+        flow.unheard.add(at)
     return False
 
 

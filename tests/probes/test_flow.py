@@ -218,7 +218,7 @@ def test_who_was_seen_within_the_site_alone_has_not_left_it() -> None:
 
 
 class Seldom(FakeNetwork):
-    """The last routers answer an address every second time."""
+    """The last routers answer an address every third time."""
 
     def __init__(self, hosts: Sequence[str], **given: Any) -> None:
         super().__init__(**{"tcp": {(h, 80): FakeService() for h in hosts}, "hops": HOPS, **given})
@@ -228,7 +228,7 @@ class Seldom(FakeNetwork):
         found = super().expires_at(to, transport, ttl)
         if found and ttl and ttl > 4:
             turn = self._turns[to[0], ttl] = self._turns.get((to[0], ttl), 0) + 1
-            return found if turn % 2 else None
+            return found if turn % 3 == 1 else None
         return found
 
 
@@ -245,6 +245,37 @@ def test_addresses_vouch_for_each_other_where_routers_answer_seldom(hosts: int, 
     observations, _ = run_probe(FlowProbe(), params, network)
     found = [o.facts for o in observations if "control_own" in o.facts]
     assert {facts["fate"] for facts in found} == {fate}
+
+
+class Lapsing(FakeNetwork):
+    """The last two routers answer but in some turns, of more than a second each."""
+
+    def __init__(self, answering: Sequence[int], **given: Any) -> None:
+        super().__init__(**{"tcp": ANSWERS, "hops": HOPS, "capabilities": PERMITTED, **given})
+        self._answering = answering
+
+    def expires_at(self, to: Endpoint, transport: str, ttl: int | None) -> str | None:
+        turn = int(asyncio.get_running_loop().time() / 1.4)
+        lapsed = ttl is not None and ttl > 4 and turn not in self._answering
+        return None if lapsed else super().expires_at(to, transport, ttl)
+
+
+@pytest.mark.parametrize(
+    ("answering", "wall", "turns", "fate"),
+    [
+        ((0, 1, 2), 4, 2, "stopped"),
+        ((1, 2, 3), 4, 4, "stopped"),
+        ((0,), 4, 4, "left"),
+        ((0, 1, 2), None, 1, "left"),
+    ],
+)
+def test_a_turn_more_makes_up_for_a_lost_answer(
+    answering: Sequence[int], wall: int | None, turns: int, fate: str
+) -> None:
+    network = Lapsing(answering, blocked=lambda to, _: wall if to[1] == 443 else None)
+    observations = measured(network)
+    assert {o.facts["turn"] for o in observations if "turn" in o.facts} == set(range(turns))
+    assert [o.facts["fate"] for o in observations if "control_own" in o.facts] == [fate]
 
 
 class Scarce(FakeNetwork):

@@ -126,13 +126,13 @@ def domain_of(pattern: str) -> str:
 def doubtful(outcomes: Sequence[Outcome]) -> frozenset[str]:
     """Wildcards of which no name exists that stands for them, without a sign that these are merely gone.
 
-    A vendor retires one name, and the denial comes from his zone; or the domain at least is known.
+    A vendor retires a name, and the denial comes from his zone; or the domain at least is known.
     """
     again = _said_again(outcomes)
 
     def is_retired(pattern: str, denials: Sequence[Said]) -> bool:
         known = any(_exists(s) for s in again if s.host == domain_of(pattern))
-        return len({s.host for s in denials}) == 1 and (known or any(s.is_of_its_zone for s in denials))
+        return known or any(s.is_of_its_zone for s in denials)
 
     return frozenset(p for p, denials in _without_names(outcomes).items() if not is_retired(p, denials))
 

@@ -247,6 +247,28 @@ def _of_a_wildcard(outcome: Outcome, evidence: Evidence) -> CheckVerdict:
     return make_verdict(outcome, Judgement.SKIPPED, because)
 
 
+def gone_altogether(
+    checks: tuple[CheckVerdict, ...], outcomes: Sequence[Outcome]
+) -> tuple[CheckVerdict, ...]:
+    """A vendor retires one name: where none of several is left that stand for a wildcard, nothing of it was tested.
+
+    So it is for a proxy that reaches none of them, and does not say why.
+    """
+    asked: dict[str, dict[str | None, bool]] = {}
+    for verdict, outcome in zip(checks, outcomes, strict=True):
+        check = outcome.check
+        if check.scope is Scope.NAMED and not check.certain:
+            asked.setdefault(check.group, {})[check.target.host] = verdict.status is Judgement.SKIPPED
+    gone = {group for group, skipped in asked.items() if len(skipped) > 1 and all(skipped.values())}
+    because = "none of the names that stand for this wildcard is there: nothing of it was tested"
+    return tuple(
+        replace(verdict, status=Judgement.INCONCLUSIVE, because=because)
+        if outcome.check.group in gone and not outcome.check.certain
+        else verdict
+        for verdict, outcome in zip(checks, outcomes, strict=True)
+    )
+
+
 def _place(observation: Observation) -> tuple[str, str, int]:
     target = observation.target
     return target.transport or "", target.address or "", target.port or 0

@@ -8,7 +8,13 @@ from readycheck.bands import RANK, Band, Judgement, against, bands_of
 from readycheck.check_verdict import Bench, CheckVerdict, Strength, bench
 from readycheck.engine import Outcome, RunState
 from readycheck.failure import Failure
-from readycheck.judgement import is_lost, judge_check, refused_everywhere, silent_everywhere
+from readycheck.judgement import (
+    gone_altogether,
+    is_lost,
+    judge_check,
+    refused_everywhere,
+    silent_everywhere,
+)
 from readycheck.plan import Plan, Scope
 from readycheck.profile import Area, Importance, Requirement
 from readycheck.references import placeholders
@@ -114,6 +120,7 @@ def judge(requirement: Requirement, outcomes: Sequence[Outcome], basis: Bench) -
     checks = tuple(judge_check(requirement, outcome, basis) for outcome in outcomes)
     scopes = {outcome.check.scope for outcome in outcomes}
     denied = any(outcome.check.group in basis.evidence.denied for outcome in outcomes)
+    checks = gone_altogether(checks, outcomes)
     if Scope.SAMPLED in scopes:
         checks = refused_everywhere(checks, outcomes, basis)
         if requirement.area is not Area.NAMES_AND_TIME:  # a few hosts serve time to all others

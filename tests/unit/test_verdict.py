@@ -235,6 +235,29 @@ def test_a_wildcard_of_which_nothing_is_known_has_not_passed(
     assert judge(need(), outcomes, bench([need()], evidence, (PIN,))).status is status
 
 
+@pytest.mark.parametrize("via", [None, "proxy.example.com:3128"])
+@pytest.mark.parametrize(("gone", "alive", "status"), [(1, 0, P), (2, 0, I), (1, 1, P), (3, 1, P)])
+def test_no_vendor_retires_all_that_stand_for_a_wildcard(
+    gone: int, alive: int, status: Judgement, via: str | None
+) -> None:
+    """Nor does a proxy that reaches none of them show that they are there."""
+
+    def stand_in(number: int, *parts: Observation) -> Outcome:
+        outcome = named(*parts, name=f"web/w{number}", certain=False)
+        target = CheckTarget(host=f"w{number}.example.net", ports="443", via=via)
+        return replace(outcome, check=replace(outcome.check, group="*.example.net", target=target))
+
+    denied = seen(Step.RESOLVE, NAME, Failure.DNS_NXDOMAIN)
+    lost = seen(Step.PROXY_CONNECT, replace(NAME, via=via), Failure.PROXY_DENIED, status=503)
+    outcomes = [
+        named(*ANSWERED, name="web/other"),
+        *(stand_in(n, lost if via else denied) for n in range(gone)),
+        *(stand_in(9 - n, *ANSWERED) for n in range(alive)),
+    ]
+    evidence = replace(gather(outcomes), doubtful=frozenset())
+    assert judge(need(), outcomes, bench([need()], evidence, (PIN,))).status is status
+
+
 def test_what_the_deadline_cut_is_not_blocked() -> None:
     silent = seen(Step.CONNECT, HOST, Failure.TIMED_OUT)
     assert judged(named(silent, cut=True)).status is I

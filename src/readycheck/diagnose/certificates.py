@@ -1,14 +1,21 @@
 """Rules for TLS: versions, suites and certificates."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
 
 from readycheck.diagnose.case import Case
-from readycheck.diagnose.finding import Confidence, Finding
+from readycheck.diagnose.finding import Confidence, Finding, Where
 from readycheck.diagnose.inspection import issuer_of
+from readycheck.diagnose.server_names import zone
+from readycheck.engine import Outcome
 from readycheck.failure import Failure, Step
 from readycheck.observation import Observation
 from readycheck.plan import Scope
 from readycheck.verdict import Judgement
+
+_DAY_S = 86400
+_SUFFIX_LABEL = 3
 
 _CAUSES = {
     "certificate-expired": (Failure.CERTIFICATE_EXPIRED,),
@@ -65,12 +72,61 @@ def tls_trouble(case: Case) -> Iterator[Finding]:
 def _finding(case: Case, cause: str, checks: Sequence[str], seen: Sequence[Observation]) -> Finding:
     what, remedy = _WORDS[cause]
     places = sorted({str(o.target) for o in seen})
-    where = places[0] + (f" (and {len(places) - 1} more)" if len(places) > 1 else "")
+    shown = places[0] + (f" (and {len(places) - 1} more)" if len(places) > 1 else "")
     issuer = next(filter(None, map(issuer_of, seen)), "")
+    vendors = all(_is_vendors(case, cause, o.facts.get("tls") or {}) for o in seen)
+    told = " A public authority signed it for the product's own names: nobody but the vendor has its key."
     return case.finding(
         cause,
         checks,
-        f"{where} {what}" + (f" (issuer: {issuer})." if issuer else "."),
+        f"{shown} {what}{f' (issuer: {issuer})' if issuer else ''}.{told if vendors else ''}",
+        where=Where.VENDOR if vendors else Where.UNKNOWN,
         confidence=Confidence.CERTAIN if len(set(checks)) > 1 else Confidence.LIKELY,
         remedy=remedy,
     )
+
+
+# --- whose certificate it is --------------------------------------------------------------------------
+
+
+def _is_vendors(case: Case, cause: str, shown: dict[str, Any]) -> bool:
+    """A public authority gave it to who owns the product's names: a device on the way signs with one of its own."""
+    leaf = next(iter(shown.get("chain") or ()), None)
+    if leaf is None or not _is_of_product(case, leaf.get("names") or ()):
+        return False
+    if cause == "certificate-expired":
+        return bool(shown.get("anchor")) and _is_past_by_any_clock(case, leaf, shown.get("age_days"))
+    return cause == "certificate-chain-incomplete" and leaf["issuer"] in _public_issuers(case)
+
+
+def _is_of_product(case: Case, names: Sequence[str]) -> bool:
+    """One of the names is of the vendor's; those of a customer's own are not."""
+    checks = (outcome.check for outcome in case.outcomes if outcome.check.requirement)
+    owners = {_owner(check.target.host) for check in checks if check.target.host and "{" not in check.group}
+    return any(_owner(name) in owners for name in names)
+
+
+def _owner(name: str) -> str:
+    """What is registered: under `co.uk` and the like, with a label more than elsewhere."""
+    registered = zone(name)
+    suffix = all(len(label) <= _SUFFIX_LABEL for label in registered.split("."))
+    return ".".join(name.lower().rstrip(".").split(".")[-3:]) if suffix else registered
+
+
+def _is_past_by_any_clock(case: Case, leaf: dict[str, Any], age_days: float | None) -> bool:
+    """The leaf ran out longer ago than this host's clock is wrong, by the word of the time servers."""
+    offsets = [abs(float(o.metrics["offset_ms"] or 0.0)) for o in case.outcomes if _is_timed(o)]
+    if age_days is None or not offsets:
+        return False
+    life = datetime.fromisoformat(leaf["not_after"]) - datetime.fromisoformat(leaf["not_before"])
+    return age_days - life.total_seconds() / _DAY_S > max(offsets) / 1000 / _DAY_S
+
+
+def _is_timed(outcome: Outcome) -> bool:
+    return outcome.metrics.get("offset_ms") is not None
+
+
+def _public_issuers(case: Case) -> set[str]:
+    """Who signed the certificates of which a whole chain to a public authority was shown."""
+    handshakes = (o.facts.get("tls") or {} for _, o in case.observations() if o.failure is None)
+    return {tls["chain"][0]["issuer"] for tls in handshakes if tls.get("anchor") and tls.get("chain")}

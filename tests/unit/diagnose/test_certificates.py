@@ -1,9 +1,11 @@
 """TLS trouble: one finding for each kind, and inspection told from a bad server by the controls."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+from readycheck.diagnose.certificates import _owner
 from readycheck.diagnose.finding import Confidence, Owner, Severity, Where
 from readycheck.failure import Failure
 from readycheck.observation import Target
@@ -123,3 +125,79 @@ def test_several_kinds_are_several_findings() -> None:
         return None
 
     assert sorted(conclude(World(greet=greet)).causes) == ["certificate-expired", "tls-cipher"]
+
+
+# --- whose certificate it is ---------------------------------------------------------------------------
+
+ISSUER = "CN=Public Issuing CA"
+
+
+def shown(names: Sequence[str], *, ran_out_days: float = 20.0, anchor: str | None = "CN=Public Root") -> Any:
+    """What a server showed whose leaf was good for 90 days."""
+    leaf = {
+        "subject": "CN=leaf",
+        "issuer": ISSUER,
+        "names": list(names),
+        "not_before": "2026-01-01T00:00:00+00:00",
+        "not_after": "2026-04-01T00:00:00+00:00",
+    }
+    return {**tls(), "chain": [leaf], "anchor": anchor, "age_days": 90 + ran_out_days}
+
+
+def place_of_bad_sip(failure: Failure, told: Any, **changes: Any) -> Where:
+    world = World(
+        greet=on_sip(failure),
+        handshake=lambda t: told if t.port == 8934 else shown(["api.example.com"]),
+        **changes,
+    )
+    return conclude(world).only.where
+
+
+@pytest.mark.parametrize("failure", [Failure.CERTIFICATE_EXPIRED, Failure.CERTIFICATE_CHAIN_INCOMPLETE])
+def test_a_public_certificate_for_the_products_names_is_the_vendors(failure: Failure) -> None:
+    told = shown(["sip.example.com"], anchor="CN=Public Root" if "expired" in failure.value else None)
+    assert place_of_bad_sip(failure, told) is Where.VENDOR
+
+
+@pytest.mark.parametrize("failure", [Failure.CERTIFICATE_EXPIRED, Failure.CERTIFICATE_CHAIN_INCOMPLETE])
+def test_a_certificate_for_other_names_may_be_a_gateways(failure: Failure) -> None:
+    assert place_of_bad_sip(failure, shown(["proxy.customer.example.net"])) is Where.UNKNOWN
+
+
+def test_a_private_authority_places_no_certificate() -> None:
+    told = shown(["sip.example.com"], anchor=None)
+    assert place_of_bad_sip(Failure.CERTIFICATE_EXPIRED, told) is Where.UNKNOWN
+    other = {**told, "chain": [{**told["chain"][0], "issuer": "CN=Corp Inspection"}]}
+    assert place_of_bad_sip(Failure.CERTIFICATE_CHAIN_INCOMPLETE, other) is Where.UNKNOWN
+
+
+@pytest.mark.parametrize("failure", [Failure.CERTIFICATE_NAME_MISMATCH, Failure.TLS_VERSION])
+def test_what_a_gateway_does_as_well_has_no_place(failure: Failure) -> None:
+    assert place_of_bad_sip(failure, shown(["sip.example.com"])) is Where.UNKNOWN
+
+
+def test_a_certificate_that_a_wrong_clock_makes_run_out_is_nobodys() -> None:
+    three_days_ms = 3 * 86_400_000.0
+    world = World(
+        greet=on_sip(Failure.CERTIFICATE_EXPIRED),
+        handshake=lambda t: shown(["sip.example.com"], ran_out_days=2.0),
+        offsets=lambda t: -three_days_ms,
+    )
+    found = conclude(world).findings
+    assert {f.where for f in found if f.cause == "certificate-expired"} == {Where.UNKNOWN}
+
+
+def test_without_a_time_server_nobody_vouches_for_the_clock() -> None:
+    world = World(
+        wall=lambda t: "drop" if t.port == 123 else None,
+        greet=on_sip(Failure.CERTIFICATE_EXPIRED),
+        handshake=lambda t: shown(["sip.example.com"]),
+    )
+    found = conclude(world).findings
+    assert {f.where for f in found if f.cause == "certificate-expired"} == {Where.UNKNOWN}
+
+
+@pytest.mark.parametrize("name", ["proxy.customer.com.au", "com.au"])
+def test_a_suffix_that_all_share_makes_no_owner(name: str) -> None:
+    assert _owner(name) != _owner("cisco.broadcloud.com.au")
+    assert _owner("wx.broadcloud.com.au") == _owner("cisco.broadcloud.com.au")

@@ -24,6 +24,8 @@ from readycheck_probes.hops import Sender, endpoint_of, family_of, patience_s
 from readycheck_probes.survey import Cell, Edge, Fate, Hop, Survey, find_edge
 
 LADDER = 16
+OUTSIDE = 4
+"""Routers beyond the first that may be the site's own."""
 SPARE_S = 0.15
 _ENDS = (Failure.CONNECTION_REFUSED, Failure.ICMP_ADMIN_PROHIBITED, Failure.PORT_UNREACHABLE)
 
@@ -33,9 +35,10 @@ class PathParams:
     """`targets` are the cells to prove, most telling first; `controls` answered, one of each transport.
 
     All may take `seconds`; cells after the first `essential` ones at most `extra_seconds` of the survey.
-    `refused` are cells whose refusal is to be located, `walls` other targets that failed; `local` and
-    `mapped` are this host's address as it sees it itself and as STUN servers saw it. `kinds` names the probe
-    whose packet a UDP port is sent, and `rtt_ms` is the round trip to the controls, as far as it is known.
+    `refused` are cells whose refusal is to be located, `walls` other targets that failed, and `outside` hosts
+    that are none of the product's: a router on the way to these, too, is no vendor's. `local` and `mapped` are
+    this host's address as it sees it itself and as STUN servers saw it. `kinds` names the probe whose packet a
+    UDP port is sent, and `rtt_ms` is the round trip to the controls, as far as it is known.
     `spared` replies of each router are left to whoever asks next.
     """
 
@@ -43,6 +46,7 @@ class PathParams:
     refused: tuple[Target, ...] = ()
     walls: tuple[Target, ...] = ()
     controls: tuple[Target, ...] = ()
+    outside: tuple[Target, ...] = ()
     answered: tuple[Target, ...] = ()
     kinds: tuple[tuple[int, str], ...] = ()
     rtt_ms: float | None = None
@@ -78,9 +82,12 @@ class PathProbe:
         # 2. which hops lie beyond the site
         edge = find_edge(ladder.hops, params.local, params.mapped, ladder.arrived)
         beyond = [hop for hop in ladder.hops if hop.ttl > edge.ttl]
-        # 3. how far those come that failed already
+        # 3. how far those come that failed already, and who is on the way to hosts outside the product
         upto = beyond[0].ttl if beyond else LADDER
-        await _climb(_Ladder(), _rungs(params.walls, upto), sender, "stopped")
+        shared = [(t, hop.ttl) for t in params.outside for hop in beyond[1 : OUTSIDE + 1] if edge.proven]
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_climb(_Ladder(), _rungs(params.walls, upto), sender, "stopped"))
+            group.create_task(_climb(_Ladder(), shared, sender, "outside"))
         # 4. the survey of the cells, over the hops beyond the edge
         cells = [_cell(t, True) for t in params.refused] + [_cell(t, False) for t in params.targets]
         targets = (*params.refused, *params.targets)
@@ -216,7 +223,7 @@ class _Driver:
             wait_ms=wait_ms,
             known_open=_known_open(params.answered),
             essential=params.essential,
-            spared=params.spared,
+            spared=params.spared + len(params.outside),
         )
         self._hops = hops
         self._sockets: dict[tuple[int, int], Datagrams] = {}

@@ -16,6 +16,8 @@ from readycheck.net.address import is_site_address
 
 BURST = 4.8
 """One of the six goes to the ladder, and a fifth of one to the jitter of the way."""
+LEAST_BURST = 2.0
+"""A suspect is asked beside a control."""
 REFILL_MS = 1010.0
 MISSES = 2
 ATTEMPTS = 5
@@ -131,7 +133,7 @@ class Survey:
         self.cells = cells
         self._essential = len(cells) if essential is None else essential
         self._open = frozenset(known_open)
-        self._burst = BURST - spared
+        self._burst = max(LEAST_BURST, BURST - spared)
         self._hops = {hop.ttl: _HopState(hop, self._burst) for hop in hops}
         self._wait_ms = wait_ms
         self._flying: dict[tuple[int, int], _Flight] = {}

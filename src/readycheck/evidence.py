@@ -4,6 +4,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from statistics import median
 from typing import TypeVar
 
@@ -74,7 +75,10 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """A router that answered a hop-limited packet; `purpose` is `ladder` (a control's) or `stopped`."""
+    """A router that answered a hop-limited packet.
+
+    `purpose` is `ladder` (a control's), `stopped`, or `outside` (a host's outside the product).
+    """
 
     ttl: int
     address: str
@@ -122,6 +126,14 @@ class Evidence:
         """Another port of the network, or the port in another network, answered a requirement of `kin`."""
         around = (*self.row(transport, network), *self.column(transport, label))
         return any(c.sign is Sign.ANSWERED and c.requirement in kin for c in around)
+
+    def is_in_networks(self, address: str) -> bool:
+        """Whether it is of a network of the product that was asked."""
+        return any(ip_address(address) in network for network in self._networks)
+
+    @cached_property
+    def _networks(self) -> frozenset[IPv4Network | IPv6Network]:
+        return frozenset(ip_network(c.network) for c in self.cells if c.network)
 
     @cached_property
     def _by_check(self) -> dict[str, list[Cell]]:
@@ -358,5 +370,5 @@ def rungs_of(observations: Iterable[Observation]) -> Iterator[Rung]:
     """The routers that answered hop-limited packets."""
     for o in observations:
         purpose, offender = o.facts.get("purpose"), o.facts.get("offender")
-        if purpose in ("ladder", "stopped") and isinstance(offender, str):
+        if purpose in ("ladder", "stopped", "outside") and isinstance(offender, str):
             yield Rung(int(o.facts["ttl"]), offender, o.target.transport or "", str(purpose), str(o.target))

@@ -115,6 +115,15 @@ def test_a_router_is_asked_once_for_the_way_and_again_if_it_was_not_heard(
     assert beside == again
 
 
+def test_routers_beyond_the_first_are_asked_whether_they_lead_elsewhere_too() -> None:
+    """The first may be the site's own; nothing of it is asked where the edge is not known."""
+    elsewhere = Target(address="203.0.113.77", port=443, transport="tcp")
+    observations, _ = measured(fake(), outside=(elsewhere,))
+    assert rungs(observations, "outside") == {4: HOPS[3], 5: HOPS[4]}
+    observations, _ = measured(fake(hops=SITE), outside=(elsewhere,), mapped=None)
+    assert rungs(observations, "outside") == {}
+
+
 @pytest.mark.parametrize("wall", [1, 2])
 def test_a_blocked_port_stops_inside_the_site_and_the_last_hop_is_found(wall: int) -> None:
     observations, metrics = measured(fake(blocked=lambda to, t: wall if to[1] == 5004 else None))

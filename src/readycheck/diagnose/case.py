@@ -177,7 +177,7 @@ def place_of(case: Case, transport: str, ports: Iterable[int], cells: Collection
     if reached <= evidence.edge_ttl:
         near = following is not None and not _is_seen_late(cells, evidence.edge_ttl)
         return Place(Where.SITE if near else Where.UNKNOWN, words)
-    providers = provider_owns(last.address, following, evidence.mapped)
+    providers = provider_owns(evidence, last.address, following, _address(last))
     return Place(Where.ISP if providers else Where.UNKNOWN, words)
 
 
@@ -187,26 +187,50 @@ def _is_seen_late(cells: Collection[Cell], edge_ttl: int) -> bool:
     return bool(stopped) and all(c.own and (c.ttl or 0) > edge_ttl + 1 for c in stopped)
 
 
-def provider_owns(router: str | None, following: str | None, mapped: str | None) -> bool:
+def provider_owns(
+    evidence: Evidence, router: str | None, following: str | None, toward: str | None = None
+) -> bool:
     """Whether both routers around a wall beyond the site's edge are the provider's.
 
-    Private and carrier addresses there are, and neighbours of this site's public address. Of any other router
-    nothing tells whose it is: the vendor's network may begin right behind the provider's first.
+    Private and carrier addresses there are, neighbours of this site's public address, and, on the way `toward` an
+    address of the product, those that lead elsewhere as well. Of any other router nothing tells whose it is: the
+    vendor's network may begin right behind the provider's first.
     """
-    return all(r is not None and _is_providers(r, mapped) for r in (router, following))
+    return all(
+        r is not None and (_is_providers(r, evidence.mapped) or _leads_elsewhere(evidence, r, toward))
+        for r in (router, following)
+    )
 
 
 def _is_providers(router: str, mapped: str | None) -> bool:
-    return is_site_address(router) or is_carrier_address(router) or _beside(router, mapped)
+    return is_site_address(router) or is_carrier_address(router) or _share(router, mapped, 3)
 
 
-def _beside(router: str, mapped: str | None) -> bool:
-    return mapped is not None and ":" not in router + mapped and _block(router) == _block(mapped)
+def _leads_elsewhere(evidence: Evidence, router: str, toward: str | None) -> bool:
+    """Packets to a host outside the product pass it as well, which no router of the vendor's would see.
+
+    Sites have routers with public addresses, too: the first one beyond the edge, or of the block that they are seen
+    by. And who lives beside the product may share its hoster's routers.
+    """
+    edge, mapped = evidence.edge_ttl, evidence.mapped
+    if edge is None or mapped is None or toward is None:
+        return False
+    if any(_share(router, each, 2) for each in (mapped, toward)) or evidence.is_in_networks(router):
+        return False
+    return any(
+        r.purpose == "outside"
+        and r.address == router
+        and r.ttl > edge + 1
+        and not _share(_address(r), toward, 2)
+        for r in evidence.rungs
+    )
 
 
-def _block(address: str) -> str:
-    """Its /24."""
-    return address.rpartition(".")[0]
+def _share(one: str, other: str | None, octets: int) -> bool:
+    """Whether two IPv4 addresses begin alike."""
+    return (
+        other is not None and ":" not in one + other and one.split(".")[:octets] == other.split(".")[:octets]
+    )
 
 
 def _is_refused_at_once(case: Case, cell: Cell) -> bool:
@@ -232,11 +256,15 @@ def _port(rung: Rung) -> int:
     return int(rung.target.rsplit(":", 1)[-1])
 
 
+def _address(rung: Rung) -> str:
+    return rung.target.rsplit(":", 1)[0]
+
+
 def _author(case: Case, cell: Cell) -> Place:
     """Who refused: the sender of the ICMP message, or for a reset the hop limit that was enough to provoke it."""
     evidence = case.evidence
     if cell.offender:
-        return Place(_home(evidence, cell.offender), f"{cell.offender} refuses them")
+        return Place(_home(evidence, cell), f"{cell.offender} refuses them")
     tried = _tried(case, cell)
     enough = min((ttl for ttl, refused in tried.items() if refused), default=cell.ttl)
     if evidence.edge_ttl is None or enough is None:
@@ -246,8 +274,17 @@ def _author(case: Case, cell: Cell) -> Place:
         return Place(Where.SITE, words)
     spared = any(evidence.edge_ttl < ttl < enough for ttl, refused in tried.items() if not refused)
     router = next((r.address for r in evidence.rungs if r.purpose == "ladder" and r.ttl == enough - 1), None)
-    providers = spared and provider_owns(router, router, evidence.mapped)
+    toward = cell.address if _lies_beyond(evidence, cell, enough) else None
+    providers = spared and provider_owns(evidence, router, router, toward)
     return Place(Where.ISP if providers else Where.UNKNOWN, words)
+
+
+def _lies_beyond(evidence: Evidence, cell: Cell, hop: int) -> bool:
+    """A router at this hop answered for its network: no server of it is as near, and could have sent the reset."""
+    around = (c for transport in ("udp", "tcp") for c in evidence.row(transport, cell.network))
+    return cell.own or any(
+        c.sign is Sign.LEFT and (c.ttl or 0) >= hop and c.part == cell.part for c in around
+    )
 
 
 def _tried(case: Case, cell: Cell) -> dict[int, bool]:
@@ -262,14 +299,15 @@ def _tried(case: Case, cell: Cell) -> dict[int, bool]:
     return found
 
 
-def _home(evidence: Evidence, router: str) -> Where:
-    """Whose a router is: by its place before or behind the edge, else by its address."""
+def _home(evidence: Evidence, cell: Cell) -> Where:
+    """Whose the router is that refuses: by its place before or behind the edge, else by its address."""
+    router = str(cell.offender)
     hop = next((r.ttl for r in evidence.rungs if r.address == router), None)
     if hop is not None and evidence.edge_ttl is not None and hop <= evidence.edge_ttl:
         return Where.SITE
     if is_site_address(router) and (hop is None or evidence.edge_ttl is None):
         return Where.SITE
-    known = evidence.edge_ttl is not None and _is_providers(router, evidence.mapped)
+    known = evidence.edge_ttl is not None and provider_owns(evidence, router, router, cell.address)
     return Where.ISP if known else Where.UNKNOWN
 
 

@@ -216,6 +216,7 @@ def _values(asked: _Asked, outcomes: Sequence[Outcome], evidence: Evidence) -> d
         "refused": tuple(_target(c) for c in asked.refused),
         "walls": tuple(asked.walls),
         "controls": tuple(_controls(outcomes)),
+        "outside": tuple(_outside(outcomes, evidence)) if asked.lost else (),
         "answered": tuple(_target(c) for c in evidence.cells if c.sign is Sign.ANSWERED),
         "kinds": tuple(sorted(_kinds(evidence, outcomes).items())),
         "rtt_ms": round_trip(outcomes),
@@ -332,6 +333,18 @@ def _controls(outcomes: Sequence[Outcome]) -> Iterator[Target]:
             ):
                 found.setdefault(str(target.transport), target)
     yield from found.values()
+
+
+def _outside(outcomes: Sequence[Outcome], evidence: Evidence) -> list[Target]:
+    """A host outside the product that answers: routers on the way to it are no vendor's."""
+    return [
+        Target(address=o.target.address, port=o.target.port, transport="tcp")
+        for outcome in outcomes
+        if outcome.check.scope is Scope.CONTROL
+        for o in outcome.observations
+        if o.step is Step.CONNECT and o.failure is None and not o.target.via
+        if o.target.address and not evidence.is_in_networks(o.target.address)
+    ][:1]
 
 
 def _walls(outcomes: Sequence[Outcome]) -> Iterator[Target]:

@@ -211,7 +211,7 @@ def is_refused_far_away(case: Case, door: Door) -> bool:
     if flow is None or flow.fate != "refused" or flow.edge is None or flow.arrived != flow.ttl:
         return False
     passed = flow.reached == flow.ttl - 1 > flow.edge + 1
-    return passed and not provider_owns(flow.router, flow.router, case.evidence.mapped)
+    return passed and not provider_owns(case.evidence, flow.router, flow.router)
 
 
 def _stopped_host(case: Case, stopped: Sequence[Door], failed: Sequence[str]) -> Finding:
@@ -322,6 +322,7 @@ def place_of_flows(case: Case, doors: Sequence[Door]) -> Place:
         near = flow.ttl <= flow.edge + 1 or bool(flow.offender and is_site_address(flow.offender))
         return Place(Where.UNKNOWN if flow.ttl == 1 else Where.SITE if near else Where.UNKNOWN, words)
     flow = max(flows, key=lambda f: f.reached)
+    toward = next(d.address for d in doors if d.flow is flow)
     if not flow.reached:
         return Place(Where.UNKNOWN, "packets do not even reach the first router, or this host keeps them")
     # Routers between the two said nothing of the control either: the wall may be at any of them.
@@ -332,9 +333,8 @@ def place_of_flows(case: Case, doors: Sequence[Door]) -> Place:
         return Place(Where.UNKNOWN, words)
     if flow.reached <= flow.edge:
         return Place(Where.SITE if beyond <= flow.edge + 1 else Where.UNKNOWN, words)
-    return Place(
-        Where.ISP if provider_owns(flow.router, flow.next, case.evidence.mapped) else Where.UNKNOWN, words
-    )
+    providers = provider_owns(case.evidence, flow.router, flow.next, toward)
+    return Place(Where.ISP if providers else Where.UNKNOWN, words)
 
 
 def _sampled(case: Case, service: tuple[str, int]) -> list[Sign]:

@@ -50,5 +50,5 @@ def _whose(case: Case, before: int, changed: int, quotes: Mapping[int, Quote]) -
         return Where.UNKNOWN
     if changed <= edge:
         return Where.SITE
-    providers = provider_owns(quotes[before].router, quotes[changed].router, case.evidence.mapped)
+    providers = provider_owns(case.evidence, quotes[before].router, quotes[changed].router)
     return Where.ISP if before > edge and providers else Where.UNKNOWN

@@ -282,3 +282,85 @@ def test_the_least_hop_limit_that_is_refused_tells_who_refuses(tried: dict[int, 
     path = tuple(sent(ttl, refused) for ttl, refused in tried.items())
     about = case(("a", "required", Judgement.FAIL), evidence=evidence, path=path)
     assert place_of(about, "udp", [5004], cells).where is where
+
+
+# --- routers that lead elsewhere, too -----------------------------------------------------------------
+
+VENDORS, ELSEWHERE, OWN = "192.0.2.1:5004", "104.18.26.120:443", "198.51.100.6"
+"""The stopped target, a host outside the product, and this site's address as the world sees it."""
+WAY = ("10.0.0.1", "10.0.0.2", "198.51.100.5", "203.0.113.129", "203.0.113.133")
+
+
+def beyond(
+    reached: int,
+    *,
+    way: tuple[str, ...] = WAY,
+    outside: tuple[int, ...] = (4, 5),
+    elsewhere: str = ELSEWHERE,
+    mapped: str | None = OWN,
+    cells: tuple[Cell, ...] = (),
+    refused: Cell | None = None,
+) -> Where:
+    """Where packets end that reach a hop, a refusal comes from; `outside` are hops on the way to somebody else."""
+    hops = list(enumerate(way, 1))
+    rungs = [
+        *(Rung(ttl, a, "tcp", "ladder", "192.0.2.9:443") for ttl, a in hops),
+        *(Rung(ttl, a, "tcp", "outside", elsewhere) for ttl, a in hops if ttl in outside),
+        *(Rung(ttl, a, "udp", "stopped", VENDORS) for ttl, a in hops if ttl <= reached),
+    ]
+    walls = [refused or wall(Sign.STOPPED)]
+    evidence = Evidence((*walls, *cells), tuple(rungs), 2, mapped)
+    about = case(("a", "required", Judgement.FAIL), evidence=evidence, path=(CLIMB,))
+    return place_of(about, "udp", [5004], walls).where
+
+
+def test_a_wall_between_routers_that_lead_elsewhere_too_is_the_providers() -> None:
+    assert beyond(4) is Where.ISP
+
+
+@pytest.mark.parametrize("outside", [(), (4,), (5,)])
+def test_a_router_that_only_the_product_is_behind_may_be_the_vendors(outside: tuple[int, ...]) -> None:
+    assert beyond(4, outside=outside) is Where.UNKNOWN
+
+
+def test_the_first_router_beyond_the_edge_may_be_the_sites_own() -> None:
+    way = (*WAY[:2], "203.0.113.1", *WAY[3:])
+    assert beyond(3, way=way, outside=(3, 4, 5)) is Where.UNKNOWN
+
+
+@pytest.mark.parametrize("block", ["198.51.7.1", "192.0.77.1"])
+def test_routers_of_the_sites_or_the_targets_block_are_no_providers(block: str) -> None:
+    """A large site has public addresses; a vendor's routers may have some of its own."""
+    assert beyond(4, way=(*WAY[:3], block, WAY[4])) is Where.UNKNOWN
+    assert beyond(4, way=(*WAY[:4], block)) is Where.UNKNOWN
+
+
+def test_a_host_that_lives_beside_the_target_is_not_elsewhere() -> None:
+    assert beyond(4, elsewhere="192.0.200.1:443") is Where.UNKNOWN
+
+
+def test_a_router_in_a_network_of_the_product_is_the_vendors() -> None:
+    own = replace(wall(Sign.SILENT), network="203.0.113.0/24")
+    assert beyond(4, cells=(own,)) is Where.UNKNOWN
+
+
+def test_without_the_sites_own_address_its_block_is_not_known() -> None:
+    assert beyond(4, mapped=None) is Where.UNKNOWN
+
+
+def test_a_router_that_refuses_and_leads_elsewhere_is_the_providers() -> None:
+    refused = wall(Sign.REJECTED, offender=WAY[3], ttl=5)
+    assert beyond(3, refused=refused) is Where.ISP
+    assert beyond(3, refused=refused, outside=(5,)) is Where.UNKNOWN
+
+
+@pytest.mark.parametrize(("left", "where"), [(5, Where.ISP), (4, Where.UNKNOWN)])
+def test_a_reset_is_no_near_servers_where_a_router_answers_farther_on(left: int, where: Where) -> None:
+    reset = [wall(Sign.REJECTED, ttl=5), replace(wall(Sign.LEFT, ttl=left), port=9000)]
+    rungs = [Rung(ttl, a, "tcp", "ladder", "192.0.2.9:443") for ttl, a in enumerate(WAY, 1)]
+    rungs.append(Rung(4, WAY[3], "tcp", "outside", ELSEWHERE))
+    target = Target(address="192.0.2.1", port=5004, transport="udp")
+    passed = seen(Step.HOP, target, purpose="stopped", ttl=4)
+    evidence = Evidence(tuple(reset), tuple(rungs), 2, OWN)
+    about = case(("a", "required", Judgement.FAIL), evidence=evidence, path=(passed,))
+    assert place_of(about, "udp", [5004], reset).where is where

@@ -200,3 +200,19 @@ def test_media_networks_are_proven_on_media_ports_not_by_time() -> None:
     asked = params(World(profile=make_profile(*rows), lively=0))
     silent = {t.network for t in asked.targets if t.port in (5004, 9000)}
     assert silent == set(NETWORKS)
+
+
+# --- who leads elsewhere, too -------------------------------------------------------------------------
+
+
+def test_where_something_is_lost_a_host_outside_the_product_is_asked_for_as_well() -> None:
+    found = params(World(wall=lambda t: "drop" if t.port == 8934 else None)).outside
+    assert [(t.port, t.transport) for t in found] == [(443, "tcp")]
+    assert params(World()).outside == ()
+
+
+def test_who_wants_no_host_but_the_products_is_asked_for_none() -> None:
+    world = World(
+        selection=make_selection(controls=False), wall=lambda t: "drop" if t.port == 8934 else None
+    )
+    assert params(world).outside == ()

@@ -1,6 +1,7 @@
 """Packets with a hop limit, of the kind that the port's service expects: what each of them meets."""
 
 import secrets
+import struct
 from collections.abc import Mapping
 
 from readycheck.failure import classify_icmp
@@ -13,6 +14,9 @@ from readycheck_probes.options import NOWHERE, Options
 LONGEST_WAIT_S, SHORTEST_WAIT_S = 0.5, 0.2
 _RTP = pack_packet(RtpPacket(payload_type=0, sequence=1, timestamp=160, ssrc=0x5EAD, payload=bytes(24)))
 _SIP_PORT = 5060
+_NAME_SERVICE = ("dns", "hijack")
+_QUESTION = struct.pack("!6H", 0x5EAD, 0x0100, 1, 0, 0, 0) + struct.pack("!xHH", 2, 1)
+"""Who the root's name servers are (RFC 1035 section 4): every resolver knows."""
 
 
 def patience_s(rtt_ms: float | None) -> float:
@@ -33,6 +37,8 @@ class Sender:
         kind = self._kinds.get(target.port or 0)
         if kind == "stun":
             return stun.pack_binding_request(secrets.token_bytes(12))
+        if kind in _NAME_SERVICE:
+            return _QUESTION
         if kind == "sip":
             return Options(target, "udp", (NOWHERE, _SIP_PORT)).payload(0)
         return ntp.pack_request(self.net.now_ns() / 1e9) if kind == "ntp" else _RTP

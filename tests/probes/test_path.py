@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import dns.message
 import pytest
 
 from readycheck.failure import Failure, Step
@@ -142,12 +143,14 @@ def test_a_blocked_network_stops_for_both_transports() -> None:
 
 def test_packets_are_of_the_kind_that_their_port_expects() -> None:
     network = fake()
-    cells = tuple(cell(NETWORKS[0], port) for port in (5004, 5060, 123, 9000))
-    measured(network, targets=cells, essential=4, kinds=((123, "ntp"), (5004, "stun"), (5060, "sip")))
+    cells = tuple(cell(NETWORKS[0], port) for port in (5004, 5060, 123, 9000, 53))
+    kinds = ((123, "ntp"), (5004, "stun"), (5060, "sip"), (53, "dns"))
+    measured(network, targets=cells, essential=5, kinds=kinds)
     first = {to[1]: payload for to, payload in reversed(network.sent)}
     assert stun.unpack_message(first[5004]).method == stun.BINDING
     assert sip.unpack_request(first[5060]).uri == "sip:198.51.100.9:5060"
     assert (first[123][0] & 7, first[9000][0] >> 6) == (3, 2)  # an NTP client, version 2 of RTP
+    assert dns.message.from_wire(first[53]).question[0].to_text() == ". IN NS"
 
 
 def test_the_edge_is_recorded_with_every_cell() -> None:

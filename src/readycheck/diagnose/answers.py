@@ -266,8 +266,8 @@ def dns_hijack(case: Case) -> Iterator[Finding]:
     outcome = next((o for o in case.outcomes if o.check.scope is Scope.HONESTY), None)
     if outcome is None:
         return
-    yield from _made_up(case, outcome)
     taken = [o for o in outcome.observations if _is_taken(o)]
+    yield from _made_up(case, outcome, taken)
     if taken:
         near, hop = _nearest(case)
         yield case.finding(
@@ -322,8 +322,11 @@ def ask_nearer(situation: Situation) -> Iterator[Check]:
         yield from [check] if check else []
 
 
-def _made_up(case: Case, outcome: Outcome) -> Iterator[Finding]:
-    """By one server for two unrelated zones: a wildcard of one zone is its owner's affair."""
+def _made_up(case: Case, outcome: Outcome, taken: Sequence[Observation]) -> Iterator[Finding]:
+    """By one server for two unrelated zones: a wildcard of one zone is its owner's affair.
+
+    Who is `taken` for a server where there is none, and tells the same, answers in the server's name as well.
+    """
     unknown = [o for o in outcome.observations if o.facts.get("asked") == "unknown"]
     lies: dict[str, list[Observation]] = {}
     for observation in unknown:
@@ -338,12 +341,15 @@ def _made_up(case: Case, outcome: Outcome) -> Iterator[Finding]:
     failing = {check.check for _, check in case.failing}
     led = {s.check for s in said(case.outcomes) if s.addresses and set(s.addresses) <= given}
     hosts = " and ".join(o.target.host or "" for o in next(iter(liars.values()))[:2])
+    near, hop = _nearest(case)
+    alone = not any(given & set(map(str, o.facts.get("records") or ())) for o in taken)
+    told = "" if alone else f" So does something on the way when nobody is asked{near}."
     yield case.finding(
         "dns-hijack",
         [outcome.check.id, *sorted(failing & led)],
         f"{', '.join(liars)} gives {', '.join(sorted(given)[:SHOWN])} as the address of names that do not exist "
-        f"({hosts}).",
-        where=Where.SITE if all(map(is_site_address, liars)) else Where.UNKNOWN,
+        f"({hosts}).{told}",
+        where=Where.SITE if all(map(is_site_address, liars)) else _place(case, None if alone else hop),
         owner=Owner.DNS,
         confidence=Confidence.CERTAIN if alike or denied else Confidence.LIKELY,
         remedy="Switch off the search or block page for unknown names, or use name servers that tell the truth.",

@@ -13,6 +13,7 @@ from readycheck.diagnose.situation import Situation, can_hear_routers, local_add
 from readycheck.engine import Outcome
 from readycheck.evidence import Cell, Evidence, Sign
 from readycheck.failure import Failure, Step
+from readycheck.net.address import is_site_address
 from readycheck.observation import Observation, Target
 from readycheck.plan import Check, Scope
 from readycheck.probe import Effort
@@ -180,7 +181,28 @@ def find_pairs(situation: Situation) -> list[Pair]:
         pair for door in _quiet_doors(situation, lost) for pair in _beside(door, outcomes, situation.evidence)
     ]
     kept = [pair for pair in quiet if pair[0].address == pair[1].address]
-    return list(dict.fromkeys([*named[: PAIRS - bool(grid)], *grid, *named, *kept]))[:PAIRS]
+    servers = list(_name_servers(outcomes)) if situation.plan.effort is not Effort.QUICK else []
+    return list(dict.fromkeys([*named[: PAIRS - bool(grid)], *grid, *named, *kept, *servers]))[:PAIRS]
+
+
+def _name_servers(outcomes: Sequence[Outcome]) -> Iterator[Pair]:
+    """One beyond the site that is lost over one transport, beside its other one, over which it answers."""
+    asked = [o for o in outcomes if o.check.scope is Scope.RESOLVERS and o.observations]
+    answering = {o.check.target.address: o for o in asked if has_answered(o)}
+    for lost in asked:
+        control = answering.get(lost.check.target.address)
+        if control and not has_answered(lost) and not is_site_address(str(lost.check.target.address)):
+            yield _server(lost), _server(control)
+
+
+def has_answered(outcome: Outcome) -> bool:
+    """A name server did, be it to say that it does not know."""
+    return any(o.failure is None or o.facts.get("answered_by_server") for o in outcome.observations)
+
+
+def _server(outcome: Outcome) -> Target:
+    target = outcome.check.params.targets[0]
+    return Target(address=target.address, port=target.port, transport=outcome.check.target.transport)
 
 
 def _lost_doors(situation: Situation) -> list[Door]:

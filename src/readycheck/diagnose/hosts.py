@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
 from readycheck.diagnose.case import Case, Place, is_media, provider_owns
-from readycheck.diagnose.doors import Door, alone, find_doors, find_flows
+from readycheck.diagnose.doors import Door, Flow, alone, find_doors, find_flows
 from readycheck.diagnose.finding import Confidence, Finding, Where
 from readycheck.diagnose.neighbours import flows_beside, home_of, is_reached
 from readycheck.evidence import Sign
@@ -31,7 +31,7 @@ def media_of_hosts(case: Case) -> Iterator[Finding]:
     sampled = any(c.transport == "udp" and c.requirement in media for c in case.sampled)
     if sampled or len(ports) < 2 or any(not d.is_lost or _has_passed(d) for d in doors):
         return
-    place = place_of_flows(case, stopped)
+    place = _place_of_doors(case, stopped)
     own = [d for d in stopped if d.flow and d.flow.own]
     yield case.finding(
         "udp-blocked",
@@ -97,7 +97,7 @@ def _stopped_port(
 ) -> Finding:
     """Hop-limited packets end before those of a control do."""
     rejected = any(d.flow and d.flow.fate == "rejected" for d in stopped)
-    place = place_of_flows(case, stopped)
+    place = _place_of_doors(case, stopped)
     what = _service(stopped[0])
     own = [d for d in stopped if d.flow and d.flow.own]
     many = len({d.address for d in stopped}) > 1
@@ -215,7 +215,7 @@ def is_refused_far_away(case: Case, door: Door) -> bool:
 
 
 def _stopped_host(case: Case, stopped: Sequence[Door], failed: Sequence[str]) -> Finding:
-    place = place_of_flows(case, stopped)
+    place = _place_of_doors(case, stopped)
     first = stopped[0]
     refused = any(d.flow and d.flow.fate == "rejected" for d in stopped)
     return case.finding(
@@ -245,7 +245,7 @@ class _Extent:
 
 def _stopped_address(case: Case, stopped: Sequence[Door], failed: Sequence[str]) -> Finding:
     """Nothing of a host is reached. That it is the host's address alone is seen by a neighbour on the same port."""
-    place, first = place_of_flows(case, stopped), stopped[0]
+    place, first = _place_of_doors(case, stopped), stopped[0]
     refused = any(d.flow and d.flow.fate == "rejected" for d in stopped)
     extent = _extent_of_wall(case, first)
     return case.finding(
@@ -309,9 +309,13 @@ def _extent(doors: Sequence[Door]) -> str:
     return "come as far as those to its other ports" if through else "leave the site"
 
 
-def place_of_flows(case: Case, doors: Sequence[Door]) -> Place:
-    """Where the packets of these doors end; the farthest that any of them came."""
-    flows = [d.flow for d in doors if d.flow]
+def _place_of_doors(case: Case, doors: Sequence[Door]) -> Place:
+    return place_of_flows(case, [(d.address, d.flow) for d in doors if d.flow])
+
+
+def place_of_flows(case: Case, stopped: Sequence[tuple[str, Flow]]) -> Place:
+    """Where packets to these addresses end; the farthest that any of them came."""
+    flows = [flow for _, flow in stopped]
     rejected = [f for f in flows if f.fate == "rejected"]
     if rejected:
         flow = min(rejected, key=lambda f: f.ttl)
@@ -322,7 +326,7 @@ def place_of_flows(case: Case, doors: Sequence[Door]) -> Place:
         near = flow.ttl <= flow.edge + 1 or bool(flow.offender and is_site_address(flow.offender))
         return Place(Where.UNKNOWN if flow.ttl == 1 else Where.SITE if near else Where.UNKNOWN, words)
     flow = max(flows, key=lambda f: f.reached)
-    toward = next(d.address for d in doors if d.flow is flow)
+    toward = next(address for address, each in stopped if each is flow)
     if not flow.reached:
         return Place(Where.UNKNOWN, "packets do not even reach the first router, or this host keeps them")
     # Routers between the two said nothing of the control either: the wall may be at any of them.

@@ -3,9 +3,12 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from readycheck.diagnose.case import Case, place_of
+from readycheck.diagnose.case import Case, Place, place_of
+from readycheck.diagnose.doors import find_flows
 from readycheck.diagnose.elsewhere import are_names_lost
 from readycheck.diagnose.finding import Confidence, Finding, Owner, Where
+from readycheck.diagnose.flows import has_answered
+from readycheck.diagnose.hosts import STOPPED, place_of_flows
 from readycheck.engine import Outcome
 from readycheck.evidence import WALL, Sign
 from readycheck.failure import Failure, Step
@@ -20,7 +23,7 @@ def dns_unreachable(case: Case) -> Iterator[Finding]:
     asked = [o for o in _asked_resolvers(case) if o.check.target.transport == "udp"]
     none_known = not case.environment.resolvers
     silent = bool(asked) or are_names_lost(case.outcomes)
-    if not none_known and (not silent or any(_has_answered(o) for o in asked) or _answered_lookups(case)):
+    if not none_known and (not silent or any(has_answered(o) for o in asked) or _answered_lookups(case)):
         return
     unresolved = [
         o.check.id
@@ -32,7 +35,7 @@ def dns_unreachable(case: Case) -> Iterator[Finding]:
     place = place_of(case, "udp", [53])
     walled = place.where is not Where.UNKNOWN and remote
     host = Where.HOST if none_known else place.where if walled else Where.UNKNOWN
-    also_tcp = [o.check.id for o in _asked_resolvers(case) if not _has_answered(o)]
+    also_tcp = [o.check.id for o in _asked_resolvers(case) if not has_answered(o)]
     found = case.finding(
         "dns-unreachable",
         [*also_tcp, *unresolved] or [c.check for r, c in case.failing if r.targets.resolvers],
@@ -74,24 +77,32 @@ def _asked_resolvers(case: Case) -> list[Outcome]:
     return [o for o in case.outcomes if o.check.scope is Scope.RESOLVERS and o.observations]
 
 
-def _has_answered(outcome: Outcome) -> bool:
-    return any(o.failure is None or o.facts.get("answered_by_server") for o in outcome.observations)
-
-
 def dns_tcp_blocked(case: Case) -> Iterator[Finding]:
     """UDP 53 works and TCP 53 does not: large answers will fail."""
     asked = _asked_resolvers(case)
-    udp = [o for o in asked if o.check.target.transport == "udp" and _has_answered(o)]
+    udp = [o for o in asked if o.check.target.transport == "udp" and has_answered(o)]
     tcp = [o for o in asked if o.check.target.transport == "tcp"]
-    if udp and tcp and not any(_has_answered(o) for o in tcp) and _had_time(tcp, udp):
+    if udp and tcp and not any(has_answered(o) for o in tcp) and _had_time(tcp, udp):
+        place = _place_of_servers(case, tcp)
         yield case.finding(
             "dns-tcp-blocked",
             [o.check.id for o in tcp] + _lost_for_their_size(case),
-            "The name servers answer over UDP but not over TCP: answers too large for a datagram are lost.",
-            owner=Owner.DNS,
+            "The name servers answer over UDP but not over TCP: answers too large for a datagram are lost"
+            f"{'; ' + place.words if place.words else ''}.",
+            where=place.where,
+            owner=Owner.DNS if place.where is Where.UNKNOWN else None,
             confidence=Confidence.CERTAIN,
             remedy="Allow TCP 53 to the name servers as well.",
         )
+
+
+def _place_of_servers(case: Case, lost: Sequence[Outcome]) -> Place:
+    """Where packets to name servers end while those over the other transport go on."""
+    flows = find_flows(case.outcomes)
+    doors = [(str(o.check.target.address), int(o.check.target.ports)) for o in lost]
+    ways = [(address, flows.get(("tcp", address, port))) for address, port in doors]
+    stopped = [(address, flow) for address, flow in ways if flow and flow.fate in STOPPED]
+    return place_of_flows(case, stopped) if len(stopped) == len(ways) else Place(Where.UNKNOWN, "")
 
 
 def _had_time(tcp: Sequence[Outcome], udp: Sequence[Outcome]) -> bool:

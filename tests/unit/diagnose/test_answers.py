@@ -383,6 +383,27 @@ def test_who_sends_questions_elsewhere_speaks_in_nobodys_name() -> None:
     assert only.where is Where.SITE and "hop 2" in only.summary
 
 
+@pytest.mark.parametrize(
+    ("told", "hop", "where"),
+    [
+        (LIE, 1, Where.SITE),
+        (LIE, 4, Where.UNKNOWN),
+        (LIE, None, Where.UNKNOWN),
+        ("192.0.2.7", 1, Where.UNKNOWN),
+    ],
+)
+def test_who_lies_in_nobodys_name_lies_in_the_servers(told: str, hop: int | None, where: Where) -> None:
+    """Another address shows another liar: what is made up far away may be asked for from near by."""
+    nobody = Target(host="api.example.com", address="198.51.100.253", port=53)
+    taken = seen(Step.RESPONSE, nobody, asked="nobody", rcode="NOERROR", records=[told])
+    made_up = (unknown(name, LIE, "192.88.99.53") for name in ("x.example.org", "x.example.net"))
+    check = make_check("hijack/where", requirement=None, probe="hijack", scope=Scope.FOLLOW_UP)
+    nearer = [seen(Step.RESPONSE, nobody, asked="nobody", ttl=hop, rcode="NOERROR")] if hop else []
+    found = judged(World(), honesty(*made_up, taken), make_outcome(check, *nearer)).findings[0]
+    assert (found.cause, found.where) == ("dns-hijack", where)
+    assert ("when nobody is asked" in found.summary) == (told == LIE)
+
+
 def test_nobody_is_looked_for_where_nobody_answers() -> None:
     assert list(answers.ask_nearer(World().situation([HONEST]))) == []
 

@@ -212,7 +212,5 @@ def test_where_something_is_lost_a_host_outside_the_product_is_asked_for_as_well
 
 
 def test_who_wants_no_host_but_the_products_is_asked_for_none() -> None:
-    world = World(
-        selection=make_selection(controls=False), wall=lambda t: "drop" if t.port == 8934 else None
-    )
+    world = World(selection=make_selection(controls=False), wall=lambda t: "drop" if t.port == 8934 else None)
     assert params(world).outside == ()

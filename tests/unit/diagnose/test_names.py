@@ -11,6 +11,7 @@ from readycheck.verdict import Judgement, Readiness
 from tests.unit.builders import (
     FIREWALL,
     NETWORKS,
+    RESOLVER,
     ROWS,
     Result,
     World,
@@ -107,6 +108,38 @@ def test_names_over_udp_only() -> None:
     assert (only.cause, only.owner, only.confidence) == ("dns-tcp-blocked", Owner.DNS, Confidence.CERTAIN)
     assert only.affects == ("dns-tcp",)
     assert found.readiness is Readiness.WARNINGS
+
+
+FAR_AWAY = "192.88.99.53"
+
+
+@pytest.mark.parametrize(
+    ("server", "wall_ttl", "where", "owner"),
+    [
+        (FAR_AWAY, 2, Where.SITE, Owner.NETWORK),
+        (FAR_AWAY, 3, Where.UNKNOWN, Owner.DNS),
+        (RESOLVER, 2, Where.UNKNOWN, Owner.DNS),  # whose own filter it may be
+    ],
+)
+def test_where_names_over_tcp_end_is_seen_beside_those_over_udp(
+    server: str, wall_ttl: int, where: Where, owner: Owner
+) -> None:
+    world = World(
+        wall=lambda t: "drop" if (t.port, t.transport) == (53, "tcp") else None,
+        wall_ttl=wall_ttl,
+        **with_server(server),  # type: ignore[arg-type]
+    )
+    only = conclude(world).only
+    assert (only.cause, only.where, only.owner) == ("dns-tcp-blocked", where, owner)
+    assert ("packets reach" in only.summary) == (server == FAR_AWAY)
+
+
+def test_a_server_that_hears_and_is_silent_over_tcp_has_no_place() -> None:
+    world = World(
+        resolver=lambda transport: Failure.TIMED_OUT if transport == "tcp" else None,
+        **with_server(FAR_AWAY),  # type: ignore[arg-type]
+    )
+    assert conclude(world).only.where is Where.UNKNOWN
 
 
 def test_a_line_too_long_for_a_connection_in_time_blocks_nothing() -> None:

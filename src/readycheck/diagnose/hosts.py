@@ -1,11 +1,11 @@
 """Rules for named hosts: a port that stops for all of them, a host that stops on all ports, a service that is down."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
 from readycheck.diagnose.case import Case, Place, is_media, provider_owns
-from readycheck.diagnose.doors import Door, Flow, alone, find_doors, find_flows
+from readycheck.diagnose.doors import Door, Flow, Key, alone, find_doors, find_flows
 from readycheck.diagnose.finding import Confidence, Finding, Where
 from readycheck.diagnose.neighbours import flows_beside, home_of, is_reached
 from readycheck.evidence import Sign
@@ -311,6 +311,13 @@ def _extent(doors: Sequence[Door]) -> str:
 
 def _place_of_doors(case: Case, doors: Sequence[Door]) -> Place:
     return place_of_flows(case, [(d.address, d.flow) for d in doors if d.flow])
+
+
+def stopped_ways(case: Case, keys: Iterable[Key]) -> list[tuple[str, Flow]]:
+    """The addresses of these ports at which packets end before a control's, and how far they came."""
+    flows = find_flows(case.outcomes)
+    ways = [(key[1], flows.get(key)) for key in keys]
+    return [(address, flow) for address, flow in ways if flow and flow.fate in STOPPED]
 
 
 def place_of_flows(case: Case, stopped: Sequence[tuple[str, Flow]]) -> Place:

@@ -4,11 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from readycheck.diagnose.case import Case, Place, place_of
-from readycheck.diagnose.doors import find_flows
 from readycheck.diagnose.elsewhere import are_names_lost
 from readycheck.diagnose.finding import Confidence, Finding, Owner, Where
 from readycheck.diagnose.flows import has_answered
-from readycheck.diagnose.hosts import STOPPED, place_of_flows
+from readycheck.diagnose.hosts import place_of_flows, stopped_ways
 from readycheck.engine import Outcome
 from readycheck.evidence import WALL, Sign
 from readycheck.failure import Failure, Step
@@ -98,11 +97,10 @@ def dns_tcp_blocked(case: Case) -> Iterator[Finding]:
 
 def _place_of_servers(case: Case, lost: Sequence[Outcome]) -> Place:
     """Where packets to name servers end while those over the other transport go on."""
-    flows = find_flows(case.outcomes)
-    doors = [(str(o.check.target.address), int(o.check.target.ports)) for o in lost]
-    ways = [(address, flows.get(("tcp", address, port))) for address, port in doors]
-    stopped = [(address, flow) for address, flow in ways if flow and flow.fate in STOPPED]
-    return place_of_flows(case, stopped) if len(stopped) == len(ways) else Place(Where.UNKNOWN, "")
+    stopped = stopped_ways(
+        case, (("tcp", str(t.address), int(t.ports)) for t in (o.check.target for o in lost))
+    )
+    return place_of_flows(case, stopped) if len(stopped) == len(lost) else Place(Where.UNKNOWN, "")
 
 
 def _had_time(tcp: Sequence[Outcome], udp: Sequence[Outcome]) -> bool:

@@ -6,6 +6,7 @@ from ipaddress import ip_address, ip_network
 from readycheck.diagnose import turns
 from readycheck.diagnose.case import Case, Place, is_media, place_of
 from readycheck.diagnose.finding import Confidence, Finding, Where
+from readycheck.diagnose.hosts import place_of_flows, stopped_ways
 from readycheck.evidence import OPEN, WALL, Cell, Sign
 from readycheck.failure import Failure
 from readycheck.notation import PortRange
@@ -338,17 +339,27 @@ def lone_walls(case: Case) -> Iterator[Finding]:
             service = _service(transport, label)
             nowhere = _is_silent_elsewhere(case, transport, label, network)
             rejected = any(c.sign is Sign.REJECTED for c in hit)
+            place = _place_of_lone(case, transport, label, network)
             yield case.finding(
                 "port-rejected" if rejected else "port-blocked",
                 _failed(case, hit),
-                f"{service} to {network} {'is refused' if rejected else 'stops'} on the way; "
+                f"{service} to {network} {'is refused' if rejected else 'stops'} on the way{_told(place)}; "
                 f"{'other networks answer on other ports only' if nowhere else 'other networks were not proven'}.",
+                where=place.where,
                 confidence=Confidence.LIKELY
                 if nowhere and _others_pass(case, transport, label, network)
                 else Confidence.POSSIBLE,
                 remedy=f"Check that outbound {service} is allowed to "
                 f"{'every network of the product' if nowhere else network}.",
             )
+
+
+def _place_of_lone(case: Case, transport: str, label: str, network: str) -> Place:
+    """Whichever it is for, it is seen beside another port of the same address."""
+    column = case.evidence.column(transport, label)
+    own = [c for c in column if c.sign in WALL and c.network == network and c.own]
+    stopped = stopped_ways(case, ((transport, c.address, c.port) for c in own))
+    return place_of_flows(case, stopped) if stopped else Place(Where.UNKNOWN, "")
 
 
 def ports_silent(case: Case) -> Iterator[Finding]:

@@ -376,6 +376,19 @@ def test_a_wall_at_one_network_and_silence_at_the_next(again: bool, confidence: 
     assert (only.cause, only.where, only.confidence) == ("port-blocked", Where.UNKNOWN, confidence)
 
 
+def test_a_lone_wall_is_placed_beside_another_port_of_its_address() -> None:
+    world = World(
+        wall=lambda t: "drop" if (t.port, t.address) == (8934, NODES[0]) else None,
+        mute=lambda t: t.port == 8934,
+        hops=(GATEWAY, FIREWALL, "100.64.0.1", "100.64.0.2"),
+        wall_ttl=3,
+        proofs=0,
+    )
+    only = conclude(world).only
+    assert (only.cause, only.where) == ("port-blocked", Where.ISP)
+    assert "packets reach 100.64.0.1 (hop 3)" in only.summary
+
+
 # --- silence without a wall ----------------------------------------------------------------------------
 
 

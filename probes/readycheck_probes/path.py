@@ -97,6 +97,8 @@ class PathProbe:
                 await _Driver(params, targets, cells, beyond, sender).run(end_ms, last_ladder_ms)
         finally:
             _record(net, targets, cells, edge)
+            if not cells and ladder.hops:
+                _note(net, reference[0], None, {"purpose": "edge", **_told(edge)})
         # 5. how far the stopped ones come
         await _climb(_Ladder(), _rungs(_stopped(targets, cells), upto), sender, "stopped")
 
@@ -339,23 +341,26 @@ def _record(net: Net, targets: Sequence[Target], cells: Sequence[Cell], edge: Ed
     for target, cell in zip(targets, cells, strict=True):
         if not cell.asked:
             continue
-        now = net.now_ms()
-        net.record(
-            Observation(
-                step=Step.HOP,
-                target=target,
-                started_ms=round(now, 3),
-                elapsed_ms=0.0,
-                failure=_FAILURES.get(cell.fate, Failure.TIMED_OUT),
-                facts={
-                    "purpose": "survey",
-                    "fate": cell.fate.value,
-                    "ttl": cell.ttl,
-                    "offender": cell.offender,
-                    "asked": cell.asked,
-                    "missed_beside_control": cell.missed,
-                    "edge_ttl": edge.ttl,
-                    "edge_proven": edge.proven,
-                },
-            )
+        facts = {
+            "purpose": "survey",
+            "fate": cell.fate.value,
+            "ttl": cell.ttl,
+            "offender": cell.offender,
+            "asked": cell.asked,
+            "missed_beside_control": cell.missed,
+            **_told(edge),
+        }
+        _note(net, target, _FAILURES.get(cell.fate, Failure.TIMED_OUT), facts)
+
+
+def _told(edge: Edge) -> dict[str, object]:
+    return {"edge_ttl": edge.ttl, "edge_proven": edge.proven}
+
+
+def _note(net: Net, target: Target, failure: Failure | None, facts: Mapping[str, object]) -> None:
+    now = round(net.now_ms(), 3)
+    net.record(
+        Observation(
+            step=Step.HOP, target=target, started_ms=now, elapsed_ms=0.0, failure=failure, facts=facts
         )
+    )

@@ -163,7 +163,7 @@ def gather(outcomes: Sequence[Outcome]) -> Evidence:
     """Read the grid off the outcomes."""
     observations = [o for outcome in outcomes for o in outcome.observations]
     survey = [o for o in observations if o.facts.get("purpose") == "survey"]
-    proven = [o.facts["edge_ttl"] for o in survey if o.facts.get("edge_proven")]
+    proven = [int(o.facts["edge_ttl"]) for o in observations if o.facts.get("edge_proven")]
     mapped = [o.facts["mapped_address"] for o in observations if o.facts.get("mapped_address")]
     rungs = tuple(rungs_of(observations))
     routers = frozenset(rung.address for rung in rungs if rung.purpose == "ladder")

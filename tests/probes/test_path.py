@@ -284,3 +284,11 @@ def test_walls_are_climbed_even_if_there_is_nothing_to_survey() -> None:
     network = fake(blocked=lambda to, t: 2 if to[1] == 53 else None)
     observations, _ = measured(network, targets=(), walls=(wall,), essential=0)
     assert rungs(observations, "stopped") == dict(enumerate(SITE, 1))
+
+
+def test_the_edge_is_told_where_no_cell_is_asked() -> None:
+    observations, _ = measured(fake(), targets=(), essential=0)
+    told = [o.facts for o in observations if o.facts.get("purpose") == "edge"]
+    assert [(each["edge_ttl"], each["edge_proven"]) for each in told] == [(2, True)]
+    observations, _ = measured(fake())
+    assert not [o for o in observations if o.facts.get("purpose") == "edge"]

@@ -8,6 +8,7 @@ from functools import cached_property, lru_cache
 from readycheck.diagnose import elsewhere, path_mtu
 from readycheck.diagnose.doors import Door, alone, find_doors
 from readycheck.diagnose.neighbours import home_of
+from readycheck.diagnose.server_names import nameless_in_question, names_in_question
 from readycheck.diagnose.situation import COUNTING, Situation, can_hear_routers, local_address, round_trip
 from readycheck.engine import Outcome
 from readycheck.evidence import Cell, Evidence, Sign
@@ -94,6 +95,7 @@ def _survey(situation: Situation) -> Check | None:
         situation.gone_silent,
         [door.address for door in alone(lost, find_doors(situation.outcomes))],
         SPARED if lost else 0,
+        greetings_die=any(names_in_question(situation)) or any(nameless_in_question(situation)),
     )
 
 
@@ -154,19 +156,24 @@ def egress_check(
     gone_silent: Set[str] = frozenset(),
     lost: Sequence[str] = (),
     spared: int = 0,
+    *,
+    greetings_die: bool = False,
 ) -> Check | None:
     """The check that surveys what no answer has proven; None when there is nothing to prove or no way to.
 
-    What lies beside `lost` addresses comes first: it tells whether an address or its network is blocked.
+    What lies beside `lost` addresses comes first: it tells whether an address or its network is blocked. Where
+    `greetings_die` that are sent with hop limits as well, the site's edge at least has to be known.
     """
     if PROBE not in registry.installed or left_s < 0.5:
         return None
     asked = _unproven(plan, outcomes, evidence, gone_silent, lost)
-    if not (asked.lost or (asked.essential and plan.effort is not Effort.QUICK)):
+    if not (asked.lost or greetings_die or (asked.essential and plan.effort is not Effort.QUICK)):
         return None
     probe = registry.probe(PROBE)
     seconds = _seconds(plan.effort, left_s - 0.3)
-    values = {**_values(asked, outcomes, evidence), **seconds, "local": local, "spared": spared}
+    outside = _outside(outcomes, evidence) if asked.lost or greetings_die else []
+    known = {"local": local, "outside": tuple(outside), "spared": spared}
+    values = {**_values(asked, outcomes, evidence), **seconds, **known}
     return Check(
         id="path/egress",
         requirement=None,
@@ -216,7 +223,6 @@ def _values(asked: _Asked, outcomes: Sequence[Outcome], evidence: Evidence) -> d
         "refused": tuple(_target(c) for c in asked.refused),
         "walls": tuple(asked.walls),
         "controls": tuple(_controls(outcomes)),
-        "outside": tuple(_outside(outcomes, evidence)) if asked.lost else (),
         "answered": tuple(_target(c) for c in evidence.cells if c.sign is Sign.ANSWERED),
         "kinds": tuple(sorted(_kinds(evidence, outcomes).items())),
         "rtt_ms": round_trip(outcomes),

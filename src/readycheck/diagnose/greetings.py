@@ -184,6 +184,11 @@ class Trial:
         return len(self._parted) > 1
 
     @property
+    def passed(self) -> int:
+        """The last hop that surely let it pass, where one did."""
+        return self.reached if self.kill is Fate.SILENCE else min(self._killed_at, default=1) - 1
+
+    @property
     def falls_short_at(self) -> int | None:
         """The first hop from which greetings to another host were heard, and these were lost for good."""
         mine, beside = self._rungs("asked"), self._rungs("elsewhere")

@@ -1,9 +1,9 @@
 """Rules and follow-ups for what kills a TLS greeting by the server name in it, or by the lack of one."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from readycheck.diagnose.case import Case, Place
+from readycheck.diagnose.case import Case, Place, provider_owns
 from readycheck.diagnose.finding import Confidence, Finding, Owner, Where
 from readycheck.diagnose.greetings import PROBE, Fate, Trial, fate, trials
 from readycheck.diagnose.situation import Situation
@@ -225,10 +225,16 @@ def _filter_finding(
 
 
 def place_in(case: Case, trial: Trial) -> Place:
-    routers = {rung.ttl: rung.address for rung in case.evidence.rungs if rung.purpose == "ladder"}
-    return trial.place(
-        case.evidence.edge_ttl, lambda ttl: f"{routers[ttl]} (hop {ttl})" if ttl in routers else f"hop {ttl}"
+    """Beyond the site's edge it is the provider's if the routers are: a vendor may have such a box as well."""
+    evidence = case.evidence
+    routers = {rung.ttl: rung.address for rung in evidence.rungs if rung.purpose == "ladder"}
+    place = trial.place(
+        evidence.edge_ttl, lambda ttl: f"{routers[ttl]} (hop {ttl})" if ttl in routers else f"hop {ttl}"
     )
+    around = routers.get(trial.passed), routers.get(trial.passed + 1)
+    if place.where is Where.ISP and not provider_owns(evidence, *around, trial.about.rsplit(":", 1)[0]):
+        return replace(place, where=Where.UNKNOWN)
+    return place
 
 
 def _sure(trial: Trial) -> Confidence:

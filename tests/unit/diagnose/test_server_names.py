@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from readycheck.diagnose import egress
 from readycheck.diagnose.finding import Confidence, Owner, Severity, Where
 from readycheck.failure import Failure
 from readycheck.observation import Target
@@ -12,6 +13,8 @@ from readycheck.plan import Scope
 from readycheck_probes.sni import SniParams
 from tests.unit.builders import (
     DEAF,
+    FIREWALL,
+    GATEWAY,
     SOURCE,
     World,
     make_environment,
@@ -175,7 +178,7 @@ def test_without_a_server_to_compare_with_it_is_likely() -> None:
             "no further than 100.64.0.1 (hop 3); 192.168.2.1 (hop 2) still let it pass",
         ),
         (2, Failure.CONNECTION_RESET, Where.SITE, "no further than 192.168.2.1 (hop 2)"),
-        (5, Failure.CONNECTION_RESET, Where.ISP, "no further than hop 5"),
+        (5, Failure.CONNECTION_RESET, Where.UNKNOWN, "no further than hop 5"),
         (1, Failure.CONNECTION_RESET, Where.UNKNOWN, "this host or its first router"),
         (9, Failure.CONNECTION_RESET, Where.UNKNOWN, ""),
         (
@@ -184,7 +187,7 @@ def test_without_a_server_to_compare_with_it_is_likely() -> None:
             Where.SITE,
             "reaches 192.168.2.1 (hop 2) and no further; with another name it goes on to 100.64.0.1 (hop 3)",
         ),
-        (6, Failure.TIMED_OUT, Where.ISP, "reaches hop 5 and no further"),
+        (6, Failure.TIMED_OUT, Where.UNKNOWN, "reaches hop 5 and no further"),
         (1, Failure.TIMED_OUT, Where.UNKNOWN, ""),
         (9, Failure.TIMED_OUT, Where.UNKNOWN, ""),
     ],
@@ -193,6 +196,33 @@ def test_the_place_is_that_of_the_least_hop_limit(hop: int, kill: Failure, where
     found = behind(world(kill), Box(minds=minds(), kill=kill, hop=hop))
     assert (found.only.cause, found.only.where) == ("sni-filter", where)
     assert words in found.only.summary
+
+
+@pytest.mark.parametrize("kill", [Failure.CONNECTION_RESET, Failure.TIMED_OUT])
+def test_a_box_between_routers_of_the_provider_is_the_providers(kill: Failure) -> None:
+    hops = (GATEWAY, FIREWALL, *(f"100.64.0.{n}" for n in range(1, 5)))
+    found = behind(world(kill, hops=hops), Box(minds=minds(), kill=kill, hop=5))
+    assert (found.only.cause, found.only.where) == ("sni-filter", Where.ISP)
+
+
+def test_a_name_filter_is_not_placed_by_a_vendors_routers() -> None:
+    hops = (GATEWAY, FIREWALL, "100.64.0.1", "203.0.113.1", "203.0.113.2")
+    found = behind(world(hops=hops), Box(minds=minds(), hop=5))
+    assert (found.only.cause, found.only.where) == ("sni-filter", Where.UNKNOWN)
+
+
+def test_where_greetings_die_the_edge_is_looked_for() -> None:
+    """A product of names alone has no network to survey."""
+    names_alone = make_profile(
+        requirement("web", targets={"names": ["web"]}, ports=["443"], probe="tls"), names={"web": WEB}
+    )
+    made = world(profile=names_alone)
+    situation = made.situation([made.measure(check) for check in made.plan.checks])
+    (check,) = egress.survey(situation)
+    assert (check.params.targets, len(check.params.outside)) == ((), 1)
+    sound = World(profile=names_alone)
+    healthy = sound.situation([sound.measure(check) for check in sound.plan.checks])
+    assert list(egress.survey(healthy)) == []
 
 
 def test_without_routers_that_answer_a_reset_still_has_a_place_and_silence_has_none() -> None:

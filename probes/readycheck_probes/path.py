@@ -21,7 +21,7 @@ from readycheck.probe import (
     Unit,
 )
 from readycheck_probes.hops import Sender, endpoint_of, family_of, patience_s
-from readycheck_probes.survey import Cell, Edge, Fate, Hop, Survey, find_edge
+from readycheck_probes.survey import REFILL_MS, Cell, Edge, Fate, Hop, Survey, find_edge
 
 LADDER = 16
 OUTSIDE = 4
@@ -85,16 +85,21 @@ class PathProbe:
         # 3. how far those come that failed already, and who is on the way to hosts outside the product
         upto = beyond[0].ttl if beyond else LADDER
         shared = [(t, hop.ttl) for t in params.outside for hop in beyond[1 : OUTSIDE + 1] if edge.proven]
+        heard = _Ladder()
         async with asyncio.TaskGroup() as group:
             group.create_task(_climb(_Ladder(), _rungs(params.walls, upto), sender, "stopped"))
-            group.create_task(_climb(_Ladder(), shared, sender, "outside"))
+            group.create_task(_climb(heard, shared, sender, "outside"))
         # 4. the survey of the cells, over the hops beyond the edge
         cells = [_cell(t, True) for t in params.refused] + [_cell(t, False) for t in params.targets]
         targets = (*params.refused, *params.targets)
         try:
             if beyond and cells:
                 last_ladder_ms = (sender.wait_s + SPARE_S) * 1000
-                await _Driver(params, targets, cells, beyond, sender).run(end_ms, last_ladder_ms)
+                driver = _Driver(params, targets, cells, beyond, sender)
+                async with asyncio.TaskGroup() as group:
+                    again = group.create_task(_climb_again(heard, shared, sender, "outside"))
+                    await driver.run(end_ms, last_ladder_ms)
+                    again.cancel()
         finally:
             _record(net, targets, cells, edge)
             if not cells and ladder.hops:
@@ -183,6 +188,15 @@ async def _climb(ladder: _Ladder, rungs: Sequence[tuple[Target, int]], sender: S
     async with asyncio.TaskGroup() as group:
         for target, ttl in rungs:
             group.create_task(step(target, ttl))
+
+
+async def _climb_again(
+    ladder: _Ladder, rungs: Sequence[tuple[Target, int]], sender: Sender, purpose: str
+) -> None:
+    """Those that no router answered, as often as a router may answer; until cancelled."""
+    while unheard := [(target, ttl) for target, ttl in rungs if ttl not in ladder.found]:
+        await sender.net.sleep(REFILL_MS / 1000)
+        await _climb(ladder, unheard, sender, purpose)
 
 
 def _rung(

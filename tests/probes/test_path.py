@@ -292,3 +292,27 @@ def test_the_edge_is_told_where_no_cell_is_asked() -> None:
     assert [(each["edge_ttl"], each["edge_proven"]) for each in told] == [(2, True)]
     observations, _ = measured(fake())
     assert not [o for o in observations if o.facts.get("purpose") == "edge"]
+
+
+class Busy(FakeNetwork):
+    """The fourth router has no answer left for what is asked first towards a host outside the product."""
+
+    spent: int = 0
+
+    def expires_at(self, to: Endpoint, transport: str, ttl: int | None) -> str | None:
+        if to[0] == "203.0.113.77" and ttl == 4 and not self.spent:
+            self.spent += 1
+            return None
+        return super().expires_at(to, transport, ttl)
+
+
+def test_a_busy_router_is_asked_again_whether_it_leads_elsewhere_too() -> None:
+    elsewhere = Target(address="203.0.113.77", port=443, transport="tcp")
+    network = Busy(
+        tcp={("192.88.99.10", 443): FakeService()},
+        hops=HOPS,
+        capabilities=PERMITTED,
+        blocked=lambda to, t: 2 if to[1] == 5004 else None,
+    )
+    observations, _ = measured(network, outside=(elsewhere,))
+    assert rungs(observations, "outside") == {4: HOPS[3], 5: HOPS[4]}

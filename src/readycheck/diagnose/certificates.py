@@ -53,6 +53,12 @@ _WORDS = {
     ),
 }
 
+_VENDORS = {
+    "certificate-expired": "A public authority signed it for the product's own names: who shows it is the vendor.",
+    "certificate-chain-incomplete": "It is for the product's own names, by an issuer with which other servers show "
+    "whole chains to a public authority: who shows it is the vendor.",
+}
+
 
 def tls_trouble(case: Case) -> Iterator[Finding]:
     """One finding for each way in which handshakes fail."""
@@ -75,11 +81,11 @@ def _finding(case: Case, cause: str, checks: Sequence[str], seen: Sequence[Obser
     shown = places[0] + (f" (and {len(places) - 1} more)" if len(places) > 1 else "")
     issuer = next(filter(None, map(issuer_of, seen)), "")
     vendors = all(_is_vendors(case, cause, o.facts.get("tls") or {}) for o in seen)
-    told = " A public authority signed it for the product's own names: nobody but the vendor has its key."
+    told = f" {_VENDORS[cause]}" if vendors else ""
     return case.finding(
         cause,
         checks,
-        f"{shown} {what}{f' (issuer: {issuer})' if issuer else ''}.{told if vendors else ''}",
+        f"{shown} {what}{f' (issuer: {issuer})' if issuer else ''}.{told}",
         where=Where.VENDOR if vendors else Where.UNKNOWN,
         confidence=Confidence.CERTAIN if len(set(checks)) > 1 else Confidence.LIKELY,
         remedy=remedy,
@@ -96,7 +102,7 @@ def _is_vendors(case: Case, cause: str, shown: dict[str, Any]) -> bool:
         return False
     if cause == "certificate-expired":
         return bool(shown.get("anchor")) and _is_past_by_any_clock(case, leaf, shown.get("age_days"))
-    return cause == "certificate-chain-incomplete" and leaf["issuer"] in _public_issuers(case)
+    return cause in _VENDORS and leaf["issuer"] in _public_issuers(case)
 
 
 def _is_of_product(case: Case, names: Sequence[str]) -> bool:

@@ -368,7 +368,7 @@ def test_a_wall_is_the_sites_if_the_next_router_answered_the_control(
     ttl: int, where: Where, words: str
 ) -> None:
     flow = Flow("stopped", 2, True, 5, 6, 2, ttl, None, FIREWALL, None)
-    found = place_of_flows(of_hosts().case, [lost_door(flow)])
+    found = place_of_flows(of_hosts().case, [("192.0.2.1", flow)])
     assert found.where is where
     assert words in found.words
 
@@ -376,7 +376,7 @@ def test_a_wall_is_the_sites_if_the_next_router_answered_the_control(
 def test_of_two_walls_the_words_are_of_the_farther_one() -> None:
     near = Flow("stopped", 1, True, 5, 6, 2, 2, None, GATEWAY, FIREWALL)
     far = Flow("stopped", 4, True, 5, 6, 2, 5, None, ISP, None)
-    found = place_of_flows(of_hosts().case, [lost_door(near), lost_door(far)])
+    found = place_of_flows(of_hosts().case, [("192.0.2.1", near), ("192.0.2.2", far)])
     assert found.words == f"packets reach {ISP} (hop 4) and no further, and a control's go on"
 
 

@@ -341,15 +341,14 @@ def _made_up(case: Case, outcome: Outcome, taken: Sequence[Observation]) -> Iter
     failing = {check.check for _, check in case.failing}
     led = {s.check for s in said(case.outcomes) if s.addresses and set(s.addresses) <= given}
     hosts = " and ".join(o.target.host or "" for o in next(iter(liars.values()))[:2])
-    near, hop = _nearest(case)
-    alone = not any(given & set(map(str, o.facts.get("records") or ())) for o in taken)
-    told = "" if alone else f" So does something on the way when nobody is asked{near}."
+    same = any(given & set(map(str, o.facts.get("records") or ())) for o in taken)
+    place = _place(case, _nearest(case)[1]) if same else Where.UNKNOWN
     yield case.finding(
         "dns-hijack",
         [outcome.check.id, *sorted(failing & led)],
         f"{', '.join(liars)} gives {', '.join(sorted(given)[:SHOWN])} as the address of names that do not exist "
-        f"({hosts}).{told}",
-        where=Where.SITE if all(map(is_site_address, liars)) else _place(case, None if alone else hop),
+        f"({hosts}).",
+        where=Where.SITE if all(map(is_site_address, liars)) else place,
         owner=Owner.DNS,
         confidence=Confidence.CERTAIN if alike or denied else Confidence.LIKELY,
         remedy="Switch off the search or block page for unknown names, or use name servers that tell the truth.",

@@ -399,9 +399,9 @@ def test_who_lies_in_nobodys_name_lies_in_the_servers(told: str, hop: int | None
     made_up = (unknown(name, LIE, "192.88.99.53") for name in ("x.example.org", "x.example.net"))
     check = make_check("hijack/where", requirement=None, probe="hijack", scope=Scope.FOLLOW_UP)
     nearer = [seen(Step.RESPONSE, nobody, asked="nobody", ttl=hop, rcode="NOERROR")] if hop else []
-    found = judged(World(), honesty(*made_up, taken), make_outcome(check, *nearer)).findings[0]
-    assert (found.cause, found.where) == ("dns-hijack", where)
-    assert ("when nobody is asked" in found.summary) == (told == LIE)
+    found = judged(World(), honesty(*made_up, taken), make_outcome(check, *nearer)).findings
+    (liar,) = (each for each in found if LIE in each.summary)
+    assert (liar.cause, liar.where) == ("dns-hijack", where)
 
 
 def test_nobody_is_looked_for_where_nobody_answers() -> None:

@@ -176,7 +176,8 @@ def burst_loss(case: Case) -> Iterator[Finding]:
 def _with_the_unlucky(case: Case, made: Finding) -> Finding:
     """What else of the run answers by turns, and no worse than the streams, has lost packets on the same way."""
     unlucky = lost_on_a_way(case, _there_and_back(case))
-    affects = tuple(dict.fromkeys((*made.affects, *case.requirements_of(unlucky))))
+    failing = {c.check for _, c in case.failing}
+    affects = tuple(dict.fromkeys((*made.affects, *case.requirements_of(failing.intersection(unlucky)))))
     evidence = tuple(dict.fromkeys((*made.evidence, *unlucky)))
     return replace(made, affects=affects, severity=case.severity(affects), evidence=evidence)
 

@@ -85,12 +85,16 @@ def intermittent(case: Case) -> Iterator[Finding]:
 
 
 def lost_on_a_way(case: Case, ratio: float) -> list[str]:
-    """The checks that met what answers by turns, if a way that loses so many there and back explains all of it."""
+    """The checks that met what answers by turns, and nothing else, if a way that loses so many explains all of it."""
     found = [tally for tally in tallies(case) if tally.alternates]
     shares = [t.all for t in found]
     if any(1 - wilson(*share)[1] > OF_A_WAY * ratio for share in (*shares, _sum(shares)) if share[1]):
         return []
-    return _failed(case, found)
+    return [check for check in _failed(case, found) if _failures(case, check) <= {Failure.TIMED_OUT}]
+
+
+def _failures(case: Case, check: str) -> set[Failure]:
+    return {o.failure for o in case.by_check[check].observations if o.failure}
 
 
 def _is_lossy(asked: Sequence[Tally]) -> bool:

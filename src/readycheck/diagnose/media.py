@@ -89,20 +89,39 @@ def _measured(case: Case, names: tuple[str, ...]) -> Iterator[Excess]:
                     yield Excess(verdict.requirement, check.check, band, _legs(outcome))
 
 
-def drowning(case: Case) -> list[Outcome]:
-    """The streams of more bits than the line lets through both ways at once, if it was filled to see."""
-    rates = [rate for o in case.outcomes for name in _FILLED if (rate := o.metrics.get(name))]
-    return [outcome for outcome in _streams(case) if rates and stream_bits(outcome) > min(rates)]
-
-
-_FILLED = tuple(f"throughput_{way}_together_bits_per_second" for way in WAYS)
 _HEAD_BYTES = 12  # of RTP: what fills the line is counted without its headers, too
+_NO_MORE = 1.5
+"""What fills the line by TCP comes so near to its width: of a stream that drowns no more gets through."""
 
 
-def stream_bits(outcome: Outcome) -> float:
-    """What its legs send a second, all at once."""
-    legs = _legs(outcome)
-    return float(sum(8 * leg["packets_per_second"] * (leg["payload_bytes"] + _HEAD_BYTES) for leg in legs))
+def drowning(case: Case) -> list[Outcome]:
+    """The streams of more bits than the line lets through both ways at once, if it was filled to see.
+
+    Losses slow TCP down, too: where they are at fault, more of the stream comes than the line seems to carry.
+    """
+    rates = {
+        way: rate
+        for outcome in case.outcomes
+        for way in WAYS
+        if not outcome.metrics.get("throughput_capped")
+        and (rate := outcome.metrics.get(f"throughput_{way}_together_bits_per_second"))
+    }
+    return [o for o in _streams(case) if any(_drowns(o, way, rate) for way, rate in rates.items())]
+
+
+def _drowns(outcome: Outcome, way: str, rate: float) -> bool:
+    sent, came = (stream_bits(outcome, way, name) for name in ("sent", "received"))
+    return sent > rate and 0 < came <= _NO_MORE * rate
+
+
+def stream_bits(outcome: Outcome, way: str = "up", name: str = "sent") -> float:
+    """What its legs send a second, all at once; or what of it comes, or is returned."""
+    bits = 0.0
+    for leg in _legs(outcome):
+        if leg["up"]["sent"]:
+            share = leg[way][name] / leg["up"]["sent"]
+            bits += 8 * leg["packets_per_second"] * (leg["payload_bytes"] + _HEAD_BYTES) * share
+    return bits
 
 
 def _legs(outcome: Outcome) -> tuple[Mapping[str, Any], ...]:

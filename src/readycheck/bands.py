@@ -49,21 +49,28 @@ def blur(name: str, value: float, limit: Limit, status: Judgement, metrics: Mapp
     met = {Judgement.FAIL: (limit.fail,), Judgement.WARN: (limit.warn,)}.get(status, (limit.warn, limit.fail))
     edges = [edge for edge in met if edge]
     of, error = metrics.get(limit.of), metrics.get(limit.error)
-    if limit.of and edges and (not of or 3 / of > min(edges)) and not _is_beyond(value, of, limit, status):
+    beyond = (
+        status is not Judgement.PASS
+        and not limit.higher
+        and _least(value, of, error) >= min(edges, default=0)
+    )
+    if limit.of and edges and not beyond and (not of or 3 / of > min(edges)):
         return f"{name}: {of or 0:g} are too few to show less than {min(edges):g}"
-    if edges and error is not None and error > _FINEST * min(edges):
+    if edges and not beyond and error is not None and error > _FINEST * min(edges):
         return f"{name}: self-limited, this host is {error:g} ms late itself where {min(edges):g} is judged"
     if limit.ended_by and status is not Judgement.PASS and metrics.get(limit.ended_by) is None:
         return f"{name}: at least {value:g}, and whether it reaches {max(edges):g} was not seen"
     return ""
 
 
-def _is_beyond(value: float, of: MetricValue, limit: Limit, status: Judgement) -> bool:
-    """Too few to show that a ratio is within may be enough to show that it is not: its whole interval lies beyond."""
-    edge = {Judgement.FAIL: limit.fail, Judgement.WARN: limit.warn}.get(status)
-    if not of or edge is None or limit.higher:
-        return False
-    return wilson(round(value * of), round(of))[0] >= edge
+def _least(value: float, of: MetricValue, error: MetricValue) -> float:
+    """What it is surely: what cannot show that it is within may still show that it is not.
+
+    Of a ratio the low end of its interval; of a difference of two times what the error of both cannot make.
+    """
+    if error is not None:
+        return value - 2 * error
+    return wilson(round(value * of), round(of))[0] if of else 0.0
 
 
 def against(name: str, value: MetricValue, limit: Limit) -> tuple[Judgement, str]:

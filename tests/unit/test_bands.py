@@ -32,9 +32,12 @@ def test_too_few_packets_judge_nothing(lost: float, sent: int, status: Judgement
 
 
 @pytest.mark.parametrize(
-    ("value", "own", "can"), [(5.0, 3.0, True), (5.0, 3.1, False), (80.0, 7.0, True), (80.0, 8.0, False)]
+    ("value", "own", "can"),
+    [(5.0, 3.0, True), (5.0, 3.1, False), (80.0, 7.0, True), (80.0, 8.0, False), (95.0, 8.0, True)],
 )
-def test_a_tenth_of_the_edge_is_the_most_of_an_own_error(value: float, own: float, can: bool) -> None:
+def test_a_tenth_of_the_edge_is_the_most_of_an_own_error_but_far_beyond_it(
+    value: float, own: float, can: bool
+) -> None:
     (band,) = bands_of(asked(jitter=JITTER), {"jitter": value, "own_ms": own})
     assert (not band.blur) is can
 

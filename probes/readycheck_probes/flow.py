@@ -17,7 +17,7 @@ from readycheck.probe import (
     Unit,
 )
 from readycheck_probes.hops import Sender, patience_s
-from readycheck_probes.survey import Edge, Hop, find_edge
+from readycheck_probes.survey import Edge, Hop, find_edge, is_last
 
 LONGEST_WAY = 16
 REFILL_S = 1.1
@@ -281,7 +281,9 @@ def _fate(flow: _Flow, edge: Edge, *, stopped: bool) -> tuple[str, int]:
         return ("rejected" if early or near or elsewhere else "refused"), least
     if stopped:
         return "stopped", min(ttl for _, ttl in flow.outlived)
-    whole = flow.own and flow.control_arrived is not None and flow.reached >= flow.control_arrived - 1 > 0
+    whole = (
+        flow.own and flow.reached > 0 and is_last(flow.reached, flow.seen[flow.reached], flow.control_arrived)
+    )
     left = flow.reached > edge.ttl if edge.proven else whole
     return ("left" if left else "unknown"), flow.reached
 

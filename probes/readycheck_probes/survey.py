@@ -57,15 +57,26 @@ def find_edge(hops: Sequence[Hop], local: str, mapped: str | None, arrived: int 
     """Where the site ends: before the first hop that is public, or that neighbours the mapped address.
 
     `arrived` is the hop count of the control itself. Without an address that tells, only a hop right before
-    it is surely outside.
+    it is outside, if its address is none of a site's: see `is_last`.
     """
     beyond = [hop.ttl for hop in hops if is_site_address(local) and not is_site_address(hop.address)]
     if mapped and mapped != local:
         beyond += [hop.ttl for hop in hops if _beside(hop.address, mapped)]
     if beyond:
         return Edge(min(beyond) - 1, True)
-    last = max((hop.ttl for hop in hops), default=0)
-    return Edge(last - 1 if last > 1 and arrived == last + 1 else last, False)
+    last = max(hops, key=lambda hop: hop.ttl, default=Hop(0, "", 0.0))
+    return Edge(
+        last.ttl - 1 if last.ttl > 1 and is_last(last.ttl, last.address, arrived) else last.ttl, False
+    )
+
+
+def is_last(ttl: int, router: str, arrived: int | None) -> bool:
+    """Whether nothing lies between the router at this distance and a destination that was reached.
+
+    A router with an address of the site may be an edge that sets the hop limit of what leaves anew: whatever comes
+    to it comes on to the destination, however far that is, and of a packet that dies there nobody knows.
+    """
+    return arrived is not None and ttl + 1 >= arrived and not is_site_address(router)
 
 
 def _beside(address: str, mapped: str) -> bool:

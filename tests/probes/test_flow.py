@@ -72,6 +72,11 @@ def test_a_wall_is_found_behind_the_last_router_that_answers(target: Target, wal
     assert (found["fate"], found["reached"], found["ttl"]) == ("stopped", int(wall), int(wall) + 1)
 
 
+def test_an_edge_that_sets_hop_limits_anew_hides_what_is_behind_it() -> None:
+    """The control arrives right behind it, and packets that die at it may have stopped there as well."""
+    assert told(fake(hops=HOPS[:2], blocked=lambda to, _: 2.5 if to[1] == 443 else None))["fate"] == "unknown"
+
+
 def test_it_is_seen_by_the_routers_too() -> None:
     observations = measured(fake(blocked=lambda to, _: 4 if to[1] == 443 else None))
     ladders: dict[str, set[int]] = {"stopped": set(), "ladder": set()}

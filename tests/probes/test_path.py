@@ -160,9 +160,15 @@ def test_the_edge_is_recorded_with_every_cell() -> None:
 
 
 def test_an_edge_that_is_not_proven_is_said_so() -> None:
-    hops = ("192.168.1.1", "10.0.0.1", "10.0.0.2", "10.0.0.3")
-    observations, _ = measured(fake(hops=hops), mapped=None)
+    hops = ("100.127.0.1", "100.64.0.1", "100.64.0.2", "100.64.0.3")
+    observations, _ = measured(fake(hops=hops), local="100.127.0.9", mapped=None)
     assert {o.facts["edge_proven"] for o in observations if "edge_proven" in o.facts} == {False}
+
+
+def test_where_the_last_router_may_be_an_edge_that_sets_hop_limits_anew_nothing_has_left() -> None:
+    """Packets that may come no further than it die there, and show nothing of its rules."""
+    observations, _ = measured(fake(hops=("192.168.1.1", "10.0.0.1")), mapped=None)
+    assert fates(observations) == {}
 
 
 # --- what it may not claim ----------------------------------------------------------------------------

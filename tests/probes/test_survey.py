@@ -416,5 +416,10 @@ def test_the_edge_of_the_site(hops: list[Hop], local: str, mapped: str | None, e
 
 
 def test_the_hop_right_before_the_destination_is_outside() -> None:
-    assert find_edge(SITE, "192.168.1.20", None, arrived=3) == Edge(1, False)
-    assert find_edge(SITE, "192.168.1.20", None, arrived=5) == Edge(2, False)
+    hops = [Hop(1, "203.0.113.1", 1.0), Hop(2, "203.0.114.1", 2.0)]
+    assert find_edge(hops, "203.0.113.5", None, arrived=3) == Edge(1, False)
+    assert find_edge(hops, "203.0.113.5", None, arrived=5) == Edge(2, False)
+
+
+def test_a_router_of_the_site_right_before_the_destination_may_set_hop_limits_anew() -> None:
+    assert find_edge(SITE, "192.168.1.20", None, arrived=3) == Edge(2, False)

@@ -1,6 +1,7 @@
 """Ports that open and carry nothing: a filter that lets handshakes pass, and ends what is said after them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
 
 from readycheck.diagnose.case import Case, Place
 from readycheck.diagnose.finding import Confidence, Finding, Where
@@ -11,33 +12,66 @@ from readycheck.plan import Scope
 
 _WORDLESS = (Fate.CUT, Fate.SILENCE)
 _LEAST = 2
+_ONE_WAY = (
+    " Where no TCP connection carries anything, look for asymmetric routing: a stateful firewall that sees only one "
+    "direction lets the opening pass and drops what follows it."
+)
+
+
+@dataclass(frozen=True)
+class _Port:
+    """A port of which all greetings died; `dead` are the addresses by check, `outside` says where else they did."""
+
+    number: int
+    here: Sequence[Trial]
+    dead: Mapping[str, Set[str]]
+    outside: bool
+    place: Place
+
+    @property
+    def is_cut(self) -> bool:
+        return self.here[0].kill is Fate.CUT
+
+    @property
+    def addresses(self) -> Set[str]:
+        return {address for some in self.dead.values() for address in some}
 
 
 def ports_without_answers(case: Case) -> Iterator[Finding]:
     """TCP connections stand at every address of a port, and no greeting is answered at any.
 
     A service of which the front alone is up looks alike: only a place, or the same end at a host outside the
-    product, tells the two apart.
+    product, tells the two apart. Where a host outside is as silent, so are other ports for the same reason.
     """
+    ports = list(_sealed(case))
+    placeless = [p for p in ports if not p.is_cut and not p.place.words]
+    vouching = [p for p in placeless if p.outside and _is_all_said(case, p)]
+    if vouching:
+        yield _finding(case, sorted(placeless, key=lambda port: port not in vouching))
+    for port in ports:
+        told = port.place.words or (
+            _is_all_said(case, port) and (port.outside or len(port.addresses) >= _LEAST)
+        )
+        if told and not (vouching and port in placeless):
+            yield _finding(case, [port])
+
+
+def _sealed(case: Case) -> Iterator[_Port]:
+    """The ports that fail checks, and on which no greeting lived anywhere in the product."""
     sealed = [trial for trial in trials(case) if trial.is_sealed and trial.kill in _WORDLESS]
-    for port in dict.fromkeys(trial.port for trial in sealed):
-        dead, outside = _dead(case, port)
-        here = [trial for trial in sealed if trial.port == port]
-        checks = [c.check for _, c in case.failing if c.check in dead]
-        addresses = {address for check in checks for address in dead[check]}
+    for number in dict.fromkeys(trial.port for trial in sealed):
+        found, outside = _dead(case, number)
+        dead = {c.check: found[c.check] for _, c in case.failing if c.check in found}
+        here = [trial for trial in sealed if trial.port == number]
         place = next((p for trial in here if (p := _place(case, trial)).words), Place(Where.UNKNOWN, ""))
-        if not place.words and not _is_all_said(case, here[0]):
-            continue
-        if checks and (place.words or outside or len(addresses) >= _LEAST):
-            yield _finding(case, here, checks, len(addresses), place, outside=outside)
+        if dead:
+            yield _Port(number, here, dead, outside, place)
 
 
-def _is_all_said(case: Case, trial: Trial) -> bool:
+def _is_all_said(case: Case, port: _Port) -> bool:
     """Silence is no filter's while answers in small segments, which a narrow link lets pass, were not asked for."""
     small = (o for _, o in case.observations(Scope.FOLLOW_UP) if o.facts.get("max_segment"))
-    return trial.kill is Fate.CUT or any(
-        o.target.port == trial.port and fate(o) is Fate.SILENCE for o in small
-    )
+    return port.is_cut or any(o.target.port == port.number and fate(o) is Fate.SILENCE for o in small)
 
 
 def _dead(case: Case, port: int) -> tuple[dict[str, set[str]], bool]:
@@ -76,25 +110,27 @@ def _place(case: Case, trial: Trial) -> Place:
     return Place(Where.SITE, words)
 
 
-def _finding(
-    case: Case, here: Sequence[Trial], checks: Sequence[str], addresses: int, place: Place, *, outside: bool
-) -> Finding:
-    cut, port = here[0].kill is Fate.CUT, here[0].port
-    places = f"{addresses} address{'es' if addresses != 1 else ''}"
+def _finding(case: Case, ports: Sequence[_Port]) -> Finding:
+    """All of them end alike; the first says how."""
+    first = ports[0]
+    cut, place = first.is_cut, first.place
+    count = len({address for port in ports for address in port.addresses})
+    named, one = ", ".join(str(port.number) for port in ports), len(ports) == 1
+    places = f"{count} address{'es' if count != 1 else ''}"
     told = [
-        f"TCP {port} opens at {places}, and what is sent over it "
+        f"TCP {named} open{'s' if one else ''} at {places}, and what is sent over {'it' if one else 'them'} "
         f"{'ends the connection' if cut else 'gets no answer'}, whatever name it carries or none",
-        "So it does at a host outside the product" if outside else "",
+        "So it does at a host outside the product" if first.outside else "",
         place.words
-        or ("" if outside else "A filter on the way does this, and so does a service that is down"),
+        or ("" if first.outside else "A filter on the way does this, and so does a service that is down"),
     ]
     return case.finding(
         "port-rejected" if cut else "port-blocked",
-        checks,
+        list(dict.fromkeys(check for port in ports for check in port.dead)),
         "".join(f"{sentence}. " for sentence in told if sentence).rstrip(),
         where=place.where,
-        confidence=Confidence.LIKELY if place.words or outside else Confidence.POSSIBLE,
-        remedy=f"Allow TCP {port} to the product's networks for every application, not for the opening of "
+        confidence=Confidence.LIKELY if place.words or first.outside else Confidence.POSSIBLE,
+        remedy=f"Allow TCP {named} to the product's networks for every application, not for the opening of "
         "connections alone: look for application control, deep inspection or intrusion prevention that ends TLS "
-        "which it does not know.",
+        f"which it does not know.{'' if cut or place.words else _ONE_WAY}",
     )

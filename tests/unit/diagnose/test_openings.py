@@ -104,3 +104,12 @@ def test_a_server_that_answers_some_name_is_not_sealed() -> None:
 
 def test_silence_that_small_segments_end_is_a_narrow_link() -> None:
     assert behind(sealed(LOST), server(LOST), small=None).findings == ()
+
+
+def test_where_no_connection_carries_anything_there_is_one_finding_for_all_ports() -> None:
+    """A stateful firewall that sees one direction alone; small segments were tried on one port only."""
+    found = behind(sealed(LOST, 443, SIP), box(LOST, 443, SIP, looks=0))
+    (finding,) = [f for f in found.findings if f.cause == "port-blocked"]
+    assert (finding.where, finding.confidence) == (Where.UNKNOWN, Confidence.LIKELY)
+    assert set(finding.affects) == {"web", "sip"} and "443, 8934 open at" in finding.summary
+    assert "asymmetric routing" in finding.remedy

@@ -43,21 +43,31 @@ class Sender:
             return Options(target, "udp", (NOWHERE, _SIP_PORT)).payload(0)
         return ntp.pack_request(self.net.now_ns() / 1e9) if kind == "ntp" else _RTP
 
-    async def once(self, target: Target, ttl: int | None) -> tuple[Failure | None, dict[str, object]]:
-        """The failure that one hop-limited packet meets; None when the destination answered."""
+    async def once(
+        self, target: Target, ttl: int | None, again_s: float | None = None
+    ) -> tuple[Failure | None, dict[str, object]]:
+        """The failure that one hop-limited packet meets; None when the destination answered.
+
+        After `again_s` a datagram is followed by a second one of the same flow, whatever has come by then.
+        """
         try:
             if target.transport != "tcp":
-                return await self._datagram(target, ttl)
+                return await self._datagram(target, ttl, again_s)
             stream = await self.net.plain.connect(endpoint_of(target), timeout=self.wait_s, ttl=ttl)
             stream.close()
             return None, {"arrived": True}
         except NetError as error:
             return error.failure, {k: v for k, v in error.facts.items() if k in ("offender", "meaning")}
 
-    async def _datagram(self, target: Target, ttl: int | None) -> tuple[Failure | None, dict[str, object]]:
+    async def _datagram(
+        self, target: Target, ttl: int | None, again_s: float | None
+    ) -> tuple[Failure | None, dict[str, object]]:
         datagrams = await self.net.plain.open_datagram(family=family_of(target), ttl=ttl)
         try:
             await datagrams.send(self.payload(target), endpoint_of(target))
+            if again_s is not None:
+                await self.net.sleep(again_s)
+                await datagrams.send(self.payload(target), endpoint_of(target))
             reply = await datagrams.receive(timeout=self.wait_s)
         finally:
             datagrams.close()

@@ -30,6 +30,8 @@ class RepeatParams:
 class RepeatProbe:
     """One packet at a time, spaced; the tries overlap, so that all take hardly longer than one timeout.
 
+    UDP is asked once more with two packets of one flow: some firewalls lose the first of each, and let pass the rest.
+
     UDP that answers then, at two addresses or more, is sent the same number of packets at once.
     """
 
@@ -47,6 +49,8 @@ class RepeatProbe:
         answered: Counter[Target] = Counter()
         asked = 0
         async with asyncio.TaskGroup() as group:
+            for target in (t for t in params.targets if t.transport == "udp"):
+                group.create_task(_ask(target, {"purpose": "pair"}, sender, Counter(), again_s=GAP_S))
             for turn in range(params.tries):
                 for target in params.targets:
                     group.create_task(_ask(target, {"purpose": "repeat", "turn": turn}, sender, answered))
@@ -74,10 +78,14 @@ async def _burst(targets: Sequence[Target], tries: int, sender: Sender) -> None:
 
 
 async def _ask(
-    target: Target, facts: Mapping[str, object], sender: Sender, answered: Counter[Target]
+    target: Target,
+    facts: Mapping[str, object],
+    sender: Sender,
+    answered: Counter[Target],
+    again_s: float | None = None,
 ) -> None:
     began = sender.net.now_ms()
-    failure, more = await sender.once(target, None)
+    failure, more = await sender.once(target, None, again_s)
     answered[target] += failure is None
     sender.net.record(
         Observation(

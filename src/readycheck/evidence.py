@@ -12,7 +12,7 @@ from readycheck import denials
 from readycheck.engine import Outcome, Status
 from readycheck.failure import LOCAL_FAILURES, Failure, Step
 from readycheck.net.address import is_site_address
-from readycheck.observation import Observation
+from readycheck.observation import Observation, Target
 from readycheck.plan import Scope
 from readycheck.sampling import part_of
 
@@ -176,7 +176,12 @@ def gather(outcomes: Sequence[Outcome]) -> Evidence:
         mapped=_host(str(mapped[0])) if mapped else None,
         labels=_labels(outcomes, cells),
         fickle=frozenset(
-            (*_fickle(observations), *_lossy(observations), *_left_early(observations, late_ms))
+            (
+                *_fickle(observations),
+                *_lossy(observations),
+                *_left_early(observations, late_ms),
+                *_unsteady(observations, cells),
+            )
         ),
         halted=frozenset(_halted(survey)),
         granted=frozenset(_granted(outcomes)),
@@ -215,6 +220,37 @@ def _fickle(observations: Iterable[Observation]) -> Iterator[tuple[str, int]]:
     for o in observations:
         if o.facts.get("purpose") == "repeat" and o.failure is None and o.target.network:
             yield o.target.transport or "", o.target.port or 0
+
+
+def _unsteady(observations: Sequence[Observation], cells: Iterable[Cell]) -> Iterator[tuple[str, int]]:
+    """All ports of a transport, where what passes is no question of the port: single packets show no wall there.
+
+    Of UDP, where a flow's second packet is answered and its first never. Of TCP, where connections to the same ports
+    of several addresses stood once and mostly did not, as where a device takes a number of them and no more.
+    """
+    late, spent = late_flows(observations), _spent(observations)
+    unsteady = {"udp": bool(late), "tcp": len({target.address for target in spent}) > 1}
+    yield from ((cell.transport, cell.port) for cell in cells if unsteady.get(cell.transport))
+
+
+def _spent(observations: Iterable[Observation]) -> set[Target]:
+    """TCP ports of addresses at which a connection stood, and most of all others did not."""
+    tries: dict[Target, list[bool]] = {}
+    for o in observations:
+        ended = o.step is Step.CONNECT and o.failure in (None, Failure.TIMED_OUT) and not o.target.via
+        if ended and o.target.transport == "tcp":
+            place = Target(address=o.target.address, port=o.target.port, transport="tcp")
+            tries.setdefault(place, []).append(o.failure is None)
+    return {place for place, stood in tries.items() if any(stood) and sum(stood) <= len(stood) / 2}
+
+
+def late_flows(observations: Iterable[Observation]) -> set[Target]:
+    """Targets that answered two packets of one flow, and none of many that came alone."""
+    answered: dict[str, set[Target]] = {"pair": set(), "repeat": set()}
+    for o in observations:
+        if o.failure is None and o.facts.get("purpose") in answered:
+            answered[str(o.facts["purpose"])].add(o.target)
+    return answered["pair"] - answered["repeat"]
 
 
 SYN_AGAIN_MS, SYN_AGAIN_RTTS = 1000.0, 5.0

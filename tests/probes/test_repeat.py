@@ -36,12 +36,15 @@ def test_a_udp_port_is_asked_what_it_expects() -> None:
     params = RepeatParams(targets=(STUN,), kinds=((3478, "stun"),), tries=2)
     observations, _ = run_probe(RepeatProbe(), params, network)
     assert {o.step for o in observations} == {Step.ECHO}
-    assert [stun.unpack_message(payload).method for _, payload in network.sent] == [stun.BINDING] * 2
+    singles, pair = 2, 2
+    assert [stun.unpack_message(payload).method for _, payload in network.sent] == [stun.BINDING] * (
+        singles + pair
+    )
 
 
 def test_the_tries_overlap() -> None:
     observations, _ = run_probe(RepeatProbe(), RepeatParams(targets=(WEB, STUN)), FakeNetwork())
-    assert len(observations) == 16
+    assert len(observations) == 17
     assert max(o.started_ms + o.elapsed_ms for o in observations) < 3_000
 
 
@@ -80,4 +83,4 @@ def test_one_address_or_tcp_is_not_asked_at_once() -> None:
     targets = (Target(address=HOST, port=9000, transport="udp"), WEB)
     network = FakeNetwork(udp={(HOST, 9000): echo}, tcp={(HOST, 443): FakeService()})
     observations, _ = run_probe(RepeatProbe(), RepeatParams(targets=targets), network)
-    assert {o.facts["purpose"] for o in observations} == {"repeat"}
+    assert {o.facts["purpose"] for o in observations} == {"repeat", "pair"}

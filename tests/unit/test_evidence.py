@@ -308,3 +308,44 @@ def test_answers_show_that_replies_come_back(network: str, label: str, kin: set[
 def test_a_packet_that_left_is_no_answer() -> None:
     found = gather([make_outcome(PATH, surveyed("left"))])
     assert not found.answers_return("tcp", NETWORK, "8934", frozenset({"sip"}))
+
+
+# --- what single packets do not show ------------------------------------------------------------------
+
+
+def fickle(*observations: Any) -> frozenset[tuple[str, int]]:
+    return gather([outcome(*observations)]).fickle
+
+
+def at(last: int, failure: Failure | None = None, **facts: Any) -> Any:
+    return seen(Step.CONNECT, replace(HERE, address=f"198.51.100.{last}"), failure, **facts)
+
+
+@pytest.mark.parametrize(
+    ("tries", "unsteady"),
+    [
+        # a number of connections is taken, and no more, whoever they are to
+        ([at(1), at(1, Failure.TIMED_OUT), at(2), at(2, Failure.TIMED_OUT)], True),
+        # one address alone may be the server's own affair
+        ([at(1), at(1, Failure.TIMED_OUT), at(2)], False),
+        # most stand: a line that loses packets
+        ([at(1), at(1), at(1, Failure.TIMED_OUT), at(2), at(2), at(2, Failure.TIMED_OUT)], False),
+        # never answered: as behind a wall
+        ([at(1, Failure.TIMED_OUT), at(2, Failure.TIMED_OUT), at(3)], False),
+        # a refusal is an answer of its own
+        ([at(1), at(1, Failure.CONNECTION_REFUSED), at(2), at(2, Failure.CONNECTION_REFUSED)], False),
+    ],
+)
+def test_where_the_same_ports_stood_and_then_did_not_no_port_is_walled(
+    tries: list[Any], unsteady: bool
+) -> None:
+    assert (fickle(*tries) == {("tcp", 8934)}) is unsteady
+
+
+def test_where_a_second_packet_is_answered_and_no_first_no_udp_port_is_walled() -> None:
+    media = Target(network=NETWORK, address="198.51.100.7", port=5004, transport="udp")
+    other = seen(Step.ECHO, replace(media, port=9000), Failure.TIMED_OUT)
+    pair = seen(Step.ECHO, media, purpose="pair")
+    lost, met = (seen(Step.ECHO, media, end, purpose="repeat") for end in (Failure.TIMED_OUT, None))
+    assert fickle(other, lost, pair) == {("udp", 5004), ("udp", 9000)}
+    assert ("udp", 9000) not in fickle(other, met, pair)

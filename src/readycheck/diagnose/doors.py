@@ -184,7 +184,7 @@ def _sign(observation: Observation, routers: frozenset[str]) -> Sign:
 def _again(observations: Iterable[Observation]) -> Mapping[Key, tuple[int, int]]:
     found: dict[Key, tuple[int, int]] = {}
     for o in observations:
-        if o.facts.get("purpose") == "repeat" and o.failure in (None, Failure.TIMED_OUT):
+        if o.facts.get("purpose") in ("repeat", "pair") and o.failure in (None, Failure.TIMED_OUT):
             answered, tried = found.get(_key(o.target), (0, 0))
             found[_key(o.target)] = answered + (o.failure is None), tried + 1
     return found

@@ -103,7 +103,10 @@ def udp_return_blocked(case: Case) -> Iterator[Finding]:
     cells = _media_cells(case)
     waited = {c.network for c in _waited_in_vain(cells)}
     left = {c.network for c in cells if c.sign is Sign.LEFT}
-    silent = not any(c.sign is Sign.ANSWERED or c.sign in WALL for c in cells)
+    fickle = case.evidence.fickle
+    silent = not any(
+        c.sign is Sign.ANSWERED or c.sign in WALL or (c.transport, c.port) in fickle for c in cells
+    )
     if silent and len(waited) > 1 and len(left) > 1 and len(_half_dead(case, cells)) > 1:
         yield case.finding(
             "udp-return-blocked",

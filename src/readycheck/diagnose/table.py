@@ -63,6 +63,7 @@ RULES: tuple[Rule, ...] = (
     lookups.lost_questions,
     server_names.sni_filter,
     server_names.sni_required,
+    turns.first_packets_lost,
     turns.rate_limited,
     media.udp_return_blocked,
     rtcp.rtcp_blocked,

@@ -8,7 +8,7 @@ from readycheck.diagnose.case import Case
 from readycheck.diagnose.doors import find_doors
 from readycheck.diagnose.finding import Confidence, Finding
 from readycheck.diagnose.flows import is_long, lost_at_first
-from readycheck.evidence import Sign
+from readycheck.evidence import Sign, late_flows
 from readycheck.failure import Failure
 from readycheck.media.stream import wilson
 from readycheck.plan import Scope
@@ -79,8 +79,8 @@ def intermittent(case: Case) -> Iterator[Finding]:
         f"{names} {'answers' if len(found) == 1 else 'answer'} by turns: {answered} of {tried} tries "
         f"({low:.0%} to {high:.0%} at 95 % confidence).",
         confidence=Confidence.CERTAIN if both else Confidence.LIKELY,
-        remedy="Look for an overloaded or damaged link, and for what alternates: two uplinks or firewalls of which "
-        "one has other rules, a load balancer with a dead member.",
+        remedy="Look for an overloaded or damaged link, for a limit on the connections of a host, and for what "
+        "alternates: two uplinks or firewalls of which one has other rules, a load balancer with a dead member.",
     )
 
 
@@ -95,6 +95,23 @@ def lost_on_a_way(case: Case, ratio: float) -> list[str]:
 
 def _failures(case: Case, check: str) -> set[Failure]:
     return {o.failure for o in case.by_check[check].observations if o.failure}
+
+
+def first_packets_lost(case: Case) -> Iterator[Finding]:
+    """Two packets of one flow are answered where single ones never are."""
+    late = {(t.transport, t.address, t.port) for t in late_flows(o for _, o in case.observations())}
+    found = [tally for tally in tallies(case) if (tally.transport, tally.address, tally.port) in late]
+    if failed := _failed(case, found):
+        tried = sum(tally.slow[1] for tally in found)
+        yield case.finding(
+            "intermittent",
+            failed,
+            f"{_names(found)} {'answers' if len(found) == 1 else 'answer'} the second packet of a flow and never the "
+            f"first ({tried} tries): something on the way drops the first packet of each UDP flow.",
+            confidence=Confidence.LIKELY,
+            remedy="Look for a firewall that drops packets until it has classified them, or against floods, and exempt "
+            "the product's networks.",
+        )
 
 
 def _is_lossy(asked: Sequence[Tally]) -> bool:

@@ -155,3 +155,41 @@ def test_loss_at_any_rate_or_at_one_address_is_no_limit(slow: int, burst: int, n
 )
 def test_the_interval_of_a_share(successes: int, tries: int, low: float, high: float) -> None:
     assert wilson(successes, tries) == pytest.approx((low, high), abs=0.001)
+
+
+# --- the first packet of each flow --------------------------------------------------------------------
+
+
+def late_flows(*, pair: Failure | None, single: Failure | None = Failure.TIMED_OUT) -> Any:
+    """A run in which media seems walled off, and what came of single packets and of two of one flow."""
+    world = World(wall=lambda t: "drop" if t.port in (5004, 9000) else None)
+    told = [
+        seen(
+            Step.ECHO,
+            Target(network=t.network, address=t.address, port=t.port, transport="udp"),
+            end,
+            **facts,
+        )
+        for o in world.outcomes()
+        if o.check.probe == "repeat"
+        for t in o.check.params.targets
+        for end, facts in (
+            *(((single, {"purpose": "repeat", "turn": turn})) for turn in range(8)),
+            (pair, {"purpose": "pair"}),
+        )
+    ]
+    made = [
+        replace(o, observations=tuple(told)) if o.check.probe == "repeat" else o for o in world.outcomes()
+    ]
+    return conclude_from(world, tuple(made))
+
+
+def test_a_second_packet_that_is_answered_where_no_first_is_tears_the_wall_down() -> None:
+    only = late_flows(pair=None).only
+    assert (only.cause, only.where, only.confidence) == ("intermittent", Where.UNKNOWN, Confidence.LIKELY)
+    assert "the second packet of a flow and never the first" in only.summary
+    assert only.affects == ("stun",)
+
+
+def test_two_packets_that_are_lost_as_well_are_no_news() -> None:
+    assert late_flows(pair=Failure.TIMED_OUT).only.cause == "port-blocked"

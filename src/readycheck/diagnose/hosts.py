@@ -9,7 +9,9 @@ from readycheck.diagnose.doors import Door, Flow, Key, alone, find_doors, find_f
 from readycheck.diagnose.finding import Confidence, Finding, Where
 from readycheck.diagnose.neighbours import flows_beside, home_of, is_reached
 from readycheck.evidence import Sign
+from readycheck.failure import Step
 from readycheck.net.address import is_site_address
+from readycheck.plan import NAME_SERVERS
 
 STOPPED = ("stopped", "rejected")
 TIME = ("udp", 123)
@@ -60,6 +62,49 @@ def ports_of_hosts(case: Case) -> Iterator[Finding]:
         failed = _failed(case, lost)
         if service != TIME and failed and not product:
             yield from _port(case, lost, _alive(doors), failed, passes=bool(answered))
+
+
+def connections_lost(case: Case) -> Iterator[Finding]:
+    """No connection stands anywhere, and nothing refuses one, while datagrams are answered by hosts far away.
+
+    What stops on the way is told by its place, and behind a proxy nobody else need be reached.
+    """
+    doors = [d for d in find_doors(case.outcomes) if d.transport == "tcp"]
+    cells = [c for c in case.evidence.cells if c.transport == "tcp"]
+    lost = [
+        d for d in doors if d.sign is Sign.SILENT and d.is_lost and not (d.flow and d.flow.fate in STOPPED)
+    ]
+    ports, addresses = {d.port for d in lost}, {d.address for d in lost}
+    silent = len(lost) == len(doors) and all(c.sign in (Sign.SILENT, Sign.LEFT, Sign.UNKNOWN) for c in cells)
+    if not (silent and any(d.outside for d in lost) and len(ports) > 1 and len(addresses) > FEW):
+        return
+    if any(o.check.target.via for o in case.outcomes) or not _datagrams_return(case):
+        return
+    left = any(c.sign is Sign.LEFT for c in cells) or any(map(_has_passed, lost))
+    mine = {c.check for c in case.sampled if c.transport == "tcp"}
+    yield case.finding(
+        "port-blocked",
+        [*_failed(case, lost), *(c.check for _, c in case.failing if c.check in mine)],
+        f"No TCP connection opens, to any of {len(addresses)} named hosts, those outside the product among them, on "
+        f"any port, while UDP is answered{'; requests leave the site' if left else ''}.",
+        remedy="Allow outbound TCP to the product's ports, and let the replies back in. Where connections are allowed, "
+        "look for asymmetric routing: a stateful firewall that sees only the answers drops them.",
+    )
+
+
+FEW = 2
+
+
+def _datagrams_return(case: Case) -> bool:
+    """Of hosts beyond the site, name servers apart."""
+    return any(
+        o.failure is None
+        and o.target.transport == "udp"
+        and o.step in (Step.ECHO, Step.RESPONSE)
+        and outcome.check.scope not in NAME_SERVERS
+        and not is_site_address(o.target.address or "127.0.0.1")
+        for outcome, o in case.observations()
+    )
 
 
 def _cut_off(doors: Sequence[Door]) -> set[str]:

@@ -72,6 +72,7 @@ RULES: tuple[Rule, ...] = (
     turns.intermittent,
     path_mtu.pmtu_blackhole,
     openings.ports_without_answers,
+    hosts.connections_lost,
     reach.udp_blocked,
     reach.udp_return_blocked,
     reach.ports_blocked,

@@ -68,6 +68,33 @@ def test_a_healthy_product_of_names_has_no_finding() -> None:
     assert len(found.outcomes) == len(found.plan.checks)
 
 
+# --- every port ---------------------------------------------------------------------------------------
+
+STUN = requirement("stun", targets={"hosts": [HOSTS[0]]}, ports=["3478"], probe="stun", transport="udp")
+
+
+def test_no_connection_stands_while_datagrams_return() -> None:
+    """Asymmetric routing: a firewall that sees the answers alone drops them, and requests leave."""
+    only = of_hosts(*BOTH, STUN, mute=lambda t: t.transport == "tcp").only
+    assert (only.cause, only.where, only.confidence) == ("port-blocked", Where.UNKNOWN, Confidence.LIKELY)
+    assert only.affects == ("web", "plain") and "asymmetric routing" in only.remedy
+    assert "5 named hosts" in only.summary and "leave the site" in only.summary
+
+
+@pytest.mark.parametrize(
+    ("rows", "mute"),
+    [
+        ((*BOTH, STUN), lambda t: t.transport == "tcp" and NAMES["control.example.org"] != t.address),
+        ((*BOTH, STUN), lambda t: t.transport == "tcp" and t.port == 443),
+        (BOTH, lambda t: t.transport == "tcp"),
+    ],
+)
+def test_connections_that_stand_somewhere_or_a_site_without_any_answer_are_something_else(
+    rows: tuple[dict[str, Any], ...], mute: Callable[[Target], bool]
+) -> None:
+    assert not [f for f in of_hosts(*rows, mute=mute).findings if "No TCP connection opens" in f.summary]
+
+
 # --- a port -------------------------------------------------------------------------------------------
 
 

@@ -98,9 +98,23 @@ def _wall_of(outcome: Outcome, basis: Bench) -> str:
         return f"this network: {_words(walls.of_network(network))}"
     if (transport, target.ports, network) in walls.lone:
         return "this port of this network: packets stop on the way where a control's go on"
-    if any((t, n) == (transport, network) for t, n, _ in walls.parts):
+    if any((t, n) == (transport, network) for t, n, _ in walls.parts) and not _is_spared(outcome, basis):
         return f"a part of this network: {_words(walls.of_network(network))}"
     return ""
+
+
+def _is_spared(outcome: Outcome, basis: Bench) -> bool:
+    """It is answered in the network, and what stops there are other ports, which pass nowhere in it.
+
+    Then the wall is for those ports of the whole network, and no part of the network is shown to be closed to this one.
+    """
+    target, evidence = outcome.check.target, basis.evidence
+    transport, network = target.transport or "", target.network or ""
+    answered = any(c.sign is Sign.ANSWERED for c in evidence.of_check(outcome.check.id))
+    walled = {c.port for c in basis.walls.of_network(network) if c.transport == transport}
+    own = any(port in walled for t, port in evidence.labels if target.ports in evidence.labels[t, port])
+    passing = any(c.sign in OPEN and c.port in walled for c in evidence.row(transport, network))
+    return answered and not own and not passing
 
 
 def _words(cells: Sequence[Cell]) -> str:

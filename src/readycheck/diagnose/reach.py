@@ -382,7 +382,8 @@ def ports_silent(case: Case) -> Iterator[Finding]:
             failed,
             f"{service} is silent at {len(hosts)} addresses of {len(networks)} networks that answer on other ports"
             f"{', though packets to it leave the site' if left else ''}: "
-            f"something {'farther on' if left else 'on the way'} drops it, or nobody serves it there.",
+            f"something {'farther on' if left else 'on the way'} drops it, the answers are lost on their way back, or "
+            "nobody serves it there.",
             confidence=Confidence.LIKELY
             if not times and is_silent_throughout(cells, column)
             else Confidence.POSSIBLE,

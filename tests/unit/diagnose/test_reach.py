@@ -278,6 +278,14 @@ def test_half_of_a_network(half: str, how: str, echo: bool) -> None:
     assert found.readiness is Readiness.NOT_READY
 
 
+def test_a_network_that_is_closed_to_some_ports_is_not_closed_to_one_that_answers_there() -> None:
+    time = requirement("time", transport="udp", ports=["123"], probe="ntp")
+    media = dropping(lambda t: t.transport == "udp" and t.port != 123 and inside("198.18.0.0/16")(t))
+    found = conclude(World(profile=make_profile(*ROWS, time), wall=media))
+    assert found.only.cause == "subnet-blocked" and "stun" in found.only.affects
+    assert (found.verdict("time").status, "time" in found.only.affects) == (Judgement.PASS, False)
+
+
 @pytest.mark.parametrize("how", ["drop", "reject"])
 def test_half_of_a_network_without_a_range_of_ports(how: str) -> None:
     rows = [requirement("sip"), ROWS[1]]

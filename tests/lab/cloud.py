@@ -69,6 +69,7 @@ class Sip(StrEnum):
     LEAF_ONLY = "leaf-only"
     OLD_TLS = "old-tls"
     DOWN = "down"
+    UNAVAILABLE = "unavailable"
 
 
 class Web(StrEnum):

@@ -177,6 +177,7 @@ _ANSWER = """if (is_method("OPTIONS")) {
     exit;
   }
   sl_send_reply("405", "Method Not Allowed");"""
+_ROUTES = {Sip.SILENT: "exit;", Sip.UNAVAILABLE: 'sl_send_reply("503", "Service Unavailable");'}
 
 
 class Servers:
@@ -348,7 +349,7 @@ class Servers:
             chain=shown.chain,
             more=more,
         )
-        route = "exit;" if mode is Sip.SILENT else _ANSWER
+        route = _ROUTES.get(mode, _ANSWER)
         listen = [f"listen=tls:{SERVERS}:{port + SIP_OFFSET[mode]}" for port in self._ports.of(Kind.SIP)]
         if mode is Sip.ANSWERING:
             clear = self._ports.of(Kind.CLEAR_SIP)

@@ -9,7 +9,8 @@ from readycheck.diagnose.case import Case
 from readycheck.diagnose.finding import Confidence, Finding, Owner, Severity, Where
 from readycheck.diagnose.situation import Situation
 from readycheck.engine import Outcome
-from readycheck.failure import Step
+from readycheck.evidence import Sign
+from readycheck.failure import Failure, Step
 from readycheck.observation import Observation, Target
 from readycheck.plan import Check, Scope
 from readycheck.profile import Profile
@@ -19,6 +20,7 @@ _ADDRESSES = ("192.0.2.1", "198.51.100.1", "203.0.113.1")
 """Of the networks for documentation (RFC 5737), where nothing lives."""
 _HTTP, _CONTROL = 80, 7
 _LONGEST_S = 3.0
+_NETWORKS = 2
 _MARKS = ("via", "x-cache", "x-cache-lookup", "x-squid-error", "proxy-connection")
 _PORTAL = (*range(300, 400), 511)
 _BY = re.compile(r"(?:HTTP/)?[0-9.]+ +([^ ,()]+)", re.IGNORECASE)
@@ -72,6 +74,29 @@ def _marked(case: Case, marks: Mapping[str, list[tuple[str, Observation]]]) -> F
         remedy="Nothing, unless a requirement fails: then exempt the product's names from the redirection of HTTP.",
     )
     return replace(found, severity=Severity.NOTE)
+
+
+def strangers_answer(case: Case) -> Iterator[Finding]:
+    """Whoever answers on a port of TLS speaks none, at all hosts of several networks: hardly the product's servers."""
+    for requirement, cells in ((r, case.cells_of(r)) for r in case.requirements):
+        answered = [c for c in cells if c.transport == "tcp" and c.sign is Sign.ANSWERED]
+        networks = {c.network for c in answered}
+        if len(networks) < _NETWORKS or any(c.failure is not Failure.TLS_NOT_TLS for c in answered):
+            continue
+        checks = {c.check for c in answered}
+        ports = ", ".join(str(port) for port in sorted({c.port for c in answered}))
+        yield case.finding(
+            "proxy-transparent",
+            [c.check for _, c in case.failing if c.check in checks],
+            f"TCP {ports} is answered at {len({c.address for c in answered})} addresses of {len(networks)} networks by "
+            f"what speaks no TLS ({case.requirements[requirement].title}): something on the way answers in the place "
+            "of the product, or its servers are set up wrongly.",
+            where=Where.UNKNOWN,
+            owner=Owner.PROXY,
+            confidence=Confidence.POSSIBLE,
+            remedy=f"Exempt TCP {ports} to the product's networks from redirection: look for transparent proxies and "
+            "translated destinations; if there are none, look at the vendor's status page.",
+        )
 
 
 # --- nowhere ------------------------------------------------------------------------------------------

@@ -56,6 +56,7 @@ RULES: tuple[Rule, ...] = (
     proxies.proxy_trouble,
     proxy_ways.proxy_breaks_websocket,
     interception.proxy_transparent,
+    interception.strangers_answer,
     answers.dns_hijack,
     answers.dns_filter,
     lookups.dns_slow,

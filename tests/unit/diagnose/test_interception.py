@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from readycheck.diagnose.finding import Confidence, Finding, Severity
+from readycheck.diagnose.finding import Confidence, Finding, Severity, Where
 from readycheck.diagnose.interception import ask_nowhere, proxy_transparent
 from readycheck.engine import Outcome
 from readycheck.failure import Failure, Step
@@ -11,8 +11,10 @@ from readycheck.plan import CheckTarget, Scope
 from readycheck_probes.http import HttpProbe
 from tests.unit.builders import (
     NETWORKS,
+    NODES,
     PROBES,
     World,
+    conclude,
     conclude_from,
     make_check,
     make_outcome,
@@ -145,3 +147,22 @@ def test_answers_through_a_proxy_that_was_configured_show_nothing() -> None:
     via = Target(host="a.example.com", port=80, transport="tcp", via="p:1")
     told = seen(Step.RESPONSE, via, status=200, http={"headers": {"via": "1.1 gate.corp.test"}})
     assert not findings(outcome("renewal/a", told))
+
+
+# --- in the product's place ---------------------------------------------------------------------------
+
+
+def test_a_port_of_tls_that_is_answered_without_any_everywhere() -> None:
+    only = conclude(World(greet=lambda t: Failure.TLS_NOT_TLS if t.port == 8934 else None)).only
+    assert (only.cause, only.where, only.confidence) == (
+        "proxy-transparent",
+        Where.UNKNOWN,
+        Confidence.POSSIBLE,
+    )
+    assert "TCP 8934 is answered at" in only.summary and only.affects == ("sip",)
+
+
+def test_where_one_server_speaks_tls_the_others_are_their_owners_affair() -> None:
+    stranger = NODES[0]
+    greet = lambda t: Failure.TLS_NOT_TLS if (t.port, t.address) == (8934, stranger) else None  # noqa: E731
+    assert "proxy-transparent" not in conclude(World(greet=greet)).causes

@@ -78,8 +78,13 @@ def against(name: str, value: MetricValue, limit: Limit) -> tuple[Judgement, str
     for status, edge in ((Judgement.FAIL, limit.fail), (Judgement.WARN, limit.warn)):
         if edge is not None and value is not None and (value < edge if limit.higher else abs(value) >= edge):
             relation = "below" if limit.higher else "at or above"
-            return status, f"{name} {value:g} is {relation} {edge:g}"
+            return status, f"{name} {shown(value)} is {relation} {shown(edge)}"
     return Judgement.PASS, ""
+
+
+def shown(value: float) -> str:
+    """Six digits, and never an exponent."""
+    return f"{value:.0f}" if abs(value) >= 1e6 else f"{value:g}"
 
 
 def margin(value: MetricValue, limit: Limit) -> float | None:

@@ -149,7 +149,7 @@ def _staying(outcome: Outcome) -> tuple[Judgement, str]:
     if not lost or outcome.cut:
         return Judgement.PASS, ""
     cut = [o for o in lost if "close_code" not in o.facts]
-    words = ", ".join(sorted({o.failure.value for o in cut or lost if o.failure}))
+    words = ", ".join(sorted({o.failure.words for o in cut or lost if o.failure}))
     if cut:
         return Judgement.FAIL, f"the service answered, and the connection did not stay open: {words}"
     return Judgement.WARN, f"the service answered, and ended the connection early: {words}"

@@ -59,6 +59,15 @@ class Failure(StrEnum):
     CLOCK_UNSYNCHRONISED = "clock_unsynchronised"
     UNKNOWN = "unknown"
 
+    @property
+    def words(self) -> str:
+        """As it is told to people: `DNS no answer`."""
+        first, *rest = self.value.split("_")
+        return " ".join((first.upper() if first in _ACRONYMS else first, *rest))
+
+
+_ACRONYMS = frozenset({"dns", "http", "icmp", "tls"})
+
 
 LOCAL_FAILURES = frozenset(
     {Failure.PERMISSION_DENIED, Failure.PLATFORM, Failure.TLS_LOCAL, Failure.ADDRESS_NOT_AVAILABLE}

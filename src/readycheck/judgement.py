@@ -79,7 +79,7 @@ def _sampled(requirement: Requirement, outcome: Outcome, basis: Bench) -> CheckV
             return replace(verdict, status=Judgement.WARN, because=odd)
         return verdict
     if answered:
-        names = ", ".join(sorted({c.failure.value for c in answered if c.failure}))
+        names = ", ".join(sorted({c.failure.words for c in answered if c.failure}))
         count = f"{len(answered)} of {len(cells)} addresses answered: {names}"
         return make_verdict(outcome, Judgement.FAIL, count)
     if cells and all(c.sign is Sign.LOCAL for c in cells):
@@ -122,7 +122,8 @@ def _words(cells: Sequence[Cell]) -> str:
     if rejected:
         by = next((f" by {c.offender}" for c in rejected if c.offender), "")
         return f"refused on the way{by}"
-    return f"packets stop on the way where a control's go on ({len(cells)} proven)"
+    followed = len({c.address for c in cells})
+    return f"packets stop on the way where a control's go on ({followed} address{'es' * (followed > 1)} followed)"
 
 
 def _by_grid(outcome: Outcome, cells: Sequence[Cell], basis: Bench) -> CheckVerdict:
@@ -223,7 +224,7 @@ def _named(requirement: Requirement, outcome: Outcome, basis: Bench) -> CheckVer
         return within_limits(requirement, outcome, basis)
     deciding = deciding_steps(outcome)
     failures = {o.failure for o in deciding if o.failure}
-    words = ", ".join(sorted(f.value for f in failures)) or "nothing was measured"
+    words = ", ".join(sorted(f.words for f in failures)) or "nothing was measured"
     if failures == {Failure.DNS_NXDOMAIN} and not outcome.check.certain:
         return _of_a_wildcard(outcome, basis.evidence)
     if deciding and all(o.step is Step.RESOLVE for o in deciding) and failures != {Failure.DNS_NXDOMAIN}:
@@ -306,7 +307,7 @@ def _resolver(requirement: Requirement, outcome: Outcome, basis: Bench) -> Check
     replies = [o for o in outcome.observations if o.step is outcome.check.proves]
     if any(_is_answer(o) for o in replies):
         return within_limits(requirement, outcome, basis)
-    failures = sorted({o.failure.value for o in outcome.observations if o.failure})
+    failures = sorted({o.failure.words for o in outcome.observations if o.failure})
     status = Judgement.FAIL if replies and not outcome.cut else Judgement.INCONCLUSIVE
     return make_verdict(outcome, status, ", ".join(failures) or "nothing was measured")
 

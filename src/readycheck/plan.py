@@ -36,7 +36,7 @@ NO_CAPACITY = "not tested unless asked for, because it fills the line (--capacit
 NO_IDLE = (
     "not tested unless asked for, because it waits (--idle MINUTES, or --thorough for two minutes of it)"
 )
-NO_RESPONDER = "not testable from here: needs a responder (--responder HOST)"
+NO_RESPONDER = "needs a responder (--responder HOST)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +140,7 @@ def _untested(selected: Iterable[Requirement], selection: Selection) -> Iterator
                 yield requirement.id, NO_IDLE
         elif wanted and len(wanted) == len(requirement.targets.hosts) and not _elsewhere(requirement):
             missing = ", ".join(open_placeholders(wanted[0], selection.values))
-            yield requirement.id, f"not testable from here: give --set {missing}=VALUE"
+            yield requirement.id, f"needs --set {missing}=VALUE"
 
 
 def _waits(selection: Selection) -> bool:

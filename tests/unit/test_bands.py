@@ -44,3 +44,8 @@ def test_a_tenth_of_the_edge_is_the_most_of_an_own_error_but_far_beyond_it(
 
 def test_what_was_not_measured_has_no_band() -> None:
     assert list(bands_of(asked(loss=LOSS), {"loss": None, "sent": 5})) == []
+
+
+def test_a_large_number_is_told_without_an_exponent() -> None:
+    (band,) = bands_of(asked(offset_ms=Limit(fail=300_000)), {"offset_ms": 3_600_000.4})
+    assert band.text == "offset_ms 3600000 is at or above 300000"

@@ -230,7 +230,7 @@ def test_a_placeholder_is_filled() -> None:
 
 def test_without_its_value_it_is_said_what_to_give() -> None:
     found = made(customer("{customer}.example.com"))
-    assert found.untested == {"own": "not testable from here: give --set customer=VALUE"}
+    assert found.untested == {"own": "needs --set customer=VALUE"}
     assert ids(found, "own/") == []
 
 

@@ -178,7 +178,7 @@ def test_a_connection_that_has_to_stay_open(
 ) -> None:
     found = judged(named(*ANSWERED, seen(Step.ECHO, HOST, failure, **facts)))
     assert found.status is status
-    assert (failure is None) or status is P or failure.value in found.because
+    assert (failure is None) or status is P or failure.words in found.because
     assert judged(named(*ANSWERED, seen(Step.ECHO, HOST, failure, **facts), cut=True)).status is P
 
 
@@ -746,7 +746,7 @@ def test_media_that_only_comes_in_is_listed_and_media_that_nobody_named_is_unkno
     media = Verdict(
         requirement=make_profile(row).requirements[0],
         status=S,
-        because=untestable or "not testable from here: give --set media-node=VALUE",
+        because=untestable or "needs --set media-node=VALUE",
         strength=None,
         checks=(),
         testable=False,

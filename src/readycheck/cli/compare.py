@@ -18,7 +18,7 @@ def compare(
     before: Annotated[str, typer.Argument(metavar="A", help=_RUN)],
     after: Annotated[str, typer.Argument(metavar="B", help=_RUN)],
     format_: o.TableFormat = o.Table.TEXT,
-    verbose: o.Verbose = False,
+    verbose: o.InFull = False,
     store: o.Store = None,
 ) -> None:
     """Set two runs side by side, and say what changed.

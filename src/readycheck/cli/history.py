@@ -71,7 +71,7 @@ def show(
     ] = None,
     profile_dir: o.ProfileDirs = None,
     format_: o.OutputFormat = o.Format.TEXT,
-    verbose: o.Verbose = False,
+    verbose: o.InFull = False,
     store: o.Store = None,
 ) -> None:
     """Show a run as it was reported, or judged again."""
@@ -96,7 +96,7 @@ def diff(
     site: Site = None,
     profile: Product = None,
     format_: o.TableFormat = o.Table.TEXT,
-    verbose: o.Verbose = False,
+    verbose: o.InFull = False,
     store: o.Store = None,
 ) -> None:
     """Say what changed between two runs, and what else changed with it.

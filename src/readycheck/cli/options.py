@@ -299,6 +299,9 @@ Verbose = Annotated[
     bool,
     typer.Option("--verbose", "-v", help="Every check, as it ends and in the text.", rich_help_panel=RESULT),
 ]
+InFull = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Every check, in the text.", rich_help_panel=RESULT)
+]
 
 
 def family(ipv4: bool, ipv6: bool) -> Literal["any", "4", "6"]:

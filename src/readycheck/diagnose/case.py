@@ -264,12 +264,12 @@ def _author(case: Case, cell: Cell) -> Place:
     """Who refused: the sender of the ICMP message, or for a reset the hop limit that was enough to provoke it."""
     evidence = case.evidence
     if cell.offender:
-        return Place(_home(evidence, cell), f"{cell.offender} refuses them")
+        return Place(_home(evidence, cell), f"{cell.offender} refuses the packets")
     tried = _tried(case, cell)
     enough = min((ttl for ttl, refused in tried.items() if refused), default=cell.ttl)
     if evidence.edge_ttl is None or enough is None:
-        return Place(Where.UNKNOWN, "they are refused on the way")
-    words = f"a reset comes back although they can go no further than hop {enough}"
+        return Place(Where.UNKNOWN, "packets are refused on the way")
+    words = f"a reset comes back for packets that can go no further than hop {enough}"
     if enough <= evidence.edge_ttl + 1:  # a router looks at its rules only when it would pass the packet on
         return Place(Where.SITE, words)
     spared = any(evidence.edge_ttl < ttl < enough for ttl, refused in tried.items() if not refused)

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from readycheck.diagnose.case import Case
+from readycheck.diagnose.clients import listed
 from readycheck.diagnose.finding import Confidence, Finding, Where
 from readycheck.diagnose.inspection import issuer_of
 from readycheck.diagnose.server_names import zone
@@ -72,13 +73,17 @@ def tls_trouble(case: Case) -> Iterator[Finding]:
         bad = {c.check for _, c in case.failing if c.status in (Judgement.FAIL, Judgement.WARN)}
         checks = [check for check, _ in met if check in bad]
         if checks:
-            yield _finding(case, cause, checks, [o for _, o in met])
+            own = [o for check, o in met if check in bad]
+            yield _finding(case, cause, checks, own, [o for _, o in met])
 
 
-def _finding(case: Case, cause: str, checks: Sequence[str], seen: Sequence[Observation]) -> Finding:
+def _finding(
+    case: Case, cause: str, checks: Sequence[str], own: Sequence[Observation], seen: Sequence[Observation]
+) -> Finding:
+    """`seen` has the controls too, which are named after the product's `own`."""
     what, remedy = _WORDS[cause]
-    places = sorted({str(o.target) for o in seen})
-    shown = places[0] + (f" (and {len(places) - 1} more)" if len(places) > 1 else "")
+    places = list(dict.fromkeys(str(o.target) for o in (*own, *seen)))
+    shown = f"{'Each of ' * (len(places) > 1)}{listed(places)}"
     issuer = next(filter(None, map(issuer_of, seen)), "")
     vendors = all(_is_vendors(case, cause, o.facts.get("tls") or {}) for o in seen)
     told = f" {_VENDORS[cause]}" if vendors else ""

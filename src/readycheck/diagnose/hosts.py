@@ -46,7 +46,7 @@ def media_of_hosts(case: Case) -> Iterator[Finding]:
         else Confidence.LIKELY
         if own
         else Confidence.POSSIBLE,
-        remedy=f"Allow outbound UDP to {_hosts(stopped)}, on all ports that the product lists for media.",
+        remedy=f"Allow outbound UDP to {_hosts(stopped, _TO_DO)}, on all ports that the product lists for media.",
     )
 
 
@@ -158,7 +158,7 @@ def _stopped_port(
         else Confidence.LIKELY
         if own or many
         else Confidence.POSSIBLE,
-        remedy=f"Allow outbound {what} to {_hosts(lost)}.",
+        remedy=f"Allow outbound {what} to {_hosts(lost, _TO_DO)}.",
     )
 
 
@@ -194,7 +194,7 @@ def _silent_port(
             f"{_service(lost[0])} is {'refused' if refused else 'silent'} at {_hosts(lost)}, all of which answer on "
             f"other ports{', and outside the product as well' if outside else ''}.",
             confidence=Confidence.LIKELY if outside else Confidence.POSSIBLE,
-            remedy=f"Check that outbound {_service(lost[0])} is allowed to {_hosts(lost)}.",
+            remedy=f"Check that outbound {_service(lost[0])} is allowed to {_hosts(lost, _TO_DO)}.",
         )
 
 
@@ -207,7 +207,7 @@ def _rejected(case: Case, doors: Sequence[Door], failed: Sequence[str]) -> Findi
         f"{_service(doors[0])} is refused on the way to {_hosts(doors)}: {by} refuses it.",
         where=Where.SITE if is_site_address(by) else Where.UNKNOWN,
         confidence=Confidence.CERTAIN if len({d.address for d in doors}) > 1 else Confidence.LIKELY,
-        remedy=f"Allow outbound {_service(doors[0])} to {_hosts(doors)} at {by}.",
+        remedy=f"Allow outbound {_service(doors[0])} to {_hosts(doors, _TO_DO)} at {by}.",
     )
 
 
@@ -419,7 +419,11 @@ def _service(door: Door) -> str:
     return f"{door.transport.upper()} {door.port}"
 
 
-def _hosts(doors: Sequence[Door]) -> str:
+_TO_DO = 12
+"""Hosts that a remedy names: nobody can allow "and 3 more"."""
+
+
+def _hosts(doors: Sequence[Door], most: int = 4) -> str:
     names = list(dict.fromkeys(name for d in doors if d.checks for name in d.hosts or (d.address,)))
-    more = f" and {len(names) - 3} more" if len(names) > 4 else ""
-    return ", ".join(names[: 3 if more else 4]) + more
+    more = f" and {len(names) - most + 1} more" if len(names) > most else ""
+    return ", ".join(names[: most - 1 if more else most]) + more

@@ -22,6 +22,7 @@ _YOUNG_DAYS = 1.0
 _FAR_MS, _USUAL_MS = 40.0, 20.0
 _SHOWN = 4
 _ELSEWHERE = "it also signs for hosts that have nothing to do with the product"
+_OWNERS = "it signs for hosts of owners that have nothing else in common"
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ def _signs(case: Case, signer: Signer) -> Iterator[str]:
     if signer.host_anchor:
         yield "this host has an authority for it that no public list has"
     if len({zone(host) for host in signer.hosts}) >= _ZONES or _is_mixed(case, signer):
-        yield "it signs for hosts of owners that have nothing else in common"
+        yield _OWNERS
     names = {tuple(leaf.get("names") or ()) for leaf in signer.leaves}
     keys = {leaf.get("spki_sha256") for leaf in signer.leaves}
     if len(names) > 1 and len(keys) == 1 and None not in keys:
@@ -161,7 +162,8 @@ def _finding(case: Case, signer: Signer, reasons: Sequence[str], confidence: Con
     more = len(signer.places) - _SHOWN
     where = shown + (f" and {more} more" if more > 0 else "")
     patterns, words = _allowed(case, signer)
-    told = [f"{signer.name} re-signs TLS here ({where}): {'; '.join(reasons)}", *_trusted(signer), *words]
+    said = "; ".join(reason for reason in reasons if reason != _OWNERS or _ELSEWHERE not in reasons)
+    told = [f"{signer.name} re-signs TLS here ({where}): {said}", *_trusted(signer), *words]
     exempt = f"{', '.join(patterns)} first of all, and " if patterns else ""
     return case.finding(
         "tls-inspection",

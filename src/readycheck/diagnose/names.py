@@ -132,14 +132,21 @@ def ntp_blocked(case: Case) -> Iterator[Finding]:
     others = any(
         c.transport == "udp" and c.port not in ports and c.sign is Sign.ANSWERED for c in case.sampled
     )
+    servers = _time_servers(case, failed)
     yield case.finding(
         "ntp-blocked",
         failed,
         f"Time requests (UDP {_ports(ports)}) do not pass{': ' + place.words if place.words else ''}.",
         where=place.where,
         confidence=Confidence.CERTAIN if walls and others else Confidence.LIKELY,
-        remedy=f"Allow UDP {_ports(ports)} outbound to the product's networks, or give devices a local server.",
+        remedy=f"Allow UDP {_ports(ports)} outbound to {servers}, or give devices a server of the site.",
     )
+
+
+def _time_servers(case: Case, checks: Sequence[str]) -> str:
+    """Those that have names are their owner's, and not the product's."""
+    hosts = dict.fromkeys(host for check in checks if (host := case.by_check[check].check.target.host))
+    return ", ".join(list(hosts)[:12]) or "the product's networks"
 
 
 _REFUSED = (Failure.PORT_UNREACHABLE, Failure.ICMP_ADMIN_PROHIBITED, Failure.CONNECTION_REFUSED)

@@ -106,7 +106,7 @@ def site_offline(case: Case) -> Iterator[Finding]:
     # Where routers tell nothing, a dead name server on a site that lets out nothing but what it knows looks alike.
     alone = inside is None and set(tried) <= {o.target.address for o in _of_elsewhere(case)}
     guess = case.answered_anywhere() or alone
-    yield case.finding(
+    found = case.finding(
         "site-offline",
         failed,
         f"Nothing beyond this site answers: {silent}, no service, no control host{seen}.",
@@ -114,6 +114,8 @@ def site_offline(case: Case) -> Iterator[Finding]:
         confidence=Confidence.POSSIBLE if guess else Confidence.LIKELY,
         remedy="Check the site's uplink and the default rule of its firewall; then run again.",
     )
+    # Names that cannot be looked up leave everything open, and no requirement fails.
+    yield found if guess else replace(found, severity=Severity.BLOCKING)
 
 
 def _of_services(case: Case) -> Iterator[tuple[Outcome, Observation]]:

@@ -1,7 +1,7 @@
 """Rules for what the grid of networks and ports shows: blocked ports, networks, ranges, and dead services."""
 
 from collections.abc import Iterable, Iterator, Sequence, Set
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from readycheck.diagnose import turns
 from readycheck.diagnose.case import Case, Place, is_media, place_of
@@ -252,7 +252,7 @@ def _parse(name: str) -> tuple[int, int, str]:
 def networks_blocked(case: Case) -> Iterator[Finding]:
     """Networks, or parts of them, that packets do not reach while others pass on the same ports."""
     walls = case.walls
-    found = sorted({n for _, n in walls.rows} | {n for _, n, _ in walls.parts})
+    found = sorted({n for _, n in walls.rows} | {n for _, n, _ in walls.parts}, key=by_number)
     if not found:
         return
     cells = [c for network in found for c in walls.of_network(network)]
@@ -266,8 +266,18 @@ def networks_blocked(case: Case) -> Iterator[Finding]:
         f"Packets to {names}{partly} stop on the way while those to other networks pass{_told(place)}.",
         where=place.where,
         confidence=_sure(cells),
-        remedy=f"Add {names} to the outbound allow-list with all the product's ports; do not filter by region.",
+        remedy=f"Add {', '.join(found[:_TO_DO])} to the outbound allow-list with all the product's ports; "
+        "do not filter by region.",
     )
+
+
+_TO_DO = 30
+"""Networks that a remedy names: nobody can allow \"and 3 more\"."""
+
+
+def by_number(network: str) -> tuple[int, IPv4Network | IPv6Network]:
+    parsed = ip_network(network)
+    return parsed.version, parsed
 
 
 def _inside(case: Case, networks: Sequence[str]) -> list[str]:

@@ -86,7 +86,7 @@ def _evidence(report: "Report", requirement: "RequirementReport", checks: "list[
 def _finding_lines(report: "Report") -> "Iterable[str]":
     for finding in report.findings:
         cause, place = clean(finding.cause), wording.place_line(finding)
-        yield f"{finding.severity.value}: {cause} ({place}): {clean(finding.summary)}"
+        yield f"{finding.severity.value}: {cause} ({place}): {clean(finding.summary, 1000)}"
         if finding.remedy:
             yield f"  remedy: {clean(finding.remedy, 1000)}"
 

@@ -54,7 +54,7 @@ def _findings(report: "Report") -> Iterator[str]:
 
 def _finding(finding: "Finding") -> Iterator[str]:
     yield from ("", f"### {finding.severity.value}: {code(finding.cause, 60)}", "")
-    yield from (f"{md(finding.summary)}", "")
+    yield from (f"{md(finding.summary, 1000)}", "")
     yield f"- {wording.place_line(finding)}"
     if finding.remedy:
         yield f"- remedy: {md(finding.remedy, 1000)}"

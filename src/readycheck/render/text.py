@@ -106,7 +106,7 @@ class _Sheet:
         severity = (finding.severity.value.upper(), _SEVERITIES[finding.severity])
         cause = (clean(finding.cause, 60), "bold")
         self._line(Text.assemble(f"{index}. ", severity, " ", cause, f" ({wording.place_line(finding)})"))
-        self._indented(Text(clean(finding.summary)))
+        self._indented(Text(clean(finding.summary, 1000)))
         few = 1000 if self.verbose else 6
         pairs = [("remedy", clean(finding.remedy, 1000)), ("affects", wording.listed(finding.affects, few))]
         pairs.append(("explains", wording.listed(finding.explains, 20)))
@@ -259,7 +259,7 @@ def _joined(separator: str, *parts: Text) -> Text:
 
 def _check_line(check: "CheckReport") -> str:
     parts = [clean(check.because)]
-    if check.failure and check.status is not Judgement.PASS and check.failure.value not in check.because:
-        parts.insert(0, check.failure.value + (f" at {check.step.value}" if check.step else ""))
+    if check.failure and check.status is not Judgement.PASS and check.failure.words not in check.because:
+        parts.insert(0, check.failure.words + (f" at {check.step.value}" if check.step else ""))
     numbers = [wording.duration(check.duration_ms), wording.metrics(check)]
     return f"{wording.subject(check)}: {': '.join(parts)} ({', '.join(n for n in numbers if n)})"

@@ -46,6 +46,14 @@ def test_each_kind_has_its_cause(failure: Failure) -> None:
 def test_one_server_alone_is_only_likely(failure: Failure) -> None:
     found = conclude(World(lively=1, greet=on_sip(failure)))
     assert (found.only.cause, found.only.confidence) == (KINDS[failure][0], Confidence.LIKELY)
+    assert "Each of" not in found.only.summary
+
+
+def test_the_product_is_named_before_the_controls() -> None:
+    found = conclude(World(greet=lambda target: Failure.CERTIFICATE_EXPIRED))
+    summary = next(f.summary for f in found.findings if f.cause == "certificate-expired")
+    assert summary.startswith("Each of ")
+    assert "control.example.org" not in summary.partition(",")[0]
 
 
 def test_a_bad_certificate_is_no_blocked_port() -> None:

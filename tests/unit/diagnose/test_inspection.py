@@ -68,6 +68,12 @@ def test_a_control_makes_it_certain() -> None:
     assert "This host does not trust it either" in only.summary
 
 
+def test_what_a_control_shows_is_not_said_twice() -> None:
+    summary = inspected(*HOSTS, selection=make_selection()).only.summary
+    assert "nothing to do with the product" in summary
+    assert "nothing else in common" not in summary
+
+
 SIGNS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "an authority for it": (HOSTS[:1], {"host_anchor": "CN=Corp Root"}),
     "nothing else in common": (HOSTS, {}),

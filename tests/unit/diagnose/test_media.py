@@ -91,7 +91,7 @@ def test_without_a_responder_nothing_changes() -> None:
     without = conclude(Heard(profile=profile()))
     bare = conclude(World())
     assert without.verdict("audio").status is Judgement.SKIPPED
-    assert without.verdict("audio").because == "not testable from here: needs a responder (--responder HOST)"
+    assert without.verdict("audio").because == "needs a responder (--responder HOST)"
     assert not without.verdict("order").testable
     assert without.readiness is bare.readiness
     ours, theirs = (score(r.verdicts, profile()) for r in (without, bare))

@@ -212,6 +212,7 @@ def test_a_named_time_server_that_is_silent() -> None:
     assert found.only.cause == "ntp-blocked"
     assert found.only.affects == ("host-time",)
     assert found.only.severity is Severity.DEGRADING
+    assert "outbound to ntp.example.com," in found.only.remedy
 
 
 def test_servers_that_agree_show_a_wrong_clock() -> None:

@@ -156,6 +156,15 @@ def test_a_site_behind_which_nothing_answers() -> None:
     assert found.readiness is Readiness.NOT_READY
 
 
+def test_a_product_of_names_alone_is_cut_off_as_well() -> None:
+    """No name is known, so that nothing fails: everything is open."""
+    web = next(row for row in ROWS if row["id"] == "web")
+    found = conclude(
+        World(**REMOTE, profile=make_profile(web), wall=offline, resolver=lambda _: Failure.TIMED_OUT)
+    )
+    assert (found.only.cause, found.only.severity) == ("site-offline", Severity.BLOCKING)
+
+
 @pytest.mark.parametrize("icmp", [True, False])
 def test_a_site_whose_own_name_server_still_answers(icmp: bool) -> None:
     found = conclude(World(wall=offline, icmp=icmp))

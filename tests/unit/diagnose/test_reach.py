@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from readycheck.diagnose.finding import Confidence, Owner, Severity, Where
-from readycheck.diagnose.reach import describe_part, side_of, within
+from readycheck.diagnose.reach import by_number, describe_part, side_of, within
 from readycheck.engine import Outcome
 from readycheck.failure import Failure
 from readycheck.notation import PortRange
@@ -265,6 +265,11 @@ def test_two_networks_are_one_finding() -> None:
     assert found.only.cause == "subnet-blocked"
     assert NETWORKS[0] in found.only.summary
     assert NETWORKS[3] in found.only.summary
+
+
+def test_networks_are_told_in_their_order() -> None:
+    found = ["10.0.0.0/8", "9.0.0.0/8", "2001:db8::/32", "128.0.0.0/16"]
+    assert sorted(found, key=by_number) == ["9.0.0.0/8", "10.0.0.0/8", "128.0.0.0/16", "2001:db8::/32"]
 
 
 @pytest.mark.parametrize("how", ["drop", "reject"])

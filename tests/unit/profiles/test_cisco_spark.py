@@ -326,7 +326,7 @@ def test_contradiction_has_all_its_statements(profile: Profile, about: str, stat
 def test_media_says_what_to_give(profile: Profile) -> None:
     made = plan(_testable_today(profile), find(), Selection(controls=False), seed=1)
     media = {r.id for r in profile.requirements if r.targets.hosts}
-    assert {made.untested[name] for name in media} == {"not testable from here: give --set media-node=VALUE"}
+    assert {made.untested[name] for name in media} == {"needs --set media-node=VALUE"}
     assert all(check.requirement not in media for check in made.checks)
 
 

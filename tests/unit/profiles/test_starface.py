@@ -456,7 +456,7 @@ def test_a_run_at_the_pbx_needs_nothing_to_be_given(profile: Profile) -> None:
         *((host, port) for host, port, *_ in SERVERS),
         ("push.starface.de", "443"),
     }
-    assert made.untested["ntp"] == "not testable from here: give --set ntp-server=VALUE"
+    assert made.untested["ntp"] == "needs --set ntp-server=VALUE"
 
 
 @pytest.mark.parametrize(
@@ -472,7 +472,7 @@ def test_a_run_at_the_pbx_needs_nothing_to_be_given(profile: Profile) -> None:
 )
 def test_a_run_says_what_to_give(profile: Profile, role: str, missing: str) -> None:
     made = plan(_plain(profile), find(), Selection(roles=(role,), controls=False), seed=1)
-    assert f"not testable from here: give --set {missing}=VALUE" in made.untested.values()
+    assert f"needs --set {missing}=VALUE" in made.untested.values()
 
 
 @pytest.mark.parametrize("role", ["ucc-client", "phone", "browser", *SCENARIOS, "scenario-all-functions"])

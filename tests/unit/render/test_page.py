@@ -84,7 +84,7 @@ def test_it_has_verdict_score_findings_citation_evidence_and_timings() -> None:
         "port-blocked",
         "Allow UDP to port 5004",
         "Port reference, Port table: media, revision 2026",
-        "timed_out at echo",
+        "timed out at echo",
         "sip.example.com (192.0.2.7) tcp/8934",
         "tls.version TLSv1.3",
         "inbound: needs a far end outside the site",

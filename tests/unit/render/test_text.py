@@ -1,6 +1,7 @@
 """The report for a terminal and for a pipe."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -66,6 +67,11 @@ def test_a_finding_says_what_to_do_and_who_does_it() -> None:
     assert "2. NOTE dns-slow (place not known, owner not known, possible)" in text
 
 
+def test_a_long_finding_is_told_whole() -> None:
+    found = replace(factory.not_ready().findings[0], summary="Seen there. " * 50 + "It is at hop 3.")
+    assert "It is at hop 3." in render(replace(factory.not_ready(), findings=(found,)))
+
+
 def test_a_status_is_a_word_and_a_sign() -> None:
     text = render(factory.not_ready())
     for words in ("x fail", "! warn", "? inconclusive", "+ pass"):
@@ -95,7 +101,7 @@ def test_a_pass_that_leaves_out_hosts_says_so() -> None:
 
 def test_verbose_adds_checks_and_margins() -> None:
     brief, long = render(factory.not_ready()), render(factory.not_ready(), width=140, verbose=True)
-    assert "192.0.2.0/24 udp 5004: timed_out at echo: packets stop" in long
+    assert "192.0.2.0/24 udp 5004: timed out at echo: packets stop" in long
     assert "192.0.2.0/24 udp 5004" not in brief
     assert "80 % within its limit" in long
     assert "80 % within" not in brief

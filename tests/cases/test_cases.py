@@ -44,6 +44,10 @@ def test_the_findings_are_these_and_no_others(case: Case) -> None:
     assert found == {tuple(pair) for pair in case.expected["findings"]}
 
 
+def test_each_finding_says_what_to_do(case: Case) -> None:
+    assert all(f.summary.endswith(".") and f.remedy.endswith(".") for f in case.report.findings)
+
+
 def test_the_affected_requirements(case: Case) -> None:
     affected = {requirement for f in case.report.findings for requirement in f.affects}
     assert affected >= set(case.expected.get("affects", []))

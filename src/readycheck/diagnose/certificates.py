@@ -1,13 +1,13 @@
 """Rules for TLS: versions, suites and certificates."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from readycheck.diagnose.case import Case
 from readycheck.diagnose.clients import listed
 from readycheck.diagnose.finding import Confidence, Finding, Where
-from readycheck.diagnose.inspection import issuer_of
+from readycheck.diagnose.inspection import chain_of
 from readycheck.diagnose.server_names import zone
 from readycheck.engine import Outcome
 from readycheck.failure import Failure, Step
@@ -84,17 +84,29 @@ def _finding(
     what, remedy = _WORDS[cause]
     places = list(dict.fromkeys(str(o.target) for o in (*own, *seen)))
     shown = f"{'Each of ' * (len(places) > 1)}{listed(places)}"
-    issuer = next(filter(None, map(issuer_of, seen)), "")
+    told = "; ".join(_told(cause, next(filter(None, map(chain_of, (*own, *seen))), ())))
     vendors = all(_is_vendors(case, cause, o.facts.get("tls") or {}) for o in seen)
-    told = f" {_VENDORS[cause]}" if vendors else ""
+    whose = f" {_VENDORS[cause]}" if vendors else ""
     return case.finding(
         cause,
         checks,
-        f"{shown} {what}{f' (issuer: {issuer})' if issuer else ''}.{told}",
+        f"{shown} {what}{f' ({told})' if told else ''}.{whose}",
         where=Where.VENDOR if vendors else Where.UNKNOWN,
         confidence=Confidence.CERTAIN if len(set(checks)) > 1 else Confidence.LIKELY,
         remedy=remedy,
     )
+
+
+def _told(cause: str, chain: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """What a certificate says of itself, as far as it shows what is wrong."""
+    if not chain:
+        return
+    leaf = chain[0]
+    if cause == "certificate-expired" and leaf.get("not_after"):
+        yield f"valid from {leaf['not_before'][:10]} to {leaf['not_after'][:10]}"
+    if cause == "certificate-name-mismatch" and leaf.get("names"):
+        yield f"made for {listed(leaf['names'])}"
+    yield f"issuer: {chain[-1]['issuer']}"
 
 
 # --- whose certificate it is --------------------------------------------------------------------------

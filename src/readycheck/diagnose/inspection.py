@@ -44,7 +44,7 @@ class Signer:
     @cached_property
     def leaves(self) -> list[dict[str, Any]]:
         """The certificates that it signed, each once."""
-        found = {repr(leaf): leaf for _, o in self.met if (leaf := _chain(o)[0])}
+        found = {repr(leaf): leaf for _, o in self.met if (leaf := chain_of(o)[0])}
         return list(found.values())
 
     @cached_property
@@ -58,11 +58,11 @@ class Signer:
 
 def issuer_of(observation: Observation) -> str:
     """The issuer at the end of what was presented."""
-    chain = _chain(observation)
+    chain = chain_of(observation)
     return str(chain[-1]["issuer"]) if chain else ""
 
 
-def _chain(observation: Observation) -> Sequence[dict[str, Any]]:
+def chain_of(observation: Observation) -> Sequence[dict[str, Any]]:
     return (observation.facts.get("tls") or {}).get("chain") or ()
 
 
@@ -109,7 +109,7 @@ def _is_made_up(observation: Observation, signer: Signer) -> bool:
     name = (observation.target.sni or "").lower()
     if not name.endswith(".invalid") or issuer_of(observation) != signer.name:
         return False
-    return name in [str(each).lower() for each in _chain(observation)[0].get("names") or ()]
+    return name in [str(each).lower() for each in chain_of(observation)[0].get("names") or ()]
 
 
 def _signs(case: Case, signer: Signer) -> Iterator[str]:

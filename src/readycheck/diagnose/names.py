@@ -29,7 +29,7 @@ def dns_unreachable(case: Case) -> Iterator[Finding]:
         for o in case.outcomes
         if o.check.requirement and any(_is_unresolved(s) for s in o.observations)
     ]
-    servers = ", ".join(case.environment.resolvers) or "none is configured"
+    servers = ", ".join(case.environment.resolvers)
     remote = any(not is_site_address(_bare(server)) for server in case.environment.resolvers)
     place = place_of(case, "udp", [53])
     walled = place.where is not Where.UNKNOWN and remote
@@ -38,11 +38,15 @@ def dns_unreachable(case: Case) -> Iterator[Finding]:
     found = case.finding(
         "dns-unreachable",
         [*also_tcp, *unresolved] or [c.check for r, c in case.failing if r.targets.resolvers],
-        f"No name server answers ({servers}){': ' + place.words if walled and place.words else ''}.",
+        "This host has no name server: none is configured."
+        if none_known
+        else f"No name server answers ({servers}){': ' + place.words if walled and place.words else ''}.",
         where=host,
         owner=Owner.NETWORK if walled else Owner.DNS,
         confidence=Confidence.CERTAIN if case.answered_anywhere() else Confidence.LIKELY,
-        remedy="Allow UDP and TCP 53 to these name servers, or give the hosts name servers that answer.",
+        remedy="Give this host name servers (DHCP option 6, or its own settings)."
+        if none_known
+        else f"Allow UDP and TCP 53 to {servers}, or give the hosts name servers that answer.",
     )
     if none_known:  # those requirements have failed without a check
         failed = [v.requirement.id for v in case.verdicts if v.requirement.targets.resolvers and not v.checks]

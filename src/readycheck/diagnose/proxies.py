@@ -116,11 +116,15 @@ def _knows_no_connect(observation: Observation) -> bool:
 
 def _where_it_ends(case: Case, seen: Sequence[Observation]) -> str:
     reasons = dict.fromkeys(
-        f"{_STAGES.get(str(o.facts.get('stage')), 'it gives no answer of a proxy')} "
-        f"({o.facts.get('because') or _status(o) or o.failure})"
-        for o in seen
+        f"{_STAGES.get(str(o.facts.get('stage')), 'it gives no answer of a proxy')} ({_end(o)})" for o in seen
     )
     return f"The proxy {proxy_name(case, seen)} does not answer: {', '.join(list(reasons)[:SHOWN])}."
+
+
+def _end(observation: Observation) -> str:
+    because = observation.facts.get("because")
+    failure = next((f for f in Failure if f.value == because), observation.failure)
+    return (not because and _status(observation)) or (failure.words if failure else "")
 
 
 def _status(observation: Observation) -> str:

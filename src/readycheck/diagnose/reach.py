@@ -122,7 +122,11 @@ def _scope(case: Case) -> str:
     groups = {group for requirement in media for group in requirement.targets.networks}
     networks = [n for group in sorted(groups) for n in case.profile.networks[group].networks]
     shown = ", ".join(map(str, merged(port for requirement in media for port in requirement.ports)))
-    more = " and the product's other networks" if len(networks) > 4 else ""
+    more = (
+        f" and {len(networks) - 4} more (readycheck profile firewall {case.profile.name})"
+        if len(networks) > 4
+        else ""
+    )
     return f"{', '.join(networks[:4])}{more}, ports {shown}"
 
 

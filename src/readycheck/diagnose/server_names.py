@@ -42,8 +42,8 @@ _KILLING = frozenset(
 _CUTTING = _KILLING - _FOREIGN
 
 _WORDS = {
-    Fate.CUT: "A TLS greeting {what} is answered by the end of the connection",
-    Fate.SILENCE: "A TLS greeting {what} gets no answer",
+    Fate.CUT: "The connection ends at a TLS greeting {what}",
+    Fate.SILENCE: "No answer comes to a TLS greeting {what}",
     Fate.PAGE: "A TLS greeting {what} is answered by something that is not TLS, such as a block page",
     Fate.ALERT: "A TLS greeting {what} is answered by an alert",
     Fate.FOREIGN: "A TLS greeting {what} is answered with a certificate for another name",
@@ -209,7 +209,7 @@ def _filter_finding(
 ) -> Finding:
     first = guilty[0]
     place = place_in(case, first)
-    told = [_WORDS[kill].format(what=f"that names {_listed(names)}"), *_reasons(first), place.words]
+    told = [_WORDS[kill].format(what=f"that names {_listed(names)} (SNI)"), *_reasons(first), place.words]
     patterns = [case.by_check[check].check.group for check in checks]
     allowed = ", ".join(dict.fromkeys(p for p in patterns if p)) or _listed(names)
     return case.finding(
@@ -270,7 +270,7 @@ def sni_required(case: Case) -> Iterator[Finding]:
     checks = _nameless_checks(case, set(ports))
     told = [
         _WORDS[first.kill or Fate.CUT].format(
-            what=f"to TCP {' or '.join(map(str, ports))} that names no server"
+            what=f"to TCP {' or '.join(map(str, ports))} that names no server (SNI)"
         ),
         "The same addresses answer greetings that name one"
         if first.alive("decoy")

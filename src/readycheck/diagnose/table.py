@@ -36,7 +36,7 @@ from readycheck.diagnose import (
     turns,
 )
 from readycheck.diagnose.case import Case
-from readycheck.diagnose.finding import Finding, sort_key
+from readycheck.diagnose.finding import Finding, Where, sort_key
 from readycheck.diagnose.situation import Situation
 from readycheck.plan import Check
 from readycheck.probe import Effort
@@ -160,7 +160,21 @@ def diagnose(case: Case) -> tuple[Finding, ...]:
         elif candidate.cause != explaining.cause and candidate.cause not in explaining.explains:
             grown = replace(explaining, explains=(*explaining.explains, candidate.cause))
             kept[kept.index(explaining)] = grown
-    return tuple(sorted(kept, key=sort_key))
+    return tuple(sorted(map(_addressed, kept), key=sort_key))
+
+
+def _addressed(finding: Finding) -> Finding:
+    """With something to do, told to the one who can do it."""
+    remedy = finding.remedy or _usual_remedy(finding.cause)
+    if finding.where is Where.ISP and remedy.startswith(("Allow ", "Add ")):
+        remedy = f"Ask the provider to {remedy[0].lower()}{remedy[1:]}"
+    return replace(finding, remedy=remedy)
+
+
+def _usual_remedy(cause: str) -> str:
+    from readycheck.diagnose.causes import CAUSES  # takes time to read, and hardly any rule leaves it to them
+
+    return CAUSES[cause].remedy if cause in CAUSES else ""
 
 
 def _explains(kept: Finding, candidate: Finding) -> bool:

@@ -161,10 +161,17 @@ def _nft(text: str) -> None:
 
 
 def _nft_file(path: str) -> None:
+    """The user's own rules: what is wrong with them is the first thing that nft says."""
     try:
-        _run([kernel.tool("nft") or "nft", "-f", path], "")
-    except BuildError as error:
-        raise BuildError(f"--edge-rules {path}: {error}", usage=True) from None
+        with open(path, "rb"):
+            done = subprocess.run([kernel.tool("nft") or "nft", "-f", path], capture_output=True, check=False)
+    except OSError as error:
+        raise BuildError(f"--edge-rules {path}: {error.strerror}", usage=True) from None
+    if done.returncode:
+        first, *_ = done.stderr.decode("utf-8", "replace").splitlines() or [f"nft: status {done.returncode}"]
+        place, _, what = first.removeprefix(f"{path}:").rpartition(": Error: ")
+        line = f"line {place.partition(':')[0]}: " if place else ""
+        raise BuildError(f"--edge-rules {path}: {line}{what}", usage=True)
 
 
 def _ip(text: str, descriptors: Iterable[int] = ()) -> None:

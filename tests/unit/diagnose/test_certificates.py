@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from readycheck.diagnose.certificates import _owner
+from readycheck.diagnose.certificates import _owner, _told
 from readycheck.diagnose.finding import Confidence, Owner, Severity, Where
 from readycheck.failure import Failure
 from readycheck.observation import Target
@@ -47,6 +47,21 @@ def test_one_server_alone_is_only_likely(failure: Failure) -> None:
     found = conclude(World(lively=1, greet=on_sip(failure)))
     assert (found.only.cause, found.only.confidence) == (KINDS[failure][0], Confidence.LIKELY)
     assert "Each of" not in found.only.summary
+
+
+def test_what_the_certificate_says_of_itself_is_told() -> None:
+    leaf = {
+        "issuer": "CN=An authority",
+        "names": ["login.guest.example"],
+        "not_before": "2026-01-02T00:00:00+00:00",
+        "not_after": "2026-04-02T00:00:00+00:00",
+    }
+    assert list(_told("certificate-expired", [leaf])) == [
+        "valid from 2026-01-02 to 2026-04-02",
+        "issuer: CN=An authority",
+    ]
+    assert "made for login.guest.example" in list(_told("certificate-name-mismatch", [leaf]))
+    assert list(_told("certificate-untrusted", [])) == []
 
 
 def test_the_product_is_named_before_the_controls() -> None:

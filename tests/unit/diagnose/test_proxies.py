@@ -35,19 +35,19 @@ def test_a_proxy_that_works_is_no_finding() -> None:
         (
             (Failure.PROXY_UNREACHABLE, UNREACHABLE),
             "proxy-unreachable",
-            "no connection to it can be made (connection_refused)",
+            "no connection to it can be made (connection refused)",
         ),
         (
             (Failure.PROXY_UNREACHABLE, {"because": "dns_nxdomain", "stage": "resolve"}),
             "proxy-unreachable",
-            "its name cannot be resolved (dns_nxdomain)",
+            "its name cannot be resolved (DNS nxdomain)",
         ),
         (
             (Failure.PROXY_UNREACHABLE, {"because": "certificate_untrusted", "stage": "tls"}),
             "proxy-unreachable",
-            "TLS with it fails (certificate_untrusted)",
+            "TLS with it fails (certificate untrusted)",
         ),
-        ((Failure.PROTOCOL_ERROR, {}), "proxy-unreachable", "it gives no answer of a proxy (protocol_error)"),
+        ((Failure.PROTOCOL_ERROR, {}), "proxy-unreachable", "it gives no answer of a proxy (protocol error)"),
         (LOGIN, "proxy-auth-required", "it offers NTLM, Negotiate"),
         ((LOGIN[0], {"offered": (), "tried": None}), "proxy-auth-required", "it offers no way to log in"),
         (WRONG, "proxy-auth-failed", "(Basic; it offers Basic)"),

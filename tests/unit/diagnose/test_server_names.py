@@ -120,9 +120,9 @@ def test_a_name_that_worked_on_another_try_is_in_no_question() -> None:
 @pytest.mark.parametrize(
     ("kill", "words"),
     [
-        (Failure.CONNECTION_RESET, "by the end of the connection"),
-        (Failure.CONNECTION_CLOSED, "by the end of the connection"),
-        (Failure.TIMED_OUT, "gets no answer"),
+        (Failure.CONNECTION_RESET, "The connection ends at"),
+        (Failure.CONNECTION_CLOSED, "The connection ends at"),
+        (Failure.TIMED_OUT, "No answer"),
         (Failure.TLS_NOT_TLS, "such as a block page"),
         (Failure.TLS_ALERT, "answered by an alert"),
     ],
@@ -284,7 +284,7 @@ def test_a_dead_service_beside_filtered_names_is_not_named_with_them() -> None:
     stuck = world(Failure.TIMED_OUT, *FILTERED, names={FILTERED[0]: "192.88.99.8"})
     found = behind(stuck, Box(minds=minds(*FILTERED[1:]), kill=Failure.TIMED_OUT, server=server))
     assert found.only.cause == "sni-filter"
-    assert "names cdn.example.com, login.example.net gets" in found.only.summary
+    assert "names cdn.example.com, login.example.net (SNI)" in found.only.summary
     assert FILTERED[0] not in found.only.summary
 
 

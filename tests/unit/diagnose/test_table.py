@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from readycheck.diagnose import table
 from readycheck.diagnose.case import Case
+from readycheck.diagnose.causes import CAUSES
 from readycheck.diagnose.finding import Confidence, Finding, Owner, Severity, Where, sort_key
 from readycheck.observation import Target
 from readycheck.plan import Scope
@@ -110,6 +111,21 @@ def test_findings_are_sorted(diagnose: Callable[..., tuple[Finding, ...]]) -> No
     ]
     random.Random(1).shuffle(found)
     assert list(diagnose(*found)) == sorted(found, key=sort_key)
+
+
+def test_every_finding_says_what_to_do(diagnose: Callable[..., tuple[Finding, ...]]) -> None:
+    (found,) = diagnose(made("bufferbloat", "a", remedy=""))
+    assert found.remedy == CAUSES["bufferbloat"].remedy
+
+
+@pytest.mark.parametrize(
+    ("where", "told"), [(Where.SITE, "Allow UDP."), (Where.ISP, "Ask the provider to allow UDP.")]
+)
+def test_the_provider_is_asked_for_what_is_the_providers(
+    where: Where, told: str, diagnose: Callable[..., tuple[Finding, ...]]
+) -> None:
+    (found,) = diagnose(made("udp-blocked", "a", where=where, remedy="Allow UDP."))
+    assert found.remedy == told
 
 
 # --- soundness over many worlds -----------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """How a failure to build is told; that it succeeds is shown in tests/e2e/test_twin.py."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +25,17 @@ def test_the_users_own_rules_are_to_blame_for_their_errors(monkeypatch: pytest.M
     with pytest.raises(build.BuildError, match=r"--edge-rules /no/rules\.nft: ") as caught:
         build._nft_file("/no/rules.nft")
     assert caught.value.usage
+
+
+def test_what_nft_says_first_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rules, nft = tmp_path / "rules.nft", tmp_path / "nft"
+    rules.write_bytes(b"\xff\xfe")
+    nft.write_text("#!/bin/sh\nprintf '%s:7:1-3: Error: syntax error\\n\\377\\n^' \"$2\" >&2; exit 1\n")
+    nft.chmod(0o755)
+    monkeypatch.setattr(kernel, "tool", lambda _: str(nft))
+    with pytest.raises(build.BuildError) as caught:
+        build._nft_file(str(rules))
+    assert str(caught.value) == f"--edge-rules {rules}: line 7: syntax error"
 
 
 def test_a_setting_that_cannot_be_made_is_told() -> None:

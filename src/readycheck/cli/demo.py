@@ -14,13 +14,14 @@ from readycheck.errors import UsageError
 if TYPE_CHECKING:
     from readycheck.profile import Profile
 
+_SHOWN = "webex-calling"
 _WORLD = "The stand-in world"
 _OWN = {"profile", "break_", "list_", "loopback", "edge_rules", "raw", "seed", "site", "store", "no_store"}
 
 
 def demo(
     context: typer.Context,
-    profile: o.ProfileName = "webex-calling",
+    profile: o.ProfileName = _SHOWN,
     break_: Annotated[
         str,
         typer.Option(
@@ -83,7 +84,7 @@ def demo(
     from readycheck.twin.scenarios import SCENARIOS
 
     if list_:
-        tell_lines(*_listing().splitlines())
+        tell_lines(*_listing(profile).splitlines())
         return 0
     if break_ not in SCENARIOS:
         raise UsageError(f"--break {break_}: no such scenario (known: {', '.join(SCENARIOS)})")
@@ -95,9 +96,12 @@ def demo(
     arguments += _examples(needs, given)
     with storing_demo(store_at(store, no_store)) as beside:
         arguments += ["--no-store", *beside]
-        return _play(
+        status = _play(
             filled(needs, given), arguments, break_, drawn, loopback=loopback, edge_rules=edge_rules, raw=raw
         )
+    if not status and SCENARIOS[break_].exit_status and not context.params["quiet"]:
+        sys.stderr.write(f"readycheck: nothing that this run asks for is broken by {break_} (see --role)\n")
+    return status
 
 
 def _play(
@@ -134,7 +138,7 @@ def _examples(profile: "Profile", given: Mapping[str, str]) -> Iterator[str]:
             yield from ("--set", f"{name}={placeholder.example}")
 
 
-def _listing() -> str:
+def _listing(profile: str) -> str:
     from readycheck.twin.scenarios import SCENARIOS
 
     rows = [
@@ -142,7 +146,10 @@ def _listing() -> str:
     ]
     head = ("SCENARIO", "CAUSE", "EXIT", "WHAT IS BROKEN")
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(3)]
-    return "\n".join(_row(row, widths) for row in [head, *rows])
+    told = [_row(row, widths) for row in [head, *rows]]
+    if profile != _SHOWN:
+        told += ["", f"So it is with {_SHOWN}. What {profile} does not ask for, a scenario does not break."]
+    return "\n".join(told)
 
 
 def _row(cells: tuple[str, ...], widths: list[int]) -> str:

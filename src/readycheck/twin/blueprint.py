@@ -30,13 +30,14 @@ class Chain(StrEnum):
 class Faults:
     """What is wrong with the servers, or with what the client was told.
 
-    `chains` has the TCP ports that do not present the good one; `closed` ports refuse; `misnamed` hosts
-    present a certificate of somebody else; `rewritten` is the address given for names that do not exist,
-    and the names in `filtered` are said not to. `proxy_script` is the text of one that the client is set to follow.
-    Name servers take `dns_delay_ms` to answer. With `portal` plain HTTP is sent there, whatever host was asked.
+    `chains` has the TCP ports that do not present the good one, but to who asks for a `spared` host; `closed` ports
+    refuse; `misnamed` hosts present a certificate of somebody else; `rewritten` is the address given for names that do
+    not exist, and the names in `filtered` are said not to. `proxy_script` is the text of one that the client is set to
+    follow. Name servers take `dns_delay_ms` to answer. With `portal` plain HTTP is sent there, whatever host was asked.
     """
 
     chains: Mapping[int, Chain] = field(default_factory=dict)
+    spared: tuple[str, ...] = ()
     misnamed: tuple[str, ...] = ()
     old_tls: bool = False
     closed: tuple[int, ...] = ()

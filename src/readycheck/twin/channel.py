@@ -42,6 +42,8 @@ class Contexts:
     def _by_name(self, tls: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
         if name in self._blueprint.faults.misnamed:
             tls.context = self._of(Chain.MISNAMED, mutual=False)
+        elif name in self._blueprint.faults.spared:
+            tls.context = self._of(Chain.GOOD, mutual=False)
 
 
 def _make_old(context: ssl.SSLContext) -> None:

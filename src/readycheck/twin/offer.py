@@ -27,6 +27,7 @@ class Offer:
     of media, `echo` those of them that carry RTP; `https` the names of the most important web requirement;
     `page` has what pages must contain; `ping` says that hosts are to answer ICMP echo requests; `name_servers` are
     addresses of the product's own.
+    `controls` are the names outside the product, which no scenario may break with the vendor's servers;
     `vital` are the TCP ports that the default roles cannot do without, most wanted first, and `ranges` the media
     ranges that they use: those are what scenarios break.
     """
@@ -45,6 +46,7 @@ class Offer:
     page: str
     ping: bool
     name_servers: tuple[str, ...]
+    controls: tuple[str, ...]
     vital: tuple[int, ...]
     ranges: tuple[Range, ...]
 
@@ -88,6 +90,7 @@ def read_offer(profile: Profile) -> Offer:
         page="\n".join(dict.fromkeys(c.contains for c in profile.controls if c.contains)),
         ping=any(r.transport == "icmp" for r in outbound),
         name_servers=tuple(sorted(set(_name_servers(profile, outbound)))),
+        controls=tuple(dict.fromkeys(control.host for control in profile.controls)),
         vital=_vital(profile, outbound),
         ranges=_ranges(profile, outbound),
     )

@@ -108,7 +108,7 @@ def _servers(offer: Offer) -> tuple[int, ...]:
 
 
 def _chain(chain: Chain) -> Callable[[Offer], Faults]:
-    return lambda offer: Faults(chains={port: chain for port in _servers(offer)})
+    return lambda offer: Faults(chains={port: chain for port in _servers(offer)}, spared=offer.controls)
 
 
 def _inspected(offer: Offer) -> Faults:
@@ -154,8 +154,9 @@ def _zones(offer: Offer) -> tuple[str, ...]:
 
 
 def _vendors(offer: Offer) -> tuple[str, ...]:
-    """The names of the vendor's own servers."""
-    return tuple(name for name, homes in offer.names.items() if homes)
+    """The names of the vendor's own servers: those in its networks, if it has any."""
+    at_home = tuple(name for name, homes in offer.names.items() if homes)
+    return at_home or tuple(name for name in offer.names if name not in offer.controls)
 
 
 def _all_but(*ports: int) -> tuple[Range, ...]:

@@ -48,3 +48,13 @@ def test_what_is_the_agents_is_handed_on_as_it_was_given() -> None:
         *("--format", "json", "--output", "-odd.json", "--quiet", "--verbose"),
     )
     assert sorted(forwarded(*given)) == sorted(given)
+
+
+def test_another_product_may_not_ask_for_what_is_broken(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo, "_play", lambda *_, **__: 0)
+    assert main(["demo", "starface", "--break", "udp-blocked", "--no-store"]) == 0
+    assert "nothing that this run asks for is broken by udp-blocked" in capsys.readouterr().err
+    assert main(["demo", "starface", "--list"]) == 0
+    assert "What starface does not ask for" in capsys.readouterr().out

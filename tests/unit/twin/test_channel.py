@@ -5,6 +5,7 @@ import ssl
 import warnings
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -127,6 +128,14 @@ async def test_a_wrong_chain_is_noticed(
     async with served(contexts(offer, folder, scenario), port) as pipe:
         with pytest.raises(ssl.SSLCertVerificationError, match=reason):
             await talk(pipe, client(folder))
+
+
+async def test_hosts_outside_the_product_keep_their_good_chain(offer: Offer, folder: Path) -> None:
+    blueprint = draw(offer, SCENARIOS["certificate-expired"], seed=1, ratio=0.02)
+    spared = replace(blueprint, faults=replace(blueprint.faults, spared=(HOST,)))
+    assert offer.controls == blueprint.faults.spared == ("control.example.net",)
+    async with served(Contexts(folder, spared), 8934) as pipe:
+        assert (await talk(pipe, client(folder)))[1] == b"echo hello"
 
 
 async def test_a_failed_handshake_ends_with_an_alert(offer: Offer, folder: Path) -> None:

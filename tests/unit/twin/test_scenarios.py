@@ -110,3 +110,5 @@ def test_a_chain_is_wrong_on_sip_ports_only_or_on_all_others(offer: Offer) -> No
 def test_only_the_vendors_own_names_are_filtered(offer: Offer) -> None:
     filtered = world(offer, "dns-filter").faults.filtered
     assert "web.vendor.example" in filtered and "control.example.net" not in filtered
+    homeless = world(replace(offer, names=dict.fromkeys(offer.names, ())), "dns-filter").faults.filtered
+    assert "web.vendor.example" in homeless and "control.example.net" not in homeless

@@ -61,12 +61,11 @@ class Failure(StrEnum):
 
     @property
     def words(self) -> str:
-        """As it is told to people: `DNS no answer`."""
-        first, *rest = self.value.split("_")
-        return " ".join((first.upper() if first in _ACRONYMS else first, *rest))
+        """As it is told to people: `DNS NXDOMAIN`."""
+        return " ".join(word.upper() if word in _ACRONYMS else word for word in self.value.split("_"))
 
 
-_ACRONYMS = frozenset({"dns", "http", "icmp", "tls"})
+_ACRONYMS = frozenset({"dns", "http", "icmp", "nxdomain", "servfail", "tls"})
 
 
 LOCAL_FAILURES = frozenset(

@@ -83,7 +83,8 @@ def _sampled(requirement: Requirement, outcome: Outcome, basis: Bench) -> CheckV
         count = f"{len(answered)} of {len(cells)} addresses answered: {names}"
         return make_verdict(outcome, Judgement.FAIL, count)
     if cells and all(c.sign is Sign.LOCAL for c in cells):
-        return make_verdict(outcome, Judgement.INCONCLUSIVE, "this host does not permit the test")
+        reasons = ", ".join(sorted({c.failure.words for c in cells if c.failure}))
+        return make_verdict(outcome, Judgement.INCONCLUSIVE, f"this host could not send: {reasons}")
     return _by_grid(outcome, cells, basis)
 
 

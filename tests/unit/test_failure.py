@@ -10,7 +10,7 @@ from readycheck.failure import LOCAL_FAILURES, Failure, Step, classify, classify
 
 @pytest.mark.parametrize(
     ("failure", "words"),
-    [(Failure.TIMED_OUT, "timed out"), (Failure.DNS_NXDOMAIN, "DNS nxdomain"), (Failure.UNKNOWN, "unknown")],
+    [(Failure.TIMED_OUT, "timed out"), (Failure.DNS_NXDOMAIN, "DNS NXDOMAIN"), (Failure.UNKNOWN, "unknown")],
 )
 def test_it_has_words_for_people(failure: Failure, words: str) -> None:
     assert failure.words == words

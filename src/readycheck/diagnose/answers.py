@@ -1,6 +1,6 @@
 """Whether name servers tell the truth: names of the product that they hide, and answers that they make up."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -152,10 +152,14 @@ class _View:
 
 
 def _summary(view: _View, proven: Sequence[Said], servers: Sequence[str]) -> str:
-    hosts = list(dict.fromkeys(s.host for s in proven))
-    names = f"{', '.join(hosts[:SHOWN])}{f' and {len(hosts) - SHOWN} more' if len(hosts) > SHOWN else ''}"
+    names = _few(s.host for s in proven)
     who = ", ".join(dict.fromkeys(servers)) or "This host's hosts file"
     return f"{who} {_deed(proven)} {names}: {'; '.join(_reasons(view, proven))}."
+
+
+def _few(names: Iterable[str]) -> str:
+    hosts = list(dict.fromkeys(names))
+    return f"{', '.join(hosts[:SHOWN])}{f' and {len(hosts) - SHOWN} more' if len(hosts) > SHOWN else ''}"
 
 
 def _deed(proven: Sequence[Said]) -> str:
@@ -163,7 +167,7 @@ def _deed(proven: Sequence[Said]) -> str:
     if led:
         return f"gives {', '.join(led[:SHOWN])} as the address of"
     refused = all(s.failure is Failure.DNS_REFUSED for s in proven)
-    return "refuses to look up" if refused else "denies that there is"
+    return "refuses to look up" if refused else "denies the existence of"
 
 
 def _reasons(view: _View, proven: Sequence[Said]) -> Iterator[str]:
@@ -206,10 +210,12 @@ def _all_denied(view: _View) -> Iterator[Finding]:
             if control
             else "and no name outside the product was asked"
         )
+        denials = [s for s in view.answers if s.check in denied]
+        who = ", ".join(dict.fromkeys(s.server for s in denials if s.server)) or "The name server"
         yield case.finding(
             "dns-filter",
             denied,
-            f"The name server says that the product's names do not exist ({len(denied)} asked), {others}.",
+            f"{who} says that the product's names do not exist ({_few(s.host for s in denials)}), {others}.",
             where=Where.SITE if control and _site_resolvers(case) else Where.UNKNOWN,
             owner=Owner.DNS,
             confidence=sure if control else Confidence.POSSIBLE,

@@ -40,7 +40,7 @@ def test_a_proxy_that_works_is_no_finding() -> None:
         (
             (Failure.PROXY_UNREACHABLE, {"because": "dns_nxdomain", "stage": "resolve"}),
             "proxy-unreachable",
-            "its name cannot be resolved (DNS nxdomain)",
+            "its name cannot be resolved (DNS NXDOMAIN)",
         ),
         (
             (Failure.PROXY_UNREACHABLE, {"because": "certificate_untrusted", "stage": "tls"}),

@@ -24,6 +24,19 @@ chown "$2:$2" "$1" "$1"/*
 shift 2
 exec "$@"
 """
+# A radio for a program that asks the kernel: its own /proc/net has one more file, as a driver would fill it. What is
+# mounted there is seen by one process, which the program replaces.
+_RADIO = r"""
+set -eu
+mkdir -p /run/radio
+for file in /proc/self/net/*; do ln -sfn "/proc/thread-self/net/${file##*/}" /run/radio/; done
+printf '%s\n' 'Inter-| sta-|   Quality        |   Discarded packets               | Missed | WE' \
+    ' face | tus | link level noise |  nwid  crypt   frag  retry   misc | beacon | 22' \
+    "   wan: 0000   40.  $1.  -256        0      0      0      0      0        0" >/run/radio/wireless
+mount --bind /run/radio "/proc/$$/net"
+shift
+exec "$@"
+"""
 NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
 _KEPT = ("PYTHONPATH", "LANG", "LC_ALL")
 
@@ -58,13 +71,17 @@ def run_agent(
     variables: Mapping[str, str] = NO_VARIABLES,
     *,
     raw: bool = False,
+    radio_dbm: int | None = None,
 ) -> Run:
-    """`bytecode` is a folder that `warm_up` filled, `variables` are set besides the usual ones; `raw`: CAP_NET_RAW."""
+    """`bytecode` is a folder that `warm_up` filled, `variables` are set besides the usual ones; `raw`: CAP_NET_RAW.
+
+    `radio_dbm`: the signal that its system shows of the link `wan`.
+    """
     began = time.monotonic()
     done = subprocess.run(
         machine.inside(
             network,
-            *as_user(machine, network, bytecode, variables, raw=raw),
+            *as_user(machine, network, bytecode, variables, raw=raw, radio_dbm=radio_dbm),
             *(sys.executable, "-m", "readycheck", *arguments),
         ),
         stdin=subprocess.DEVNULL,
@@ -86,6 +103,7 @@ def as_user(
     variables: Mapping[str, str] = NO_VARIABLES,
     *,
     raw: bool = False,
+    radio_dbm: int | None = None,
 ) -> list[str]:
     """No root, no capability to be had (but CAP_NET_RAW, if `raw`), its own home, no other network than this one."""
     home = "/run/home"
@@ -104,9 +122,11 @@ def as_user(
         **variables,
     }
     held = "-all,+net_raw" if raw else "-all"
+    radio = () if radio_dbm is None else ("sh", "-c", _RADIO, "sh", str(radio_dbm))
     return [
         *("unshare", "--mount", "sh", "-c", _PREPARE, "sh", home, str(NOBODY)),
         *("timeout", "--kill-after=5", str(_PATIENCE_S)),
+        *radio,
         *("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"),
         *(f"--inh-caps={held}", f"--bounding-set={held}", "--no-new-privs"),
         *(("--ambient-caps=+net_raw",) if raw else ()),

@@ -16,6 +16,8 @@ GATEWAY = "10.77.1.1"
 CLIENT_IPV6 = "2001:db8:77::20"
 _SITE_IPV6, _PROVIDER_IPV6 = "2001:db8:77", "2001:db8:e0"
 ALL_IPV6 = f"{_SITE_IPV6}::/48"
+_POOL = "198.51.100.248/30"
+"""Public addresses that lead to the edge besides its own, for rules that translate to them."""
 _SITES = {1: ("edge",), 2: ("site", "edge"), 3: ("site", "core", "edge")}
 _NO_TIME_EXCEEDED = "icmp type time-exceeded drop"
 
@@ -55,7 +57,8 @@ class RowMode:
     """What varies between client and cloud.
 
     `site_hops`: routers of the site, the last of which is the edge. `carrier_nat`: the provider translates once more,
-    and gives the site an address of the shared ones (RFC 6598). `isp_private`: its routers have private addresses.
+    and gives the site an address of the shared ones (RFC 6598). `isp_private`: its routers have private addresses,
+    `isp_shared`: shared ones, and nothing is translated there for that. `radio_dbm`: the client's link is a radio.
     `silent`: routers that never say time exceeded. `mtu`: the largest packet beyond a router. `wire` is a long wire
     behind the router `wire_at`. `settings` of the kernel at a place go by their paths below /proc/sys, with dots.
     `tunnel`: the client reaches its first router through a tunnel device.
@@ -75,6 +78,8 @@ class RowMode:
     nat: bool = True
     carrier_nat: bool = False
     isp_private: bool = False
+    isp_shared: bool = False
+    radio_dbm: int | None = None
     ipv6: Ipv6 = Ipv6.NONE
     tunnel: bool = False
     default_route: bool = True
@@ -134,8 +139,9 @@ def links_of(row: RowMode, generation: int) -> list[Link]:
                 (outside + 2, outside + 1),
                 30,
             )
-        elif row.isp_private and high != CLOUD:
-            base, ends, length = f"10.200.{beyond}", (2, 1), 30
+        elif (row.isp_private or row.isp_shared) and high != CLOUD:
+            base = f"{'10.200' if row.isp_private else '100.64'}.{beyond}"
+            ends, length = (2, 1), 30
         else:
             base, ends, length = "203.0.113", (126 + 4 * beyond, 125 + 4 * beyond), 30
         device = "tun0" if number == 0 and row.tunnel else "wan"
@@ -188,4 +194,5 @@ def _behind(links: Sequence[Link], last: Link, row: RowMode) -> list[str]:
     nearer = links[: links.index(last)]
     hidden = row.nat and not last.is_of_site
     seen = [link for link in nearer if not (hidden and link.is_of_site)]
-    return [f"{link.low_address}/32" for link in seen] + (["10.77.1.0/24"] if nearer and not hidden else [])
+    beyond = [_POOL] if hidden else ["10.77.1.0/24"] if nearer else []
+    return [*(f"{link.low_address}/32" for link in seen), *beyond]

@@ -149,7 +149,15 @@ def played(world: World, play: Play, bytecode: Path | None = None) -> Played:
     words = ["run", profile, "-f", "json", "--trust-roots", roots, *far, *given]
     for chance in (2, 1):
         world.arrange(scenario.network, scenario.cloud)
-        run = run_agent(world.machine, "client", words, bytecode, scenario.environment, raw=play.raw)
+        run = run_agent(
+            world.machine,
+            "client",
+            words,
+            bytecode,
+            scenario.environment,
+            raw=play.raw,
+            radio_dbm=scenario.network.radio_dbm,
+        )
         try:
             world.require_running()
         except LabError:

@@ -9,7 +9,7 @@ from readycheck.diagnose.causes import CAUSES
 from readycheck.twin.offer import filled
 
 from .cloud import RESPONDER, Population, names_of, networks_of, place
-from .row import links_of
+from .row import RowMode, interfaces, links_of
 from .scenario import GROUPS, Scenario, ScenarioError, fitted, read, scenarios
 
 GOOD = """
@@ -86,6 +86,13 @@ def test_the_suite_plays_what_holds_of_every_group() -> None:
     assert 10 <= len(broken) < len(chosen)
     assert all(causes & set(group) for group in GROUPS.values())
     assert [scenario.name for scenario in chosen if scenario.beyond] == []
+
+
+def test_the_public_addresses_that_rules_translate_to_lead_to_the_edge() -> None:
+    row = RowMode()
+    links = links_of(row, 59)
+    (edge,) = (link for link in links if link.low == "edge")
+    assert f"route replace 198.51.100.248/30 via {edge.low_address}" in [*interfaces("isp1", links, row)]
 
 
 def test_no_address_is_given_twice_in_any_row() -> None:

@@ -9,6 +9,7 @@ from readycheck.diagnose.proxies import proxy_name, shown
 from readycheck.engine import Outcome
 from readycheck.failure import Failure, Step
 from readycheck.observation import Observation
+from readycheck.plan import Scope
 
 _SHUT = (
     Failure.TIMED_OUT,
@@ -51,7 +52,10 @@ def proxy_required(case: Case) -> Iterator[Finding]:
 
 
 def _has_answered_straight(outcome: Outcome) -> bool:
-    return not outcome.check.target.via and beside.has_answered(outcome)
+    """A service that a check of the run asked: what follows up on the way proves none."""
+    check = outcome.check
+    asked = check.scope in (Scope.NAMED, Scope.SAMPLED, Scope.CONTROL) and check.target.transport != "udp"
+    return asked and not check.target.via and beside.has_answered(outcome)
 
 
 def _is_closed(outcome: Outcome) -> bool:

@@ -1,14 +1,24 @@
 """Only the proxy leads out, or the proxy breaks what works beside it: told by the comparison, or not at all."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from readycheck.diagnose.finding import Confidence, Owner, Severity, Where
-from readycheck.failure import Failure
+from readycheck.failure import Failure, Step
 from readycheck.observation import Target
+from readycheck.plan import Scope
 from readycheck.verdict import Judgement
-from tests.unit.builders import Result, make_environment, make_profile, requirement
+from tests.unit.builders import (
+    Result,
+    conclude_from,
+    make_environment,
+    make_profile,
+    make_selection,
+    requirement,
+    seen,
+)
 from tests.unit.diagnose.proxied import (
     OPEN,
     OTHERS,
@@ -22,6 +32,7 @@ from tests.unit.diagnose.proxied import (
     beside,
     straight,
     through,
+    world,
 )
 
 BAD_GATEWAY: Answer = (Failure.PROXY_DENIED, {"status": 503, "reason": ""})
@@ -56,6 +67,21 @@ def test_a_port_that_answers_nobody_is_one_finding_whoever_could_use_the_proxy(o
     found = straight(always(OPEN), wall=wall, profile=make_profile(*OTHERS, WEB, PORTAL, PUSH))
     required = next(f for f in found.findings if f.cause == "proxy-required")
     assert ("push" in required.affects) is (not open_too)
+
+
+def test_that_packets_leave_hop_by_hop_is_no_answer_of_a_service() -> None:
+    made = world(
+        always(OPEN),
+        wall=shut_web,
+        profile=make_profile(*OTHERS, WEB, PORTAL, PUSH),
+        selection=make_selection(),
+    )
+    done = made.followed()
+    push = next(o for o in done if o.check.requirement == "push")
+    check = replace(push.check, id="path/flows", requirement=None, scope=Scope.PATH, proves=Step.HOP)
+    flow = replace(push, check=check, observations=(seen(Step.HOP, push.observations[-1].target),))
+    required = next(f for f in conclude_from(made, (*done, flow)).findings if f.cause == "proxy-required")
+    assert "push" in required.affects
 
 
 def test_a_site_whose_names_only_the_proxy_knows() -> None:

@@ -304,9 +304,13 @@ def _is_forbidden(observation: Observation) -> bool:
     return prohibited and isinstance(offender, str) and offender != observation.target.address
 
 
+UNWILLING = (Failure.DNS_REFUSED, Failure.DNS_SERVFAIL)
+"""What a name server says that is there, and does not look up what it was asked."""
+
+
 def _resolver(requirement: Requirement, outcome: Outcome, basis: Bench) -> CheckVerdict:
     replies = [o for o in outcome.observations if o.step is outcome.check.proves]
-    if any(_is_answer(o) for o in replies):
+    if any(_is_answer(o) and o.failure not in UNWILLING for o in replies):
         return within_limits(requirement, outcome, basis)
     failures = sorted({o.failure.words for o in outcome.observations if o.failure})
     status = Judgement.FAIL if replies and not outcome.cut else Judgement.INCONCLUSIVE

@@ -282,7 +282,8 @@ class World:
             if failure is None and isinstance(found, Failure):
                 failure = found
             said = failure in (None, Failure.DNS_NXDOMAIN, Failure.DNS_REFUSED, Failure.DNS_SERVFAIL)
-            facts = {"answered_by_server": said} | ({"rtt_ms": 5.0} if said else {})
+            spoken: dict[str, Any] = {"rtt_ms": 5.0, "rcode": failure or "NOERROR"}
+            facts = {"answered_by_server": said} | (spoken if said else {})
             yield seen(Step.RESPONSE, target, failure, **facts)
 
     def _barrier(self, target: Target) -> Failure | None:

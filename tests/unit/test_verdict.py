@@ -524,6 +524,9 @@ def names(*outcomes: Outcome) -> Verdict:
         ([[None, None]], P),
         ([[None, Failure.TIMED_OUT]], P),
         ([[Failure.DNS_NXDOMAIN]], P),  # it answered: whether the name is there is another question
+        ([[Failure.DNS_REFUSED, Failure.DNS_NXDOMAIN]], P),
+        ([[Failure.DNS_REFUSED, Failure.DNS_REFUSED]], F),  # it is there, and of no use
+        ([[Failure.DNS_REFUSED], [None]], W),
         ([[Failure.TIMED_OUT]], F),
         ([[Failure.TIMED_OUT], [None]], W),
         ([[Failure.TIMED_OUT], [Failure.TIMED_OUT]], F),

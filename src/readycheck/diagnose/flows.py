@@ -196,8 +196,11 @@ def _name_servers(outcomes: Sequence[Outcome]) -> Iterator[Pair]:
 
 
 def has_answered(outcome: Outcome) -> bool:
-    """A name server did, be it to say that it does not know."""
-    return any(o.failure is None or o.facts.get("answered_by_server") for o in outcome.observations)
+    """A name server did, be it to say that it does not know, or that a datagram is too small for what it does."""
+    return any(
+        o.failure is None or o.facts.get("answered_by_server") or o.facts.get("truncated")
+        for o in outcome.observations
+    )
 
 
 def _server(outcome: Outcome) -> Target:

@@ -5,12 +5,13 @@ from dataclasses import replace
 
 from readycheck.diagnose.case import Case, Place, place_of
 from readycheck.diagnose.elsewhere import are_names_lost
-from readycheck.diagnose.finding import Confidence, Finding, Owner, Where
+from readycheck.diagnose.finding import Confidence, Finding, Owner, Severity, Where
 from readycheck.diagnose.flows import has_answered
 from readycheck.diagnose.hosts import place_of_flows, stopped_ways
 from readycheck.engine import Outcome
 from readycheck.evidence import WALL, Sign
 from readycheck.failure import Failure, Step
+from readycheck.judgement import UNWILLING
 from readycheck.net.address import is_address, is_site_address
 from readycheck.observation import Observation
 from readycheck.plan import Scope
@@ -78,6 +79,57 @@ def _answered_lookups(case: Case) -> set[str]:
 def _asked_resolvers(case: Case) -> list[Outcome]:
     """Name servers that were asked in earnest: a question that was cut short shows nothing."""
     return [o for o in case.outcomes if o.check.scope is Scope.RESOLVERS and o.observations]
+
+
+def lookups_in_vain(case: Case) -> Iterator[Finding]:
+    """Name servers answer, and have looked nothing up for anybody: each answer is a refusal, or that it failed."""
+    asked = [o for o in _asked_resolvers(case) if has_answered(o)]
+    servers = list(dict.fromkeys(str(o.check.target.address) for o in asked))
+    told = {server: list(_replies(case, server)) for server in servers}
+    vain = [
+        s
+        for s in servers
+        if all(o.failure in UNWILLING for _, o in told[s]) and any(scope in _FOREIGN for scope, _ in told[s])
+    ]
+    if not vain:
+        return
+    refused = all(o.failure is Failure.DNS_REFUSED for server in vain for _, o in told[server])
+    deed, remedy = _IN_VAIN[refused]
+    unresolved = [
+        o.check.id for o in case.outcomes if o.check.requirement and any(map(_is_unresolved, o.observations))
+    ]
+    found = case.finding(
+        "dns-unreachable",
+        [*(o.check.id for o in asked if o.check.target.address in vain), *unresolved],
+        f"{', '.join(vain)} {deed}, of hosts outside the product as well.",
+        where=Where.SITE if refused and all(map(is_site_address, vain)) else Where.UNKNOWN,
+        owner=Owner.DNS,
+        confidence=Confidence.CERTAIN,
+        remedy=remedy,
+    )
+    yield found if vain == servers else replace(found, severity=Severity.NOTE)
+
+
+_IN_VAIN = {
+    True: (
+        "answers, and refuses to look up any name (REFUSED)",
+        "Let the name server serve this host's network (its access list), or give hosts one that does.",
+    ),
+    False: (
+        "answers, and fails to look up any name (SERVFAIL)",
+        "Look at the name server's own way out: the servers that it forwards to, UDP and TCP 53 from it to the "
+        "internet, and its clock, without which DNSSEC fails.",
+    ),
+}
+_FOREIGN = (Scope.CONTROL, Scope.HONESTY)
+
+
+def _replies(case: Case, server: str) -> Iterator[tuple[Scope, Observation]]:
+    """What a name server said of any name, whoever asked."""
+    for outcome, o in case.observations():
+        spoke = "rcode" in o.facts or (o.step is Step.RESOLVE and o.failure is None)
+        if spoke and server in (o.facts.get("server"), o.target.address):
+            yield outcome.check.scope, o
 
 
 def dns_tcp_blocked(case: Case) -> Iterator[Finding]:

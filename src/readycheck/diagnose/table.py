@@ -52,6 +52,7 @@ RULES: tuple[Rule, ...] = (
     offline.site_offline,
     proxy_ways.proxy_required,
     names.dns_unreachable,
+    names.lookups_in_vain,
     proxy_scripts.pac_error,
     proxies.proxy_trouble,
     proxy_ways.proxy_breaks_websocket,

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from readycheck.diagnose.finding import Confidence, Owner, Severity, Where
-from readycheck.failure import Failure
+from readycheck.failure import Failure, Step
 from readycheck.observation import Target
+from readycheck.plan import Scope
 from readycheck.verdict import Judgement, Readiness
 from tests.unit.builders import (
     FIREWALL,
@@ -17,10 +18,13 @@ from tests.unit.builders import (
     World,
     conclude,
     conclude_from,
+    make_check,
     make_environment,
+    make_outcome,
     make_profile,
     make_selection,
     requirement,
+    seen,
 )
 
 
@@ -100,6 +104,47 @@ def test_without_a_name_server_the_host_is_to_blame() -> None:
 def test_a_server_that_says_no_has_answered(failure: Failure) -> None:
     names = {"api.example.com": failure, "cdn.example.com": failure}
     assert "dns-unreachable" not in conclude(World(names=names)).causes
+
+
+IN_VAIN = [
+    (Failure.DNS_REFUSED, Where.SITE, "access list"),
+    (Failure.DNS_SERVFAIL, Where.UNKNOWN, "forwards"),
+]
+
+
+@pytest.mark.parametrize(("failure", "where", "remedy"), IN_VAIN)
+def test_a_server_that_looks_nothing_up(failure: Failure, where: Where, remedy: str) -> None:
+    """For names that are not the product's it is the same: no filter, and no use."""
+    foreign = Target(host="x.example.net", address=RESOLVER, port=53)
+    check = make_check("control/hijack", requirement=None, probe="hijack", scope=Scope.HONESTY)
+    asked = make_outcome(check, seen(Step.RESPONSE, foreign, failure, rcode=failure))
+    world = World(resolver=lambda transport: failure)
+    found = conclude_from(world, (*world.outcomes(), asked))
+    only = found.only
+    assert (only.cause, only.where, only.confidence) == ("dns-unreachable", where, Confidence.CERTAIN)
+    assert (only.affects, only.severity) == (("web", "dns-udp", "dns-tcp"), Severity.BLOCKING)
+    assert "outside the product" in only.summary and remedy in only.remedy
+    assert found.readiness is Readiness.NOT_READY
+
+
+def test_look_ups_that_are_cut_and_have_no_tcp() -> None:
+    """The server does answer: that there is more than a datagram holds."""
+    world = World(resolver=lambda transport: Failure.CONNECTION_REFUSED)
+    outcomes = [
+        replace(
+            o,
+            observations=tuple(
+                replace(
+                    s, facts={**s.facts, "truncated": s.target.transport != "tcp" or s.step is Step.RESOLVE}
+                )
+                for s in o.observations
+            ),
+        )
+        for o in world.outcomes()
+    ]
+    only = conclude_from(world, tuple(outcomes)).only
+    assert (only.cause, only.severity) == ("dns-tcp-blocked", Severity.BLOCKING)
+    assert only.affects == ("web", "dns-udp", "dns-tcp")
 
 
 def test_names_over_udp_only() -> None:

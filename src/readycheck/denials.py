@@ -174,3 +174,17 @@ def _without_names(outcomes: Iterable[Outcome]) -> dict[str, list[Said]]:
 def _is_denied(outcome: Outcome) -> bool:
     lookups = {o.failure for o in outcome.observations if o.step is Step.RESOLVE}
     return lookups == {Failure.DNS_NXDOMAIN}
+
+
+UNWILLING = (Failure.DNS_REFUSED, Failure.DNS_SERVFAIL)
+"""What a name server says that is there, and does not look up what it was asked."""
+
+
+def capricious(answers: Sequence[Said]) -> dict[str, list[Said]]:
+    """By server, what it refused or failed to look up, and looked up at another time: it was not for the name."""
+    known = {(s.server, s.host) for s in answers if s.addresses}
+    found: dict[str, list[Said]] = {}
+    for s in answers:
+        if s.failure in UNWILLING and (s.server, s.host) in known:
+            found.setdefault(s.server, []).append(s)
+    return found

@@ -97,6 +97,7 @@ class Evidence:
     `granted` hosts and ports that, asked past the proxy, agreed to a connection that has to stay. `doubtful` are
     wildcards of which no name was found, `denied` those whose very domain a name server denies of its own accord.
     `late_ms` is what connections take to open where nearly all take seconds, None where they do not.
+    `capricious` are name servers that looked up at one time what they refused or failed to at another.
     """
 
     cells: tuple[Cell, ...]
@@ -110,6 +111,7 @@ class Evidence:
     doubtful: frozenset[str] = frozenset()
     denied: frozenset[str] = frozenset()
     late_ms: float | None = None
+    capricious: frozenset[str] = frozenset()
 
     def of_check(self, check: str) -> Sequence[Cell]:
         return self._by_check.get(check, ())
@@ -188,6 +190,7 @@ def gather(outcomes: Sequence[Outcome]) -> Evidence:
         doubtful=denials.doubtful(outcomes),
         denied=denials.denied(outcomes),
         late_ms=late_ms,
+        capricious=frozenset(denials.capricious(denials.said(outcomes))),
     )
 
 

@@ -12,6 +12,7 @@ from readycheck.check_verdict import (
     make_verdict,
     within_limits,
 )
+from readycheck.denials import UNWILLING
 from readycheck.engine import Outcome, Status
 from readycheck.evidence import OPEN, Cell, Evidence, Sign
 from readycheck.failure import LOCAL_FAILURES, Failure, Step
@@ -304,14 +305,13 @@ def _is_forbidden(observation: Observation) -> bool:
     return prohibited and isinstance(offender, str) and offender != observation.target.address
 
 
-UNWILLING = (Failure.DNS_REFUSED, Failure.DNS_SERVFAIL)
-"""What a name server says that is there, and does not look up what it was asked."""
-
-
 def _resolver(requirement: Requirement, outcome: Outcome, basis: Bench) -> CheckVerdict:
     replies = [o for o in outcome.observations if o.step is outcome.check.proves]
     if any(_is_answer(o) and o.failure not in UNWILLING for o in replies):
         return within_limits(requirement, outcome, basis)
+    if outcome.check.target.address in basis.evidence.capricious:
+        because = "the name server refused or failed to look up what it looked up at another time"
+        return make_verdict(outcome, Judgement.WARN, because)
     failures = sorted({o.failure.words for o in outcome.observations if o.failure})
     status = Judgement.FAIL if replies and not outcome.cut else Judgement.INCONCLUSIVE
     return make_verdict(outcome, status, ", ".join(failures) or "nothing was measured")

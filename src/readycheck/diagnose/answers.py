@@ -1,10 +1,10 @@
 """Whether name servers tell the truth: names of the product that they hide, and answers that they make up."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from readycheck.denials import AGAIN, FILTERS, Said, domain_of, forthright, said
+from readycheck.denials import AGAIN, FILTERS, UNWILLING, Said, capricious, domain_of, forthright, said
 from readycheck.diagnose.case import Case
 from readycheck.diagnose.finding import Confidence, Finding, Owner, Where
 from readycheck.diagnose.situation import Situation
@@ -21,7 +21,7 @@ _MOST = 6
 _FEW = 2
 _LONGEST_S = 3.0
 _HOPS = (1, 2, 3, 4, 5, 6)
-_DENIALS = (Failure.DNS_NXDOMAIN, Failure.DNS_REFUSED, Failure.DNS_NO_ANSWER)
+_DENIALS = (Failure.DNS_NXDOMAIN, Failure.DNS_NO_ANSWER, *UNWILLING)
 
 # --- hidden names -------------------------------------------------------------------------------------
 
@@ -124,8 +124,26 @@ class _View:
         checks = (o.check for o in self.case.outcomes if o.check.group in self.case.evidence.denied)
         return {check.target.host or "": domain_of(check.group) for check in checks}
 
+    @cached_property
+    def capricious(self) -> dict[str, list[Said]]:
+        return capricious(self.answers)
+
+    @cached_property
+    def failing_twice(self) -> set[str]:
+        """Names that a server failed to look up again, while it looked others up."""
+        return {
+            s.host
+            for s in self.answers
+            if s.check == AGAIN and s.failure is Failure.DNS_SERVFAIL and s.server in self.helpful
+        }
+
     def proof(self, suspect: Said) -> Confidence | None:
         """How sure it is that the name is hidden; None when it may be gone."""
+        minds_names = bool(suspect.filters) or suspect.server not in self.capricious
+        if suspect.failure in UNWILLING and not minds_names:
+            return None
+        if suspect.failure is Failure.DNS_SERVFAIL and not suspect.filters:
+            return Confidence.POSSIBLE if suspect.host in self.failing_twice else None
         others = self.known.get(suspect.host, set())
         if suspect.filters or suspect.is_sunk or others - {suspect.server}:
             return Confidence.CERTAIN
@@ -166,8 +184,15 @@ def _deed(proven: Sequence[Said]) -> str:
     led = sorted({a for s in proven for a in s.addresses})
     if led:
         return f"gives {', '.join(led[:SHOWN])} as the address of"
-    refused = all(s.failure is Failure.DNS_REFUSED for s in proven)
-    return "refuses to look up" if refused else "denies the existence of"
+    ends = {s.failure for s in proven}
+    return _DEEDS.get(next(iter(ends)), _DENIES) if len(ends) == 1 else _DENIES
+
+
+_DENIES = "denies the existence of"
+_DEEDS: Mapping[Failure | None, str] = {
+    Failure.DNS_REFUSED: "refuses to look up",
+    Failure.DNS_SERVFAIL: "fails to look up (SERVFAIL)",
+}
 
 
 def _reasons(view: _View, proven: Sequence[Said]) -> Iterator[str]:
@@ -186,6 +211,12 @@ def _reasons(view: _View, proven: Sequence[Said]) -> Iterator[str]:
     domains = sorted({view.denied[host] for host in hosts & set(view.denied)})
     if domains:
         yield f"it denies the whole of {', '.join(domains[:SHOWN])}"
+    if all(s.failure is Failure.DNS_SERVFAIL for s in proven) and not codes:
+        yield (
+            "each time, while it looks up other names: a filter of its own or of the servers that it asks, DNSSEC, or "
+            "its way to the vendor's servers"
+        )
+        return
     if not codes and not truthful and not any(s.addresses for s in proven):
         yield "it looks up other names, and does not say in whose zone these are missing"
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from statistics import median
 
+from readycheck.denials import capricious, said
 from readycheck.diagnose import turns
 from readycheck.diagnose.case import Case
 from readycheck.diagnose.finding import Confidence, Finding, Owner, Severity, Where
@@ -95,6 +96,26 @@ def lost_questions(case: Case) -> Iterator[Finding]:
                 owner=Owner.DNS,
                 remedy="Look at the name server's load, at limits on questions of one host, and at its own way to the "
                 "servers that it asks.",
+            )
+
+
+def refused_by_turns(case: Case) -> Iterator[Finding]:
+    """A name server refuses names, or fails to look them up, and looks the same ones up at another time."""
+    failing = {check.check for _, check in case.failing}
+    for server, turned_away in capricious(said(case.outcomes)).items():
+        names = list(dict.fromkeys(s.host for s in turned_away))
+        checks = list(dict.fromkeys(s.check for s in turned_away if s.check in failing))
+        if len(names) > 1 and checks:
+            yield case.finding(
+                "intermittent",
+                checks,
+                f"The name server {server} refused or failed to look up {len(names)} names ({names[0]}, {names[1]}) "
+                "that it looked up at another time of this run: it is overloaded, or limits how many questions one "
+                "host may ask.",
+                where=Where.SITE if is_site_address(server) else Where.UNKNOWN,
+                owner=Owner.DNS,
+                remedy="Raise or lift the name server's limit on questions of one host, and look at its load and at "
+                "the servers that it forwards to.",
             )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from readycheck.denials import UNWILLING
 from readycheck.diagnose.case import Case, Place, place_of
 from readycheck.diagnose.elsewhere import are_names_lost
 from readycheck.diagnose.finding import Confidence, Finding, Owner, Severity, Where
@@ -11,7 +12,6 @@ from readycheck.diagnose.hosts import place_of_flows, stopped_ways
 from readycheck.engine import Outcome
 from readycheck.evidence import WALL, Sign
 from readycheck.failure import Failure, Step
-from readycheck.judgement import UNWILLING
 from readycheck.net.address import is_address, is_site_address
 from readycheck.observation import Observation
 from readycheck.plan import Scope

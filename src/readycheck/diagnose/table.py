@@ -63,6 +63,7 @@ RULES: tuple[Rule, ...] = (
     lookups.dns_slow,
     lookups.dead_name_servers,
     lookups.lost_questions,
+    lookups.refused_by_turns,
     server_names.sni_filter,
     server_names.sni_required,
     turns.first_packets_lost,

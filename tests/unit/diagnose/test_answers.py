@@ -229,6 +229,31 @@ def test_an_address_that_leads_nowhere(sink: str) -> None:
     assert f"gives {sink} as the address of {HOSTS[0]}" in only.summary
 
 
+UNWILLING = [Failure.DNS_REFUSED, Failure.DNS_SERVFAIL]
+
+
+@pytest.mark.parametrize("failure", UNWILLING)
+def test_what_is_looked_up_at_another_time_is_not_hidden(failure: Failure) -> None:
+    """Whoever asks too fast is refused by some; by name it would be refused each time."""
+    later = again((RESOLVER, HOSTS[0], "192.88.99.9", {}), (RESOLVER, HOSTS[1], "192.88.99.9", {}))
+    found = judged(
+        with_names(dict.fromkeys(HOSTS[:4], failure)), later, facts={host: {} for host in HOSTS[:4]}
+    )
+    only = found.only
+    assert (only.cause, only.owner, only.where) == ("intermittent", Owner.DNS, Where.SITE)
+    assert HOSTS[0] in only.summary and RESOLVER in only.summary
+
+
+@pytest.mark.parametrize(("later", "found"), [(Failure.DNS_SERVFAIL, ["dns-filter"]), ("192.88.99.9", [])])
+def test_a_server_that_fails_for_the_products_names_alone(later: Failure | str, found: list[str]) -> None:
+    """A filter does so, and so does a server whose way to the vendor's own is broken: no more than possible."""
+    asked = again((RESOLVER, HOSTS[0], later, {"rcode": "SERVFAIL"}))
+    seen = judged(with_names({HOSTS[0]: Failure.DNS_SERVFAIL}), asked, facts={host: {} for host in HOSTS})
+    assert seen.causes == found
+    assert {f.confidence for f in seen.findings} <= {Confidence.POSSIBLE}
+    assert all("SERVFAIL" in f.summary and "DNSSEC" in f.summary for f in seen.findings)
+
+
 def test_the_hosts_file_is_this_hosts() -> None:
     world = with_names({HOSTS[0]: "127.0.0.1"}, wall=lambda t: "reject" if t.address == "127.0.0.1" else None)
     only = judged(world, facts={HOSTS[0]: {"server": "hosts file"}}).only
@@ -266,7 +291,8 @@ WILD = make_profile({**WEB[0], "targets": {"names": ["web", "wild"]}}, ROWS[4])
     [
         ({}, []),
         ({"maybe.example.net": Failure.DNS_NXDOMAIN}, ["example.net"]),  # it merely stands for a wildcard
-        ({"api.example.com": Failure.DNS_SERVFAIL}, []),
+        ({"api.example.com": Failure.DNS_SERVFAIL}, ["api.example.com"]),
+        ({"api.example.com": Failure.TIMED_OUT}, []),
         ({"api.example.com": Failure.DNS_NXDOMAIN}, ["api.example.com"]),
         ({"api.example.com": "10.0.0.80"}, ["api.example.com"]),
     ],

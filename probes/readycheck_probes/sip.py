@@ -166,6 +166,8 @@ async def _send_options(transport: str, target: Target, stream: Stream, net: Net
         try:
             facts = await _answer(options, stream, lambda: max(0.0, deadline_ms - net.now_ms()) / 1000)
         except ValueError as error:
+            if isinstance(error, sip.NotSip):
+                step.facts["foreign"] = True
             raise NetError(Failure.PROTOCOL_ERROR, str(error)) from error
         except NetError as error:
             if error.failure is Failure.TLS_ALERT_CERTIFICATE_REQUIRED:

@@ -114,6 +114,8 @@ def within_limits(requirement: Requirement, outcome: Outcome, basis: Bench) -> C
     answered = _ANSWERED.get(outcome.check.proves, "the service answered")
     worst = make_verdict(outcome, Judgement.PASS, answered, Strength.ANSWERED)
     worst = _worse(worst, *_staying(outcome))
+    if foreign := foreign_words(outcome):
+        worst = _worse(worst, Judgement.FAIL, f"something else than the service answers: {foreign[0].detail}")
     bands = list(bands_of(requirement, outcome.metrics))
     for band in bands:
         worst = worst if band.blur else _worse(worst, band.status, band.text)
@@ -126,6 +128,12 @@ def within_limits(requirement: Requirement, outcome: Outcome, basis: Bench) -> C
         worst = replace(worst, status=Judgement.INCONCLUSIVE, strength=None, because="; ".join(blurred))
     margins = [margin(band.value, band.limit) for band in bands if not band.blur]
     return replace(worst, margin=min((m for m in margins if m is not None), default=None))
+
+
+def foreign_words(outcome: Outcome) -> list[Observation]:
+    """Answers in another protocol, where the service's own never came: silence may be a policy, these are none."""
+    said = [o for o in outcome.observations if o.step is Step.RESPONSE]
+    return [] if any(o.failure is None for o in said) else [o for o in said if o.facts.get("foreign")]
 
 
 _ANSWERED = {

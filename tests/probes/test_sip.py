@@ -88,6 +88,7 @@ async def test_without_options_the_handshake_still_proves_the_port(
 
     assert seen.failures(Step.TLS_HANDSHAKE) == [None]
     assert seen.failures(Step.RESPONSE) == [failure]
+    assert ("foreign" in seen.of(Step.RESPONSE)[0].facts) is (fault == "garbage")
     assert (seen.metrics["answered"], seen.metrics["options_answered"]) == (1, 0)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence, Set
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
+from readycheck.check_verdict import foreign_words
 from readycheck.diagnose import turns
 from readycheck.diagnose.case import Case, Place, is_media, place_of
 from readycheck.diagnose.finding import Confidence, Finding, Where
@@ -344,6 +345,28 @@ def service_failing(case: Case) -> Iterator[Finding]:
                 confidence=Confidence.LIKELY,
                 remedy="Check the vendor's status page.",
             )
+
+
+def service_replaced(case: Case) -> Iterator[Finding]:
+    """Something answers in the service's place, in another protocol."""
+    failed = [
+        (c.check, foreign_words(case.by_check[c.check]))
+        for _, c in case.failing
+        if c.status is Judgement.FAIL
+    ]
+    met = [(check, said) for check, said in failed if said]
+    if met:
+        heard = [o for _, said in met for o in said]
+        places = list(dict.fromkeys(str(o.target) for o in heard))
+        yield case.finding(
+            "service-down",
+            [check for check, _ in met],
+            f"{places[0]}{f' and {len(places) - 1} more' if len(places) > 1 else ''} takes connections and does not "
+            f"speak the protocol of the service: {heard[0].detail}.",
+            confidence=Confidence.LIKELY,
+            remedy="Check whether a gateway of yours answers in the service's place; if none does, look at the "
+            "vendor's status page.",
+        )
 
 
 def lone_walls(case: Case) -> Iterator[Finding]:

@@ -84,6 +84,7 @@ RULES: tuple[Rule, ...] = (
     reach.ports_silent,
     reach.service_down,
     reach.service_failing,
+    reach.service_replaced,
     hosts.media_of_hosts,
     hosts.ports_of_hosts,
     hosts.hosts_alone,

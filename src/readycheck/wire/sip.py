@@ -32,6 +32,10 @@ _COMPACT = {
 Headers = tuple[tuple[str, str], ...]
 
 
+class NotSip(ValueError):
+    """What was received is another protocol's."""
+
+
 @dataclass(frozen=True, slots=True)
 class SipResponse:
     """One response, its headers in order and named as received (RFC 3261 section 7.2)."""
@@ -239,7 +243,7 @@ def _check_start(section: bytes) -> None:
     line, complete, _ = section.decode("latin-1").partition("\r\n")
     shapes = (_STATUS_LINE, _REQUEST_LINE) if complete else (_START_PREFIX,)
     if line and not any(shape.fullmatch(line) for shape in shapes):
-        raise ValueError(f"not SIP: the stream starts with {line[:40]!r}")
+        raise NotSip(f"not SIP: the stream starts with {line[:40]!r}")
 
 
 def _header_end(data: bytes) -> int | None:

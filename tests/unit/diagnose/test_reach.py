@@ -10,7 +10,7 @@ import pytest
 from readycheck.diagnose.finding import Confidence, Owner, Severity, Where
 from readycheck.diagnose.reach import by_number, describe_part, side_of, within
 from readycheck.engine import Outcome
-from readycheck.failure import Failure
+from readycheck.failure import Failure, Step
 from readycheck.notation import PortRange
 from readycheck.observation import Target
 from readycheck.plan import Scope
@@ -33,6 +33,7 @@ from tests.unit.builders import (
     make_environment,
     make_profile,
     requirement,
+    seen,
 )
 
 Wall = Callable[[Target], str | None]
@@ -477,6 +478,37 @@ def test_a_service_that_refuses_while_the_way_is_open(dense: bool) -> None:
     assert (only.cause, only.where, only.owner) == ("service-down", Where.VENDOR, Owner.VENDOR)
     assert only.affects == ("sip",)
     assert found.readiness is not Readiness.READY
+
+
+def with_words(world: World, failure: Failure | None, **facts: Any) -> tuple[Outcome, ...]:
+    """What answers on the signalling port speaks after the handshake."""
+
+    def spoken(outcome: Outcome) -> Outcome:
+        hands = [o for o in outcome.observations if o.step is Step.TLS_HANDSHAKE and not o.failure]
+        words = [
+            replace(seen(Step.RESPONSE, o.target, failure, **facts), detail="'HTTP/1.1 400'") for o in hands
+        ]
+        return replace(outcome, observations=(*outcome.observations, *words))
+
+    return tuple(spoken(o) if o.check.requirement == "sip" else o for o in world.outcomes())
+
+
+def test_another_protocol_on_the_port_of_the_service() -> None:
+    """The right certificate, and no telephone: silence after the handshake may be a policy, an answer is none."""
+    world = World()
+    found = conclude_from(world, with_words(world, Failure.PROTOCOL_ERROR, foreign=True))
+    only = found.only
+    assert (only.cause, only.where, only.confidence) == ("service-down", Where.UNKNOWN, Confidence.LIKELY)
+    assert only.affects == ("sip",) and "HTTP/1.1 400" in only.summary
+    assert found.readiness is Readiness.NOT_READY
+
+
+@pytest.mark.parametrize(
+    "failure", [None, Failure.TIMED_OUT, Failure.CONNECTION_CLOSED, Failure.PROTOCOL_ERROR]
+)
+def test_a_service_that_says_little_to_strangers_is_there(failure: Failure | None) -> None:
+    world = World()
+    assert conclude_from(world, with_words(world, failure)).findings == ()
 
 
 def test_one_dead_node_beside_a_living_one_is_no_finding() -> None:

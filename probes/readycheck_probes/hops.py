@@ -17,6 +17,7 @@ _SIP_PORT = 5060
 _NAME_SERVICE = ("dns", "hijack")
 _QUESTION = struct.pack("!6H", 0x5EAD, 0x0100, 1, 0, 0, 0) + struct.pack("!xHH", 2, 1)
 """Who the root's name servers are (RFC 1035 section 4): every resolver knows."""
+_ID = slice(4, 20)  # cookie and transaction of STUN (RFC 8489 section 5), by which an answer is known
 
 
 def patience_s(rtt_ms: float | None) -> float:
@@ -64,15 +65,18 @@ class Sender:
     ) -> tuple[Failure | None, dict[str, object]]:
         datagrams = await self.net.plain.open_datagram(family=family_of(target), ttl=ttl)
         try:
-            await datagrams.send(self.payload(target), endpoint_of(target))
+            payload = self.payload(target)
+            await datagrams.send(payload, endpoint_of(target))
             if again_s is not None:
                 await self.net.sleep(again_s)
-                await datagrams.send(self.payload(target), endpoint_of(target))
+                await datagrams.send(payload, endpoint_of(target))
             reply = await datagrams.receive(timeout=self.wait_s)
         finally:
             datagrams.close()
         if isinstance(reply, Received):
-            return None, {"arrived": True}
+            stuns = self._kinds.get(target.port or 0) == "stun"
+            foreign = stuns and (reply.payload[_ID] != payload[_ID] or reply.payload[:1] == payload[:1])
+            return None, {"arrived": True, **({"foreign": True} if foreign else {})}
         return classify_icmp(reply.meaning), {"offender": reply.offender, "meaning": reply.meaning}
 
 

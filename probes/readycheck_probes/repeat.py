@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from readycheck.probe import Better, Metric, MetricValue, Net, Observation, Step, Target, Unit
+from readycheck.probe import Better, Failure, Metric, MetricValue, Net, Observation, Step, Target, Unit
 from readycheck_probes.hops import Sender
 
 # Less than the second after which the kernel sends a lost SYN again (RFC 6298 section 2.1): a try is one packet.
@@ -86,6 +86,8 @@ async def _ask(
 ) -> None:
     began = sender.net.now_ms()
     failure, more = await sender.once(target, None, again_s)
+    if more.get("foreign"):  # it answers another question, or none: somebody is there, and not the service
+        failure = Failure.PROTOCOL_ERROR
     answered[target] += failure is None
     sender.net.record(
         Observation(

@@ -1,5 +1,9 @@
 """The repeat probe on a network of fakes: each try is one packet, and all take little more than one timeout."""
 
+from collections.abc import Callable
+
+import pytest
+
 from readycheck.failure import Failure, Step
 from readycheck.net.interface import Endpoint
 from readycheck.observation import Target
@@ -40,6 +44,20 @@ def test_a_udp_port_is_asked_what_it_expects() -> None:
     assert [stun.unpack_message(payload).method for _, payload in network.sent] == [stun.BINDING] * (
         singles + pair
     )
+
+
+def mangled(payload: bytes) -> bytes:
+    return b"\x01\x01" + payload[2:19] + bytes([payload[19] ^ 1])
+
+
+@pytest.mark.parametrize("reply", [mangled, lambda payload: payload, lambda payload: b"no"])
+def test_a_datagram_that_answers_another_question_is_no_answer(reply: Callable[[bytes], bytes]) -> None:
+    """The transaction tells (RFC 8489 section 5), and a request that comes back is none."""
+    network = FakeNetwork(udp={(HOST, 3478): reply})
+    params = RepeatParams(targets=(STUN,), kinds=((3478, "stun"),), tries=2)
+    observations, metrics = run_probe(RepeatProbe(), params, network)
+    assert metrics["answered"] == 0
+    assert {(o.failure, o.facts["foreign"]) for o in observations} == {(Failure.PROTOCOL_ERROR, True)}
 
 
 def test_the_tries_overlap() -> None:

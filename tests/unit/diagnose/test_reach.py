@@ -30,7 +30,9 @@ from tests.unit.builders import (
     World,
     conclude,
     conclude_from,
+    make_check,
     make_environment,
+    make_outcome,
     make_profile,
     requirement,
     seen,
@@ -197,6 +199,17 @@ def test_replies_that_are_lost_on_the_way_back() -> None:
     assert only.evidence
     assert only.severity is Severity.DEGRADING
     assert found.readiness is Readiness.UNKNOWN
+
+
+def test_a_reply_to_another_question_came_back_all_the_same() -> None:
+    world = World(mute=is_media)
+    place = Target(address=NODES[0], port=5004, transport="udp", network=NETWORKS[0])
+    check = make_check("repeat/udp", requirement=None, probe="repeat", scope=Scope.FOLLOW_UP)
+    stray = seen(Step.ECHO, place, Failure.PROTOCOL_ERROR, purpose="repeat", foreign=True)
+    assert (
+        "udp-return-blocked"
+        not in conclude_from(world, (*world.outcomes(), make_outcome(check, stray))).causes
+    )
 
 
 def test_one_network_whose_udp_is_silent_is_not_a_closed_way_back() -> None:

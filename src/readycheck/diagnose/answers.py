@@ -46,18 +46,23 @@ def dns_filter(case: Case) -> Iterator[Finding]:
     local = {s.server for s in alike} == {HOSTS_FILE}
     servers = [s.server for s in alike if s.server and s.server != HOSTS_FILE]
     inside = bool(servers) and all(is_address(s) and is_site_address(s) for s in servers)
+    failed = all(map(_has_failed, proven.values()))
     yield case.finding(
         "dns-filter",
         list(dict.fromkeys(s.check for s in alike)),
         _summary(view, list(proven.values()), servers),
-        where=Where.HOST if local else Where.SITE if inside else Where.UNKNOWN,
+        where=Where.HOST if local else Where.SITE if inside and not failed else Where.UNKNOWN,
         owner=Owner.HOST_ADMIN if local else Owner.DNS,
         confidence=surest,
-        remedy="Take these names out of the hosts file." if local else _REMEDY,
+        remedy="Take these names out of the hosts file." if local else _FIND_OUT if failed else _REMEDY,
     )
 
 
 _RANK = (Confidence.CERTAIN, Confidence.LIKELY, Confidence.POSSIBLE)
+_FIND_OUT = (
+    "Look in the name server's log why it fails for these names: its filter or that of the servers that it forwards "
+    "to, DNSSEC, or UDP and TCP 53 from it to the vendor's name servers."
+)
 _REMEDY = "Take the product's domains, with all names beneath them, off the name server's block list."
 
 
@@ -142,7 +147,7 @@ class _View:
         minds_names = bool(suspect.filters) or suspect.server not in self.capricious
         if suspect.failure in UNWILLING and not minds_names:
             return None
-        if suspect.failure is Failure.DNS_SERVFAIL and not suspect.filters:
+        if _has_failed(suspect):
             return Confidence.POSSIBLE if suspect.host in self.failing_twice else None
         others = self.known.get(suspect.host, set())
         if suspect.filters or suspect.is_sunk or others - {suspect.server}:
@@ -167,6 +172,11 @@ class _View:
     def may_be_hidden(self, suspect: Said) -> bool:
         """Once a server is known to hide names: all that it denies in nobody's name."""
         return not suspect.is_of_its_zone and self.product[suspect.host]
+
+
+def _has_failed(suspect: Said) -> bool:
+    """It does not say why: SERVFAIL is no denial."""
+    return suspect.failure is Failure.DNS_SERVFAIL and not suspect.filters
 
 
 def _summary(view: _View, proven: Sequence[Said], servers: Sequence[str]) -> str:
@@ -211,11 +221,8 @@ def _reasons(view: _View, proven: Sequence[Said]) -> Iterator[str]:
     domains = sorted({view.denied[host] for host in hosts & set(view.denied)})
     if domains:
         yield f"it denies the whole of {', '.join(domains[:SHOWN])}"
-    if all(s.failure is Failure.DNS_SERVFAIL for s in proven) and not codes:
-        yield (
-            "each time, while it looks up other names: a filter of its own or of the servers that it asks, DNSSEC, or "
-            "its way to the vendor's servers"
-        )
+    if all(map(_has_failed, proven)):
+        yield "each time, while it looks up other names, as a filter has it, or a broken way to the vendor's servers"
         return
     if not codes and not truthful and not any(s.addresses for s in proven):
         yield "it looks up other names, and does not say in whose zone these are missing"

@@ -251,7 +251,8 @@ def test_a_server_that_fails_for_the_products_names_alone(later: Failure | str, 
     seen = judged(with_names({HOSTS[0]: Failure.DNS_SERVFAIL}), asked, facts={host: {} for host in HOSTS})
     assert seen.causes == found
     assert {f.confidence for f in seen.findings} <= {Confidence.POSSIBLE}
-    assert all("SERVFAIL" in f.summary and "DNSSEC" in f.summary for f in seen.findings)
+    assert all("SERVFAIL" in f.summary and "DNSSEC" in f.remedy for f in seen.findings)
+    assert {f.where for f in seen.findings} <= {Where.UNKNOWN}
 
 
 def test_the_hosts_file_is_this_hosts() -> None:

@@ -21,6 +21,8 @@ _ADDRESSES = ("192.0.2.1", "198.51.100.1", "203.0.113.1")
 _HTTP, _CONTROL = 80, 7
 _LONGEST_S = 3.0
 _NETWORKS = 2
+_NO_TLS = (Failure.TLS_NOT_TLS, Failure.CONNECTION_CLOSED, Failure.CONNECTION_RESET)
+"""Who speaks no TLS says so in another language, or hangs up on what it does not know."""
 _MARKS = ("via", "x-cache", "x-cache-lookup", "x-squid-error", "proxy-connection")
 _PORTAL = (*range(300, 400), 511)
 _BY = re.compile(r"(?:HTTP/)?[0-9.]+ +([^ ,()]+)", re.IGNORECASE)
@@ -81,7 +83,8 @@ def strangers_answer(case: Case) -> Iterator[Finding]:
     for requirement, cells in ((r, case.cells_of(r)) for r in case.requirements):
         answered = [c for c in cells if c.transport == "tcp" and c.sign is Sign.ANSWERED]
         networks = {c.network for c in answered}
-        if len(networks) < _NETWORKS or any(c.failure is not Failure.TLS_NOT_TLS for c in answered):
+        strange = {c.network for c in answered if c.failure is Failure.TLS_NOT_TLS}
+        if len(strange) < _NETWORKS or any(c.failure not in _NO_TLS for c in answered):
             continue
         checks = {c.check for c in answered}
         ports = ", ".join(str(port) for port in sorted({c.port for c in answered}))

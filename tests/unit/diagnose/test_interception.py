@@ -153,7 +153,9 @@ def test_answers_through_a_proxy_that_was_configured_show_nothing() -> None:
 
 
 def test_a_port_of_tls_that_is_answered_without_any_everywhere() -> None:
-    only = conclude(World(greet=lambda t: Failure.TLS_NOT_TLS if t.port == 8934 else None)).only
+    hangs_up = {NODES[2]: Failure.CONNECTION_CLOSED}
+    stranger = lambda t: hangs_up.get(t.address, Failure.TLS_NOT_TLS) if t.port == 8934 else None  # noqa: E731
+    only = conclude(World(greet=stranger, lively=3)).only
     assert (only.cause, only.where, only.confidence) == (
         "proxy-transparent",
         Where.UNKNOWN,

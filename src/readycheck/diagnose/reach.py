@@ -364,8 +364,8 @@ def service_replaced(case: Case) -> Iterator[Finding]:
         yield case.finding(
             "service-down",
             [check for check, _ in met],
-            f"{places[0]}{f' and {len(places) - 1} more' if len(places) > 1 else ''} takes connections and does not "
-            f"speak the protocol of the service: {heard[0].detail}.",
+            f"{places[0]}{f' and {len(places) - 1} more' if len(places) > 1 else ''} answered, and not in the protocol "
+            f"of the service: {heard[0].detail}.",
             confidence=Confidence.LIKELY,
             remedy="Check whether a gateway of yours answers in the service's place; if none does, look at the "
             "vendor's status page.",

@@ -30,8 +30,8 @@ class Chain(StrEnum):
 class Faults:
     """What is wrong with the servers, or with what the client was told.
 
-    `chains` has the TCP ports that do not present the good one, but to who asks for a `spared` host; `closed` ports
-    refuse; `misnamed` hosts present a certificate of somebody else; `rewritten` is the address given for names that do
+    `chains` has the TCP ports that do not present the good one, and `closed` those that refuse, but for `spared`
+    hosts; `misnamed` ones present a certificate of somebody else; `rewritten` is the address given for names that do
     not exist, and the names in `filtered` are said not to. `proxy_script` is the text of one that the client is set to
     follow. Name servers take `dns_delay_ms` to answer. With `portal` plain HTTP is sent there, whatever host was asked.
     """
@@ -91,6 +91,11 @@ class Blueprint:
         yield from sorted(named)
         for network in self.networks:
             yield from (a for a in living(network, self.seed, self.ratio) if a not in named)
+
+    @property
+    def spared(self) -> tuple[str, ...]:
+        """The addresses of hosts that have no part in the faults of servers."""
+        return tuple(self.addresses[host] for host in self.faults.spared if host in self.addresses)
 
     def answers(self, address: str) -> bool:
         """Whether an address is one of the population."""

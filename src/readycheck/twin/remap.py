@@ -82,7 +82,8 @@ class Remap:
             return met
         if not (self._serves(transport, port) and self.blueprint.answers(address)):
             return "drop"
-        return "reject" if transport == "tcp" and port in self.blueprint.faults.closed else "pass"
+        closed = transport == "tcp" and port in self.blueprint.faults.closed
+        return "reject" if closed and address not in self.blueprint.spared else "pass"
 
     def _serves(self, transport: str, port: int) -> bool:
         ranges = self.blueprint.tcp if transport == "tcp" else self.blueprint.udp

@@ -373,7 +373,7 @@ _ALL = (
         summary="the vendor's SIP servers refuse connections, and the way to them is open",
         causes=("service-down",),
         exit_status=2,
-        faults=lambda offer: Faults(closed=_servers(offer)),
+        faults=lambda offer: Faults(closed=_servers(offer), spared=offer.controls),
     ),
     Scenario(
         name="sip-silent",

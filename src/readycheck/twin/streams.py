@@ -32,8 +32,10 @@ class StreamServers:
 
     async def open_world(self) -> None:
         ports = {topology.ECHO_PORT, *topology.single_ports(self._blueprint.tcp)}
-        for port in ports - {53, *self._blueprint.faults.closed}:
-            await asyncio.start_server(self._connected, "0.0.0.0", port, backlog=512)
+        for port in ports - {53}:
+            where = self._blueprint.spared if port in self._blueprint.faults.closed else ("0.0.0.0",)
+            if where:
+                await asyncio.start_server(self._connected, where, port, backlog=512)
         if self._blueprint.quic and 443 not in topology.single_ports(self._blueprint.udp):
             from readycheck.twin.quic import QuicServers  # for the few worlds that have some
 

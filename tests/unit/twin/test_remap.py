@@ -44,6 +44,12 @@ def test_outcomes(offer: Offer, scenario: str, transport: str, to: Endpoint, out
     assert remap(offer, scenario).outcome(transport, to) == outcome
 
 
+def test_a_service_that_is_down_is_the_vendors(offer: Offer) -> None:
+    down = remap(offer, "service-down")
+    assert down.blueprint.spared == (down.blueprint.addresses["control.example.net"],)
+    assert down.outcome("tcp", (down.blueprint.spared[0], SIP[1])) == "pass"
+
+
 def test_a_remap_survives_its_file(offer: Offer, tmp_path: Path) -> None:
     spoken = replace(offer, spoken={22: "ssh", 5060: "sip"})
     file = tmp_path / "remap.json"

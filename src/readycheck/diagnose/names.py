@@ -7,7 +7,7 @@ from readycheck.denials import UNWILLING
 from readycheck.diagnose.case import Case, Place, place_of
 from readycheck.diagnose.elsewhere import are_names_lost
 from readycheck.diagnose.finding import Confidence, Finding, Owner, Severity, Where
-from readycheck.diagnose.flows import has_answered
+from readycheck.diagnose.flows import LATE_SHARE, has_answered
 from readycheck.diagnose.hosts import place_of_flows, stopped_ways
 from readycheck.engine import Outcome
 from readycheck.evidence import WALL, Sign
@@ -137,7 +137,7 @@ def dns_tcp_blocked(case: Case) -> Iterator[Finding]:
     asked = _asked_resolvers(case)
     udp = [o for o in asked if o.check.target.transport == "udp" and has_answered(o)]
     tcp = [o for o in asked if o.check.target.transport == "tcp"]
-    if udp and tcp and not any(has_answered(o) for o in tcp) and _had_time(tcp, udp):
+    if udp and tcp and not any(has_answered(o) for o in tcp) and _had_time(case, tcp, udp):
         place = _place_of_servers(case, tcp)
         yield case.finding(
             "dns-tcp-blocked",
@@ -159,11 +159,15 @@ def _place_of_servers(case: Case, lost: Sequence[Outcome]) -> Place:
     return place_of_flows(case, stopped) if len(stopped) == len(lost) else Place(Where.UNKNOWN, "")
 
 
-def _had_time(tcp: Sequence[Outcome], udp: Sequence[Outcome]) -> bool:
-    """A connection and an answer take two round trips: on a long line a third may be more than was waited for."""
+def _had_time(case: Case, tcp: Sequence[Outcome], udp: Sequence[Outcome]) -> bool:
+    """A connection and an answer take two round trips: on a long line a third may be more than was waited for.
+
+    Where nearly all connections open late, this one would as well.
+    """
     trip_ms = max(float(o.metrics.get("slowest_ms") or 0.0) for o in udp)
+    least_ms = 3 * trip_ms + LATE_SHARE * (case.evidence.late_ms or 0.0)
     asked = (seen for outcome in tcp for seen in outcome.observations)
-    return any(s.failure is not Failure.TIMED_OUT or s.elapsed_ms >= 3 * trip_ms for s in asked)
+    return any(s.failure is not Failure.TIMED_OUT or s.elapsed_ms >= least_ms for s in asked)
 
 
 def _lost_for_their_size(case: Case) -> list[str]:

@@ -6,7 +6,7 @@ import pytest
 
 from readycheck.diagnose.finding import Confidence, Owner, Severity, Where
 from readycheck.failure import Failure, Step
-from readycheck.observation import Target
+from readycheck.observation import Observation, Target
 from readycheck.plan import Scope
 from readycheck.verdict import Judgement, Readiness
 from tests.unit.builders import (
@@ -193,6 +193,18 @@ def test_a_line_too_long_for_a_connection_in_time_blocks_nothing() -> None:
         replace(o, metrics={**o.metrics, "slowest_ms": 1500.0}) if o.check.requirement == "dns-udp" else o
         for o in world.outcomes()
     ]
+    assert "dns-tcp-blocked" not in conclude_from(world, tuple(outcomes)).causes
+
+
+def test_where_all_connections_open_late_one_to_a_name_server_does_too() -> None:
+    world = World(resolver=lambda transport: Failure.TIMED_OUT if transport == "tcp" else None, dense=True)
+
+    def late(o: Observation) -> Observation:
+        slow = o.step is Step.CONNECT and not o.failure
+        return replace(o, elapsed_ms=3_050.0, facts={**o.facts, "rtt_ms": 1.0}) if slow else o
+
+    outcomes = [replace(o, observations=tuple(map(late, o.observations))) for o in world.outcomes()]
+    assert "dns-tcp-blocked" in conclude_from(world, world.outcomes()).causes
     assert "dns-tcp-blocked" not in conclude_from(world, tuple(outcomes)).causes
 
 

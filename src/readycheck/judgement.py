@@ -309,7 +309,7 @@ def _resolver(requirement: Requirement, outcome: Outcome, basis: Bench) -> Check
     replies = [o for o in outcome.observations if o.step is outcome.check.proves]
     if any(_is_answer(o) and o.failure not in UNWILLING for o in replies):
         return within_limits(requirement, outcome, basis)
-    if outcome.check.target.address in basis.evidence.capricious:
+    if any(map(_is_answer, replies)) and outcome.check.target.address in basis.evidence.capricious:
         because = "the name server refused or failed to look up what it looked up at another time"
         return make_verdict(outcome, Judgement.WARN, because)
     failures = sorted({o.failure.words for o in outcome.observations if o.failure})

@@ -518,6 +518,22 @@ def names(*outcomes: Outcome) -> Verdict:
     return judge(asked, outcomes, bench([asked], gather(outcomes), ()))
 
 
+@pytest.mark.parametrize(("failure", "status"), [(Failure.DNS_REFUSED, W), (Failure.TIMED_OUT, F)])
+def test_what_is_refused_in_a_rush_is_a_warning_and_silence_is_none(
+    failure: Failure, status: Judgement
+) -> None:
+    server = Target(host="a.example.com", address="192.168.1.53", port=53, transport="udp")
+    answered = failure is Failure.DNS_REFUSED
+    check = make_check(
+        "dns/a", scope=Scope.RESOLVERS, proves=Step.RESPONSE, target=CheckTarget(address="192.168.1.53")
+    )
+    asked = make_outcome(check, seen(Step.RESPONSE, server, failure, answered_by_server=answered))
+    basis = bench([], gather((asked,)), ())
+    basis = replace(basis, evidence=replace(basis.evidence, capricious=frozenset({"192.168.1.53"})))
+    need_names = need(targets={"resolvers": True}, probe="dns", ports=["53"], transport="udp")
+    assert judge(need_names, (asked,), basis).status is status
+
+
 @pytest.mark.parametrize(
     ("servers", "status"),
     [

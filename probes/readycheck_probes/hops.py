@@ -49,7 +49,8 @@ class Sender:
     ) -> tuple[Failure | None, dict[str, object]]:
         """The failure that one hop-limited packet meets; None when the destination answered.
 
-        After `again_s` a datagram is followed by a second one of the same flow, whatever has come by then.
+        After `again_s` a datagram is followed by a second one of the same flow, whatever has come by then; the first is
+        waited for no longer than one that comes alone.
         """
         try:
             if target.transport != "tcp":
@@ -70,7 +71,7 @@ class Sender:
             if again_s is not None:
                 await self.net.sleep(again_s)
                 await datagrams.send(payload, endpoint_of(target))
-            reply = await datagrams.receive(timeout=self.wait_s)
+            reply = await datagrams.receive(timeout=self.wait_s - (again_s or 0.0))
         finally:
             datagrams.close()
         if isinstance(reply, Received):

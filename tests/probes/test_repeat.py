@@ -46,6 +46,15 @@ def test_a_udp_port_is_asked_what_it_expects() -> None:
     )
 
 
+@pytest.mark.parametrize(("rtt_ms", "answered"), [(850.0, {True}), (950.0, {False})])
+def test_the_first_of_two_is_waited_for_no_longer_than_one_alone(rtt_ms: float, answered: set[bool]) -> None:
+    """Else a long way would look as if the first packet of each flow were lost."""
+    network = FakeNetwork(udp={(HOST, 3478): lambda payload: b"\x01\x01" + payload[2:]}, rtt_ms=rtt_ms)
+    params = RepeatParams(targets=(STUN,), kinds=((3478, "stun"),), tries=2)
+    observations, _ = run_probe(RepeatProbe(), params, network)
+    assert {o.failure is None for o in observations} == answered
+
+
 def mangled(payload: bytes) -> bytes:
     return b"\x01\x01" + payload[2:19] + bytes([payload[19] ^ 1])
 

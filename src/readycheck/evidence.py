@@ -247,13 +247,25 @@ def _spent(observations: Iterable[Observation]) -> set[Target]:
     return {place for place, stood in tries.items() if any(stood) and sum(stood) <= len(stood) / 2}
 
 
+MANY_ALONE = 6
+
+
 def late_flows(observations: Iterable[Observation]) -> set[Target]:
-    """Targets that answered two packets of one flow, and none of many that came alone."""
-    answered: dict[str, set[Target]] = {"pair": set(), "repeat": set()}
+    """Targets that answered two packets of one flow, and none of many that came alone.
+
+    A way that loses half of all packets loses a few of these as well, and spares others.
+    """
+    answered: set[Target] = set()
+    alone: dict[Target, list[bool]] = {}
     for o in observations:
-        if o.failure is None and o.facts.get("purpose") in answered:
-            answered[str(o.facts["purpose"])].add(o.target)
-    return answered["pair"] - answered["repeat"]
+        if o.facts.get("purpose") == "pair" and o.failure is None:
+            answered.add(o.target)
+        elif o.facts.get("purpose") == "repeat" and o.target.transport == "udp":
+            alone.setdefault(o.target, []).append(o.failure is None)
+    met = [target for target, tries in alone.items() if any(tries)]
+    late = answered & (alone.keys() - met)
+    many = sum(len(alone[target]) for target in late) >= MANY_ALONE
+    return late if many and len(late) > len(met) else set()
 
 
 SYN_AGAIN_MS, SYN_AGAIN_RTTS = 1000.0, 5.0

@@ -78,7 +78,9 @@ class FlowProbe:
             waiting = [f for f in flows if turn == 0 or not (f.passed or _is_stopped(f, flows))]
             if turn > TURNS:  # so much is enough, but for one answer that was lost
                 waiting = [f for f in waiting if _is_close(f, flows)]
-            if not waiting or net.left_s() < sender.wait_s + (REFILL_S if turn else 0):
+            # Cut short it would tell nothing of the turns before.
+            lasts_s = sender.wait_s + 2 * BEHIND_S * len(waiting) + (REFILL_S if turn else 0)
+            if not waiting or net.left_s() < lasts_s:
                 break
             if turn:
                 await net.sleep(REFILL_S)

@@ -9,8 +9,9 @@ import pytest
 
 from readycheck.failure import Failure
 from readycheck.net.interface import Capability, Endpoint, NetError, Stream
-from readycheck.observation import Observation, Target
-from readycheck.testing import FakeNetwork, FakeService, run_probe
+from readycheck.net.traced import SharedNetwork
+from readycheck.observation import Observation, Target, Trace
+from readycheck.testing import FakeNetwork, FakeService, run, run_probe
 from readycheck_probes.flow import FlowParams, FlowProbe
 
 HOPS = ("192.168.1.1", "192.168.2.1", "100.64.0.1", "100.64.0.2", "203.0.113.1", "203.0.113.2")
@@ -314,6 +315,28 @@ def test_the_last_answers_of_a_router_go_to_one_flow(wall: int | None) -> None:
     observations, _ = run_probe(FlowProbe(), params, network)
     stopped = [o.facts["fate"] == "stopped" for o in observations if "control_own" in o.facts]
     assert any(stopped) is (wall is not None)
+
+
+@pytest.mark.parametrize("tenths_s", range(17, 49))
+def test_no_turn_is_begun_that_would_be_cut_short(tenths_s: int) -> None:
+    """Whatever the time is that is left: else nothing is told of the turns before."""
+    names = [f"192.88.99.{10 + n}" for n in range(3)]
+    network = Scarce(names, capabilities=PERMITTED, blocked=lambda to, _: 4 if to[1] == 443 else None)
+    params = FlowParams(
+        targets=tuple(replace(SILENT, address=name) for name in names),
+        controls=tuple(replace(CONTROL, address=name) for name in names),
+        local="192.168.1.20",
+    )
+    trace = Trace()
+
+    async def within(seconds: float) -> None:
+        clock = asyncio.get_running_loop().time
+        shared = SharedNetwork(network, clock=clock)
+        async with asyncio.timeout(seconds):
+            await FlowProbe().measure(params, shared.traced(trace, clock() + seconds))
+
+    run(within(tenths_s / 10))
+    assert sum("control_own" in o.facts for o in trace.observations(0.0)) == 3
 
 
 @pytest.mark.parametrize(("edge", "proven"), [(None, False), (2, True)])

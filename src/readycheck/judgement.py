@@ -271,12 +271,15 @@ def gone_altogether(
 
     So it is for a proxy that reaches none of them, and does not say why.
     """
-    asked: dict[str, dict[str | None, bool]] = {}
+    missing: dict[str, set[str | None]] = {}
+    there: set[str] = set()
     for verdict, outcome in zip(checks, outcomes, strict=True):
         check = outcome.check
-        if check.scope is Scope.NAMED and not check.certain:
-            asked.setdefault(check.group, {})[check.target.host] = verdict.status is Judgement.SKIPPED
-    gone = {group for group, skipped in asked.items() if len(skipped) > 1 and all(skipped.values())}
+        if check.scope is Scope.NAMED and not check.certain and verdict.status is Judgement.SKIPPED:
+            missing.setdefault(check.group, set()).add(check.target.host)
+        elif check.scope is Scope.NAMED and not check.certain:  # on another port, it may be
+            there.add(check.group)
+    gone = {group for group, hosts in missing.items() if len(hosts) > 1} - there
     because = "none of the names that stand for this wildcard is there: nothing of it was tested"
     return tuple(
         replace(verdict, status=Judgement.INCONCLUSIVE, because=because)

@@ -258,6 +258,27 @@ def test_no_vendor_retires_all_that_stand_for_a_wildcard(
     assert judge(need(), outcomes, bench([need()], evidence, (PIN,))).status is status
 
 
+@pytest.mark.parametrize(("parts", "status"), [(ANSWERED, P), ((seen(Step.CONNECT, HOST, Failure.TIMED_OUT),), F)])
+def test_a_wildcard_is_there_if_its_names_are_on_some_port(
+    parts: Sequence[Observation], status: Judgement
+) -> None:
+    """A proxy may reach them on the one port and not on the other: what the one showed stands."""
+    via = "proxy.example.com:3128"
+    lost = seen(Step.PROXY_CONNECT, replace(NAME, via=via), Failure.PROXY_DENIED, status=503)
+
+    def stand_in(host: str, port: str, *observations: Observation) -> Outcome:
+        outcome = named(*observations, name=f"web/{host}:{port}", certain=False)
+        target = CheckTarget(host=host, ports=port, via=via if observations == (lost,) else None)
+        return replace(outcome, check=replace(outcome.check, group="*.example.net", target=target))
+
+    outcomes = [
+        stand_in(f"w{n}.example.net", port, *some)
+        for n in range(2)
+        for port, some in (("443", parts), ("5061", [lost]))
+    ]
+    assert judge(need(), outcomes, bench([need()], gather(outcomes), (PIN,))).status is status
+
+
 def test_what_the_deadline_cut_is_not_blocked() -> None:
     silent = seen(Step.CONNECT, HOST, Failure.TIMED_OUT)
     assert judged(named(silent, cut=True)).status is I

@@ -310,6 +310,9 @@ def _left_early(observations: Iterable[Observation], late_ms: float | None) -> I
 
 
 def _came_late(observation: Observation) -> bool:
+    """What opens it was sent again; where the kernel did not, this host was busy and looked late."""
+    if observation.facts.get("resent") == 0:
+        return False
     rtt_ms = float(observation.facts.get("rtt_ms") or 0.0)
     return rtt_ms > 0 and observation.elapsed_ms > max(SYN_AGAIN_MS, SYN_AGAIN_RTTS * rtt_ms)
 

@@ -135,11 +135,12 @@ def test_a_port_that_loses_most_of_what_opens_a_connection(
     assert (("tcp", 8934) in gather([outcome(*connected)]).fickle) is lossy
 
 
-def paced(*took_ms: float, rtt_ms: float = 0.1, **place: Any) -> list[Observation]:
+def paced(*took_ms: float, via: str | None = None, **facts: Any) -> list[Observation]:
     """Connections to as many hosts beyond the site that took so long to stand."""
+    hosts = [Target(address=f"192.88.99.{n}", port=443, via=via) for n in range(len(took_ms))]
     return [
-        seen(Step.CONNECT, Target(address=f"192.88.99.{n}", port=443, **place), took_ms=took, rtt_ms=rtt_ms)
-        for n, took in enumerate(took_ms)
+        seen(Step.CONNECT, host, took_ms=took, **{"rtt_ms": 0.1, **facts})
+        for host, took in zip(hosts, took_ms, strict=True)
     ]
 
 
@@ -151,6 +152,8 @@ def paced(*took_ms: float, rtt_ms: float = 0.1, **place: Any) -> list[Observatio
         (paced(3_030.0), None),
         (paced(1_520.0, 1_530.0, rtt_ms=1_500.0), None),  # a long one
         (paced(3_030.0, 3_050.0, via="proxy.example:3128"), None),  # the proxy's own pace
+        (paced(3_030.0, 3_050.0, resent=2), 3_040.0),
+        (paced(3_030.0, 3_050.0, resent=0), None),  # this host was busy
         ([], None),
     ],
 )

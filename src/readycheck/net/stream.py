@@ -15,7 +15,8 @@ from readycheck.net.interface import Endpoint, IcmpReport, NetError, TlsFacts
 
 # Linux numbers.
 _TCP_INFO = getattr(socket, "TCP_INFO", 11)
-_LAST_HEARD_MS, _RTT_US = struct.Struct("=52xI"), struct.Struct("=68xI")  # of struct tcp_info in linux/tcp.h
+# Of struct tcp_info in linux/tcp.h.
+_LAST_HEARD_MS, _RTT_US, _RESENT = (struct.Struct(f"={offset}xI") for offset in (52, 68, 100))
 _TICK_MS = 10  # of a kernel of 100 Hz
 _LINGER_NOT = struct.pack("ii", 1, 0)
 
@@ -65,6 +66,10 @@ class SystemStream:
     def tcp_rtt_ms(self) -> float | None:
         """The kernel's estimate of the round trip, where it tells."""
         return (self._told_of_tcp(_RTT_US) or 0) / 1000 or None
+
+    def tcp_resent(self) -> int | None:
+        """How many segments the kernel sent again, the one that opens the connection among them."""
+        return self._told_of_tcp(_RESENT)
 
     def heard_ms_ago(self) -> float:
         """How long what came last has been here; 0 for less than two ticks, and where the kernel does not tell."""

@@ -234,8 +234,12 @@ class TracedNetwork:
                 source_port=source_port,
                 max_segment=max_segment,
             )
-            measured = stream.tcp_rtt_ms() if isinstance(stream, _Timed) else None
+            measured, resent = (
+                (stream.tcp_rtt_ms(), stream.tcp_resent()) if isinstance(stream, _Timed) else (None, None)
+            )
             step.facts["rtt_ms"] = round(measured or self.now_ms() - began_ms, 3)
+            if resent is not None:
+                step.facts["resent"] = resent
             step.facts["local"] = list(stream.local)
             return stream
 
@@ -383,6 +387,7 @@ class TracedNetwork:
 @runtime_checkable
 class _Timed(Protocol):
     def tcp_rtt_ms(self) -> float | None: ...
+    def tcp_resent(self) -> int | None: ...
 
 
 def _plain(facts: Mapping[str, Any]) -> dict[str, Any]:

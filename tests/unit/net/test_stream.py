@@ -148,7 +148,21 @@ async def test_the_kernel_knows_the_round_trip(listener: socket.socket) -> None:
         rtt_ms = stream.tcp_rtt_ms()
         assert rtt_ms is not None
         assert 0 < rtt_ms < 1000
+        assert stream.tcp_resent() == 0
     assert stream.tcp_rtt_ms() is None
+    assert stream.tcp_resent() is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="TCP_INFO as Linux has it")
+async def test_the_kernel_knows_what_it_sent_again() -> None:
+    """It takes a second: so long the kernel waits before it sends again what opens a connection."""
+    with socket.socket() as sock, socket.socket() as first:
+        sock.bind(("127.0.0.1", 0))
+        sock.listen(0)
+        first.connect(sock.getsockname())  # the queue is full
+        asyncio.get_running_loop().call_later(0.1, lambda: sock.accept()[0].close())
+        with closing(await open_stream(place(sock), timeout=10)) as stream:
+            assert stream.tcp_resent()
 
 
 async def test_the_kernel_knows_how_long_something_lies_unread(listener: socket.socket) -> None:

@@ -53,6 +53,9 @@ class TimedStream(FakeStream):
     def tcp_rtt_ms(self) -> float | None:
         return 12.3456
 
+    def tcp_resent(self) -> int | None:
+        return 2
+
 
 class EchoDatagrams:
     local = ("192.0.2.99", 50000)
@@ -197,7 +200,7 @@ async def test_connecting_completes_the_target_and_is_timed() -> None:
     (seen,) = world.seen()
     assert seen.step is Step.CONNECT
     assert seen.target == Target(host="name.test", address="192.0.2.1", port=443, transport="tcp")
-    assert seen.facts == {"rtt_ms": 12.346, "local": ["192.0.2.99", 50000]}
+    assert seen.facts == {"rtt_ms": 12.346, "resent": 2, "local": ["192.0.2.99", 50000]}
 
 
 async def test_what_the_probe_knows_of_a_target_is_in_every_step_towards_it() -> None:

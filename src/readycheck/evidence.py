@@ -1,7 +1,7 @@
 """Outcomes seen as a grid: what is proven of each part of each network on each port. Pure."""
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -169,8 +169,9 @@ def gather(outcomes: Sequence[Outcome]) -> Evidence:
     mapped = [o.facts["mapped_address"] for o in observations if o.facts.get("mapped_address")]
     rungs = tuple(rungs_of(observations))
     routers = frozenset(rung.address for rung in rungs if rung.purpose == "ladder")
-    cells = tuple(cell for outcome in outcomes for cell in _cells(outcome, routers))
     late_ms = _late_ms(observations)
+    found = (cell for outcome in outcomes for cell in _cells(outcome, routers))
+    cells = tuple(map(_without_openings, found) if late_ms else found)
     return Evidence(
         cells=cells,
         rungs=rungs,
@@ -185,7 +186,7 @@ def gather(outcomes: Sequence[Outcome]) -> Evidence:
                 *_unsteady(observations, cells),
             )
         ),
-        halted=frozenset(_halted(survey)),
+        halted=frozenset(place for place in _halted(survey) if not (late_ms and place[0] == "tcp")),
         granted=frozenset(_granted(outcomes)),
         doubtful=denials.doubtful(outcomes),
         denied=denials.denied(outcomes),
@@ -216,6 +217,12 @@ def _cells(outcome: Outcome, routers: frozenset[str]) -> Iterator[Cell]:
     elif outcome.check.scope is Scope.SAMPLED:
         for observation in _last_by_target(outcome):
             yield _cell(outcome, observation, _sign(outcome, observation, routers))
+
+
+def _without_openings(cell: Cell) -> Cell:
+    """Where the first packets of all connections are dropped, that a single one stops shows no wall."""
+    opening = cell.transport == "tcp" and cell.sign is Sign.STOPPED
+    return replace(cell, sign=Sign.UNKNOWN) if opening else cell
 
 
 def _fickle(observations: Iterable[Observation]) -> Iterator[tuple[str, int]]:

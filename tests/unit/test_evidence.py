@@ -170,6 +170,26 @@ def test_who_left_before_connections_open_has_seen_no_silence(waited_ms: float, 
     assert (("tcp", 8934) in gather([outcome(silent, *paced(3_030.0, 3_050.0))]).fickle) is early
 
 
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+@pytest.mark.parametrize("late", [True, False])
+def test_where_connections_open_late_a_single_packet_that_stops_shows_no_wall(
+    transport: str, late: bool
+) -> None:
+    """However long an address is waited for at which nobody may live."""
+    stopped = replace(surveyed("stopped"), target=replace(HERE, transport=transport))
+    host = replace(
+        stopped, target=replace(stopped.target, network=None), facts={**stopped.facts, "control_own": 1}
+    )
+    made = [
+        outcome(seen(Step.CONNECT, HERE, Failure.TIMED_OUT, took_ms=4_000.0)),
+        outcome(*paced(*[3_030.0 if late else 30.0] * 2)),
+        make_outcome(PATH, stopped, host),
+    ]
+    found = gather(made)
+    shown = not (late and transport == "tcp")
+    assert (Sign.STOPPED in {c.sign for c in found.cells}, bool(found.halted)) == (shown, shown)
+
+
 def test_a_cell_knows_its_place() -> None:
     facts: dict[str, Any] = {"offender": "10.0.0.1", "ttl": 3}
     (cell,) = gather([outcome(seen(Step.CONNECT, HERE, Failure.ICMP_ADMIN_PROHIBITED, **facts))]).cells

@@ -210,10 +210,11 @@ def _leads_elsewhere(evidence: Evidence, router: str, toward: str | None) -> boo
     """Packets to a host outside the product pass it as well, which no router of the vendor's would see.
 
     Sites have routers with public addresses, too: the first one beyond the edge, or of the block that they are seen
-    by. And who lives beside the product may share its hoster's routers.
+    by. And who lives beside the product may share its hoster's routers. Over IPv6, where all routers of a site have
+    such addresses and the edge is another, nothing tells them apart.
     """
     edge, mapped = evidence.edge_ttl, evidence.mapped
-    if edge is None or mapped is None or toward is None:
+    if edge is None or mapped is None or toward is None or ":" in router + toward:
         return False
     if any(_share(router, each, 2) for each in (mapped, toward)) or evidence.is_in_networks(router):
         return False

@@ -342,14 +342,14 @@ def _controls(outcomes: Sequence[Outcome]) -> Iterator[Target]:
 
 
 def _outside(outcomes: Sequence[Outcome], evidence: Evidence) -> list[Target]:
-    """A host outside the product that answers: routers on the way to it are no vendor's."""
+    """A host outside the product that answers over IPv4: routers on the way to it are no vendor's."""
     return [
         Target(address=o.target.address, port=o.target.port, transport="tcp")
         for outcome in outcomes
         if outcome.check.scope is Scope.CONTROL
         for o in outcome.observations
         if o.step is Step.CONNECT and o.failure is None and not o.target.via
-        if o.target.address and not evidence.is_in_networks(o.target.address)
+        if o.target.address and ":" not in o.target.address and not evidence.is_in_networks(o.target.address)
     ][:1]
 
 

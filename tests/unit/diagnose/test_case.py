@@ -348,6 +348,13 @@ def test_without_the_sites_own_address_its_block_is_not_known() -> None:
     assert beyond(4, mapped=None) is Where.UNKNOWN
 
 
+def test_over_ipv6_a_router_that_leads_elsewhere_may_be_the_sites() -> None:
+    """There nothing is translated: all of them have public addresses."""
+    way = tuple(f"2001:db8:{hop}::1" for hop in range(1, 6))
+    assert beyond(4, way=way, elsewhere="[2606:4700::1]:443") is Where.UNKNOWN
+    assert beyond(4, way=way, elsewhere="[2606:4700::1]:443", mapped="2001:db8:77::9") is Where.UNKNOWN
+
+
 def test_a_router_that_refuses_and_leads_elsewhere_is_the_providers() -> None:
     refused = wall(Sign.REJECTED, offender=WAY[3], ttl=5)
     assert beyond(3, refused=refused) is Where.ISP

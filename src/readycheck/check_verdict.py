@@ -136,6 +136,16 @@ def foreign_words(outcome: Outcome) -> list[Observation]:
     return [] if any(o.failure is None for o in said) else [o for o in said if o.facts.get("foreign")]
 
 
+def have_certificates(outcome: Outcome, said: Iterable[Observation]) -> bool:
+    """Whoever said it had shown one that was accepted."""
+    shown = {
+        (o.target.address, o.target.port)
+        for o in outcome.observations
+        if o.step is Step.TLS_HANDSHAKE and o.failure is None
+    }
+    return all((o.target.address, o.target.port) in shown for o in said)
+
+
 _ANSWERED = {
     Step.CONNECT: "the port accepts connections",
     Step.PROXY_CONNECT: "the proxy opens connections to the port",

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence, Set
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
-from readycheck.check_verdict import foreign_words
+from readycheck.check_verdict import foreign_words, have_certificates
 from readycheck.diagnose import turns
 from readycheck.diagnose.case import Case, Place, is_media, place_of
 from readycheck.diagnose.finding import Confidence, Finding, Where
@@ -351,7 +351,10 @@ def service_failing(case: Case) -> Iterator[Finding]:
 
 
 def service_replaced(case: Case) -> Iterator[Finding]:
-    """Something answers in the service's place, in another protocol."""
+    """Something answers in the service's place, in another protocol.
+
+    Without a handshake before, whose certificate was accepted, anybody on the way may have answered.
+    """
     failed = [
         (c.check, foreign_words(case.by_check[c.check]))
         for _, c in case.failing
@@ -366,7 +369,9 @@ def service_replaced(case: Case) -> Iterator[Finding]:
             [check for check, _ in met],
             f"{places[0]}{f' and {len(places) - 1} more' if len(places) > 1 else ''} answered, and not in the protocol "
             f"of the service: {heard[0].detail}.",
-            confidence=Confidence.LIKELY,
+            confidence=Confidence.LIKELY
+            if all(have_certificates(case.by_check[check], said) for check, said in met)
+            else Confidence.POSSIBLE,
             remedy="Check whether a gateway of yours answers in the service's place; if none does, look at the "
             "vendor's status page.",
         )

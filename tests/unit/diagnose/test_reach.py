@@ -516,6 +516,22 @@ def test_another_protocol_on_the_port_of_the_service() -> None:
     assert found.readiness is Readiness.NOT_READY
 
 
+def test_who_answers_in_clear_text_may_be_anybody() -> None:
+    """A port that is led to a server of the site: nothing shows that it is the vendor's."""
+    world = World()
+    clear = tuple(
+        replace(
+            outcome,
+            observations=tuple(o for o in outcome.observations if o.step is not Step.TLS_HANDSHAKE),
+        )
+        if outcome.check.requirement == "sip"
+        else outcome
+        for outcome in with_words(world, Failure.PROTOCOL_ERROR, foreign=True)
+    )
+    only = conclude_from(world, clear).only
+    assert (only.cause, only.where, only.confidence) == ("service-down", Where.UNKNOWN, Confidence.POSSIBLE)
+
+
 @pytest.mark.parametrize(
     "failure", [None, Failure.TIMED_OUT, Failure.CONNECTION_CLOSED, Failure.PROTOCOL_ERROR]
 )

@@ -189,7 +189,9 @@ def _has_stood(observation: Observation) -> bool:
 
 
 def is_slow(observation: Observation) -> bool:
-    """A second for a connection whose round trip is a fraction of it."""
+    """A second for a connection whose round trip is a fraction of it, unless it is this host that looked late."""
+    if observation.facts.get("resent") == 0:
+        return False
     rtt_ms = float(observation.facts.get("rtt_ms") or observation.elapsed_ms)
     return observation.elapsed_ms >= max(SLOW_MS, SLOW_RTTS * rtt_ms)
 

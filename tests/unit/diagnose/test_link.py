@@ -103,7 +103,9 @@ def test_private_addresses_seen_inside_are_no_change(other: str) -> None:
 # --- the pace of connections --------------------------------------------------------------------------
 
 
-def paced(took_ms: float, share: int, rtt_ms: float = 20.0, again_ms: float | None = None) -> Result:
+def paced(
+    took_ms: float, share: int, rtt_ms: float = 20.0, again_ms: float | None = None, **facts: Any
+) -> Result:
     """Of every four connections `share` take so long, and later, when they are made again, `again_ms`."""
     world = World(dense=True)
     turn = iter(range(10_000))
@@ -112,7 +114,7 @@ def paced(took_ms: float, share: int, rtt_ms: float = 20.0, again_ms: float | No
         if o.step is not Step.CONNECT:
             return o
         slow = next(turn) % 4 < share
-        return replace(o, elapsed_ms=slow_ms if slow else 25.0, facts={**o.facts, "rtt_ms": rtt_ms})
+        return replace(o, elapsed_ms=slow_ms if slow else 25.0, facts={**o.facts, "rtt_ms": rtt_ms, **facts})
 
     def measured(check: Check, slow_ms: float) -> Outcome:
         outcome = world.measure(check)
@@ -140,6 +142,8 @@ def test_a_few_lost_packets_or_a_long_way_are_not_slow(took_ms: float, share: in
 
 def test_a_host_that_was_busy_itself_is_no_slow_network() -> None:
     assert paced(1_500.0, 4, again_ms=30.0).findings == ()
+    assert paced(1_500.0, 4, resent=0).findings == ()  # and stays it
+    assert paced(1_500.0, 4, resent=1).only.cause == "slow-connect"
 
 
 def test_outcomes_without_facts_are_no_evidence() -> None:

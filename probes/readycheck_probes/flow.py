@@ -38,7 +38,7 @@ class FlowParams:
     """`targets` failed, and `controls` are as many that answered, at best other ports of the same addresses.
 
     `kinds` names the probe whose packet a UDP port is sent; `local` and `mapped` are this host's address as it
-    sees it itself and as STUN servers saw it, and `edge` is the site's last hop where that is known already.
+    sees it itself and as STUN servers saw it, and `edge` is the site's last hop of IPv4 where that is known already.
     """
 
     targets: tuple[Target, ...] = ()
@@ -73,7 +73,8 @@ class FlowProbe:
     async def measure(self, params: FlowParams, net: Net) -> None:
         sender = Sender(net, dict(params.kinds), patience_s(params.rtt_ms))
         pairs = zip(params.targets, params.controls, strict=True)
-        flows = [_Flow(*pair, site=params.edge or 0) for pair in pairs]
+        site = params.edge or 0
+        flows = [_Flow(*pair, site=site if _is_ipv4(pair[0]) else 0) for pair in pairs]
         for turn in range(params.turns):
             waiting = [f for f in flows if turn == 0 or not (f.passed or _is_stopped(f, flows))]
             if turn > TURNS:  # so much is enough, but for one answer that was lost
@@ -258,9 +259,14 @@ def _note(
         flow.missed.add(at)
 
 
+def _is_ipv4(target: Target) -> bool:
+    """The way of IPv6 is another, and so may be the edge on it."""
+    return ":" not in (target.address or "")
+
+
 def _edge(flow: _Flow, params: FlowParams) -> Edge:
     """Proven by the routers on both of its sides, or by the survey: a router that was too busy would move it."""
-    if params.edge is not None:
+    if params.edge is not None and _is_ipv4(flow.target):
         return Edge(params.edge, True)
     found = find_edge(flow.control_hops, params.local, params.mapped, flow.control_arrived)
     whole = all(ttl in flow.beside for ttl in range(1, found.ttl + 1))

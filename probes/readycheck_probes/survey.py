@@ -56,10 +56,12 @@ class Fate(StrEnum):
 def find_edge(hops: Sequence[Hop], local: str, mapped: str | None, arrived: int | None = None) -> Edge:
     """Where the site ends: before the first hop that is public, or that neighbours the mapped address.
 
-    `arrived` is the hop count of the control itself. Without an address that tells, only a hop right before
+    `arrived` is the hop count of the control itself. A `local` address of IPv4 says nothing of IPv6, which translates
+    nothing: all routers of a site have public addresses there. Without an address that tells, only a hop right before
     it is outside, if its address is none of a site's: see `is_last`.
     """
-    beyond = [hop.ttl for hop in hops if is_site_address(local) and not is_site_address(hop.address)]
+    alike = [hop for hop in hops if (":" in hop.address) == (":" in local)]
+    beyond = [hop.ttl for hop in alike if is_site_address(local) and not is_site_address(hop.address)]
     if mapped and mapped != local:
         beyond += [hop.ttl for hop in hops if _beside(hop.address, mapped)]
     if beyond:

@@ -339,6 +339,27 @@ def test_no_turn_is_begun_that_would_be_cut_short(tenths_s: int) -> None:
     assert sum("control_own" in o.facts for o in trace.observations(0.0)) == 3
 
 
+def test_the_edge_of_ipv4_is_none_of_ipv6() -> None:
+    """There all routers of a site have public addresses, and a tunnel may lead elsewhere."""
+    here = "2001:db8:ff::10"
+    network = FakeNetwork(
+        tcp={(here, 80): FakeService()},
+        hops=[f"2001:db8:{n}::1" for n in range(1, 5)],
+        blocked=lambda to, _: 2 if to[1] == 443 else None,
+        capabilities=PERMITTED,
+    )
+    params = FlowParams(
+        targets=(replace(SILENT, address=here),),
+        controls=(replace(CONTROL, address=here),),
+        local="192.168.1.20",
+        mapped="100.127.0.9",
+        edge=2,
+    )
+    observations, _ = run_probe(FlowProbe(), params, network)
+    (facts,) = [o.facts for o in observations if "control_own" in o.facts]
+    assert (facts["fate"], facts["edge_proven"]) == ("stopped", False)
+
+
 @pytest.mark.parametrize(("edge", "proven"), [(None, False), (2, True)])
 def test_a_router_that_was_not_heard_does_not_move_the_edge(edge: int | None, proven: bool) -> None:
     class Quiet(FakeNetwork):

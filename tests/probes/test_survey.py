@@ -409,6 +409,8 @@ SITE = (Hop(1, "192.168.1.1", 1.0), Hop(2, "10.0.0.1", 2.0))
         (list(SITE), "192.168.1.20", None, Edge(2, False)),
         ([], "192.168.1.20", None, Edge(0, False)),
         ([Hop(1, "2001:db8::1", 3.0)], "fd00::2", None, Edge(0, True)),
+        # within a site of IPv4 that is translated, all routers of IPv6 are public
+        ([Hop(1, "2001:db8::1", 3.0)], "192.168.1.20", "203.0.113.9", Edge(1, False)),
     ],
 )
 def test_the_edge_of_the_site(hops: list[Hop], local: str, mapped: str | None, edge: Edge) -> None:

@@ -258,7 +258,9 @@ def test_no_vendor_retires_all_that_stand_for_a_wildcard(
     assert judge(need(), outcomes, bench([need()], evidence, (PIN,))).status is status
 
 
-@pytest.mark.parametrize(("parts", "status"), [(ANSWERED, P), ((seen(Step.CONNECT, HOST, Failure.TIMED_OUT),), F)])
+@pytest.mark.parametrize(
+    ("parts", "status"), [(ANSWERED, P), ((seen(Step.CONNECT, HOST, Failure.TIMED_OUT),), F)]
+)
 def test_a_wildcard_is_there_if_its_names_are_on_some_port(
     parts: Sequence[Observation], status: Judgement
 ) -> None:

@@ -325,8 +325,11 @@ def _refused(grid: _Grid) -> Iterator[Cell]:
 
 
 def _controls(outcomes: Sequence[Outcome]) -> Iterator[Target]:
-    """One answered target of each transport beyond the site: its way is known to be open."""
-    found: dict[str, Target] = {}
+    """One answered target of each transport beyond the site: its way is known to be open.
+
+    Of IPv4 where there is one: by its routers the site's edge is seen.
+    """
+    found: dict[tuple[str, bool], Target] = {}
     for outcome in outcomes:
         for observation in outcome.observations:
             target = observation.target
@@ -337,8 +340,9 @@ def _controls(outcomes: Sequence[Outcome]) -> Iterator[Target]:
                 and outcome.check.scope not in NAME_SERVERS
                 and not is_site_address(str(target.address))
             ):
-                found.setdefault(str(target.transport), target)
-    yield from found.values()
+                found.setdefault((str(target.transport), ":" in str(target.address)), target)
+    for transport in dict.fromkeys(transport for transport, _ in found):
+        yield found.get((transport, False)) or found[transport, True]
 
 
 def _outside(outcomes: Sequence[Outcome], evidence: Evidence) -> list[Target]:

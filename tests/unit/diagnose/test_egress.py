@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from readycheck.diagnose.egress import EXTRA_S, LONGEST_S, egress_check
+from readycheck.diagnose.egress import EXTRA_S, LONGEST_S, _controls, egress_check
 from readycheck.evidence import gather
 from readycheck.failure import Failure, Step
 from readycheck.observation import Target
@@ -214,3 +214,12 @@ def test_where_something_is_lost_a_host_outside_the_product_is_asked_for_as_well
 def test_who_wants_no_host_but_the_products_is_asked_for_none() -> None:
     world = World(selection=make_selection(controls=False), wall=lambda t: "drop" if t.port == 8934 else None)
     assert params(world).outside == ()
+
+
+def test_a_way_of_ipv4_is_climbed_where_there_is_one() -> None:
+    """By its routers the edge of the site is seen, which has no private addresses over IPv6."""
+    far = Target(address="2001:db8::1", port=443, transport="tcp")
+    near = replace(far, address="198.51.100.7")
+    made = [make_outcome(make_check("web/a"), seen(Step.CONNECT, far), seen(Step.CONNECT, near))]
+    assert list(_controls(made)) == [near]
+    assert list(_controls([make_outcome(make_check("web/a"), seen(Step.CONNECT, far))])) == [far]

@@ -28,6 +28,7 @@ class Said:
     addresses: tuple[str, ...]
     zone: str
     errors: tuple[int, ...]
+    alias: str = ""
 
     @property
     def is_public(self) -> bool:
@@ -45,14 +46,18 @@ class Said:
     @property
     def is_of_its_zone(self) -> bool:
         """The SOA that came with it is that of a domain above the name (RFC 2308): who owns the name denies it."""
-        zone = self.zone.rstrip(".").lower()
-        return "." in zone and f".{self.host.lower()}".endswith(f".{zone}")
+        return "." in self.zone.rstrip(".") and self._is_below_its_zone
 
     @property
     def is_of_another_zone(self) -> bool:
         """Of none above it. That of the root shows a server cut off from the world, and says nothing of a filter."""
-        zone = self.zone.rstrip(".").lower()
-        return bool(zone) and not f".{self.host.lower()}".endswith(f".{zone}")
+        return bool(self.zone.rstrip(".")) and not self._is_below_its_zone
+
+    @property
+    def _is_below_its_zone(self) -> bool:
+        """Of an alias the SOA is that of its end (RFC 2308 section 2.1): a vendor may give up what it leads to."""
+        name, zone = (text.rstrip(".").lower() for text in (self.alias or self.host, self.zone))
+        return f".{name}".endswith(f".{zone}")
 
 
 def said(outcomes: Iterable[Outcome]) -> list[Said]:
@@ -81,6 +86,7 @@ def _said(check: str, observation: Observation) -> Said:
         addresses=tuple(a for a in map(str, given) if is_address(a)),
         zone=str(facts.get("zone") or ""),
         errors=tuple(facts.get("errors") or ()),
+        alias=str(facts.get("alias") or ""),
     )
 
 

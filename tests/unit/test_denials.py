@@ -68,6 +68,7 @@ def test_the_domain_of_a_wildcard(pattern: str) -> None:
         ([name("a.example.com")], True),
         ([name("a.example.com", zone="example.com.")], False),  # a vendor retires one name
         ([name("a.example.com", zone="com.")], True),
+        ([name("a.example.com", zone="cdn.net.", alias="gone.cdn.net.")], False),
         ([name(f"{n}.example.com", zone="example.com.") for n in "ab"], False),
         ([name("a.example.com"), name("b.example.com", None)], False),
         ([name("a.example.com", Failure.TIMED_OUT)], False),
@@ -89,6 +90,10 @@ def test_a_wildcard_of_which_no_name_is_known(outcomes: list[Outcome], is_doubtf
         ([FRANK, (DOMAIN, GONE, {"zone": "rpz.local."})], True),
         ([OTHER, (DOMAIN, GONE, {"zone": "rpz.local."})], True),
         ([(DOMAIN, GONE, {}), (DOMAIN, None, {})], True),  # another server knows it
+        (
+            [FRANK, (DOMAIN, GONE, {"zone": "cdn.net.", "alias": "gone.cdn.net."})],
+            False,
+        ),  # a host he has given up
         ([FRANK, (DOMAIN, GONE, {"zone": "com."})], False),  # the vendor has given it up
         ([FRANK, (DOMAIN, GONE, {"zone": "."})], False),  # a server that is cut off
         ([OTHER, (DOMAIN, GONE, {"zone": "corp.local."})], False),  # so it denies whatever it does not serve

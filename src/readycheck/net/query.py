@@ -121,6 +121,7 @@ def _answer(reply: _Reply, server: Endpoint, fallback: bool) -> DnsAnswer:
         "truncated": reply.truncated,
         "edns_fallback": fallback,
         **_said(reply),
+        **_alias(reply.message),
     }
     other = None if reply.other is None else _content(reply.other)
     if other is not None:
@@ -150,6 +151,20 @@ def _said(reply: _Reply) -> dict[str, Any]:
         **({"errors": [int(option.code) for option in errors]} if errors else {}),
         **({"attempts": reply.attempts} if reply.attempts > 1 else {}),
     }
+
+
+def _alias(message: dns.message.Message) -> dict[str, str]:
+    """The name of which a denial speaks, where CNAME records lead there; what cannot be followed leads nowhere."""
+    import dns.exception
+    import dns.message
+
+    if not isinstance(message, dns.message.QueryMessage) or not message.question:
+        return {}
+    try:
+        end = message.resolve_chaining().canonical_name
+    except dns.exception.DNSException:
+        return {}
+    return {} if end == message.question[0].name else {"alias": _clean(end.to_text())}
 
 
 def _content(message: dns.message.Message) -> dict[str, Any]:

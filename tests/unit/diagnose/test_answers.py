@@ -132,7 +132,11 @@ def judged(world: World, *more: Outcome, facts: Mapping[str, Mapping[str, Any]] 
 GONE = {HOSTS[0]: Failure.DNS_NXDOMAIN}
 
 
-@pytest.mark.parametrize("facts", [NO_ZONE, ITS_ZONE, {"zone": "."}])
+DANGLING = {"zone": "cdn.example.net.", "alias": "gone.cdn.example.net."}
+"""An alias that the vendor has left in place, to a host that he has given up."""
+
+
+@pytest.mark.parametrize("facts", [NO_ZONE, ITS_ZONE, {"zone": "."}, DANGLING])
 def test_a_name_that_the_vendor_has_retired_is_no_filter(facts: Mapping[str, Any]) -> None:
     assert "dns-filter" not in judged(with_names(GONE), facts={HOSTS[0]: facts}).causes
 
@@ -145,6 +149,12 @@ def test_a_name_that_the_vendor_has_retired_is_no_filter(facts: Mapping[str, Any
         (Failure.DNS_NO_ANSWER, {"errors": [4]}, Confidence.CERTAIN, "4, forged answer"),
         (Failure.DNS_REFUSED, {}, Confidence.LIKELY, "refuses to look up n0.example.com"),
         (Failure.DNS_NXDOMAIN, {"zone": "rpz.security.local."}, Confidence.LIKELY, "in whose zone"),
+        (
+            Failure.DNS_NXDOMAIN,
+            DANGLING | {"zone": "rpz.security.local."},
+            Confidence.LIKELY,
+            "in whose zone",
+        ),
     ],
 )
 def test_a_server_that_says_that_it_filters(

@@ -184,7 +184,19 @@ async def test_a_denial_says_who_speaks_and_why() -> None:
 
 async def test_a_bare_denial_says_nothing_more() -> None:
     error = await refusal(lambda asked: answer(asked, rcode="NXDOMAIN"))
-    assert not {"zone", "errors", "other"} & error.facts.keys()
+    assert not {"zone", "errors", "other", "alias"} & error.facts.keys()
+
+
+async def test_a_denial_of_what_an_alias_leads_to_names_its_end() -> None:
+    aliases = (f"{HOST} CNAME edge.example.", "edge.example. CNAME gone.example.")
+    error = await refusal(lambda asked: answer(asked, *aliases, rcode="NXDOMAIN"))
+    assert (error.failure, error.facts["alias"]) == (Failure.DNS_NXDOMAIN, "gone.example.")
+
+
+async def test_a_denial_with_a_loop_of_aliases_leads_nowhere() -> None:
+    error = await refusal(lambda asked: answer(asked, f"{HOST} CNAME {HOST}", rcode="NXDOMAIN"))
+    assert error.failure is Failure.DNS_NXDOMAIN
+    assert "alias" not in error.facts
 
 
 async def test_a_bare_alias_is_no_answer() -> None:

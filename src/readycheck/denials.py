@@ -191,6 +191,6 @@ def capricious(answers: Sequence[Said]) -> dict[str, list[Said]]:
     known = {(s.server, s.host) for s in answers if s.addresses}
     found: dict[str, list[Said]] = {}
     for s in answers:
-        if s.failure in UNWILLING and (s.server, s.host) in known:
+        if s.server and s.failure in UNWILLING and (s.server, s.host) in known:
             found.setdefault(s.server, []).append(s)
     return found

@@ -1,12 +1,13 @@
 """What name servers deny: names that are gone, and domains that they hide."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from readycheck.check import CheckTarget
-from readycheck.denials import AGAIN, denied, domain_of, doubtful, forthright, is_bogon
+from readycheck.denials import AGAIN, capricious, denied, domain_of, doubtful, forthright, is_bogon, said
 from readycheck.engine import Outcome
 from readycheck.failure import Failure, Step
 from readycheck.observation import Target
@@ -114,3 +115,17 @@ def test_a_domain_that_a_server_denies_of_its_own_accord(
 def test_addresses_that_no_server_has(address: str) -> None:
     assert is_bogon(address)
     assert not is_bogon("192.88.99.9")
+
+
+@pytest.mark.parametrize(("server", "found"), [(SERVER, {SERVER}), ("", set())])
+def test_who_refuses_and_looks_up_by_turns(server: str, found: set[str]) -> None:
+    """Nothing is said of who nobody knows."""
+    refused = name("a.example.com", Failure.DNS_REFUSED)
+    known = name("a.example.com", None, addresses=["192.88.99.9"])
+    turns = [
+        replace(
+            o, observations=tuple(replace(s, facts={**s.facts, "server": server}) for s in o.observations)
+        )
+        for o in (refused, known)
+    ]
+    assert set(capricious(said(turns))) == found

@@ -100,10 +100,14 @@ def lost_questions(case: Case) -> Iterator[Finding]:
 
 
 def refused_by_turns(case: Case) -> Iterator[Finding]:
-    """A name server refuses names, or fails to look them up, and looks the same ones up at another time."""
+    """A name server refuses names, or fails to look them up, and looks the same ones up at another time.
+
+    Who fails to may have been failed by the servers that it forwards to, which are elsewhere.
+    """
     failing = {check.check for _, check in case.failing}
     for server, turned_away in capricious(said(case.outcomes)).items():
         names = list(dict.fromkeys(s.host for s in turned_away))
+        refused = all(s.failure is Failure.DNS_REFUSED for s in turned_away)
         checks = list(dict.fromkeys(s.check for s in turned_away if s.check in failing))
         if len(names) > 1 and checks:
             yield case.finding(
@@ -112,7 +116,7 @@ def refused_by_turns(case: Case) -> Iterator[Finding]:
                 f"The name server {server} refused or failed to look up {len(names)} names ({names[0]}, {names[1]}) "
                 "that it looked up at another time of this run: it is overloaded, or limits how many questions one "
                 "host may ask.",
-                where=Where.SITE if is_site_address(server) else Where.UNKNOWN,
+                where=Where.SITE if refused and is_site_address(server) else Where.UNKNOWN,
                 owner=Owner.DNS,
                 remedy="Raise or lift the name server's limit on questions of one host, and look at its load and at "
                 "the servers that it forwards to.",

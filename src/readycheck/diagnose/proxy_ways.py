@@ -25,10 +25,15 @@ _SHUT = (
 def proxy_required(case: Case) -> Iterator[Finding]:
     """What fails straight out answers through the proxy that was found.
 
-    Where a port answers nobody straight out, what could not use the proxy fails there for the same reason.
+    Where a port answers nobody straight out, what could not use the proxy fails there for the same reason; UDP, which
+    no such proxy carries, has reasons of its own.
     """
     failing = [(r, case.by_check[v.check]) for r, v in case.failing]
-    shut = [(r, o) for r, o in failing if not o.check.target.via and _is_closed(o)]
+    shut = [
+        (r, o)
+        for r, o in failing
+        if not o.check.target.via and o.check.target.transport != "udp" and _is_closed(o)
+    ]
     through = [(o, beside.asked(case, beside.THROUGH, o.check)) for r, o in shut if r.proxied]
     proven = [(o, other) for o, other in through if other is not None and beside.has_answered(other)]
     if not proven:

@@ -69,6 +69,16 @@ def test_a_port_that_answers_nobody_is_one_finding_whoever_could_use_the_proxy(o
     assert ("push" in required.affects) is (not open_too)
 
 
+def test_a_datagram_to_the_port_of_the_web_is_no_matter_of_the_proxy() -> None:
+    relay = requirement(
+        "relay", transport="udp", targets={"hosts": ["relay.example.com"]}, ports=["443"], probe="stun"
+    )
+    found = straight(always(OPEN), wall=shut_web, profile=make_profile(*OTHERS, WEB, PORTAL, relay))
+    required = next(f for f in found.findings if f.cause == "proxy-required")
+    assert found.verdict("relay").status is not Judgement.PASS
+    assert "web" in required.affects and "relay" not in required.affects
+
+
 def test_that_packets_leave_hop_by_hop_is_no_answer_of_a_service() -> None:
     made = world(
         always(OPEN),

@@ -133,7 +133,7 @@ def pmtu_blackhole(case: Case) -> Iterator[Finding]:
     stalled = [c.check for _, c in case.failing if _ends_stalled(case.by_check[c.check], holed, everywhere)]
     found = case.finding(
         "pmtu-blackhole",
-        [*stalled, *_follow_ups(case)],
+        [*stalled, *_follow_ups(case, holed)],
         f"Large packets vanish and no ICMP message says so: {_sizes(holed)}{_upwards(case, place)}.",
         where=place.where,
         confidence=Confidence.CERTAIN if everywhere else Confidence.LIKELY,
@@ -150,10 +150,11 @@ def _prefers(outcome: Outcome, holed: Mapping[str, _Server]) -> bool:
     return bool(known & set(holed))
 
 
-def _follow_ups(case: Case) -> list[str]:
-    """Of the sizes, and of the greetings over IPv6 that led to them."""
+def _follow_ups(case: Case, holed: Mapping[str, _Server]) -> list[str]:
+    """Of the sizes, and of the greetings over IPv6 if they led to them: else these tell something else."""
+    led = any(server.six for server in holed.values())
     follow_ups = [o.check for o in case.outcomes if o.check.scope is Scope.FOLLOW_UP]
-    return [check.id for check in follow_ups if check.probe == PROBE or check.id == GREETING]
+    return [check.id for check in follow_ups if check.probe == PROBE or (led and check.id == GREETING)]
 
 
 def _servers(outcomes: Sequence[Outcome]) -> dict[str, _Server]:

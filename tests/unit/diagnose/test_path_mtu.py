@@ -217,6 +217,16 @@ def test_a_host_that_is_slow_over_ipv6_is_no_hole() -> None:
     assert over_ipv6(dict.fromkeys(SHARP, STALL)).findings == ()
 
 
+def test_a_hole_of_ipv4_explains_nothing_of_ipv6() -> None:
+    asked = make_check(GREETING, requirement=None, probe="tls", scope=Scope.FOLLOW_UP)
+    dead = [
+        seen(Step.CONNECT, Target(host=host, address=f"2001:db8:a::{n}", port=443, transport="tcp"), STALL)
+        for n, host in enumerate(("api.example.com", "control.example.org"))
+    ]
+    found = concluded(world(), make_outcome(asked, *dead))
+    assert sorted(found.causes) == ["ipv6-broken", "pmtu-blackhole"]
+
+
 def test_the_edge_of_ipv4_places_no_router_of_ipv6() -> None:
     hops = (hop(1, "2001:db8:1::1", large=2), hop(2, "2001:db8:2::1", large=0))
     only = over_ipv6(SHARP, hops=hops).only

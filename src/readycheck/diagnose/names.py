@@ -82,7 +82,11 @@ def _asked_resolvers(case: Case) -> list[Outcome]:
 
 
 def lookups_in_vain(case: Case) -> Iterator[Finding]:
-    """Name servers answer, and have looked nothing up for anybody: each answer is a refusal, or that it failed."""
+    """Name servers answer, and have looked nothing up for anybody: each answer is a refusal, or that it failed.
+
+    A forwarder whose line is down has nobody to ask, and may say that it refuses: where nothing else answers either,
+    it is no more than a guess who keeps it from looking names up.
+    """
     asked = [o for o in _asked_resolvers(case) if has_answered(o)]
     servers = list(dict.fromkeys(str(o.check.target.address) for o in asked))
     told = {server: list(_replies(case, server)) for server in servers}
@@ -95,6 +99,7 @@ def lookups_in_vain(case: Case) -> Iterator[Finding]:
         return
     refused = all(o.failure is Failure.DNS_REFUSED for server in vain for _, o in told[server])
     deed, remedy = _IN_VAIN[refused]
+    online = case.answered_anywhere(names=False)
     unresolved = [
         o.check.id for o in case.outcomes if o.check.requirement and any(map(_is_unresolved, o.observations))
     ]
@@ -102,9 +107,9 @@ def lookups_in_vain(case: Case) -> Iterator[Finding]:
         "dns-unreachable",
         [*(o.check.id for o in asked if o.check.target.address in vain), *unresolved],
         f"{', '.join(vain)} {deed}, of hosts outside the product as well.",
-        where=Where.SITE if refused and all(map(is_site_address, vain)) else Where.UNKNOWN,
+        where=Where.SITE if online and refused and all(map(is_site_address, vain)) else Where.UNKNOWN,
         owner=Owner.DNS,
-        confidence=Confidence.CERTAIN,
+        confidence=Confidence.CERTAIN if online else Confidence.POSSIBLE,
         remedy=remedy,
     )
     yield found if vain == servers else replace(found, severity=Severity.NOTE)
@@ -113,7 +118,8 @@ def lookups_in_vain(case: Case) -> Iterator[Finding]:
 _IN_VAIN = {
     True: (
         "answers, and refuses to look up any name (REFUSED)",
-        "Let the name server serve this host's network (its access list), or give hosts one that does.",
+        "Let the name server serve this host's network (its access list), see that it has servers to forward to, or "
+        "give hosts one that looks names up.",
     ),
     False: (
         "answers, and fails to look up any name (SERVFAIL)",

@@ -127,6 +127,25 @@ def test_a_server_that_looks_nothing_up(failure: Failure, where: Where, remedy: 
     assert found.readiness is Readiness.NOT_READY
 
 
+def test_a_forwarder_whose_line_is_down_is_no_more_than_possible() -> None:
+    """Home routers refuse what they have nobody to ask for; of a product of names nothing else was tried."""
+    refused = Failure.DNS_REFUSED
+    check = make_check("control/hijack", requirement=None, probe="hijack", scope=Scope.HONESTY)
+    foreign = Target(host="x.example.net", address=RESOLVER, port=53)
+    asked = make_outcome(check, seen(Step.RESPONSE, foreign, refused, rcode="REFUSED"))
+    world = World(
+        profile=make_profile(ROWS[3], ROWS[4]),
+        resolver=lambda transport: refused,
+        wall=lambda target: None if target.address == RESOLVER else "drop",
+    )
+    only = conclude_from(world, (*world.outcomes(), asked)).only
+    assert (only.cause, only.where, only.confidence) == (
+        "dns-unreachable",
+        Where.UNKNOWN,
+        Confidence.POSSIBLE,
+    )
+
+
 def test_look_ups_that_are_cut_and_have_no_tcp() -> None:
     """The server does answer: that there is more than a datagram holds."""
     world = World(resolver=lambda transport: Failure.CONNECTION_REFUSED)

@@ -40,6 +40,9 @@ def bands_of(requirement: Requirement, metrics: Mapping[str, MetricValue]) -> It
             yield Band(name, value, limit, status, text, blur(name, value, limit, status, metrics))
 
 
+_FEWEST = 5
+"""Events that show a ratio beyond its band where packets are few: one or two are lost by chance, be it of three."""
+
 _FINEST = 0.1
 """The share of an edge that the instrument's own error may have."""
 
@@ -70,7 +73,8 @@ def _least(value: float, of: MetricValue, error: MetricValue) -> float:
     """
     if error is not None:
         return value - 2 * error
-    return wilson(round(value * of), round(of))[0] if of else 0.0
+    events = round(value * of) if of else 0
+    return wilson(events, round(of))[0] if of and events >= _FEWEST else 0.0
 
 
 def against(name: str, value: MetricValue, limit: Limit) -> tuple[Judgement, str]:

@@ -23,6 +23,9 @@ def asked(**limits: Limit) -> Requirement:
         (0.03, 150, Judgement.FAIL, True),
         (0.03, 100, Judgement.FAIL, False),
         (0.08, 100, Judgement.FAIL, True),
+        (1.0, 1, Judgement.FAIL, False),  # one packet, and it was lost
+        (0.4, 10, Judgement.FAIL, False),
+        (0.5, 10, Judgement.FAIL, True),
         (0.0, 0, Judgement.PASS, False),
     ],
 )

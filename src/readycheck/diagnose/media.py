@@ -97,7 +97,8 @@ _NO_MORE = 1.5
 def drowning(case: Case) -> list[Outcome]:
     """The streams of more bits than the line lets through both ways at once, if it was filled to see.
 
-    Losses slow TCP down, too: where they are at fault, more of the stream comes than the line seems to carry.
+    Losses slow TCP down, too: where they are at fault, more of the stream comes than the line seems to carry, or a
+    stream that fits the line, played alone as all are, loses as much.
     """
     rates = {
         way: rate
@@ -106,12 +107,23 @@ def drowning(case: Case) -> list[Outcome]:
         if not outcome.metrics.get("throughput_capped")
         and (rate := outcome.metrics.get(f"throughput_{way}_together_bits_per_second"))
     }
-    return [o for o in _streams(case) if any(_drowns(o, way, rate) for way, rate in rates.items())]
+    streams = _streams(case)
+    usual = {
+        way: _usual_loss([o for o in streams if stream_bits(o) < rate], way) for way, rate in rates.items()
+    }
+    return [o for o in streams if any(_drowns(o, way, rate, usual[way]) for way, rate in rates.items())]
 
 
-def _drowns(outcome: Outcome, way: str, rate: float) -> bool:
+def _usual_loss(fitting: Sequence[Outcome], way: str) -> float:
+    """The most that streams may lose on this way, whatever their width."""
+    legs = [leg[way] for outcome in fitting for leg in _legs(outcome)]
+    sent = sum(int(leg["sent"]) for leg in legs)
+    return interval(sum(int(leg["lost"]) for leg in legs), sent).high if sent else 0.0
+
+
+def _drowns(outcome: Outcome, way: str, rate: float, usual: float) -> bool:
     sent, came = (stream_bits(outcome, way, name) for name in ("sent", "received"))
-    return sent > rate and 0 < came <= _NO_MORE * rate
+    return sent > rate and 0 < came <= _NO_MORE * rate and 1 - came / sent > usual
 
 
 def stream_bits(outcome: Outcome, way: str = "up", name: str = "sent") -> float:

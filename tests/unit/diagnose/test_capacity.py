@@ -16,7 +16,7 @@ from readycheck.verdict import Judgement, Readiness
 from tests.unit.builders import ROWS as REACHABILITY
 from tests.unit.builders import Result, World, conclude, make_profile, make_selection, requirement
 from tests.unit.diagnose.test_media import Heard, by_chance
-from tests.unit.far_side import PLACE, VIDEO, way
+from tests.unit.far_side import AUDIO, PLACE, VIDEO, way
 
 _FAR = {
     "area": "quality of service",
@@ -144,6 +144,15 @@ def test_a_stream_that_is_more_than_the_line_drowns(mbit: float, cause: str) -> 
     finding = result.findings[0]
     assert finding.affects == ("video",)
     assert ("a stream of 1.21 Mbit/s is more than passes" in finding.summary) is (cause != "loss")
+
+
+def test_a_stream_that_loses_as_much_as_one_that_fits_does_not_drown() -> None:
+    narrow = {name: 1e6 if name.endswith("per_second") else value for name, value in GOOD.items()}
+    selection = make_selection(responder=PLACE, capacity=20)
+    profile = make_profile(*REACHABILITY, CALLS, DELAY, AUDIO, VIDEO)
+    lossy = way(lost_up=by_chance(0.3))
+    found = conclude(Drowned(profile=profile, selection=selection, metrics=narrow, play=lossy)).findings
+    assert [(one.cause, one.affects) for one in found] == [("loss", ("audio", "video"))]
 
 
 def test_late_packets_alone_are_no_certainty() -> None:

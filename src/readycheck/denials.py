@@ -147,15 +147,16 @@ def denied(outcomes: Sequence[Outcome]) -> frozenset[str]:
     """Those of them whose very domain a server denies of its own accord: in no zone's name (RFC 2308 section 2.1).
 
     A name that does not exist has none below it (RFC 8020), and no vendor gives up a domain that his page tells to
-    allow: if he had, the zone above would say so.
+    allow: if he had, the zone above would say so. Who knows names that nobody has contradicts nobody.
     """
     again, frank = _said_again(outcomes), forthright(outcomes)
     usual = {s.zone for s in _of_nobody(outcomes)}
+    liars = {s.server for s in _of_nobody(outcomes) if _exists(s)}
 
     def is_made_up(pattern: str) -> bool:
         told = [s for s in again if s.host == domain_of(pattern)]
         gone = [s for s in told if s.failure is Failure.DNS_NXDOMAIN]
-        contradicted = any(_exists(s) for s in told)
+        contradicted = any(_exists(s) and s.server not in liars for s in told)
         owned = any(s.zone and not s.is_of_another_zone for s in gone)
         unowned = any(s.server in frank or (s.is_of_another_zone and s.zone not in usual) for s in gone)
         return bool(gone) and not owned and (contradicted or unowned)

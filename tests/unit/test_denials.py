@@ -99,6 +99,10 @@ def test_a_wildcard_of_which_no_name_is_known(outcomes: list[Outcome], is_doubtf
         ([FRANK, (DOMAIN, GONE, {"zone": "."})], False),  # a server that is cut off
         ([OTHER, (DOMAIN, GONE, {"zone": "corp.local."})], False),  # so it denies whatever it does not serve
         ([(NOBODY, GONE, {}), (DOMAIN, GONE, {})], False),
+        (
+            [(NOBODY, None, {}), (DOMAIN, GONE, {}), (DOMAIN, None, {})],
+            False,
+        ),  # it knows whatever it is asked for
         ([FRANK, (DOMAIN, Failure.DNS_NO_ANSWER, {})], False),
         ([FRANK, (DOMAIN, Failure.TIMED_OUT, {})], False),
         ([FRANK], False),

@@ -110,6 +110,12 @@ def forthright(outcomes: Sequence[Outcome]) -> frozenset[str]:
     return frozenset(s.server for s in _of_nobody(outcomes) if s.zone and not s.is_of_another_zone)
 
 
+def liars(outcomes: Sequence[Outcome]) -> frozenset[str]:
+    """Servers that know each of the names that nobody has: that they know another name shows nothing."""
+    told = _of_nobody(outcomes)
+    return frozenset(s.server for s in told) - {s.server for s in told if not _exists(s)}
+
+
 def _of_nobody(outcomes: Sequence[Outcome]) -> list[Said]:
     """What was said, for the second time, of names that nobody has."""
     honesty = (outcome for outcome in outcomes if outcome.check.scope is Scope.HONESTY)
@@ -151,12 +157,12 @@ def denied(outcomes: Sequence[Outcome]) -> frozenset[str]:
     """
     again, frank = _said_again(outcomes), forthright(outcomes)
     usual = {s.zone for s in _of_nobody(outcomes)}
-    liars = {s.server for s in _of_nobody(outcomes) if _exists(s)}
+    made_up = liars(outcomes)
 
     def is_made_up(pattern: str) -> bool:
         told = [s for s in again if s.host == domain_of(pattern)]
         gone = [s for s in told if s.failure is Failure.DNS_NXDOMAIN]
-        contradicted = any(_exists(s) and s.server not in liars for s in told)
+        contradicted = any(_exists(s) and s.server not in made_up for s in told)
         owned = any(s.zone and not s.is_of_another_zone for s in gone)
         unowned = any(s.server in frank or (s.is_of_another_zone and s.zone not in usual) for s in gone)
         return bool(gone) and not owned and (contradicted or unowned)

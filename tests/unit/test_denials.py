@@ -7,7 +7,17 @@ from typing import Any
 import pytest
 
 from readycheck.check import CheckTarget
-from readycheck.denials import AGAIN, capricious, denied, domain_of, doubtful, forthright, is_bogon, said
+from readycheck.denials import (
+    AGAIN,
+    capricious,
+    denied,
+    domain_of,
+    doubtful,
+    forthright,
+    is_bogon,
+    liars,
+    said,
+)
 from readycheck.engine import Outcome
 from readycheck.failure import Failure, Step
 from readycheck.observation import Target
@@ -56,6 +66,16 @@ def test_a_server_that_names_the_zone_is_forthright() -> None:
     assert forthright(again(FRANK)) == {SERVER}
     assert not forthright(again((NOBODY, GONE, {})))
     assert not forthright(again(OTHER))
+
+
+def test_a_server_that_knows_what_nobody_has_is_a_liar() -> None:
+    other = ("y.example.net", GONE, {})
+    assert liars(again((NOBODY, None, {}))) == {SERVER}
+    assert not liars(again(FRANK))
+    assert not liars(again((DOMAIN, None, {})))
+    one_zone = again((NOBODY, None, {}), other)  # whose owner answers for all names in it
+    asked = replace(one_zone[1], observations=(*one_zone[1].observations, one_zone[0].observations[1]))
+    assert not liars((one_zone[0], asked))
 
 
 @pytest.mark.parametrize("pattern", ["*.example.com", "*example.com", "example.com"])

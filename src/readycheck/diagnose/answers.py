@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from readycheck.denials import AGAIN, FILTERS, UNWILLING, Said, capricious, domain_of, forthright, said
+from readycheck.denials import AGAIN, FILTERS, UNWILLING, Said, capricious, domain_of, forthright, liars, said
 from readycheck.diagnose.case import Case
 from readycheck.diagnose.finding import Confidence, Finding, Owner, Where
 from readycheck.diagnose.situation import Situation
@@ -101,10 +101,11 @@ class _View:
 
     @cached_property
     def known(self) -> dict[str, set[str]]:
-        """Names for which somebody gave an address of the internet, and who did."""
+        """Names for which somebody gave an address of the internet, and who did, but for those that make them up."""
         found: dict[str, set[str]] = {}
+        made_up = liars(self.case.outcomes)
         for s in self.answers:
-            if s.failure is None and s.is_public:
+            if s.failure is None and s.is_public and s.server not in made_up:
                 found.setdefault(s.host, set()).add(s.server)
         return found
 
@@ -211,9 +212,7 @@ def _reasons(view: _View, proven: Sequence[Said]) -> Iterator[str]:
         told = ", ".join(f"{code}, {FILTERS[code]}" for code in codes)
         yield f"it says itself that it filters (extended DNS error {told})"
     hosts = {s.host for s in proven}
-    truthful = sorted(
-        {s.server for s in view.answers if s.host in hosts and s.failure is None and s.is_public}
-    )
+    truthful = sorted({server for host in hosts for server in view.known.get(host, ())})
     if truthful:
         yield f"{', '.join(truthful[:SHOWN])} knows better"
     if any(s.addresses for s in proven):

@@ -178,6 +178,19 @@ def test_another_server_knows_better() -> None:
     assert f"{OTHER} knows better" in only.summary
 
 
+@pytest.mark.parametrize("facts", [NO_ZONE, ITS_ZONE])
+def test_who_makes_addresses_up_does_not_know_better(facts: Mapping[str, Any]) -> None:
+    """The provider's server leads whatever is missing to a search page; the vendor has retired the name."""
+    page = "192.88.99.80"
+    follow_up = again(
+        (RESOLVER, HOSTS[0], Failure.DNS_NXDOMAIN, facts),
+        (OTHER, HOSTS[0], page, {}),
+        *((OTHER, f"x.example.{zone}", page, {}) for zone in ("org", "net")),
+        *((RESOLVER, f"x.example.{zone}", Failure.DNS_NXDOMAIN, {}) for zone in ("org", "net")),
+    )
+    assert "dns-filter" not in judged(with_names(GONE), HONEST, follow_up, facts={HOSTS[0]: facts}).causes
+
+
 def test_another_filter_does_not_know_better() -> None:
     follow_up = again((OTHER, HOSTS[0], "0.0.0.0", {}))
     assert "dns-filter" not in judged(with_names(GONE), follow_up).causes

@@ -116,6 +116,11 @@ def liars(outcomes: Sequence[Outcome]) -> frozenset[str]:
     return frozenset(s.server for s in told) - {s.server for s in told if not _exists(s)}
 
 
+def usual_zones(outcomes: Sequence[Outcome]) -> frozenset[str]:
+    """In whose name names are denied that nobody has: one server speaks for a zone of its own, whatever it is asked."""
+    return frozenset(s.zone for s in _of_nobody(outcomes))
+
+
 def _of_nobody(outcomes: Sequence[Outcome]) -> list[Said]:
     """What was said, for the second time, of names that nobody has."""
     honesty = (outcome for outcome in outcomes if outcome.check.scope is Scope.HONESTY)
@@ -156,7 +161,7 @@ def denied(outcomes: Sequence[Outcome]) -> frozenset[str]:
     allow: if he had, the zone above would say so. Who knows names that nobody has contradicts nobody.
     """
     again, frank = _said_again(outcomes), forthright(outcomes)
-    usual = {s.zone for s in _of_nobody(outcomes)}
+    usual = usual_zones(outcomes)
     made_up = liars(outcomes)
 
     def is_made_up(pattern: str) -> bool:

@@ -4,7 +4,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from readycheck.denials import AGAIN, FILTERS, UNWILLING, Said, capricious, domain_of, forthright, liars, said
+from readycheck.denials import (
+    AGAIN,
+    FILTERS,
+    UNWILLING,
+    Said,
+    capricious,
+    domain_of,
+    forthright,
+    liars,
+    said,
+    usual_zones,
+)
 from readycheck.diagnose.case import Case
 from readycheck.diagnose.finding import Confidence, Finding, Owner, Where
 from readycheck.diagnose.situation import Situation
@@ -125,6 +136,10 @@ class _View:
         return forthright(self.case.outcomes)
 
     @cached_property
+    def usual(self) -> frozenset[str]:
+        return usual_zones(self.case.outcomes)
+
+    @cached_property
     def denied(self) -> dict[str, str]:
         """Names under a wildcard of which a server denies the very domain, and that domain."""
         checks = (o.check for o in self.case.outcomes if o.check.group in self.case.evidence.denied)
@@ -167,7 +182,7 @@ class _View:
         refused = suspect.failure is Failure.DNS_REFUSED and suspect.server in self.helpful
         silent = any(s.server in self.forthright and not s.zone for s in again)
         gone = suspect.failure is Failure.DNS_NXDOMAIN and self.product[suspect.host]
-        made = gone and (silent or suspect.is_of_another_zone)
+        made = gone and (silent or (suspect.is_of_another_zone and suspect.zone not in self.usual))
         return Confidence.LIKELY if refused or made else None
 
     def may_be_hidden(self, suspect: Said) -> bool:

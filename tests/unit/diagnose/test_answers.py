@@ -206,14 +206,17 @@ def test_a_server_that_names_the_zone_of_others_and_not_of_this_one(zone: str) -
     assert (only.cause, only.confidence) == ("dns-filter", Confidence.LIKELY)
 
 
-@pytest.mark.parametrize("zones", [({}, {}), (ITS_ZONE, {"zone": "example.org."})])
+OWN_ZONE = {"zone": "corp.local."}
+
+
+@pytest.mark.parametrize("zones", [({}, {}), (ITS_ZONE, {"zone": "example.org."}), (OWN_ZONE, OWN_ZONE)])
 def test_a_server_that_treats_all_alike_hides_nothing(zones: tuple[Mapping[str, Any], ...]) -> None:
     own, others = zones
     follow_up = again(
         (RESOLVER, HOSTS[0], Failure.DNS_NXDOMAIN, own),
         (RESOLVER, "x.example.org", Failure.DNS_NXDOMAIN, others),
     )
-    assert "dns-filter" not in judged(with_names(GONE), HONEST, follow_up).causes
+    assert "dns-filter" not in judged(with_names(GONE), HONEST, follow_up, facts={HOSTS[0]: own}).causes
 
 
 WILDCARDS = filtered(0, 2)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from readycheck.diagnose.case import Case, Place
+from readycheck.diagnose.case import Case, Place, provider_owns
 from readycheck.diagnose.finding import Confidence, Finding, Where
 from readycheck.diagnose.ipv6 import GREETING
 from readycheck.diagnose.situation import Situation
@@ -190,11 +190,12 @@ class _Hop:
     address: str
     small: int
     large: int
+    toward: str | None
 
 
 def _hops(case: Case) -> list[_Hop]:
     found = [
-        _Hop(int(f["ttl"]), str(f["offender"]), int(f["small"]), int(f["large"]))
+        _Hop(int(f["ttl"]), str(f["offender"]), int(f["small"]), int(f["large"]), o.target.address)
         for outcome, o in case.observations(Scope.FOLLOW_UP)
         for f in [o.facts]
         if outcome.check.probe == PROBE and o.step is Step.HOP and f.get("offender")
@@ -203,7 +204,10 @@ def _hops(case: Case) -> list[_Hop]:
 
 
 def _place(case: Case) -> Place:
-    """Between the last router that large packets reach and the first that only small ones do."""
+    """Between the last router that large packets reach and the first that only small ones do.
+
+    Beyond the site's edge it is the provider's if both routers are: a vendor's own link may be the narrow one.
+    """
     hops = _hops(case)
     far = [hop for hop in hops if hop.large]
     last = far[-1] if far else None
@@ -216,7 +220,10 @@ def _place(case: Case) -> Place:
     edge = None if ":" in last.address else case.evidence.edge_ttl
     if is_site_address(last.address) or (edge is not None and last.ttl <= edge):
         return Place(Where.SITE, words)
-    return Place(Where.ISP if edge is not None else Where.UNKNOWN, words)
+    providers = edge is not None and provider_owns(
+        case.evidence, last.address, beyond[0].address, beyond[0].toward
+    )
+    return Place(Where.ISP if providers else Where.UNKNOWN, words)
 
 
 def _upwards(case: Case, place: Place) -> str:

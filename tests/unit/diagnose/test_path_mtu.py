@@ -237,15 +237,21 @@ def test_the_edge_of_ipv4_places_no_router_of_ipv6() -> None:
 # --- where it is --------------------------------------------------------------------------------------
 
 
-def test_beyond_the_sites_edge_it_is_the_providers() -> None:
+@pytest.mark.parametrize(
+    ("following", "where", "owner"),
+    [("100.64.7.1", Where.ISP, Owner.ISP), (BACKBONE, Where.UNKNOWN, Owner.UNKNOWN)],
+)
+def test_beyond_the_sites_edge_it_is_the_providers_if_its_routers_are(
+    following: str, where: Where, owner: Owner
+) -> None:
     far = (
         hop(1, GATEWAY, large=2),
         hop(2, FIREWALL, large=2),
         hop(3, ISP, large=1),
-        hop(4, BACKBONE, large=0),
+        hop(4, following, large=0),
     )
     only = concluded(world(), hops=far).only
-    assert (only.where, only.owner) == (Where.ISP, Owner.ISP)
+    assert (only.where, only.owner) == (where, owner)
 
 
 @pytest.mark.parametrize(

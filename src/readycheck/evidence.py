@@ -275,6 +275,16 @@ def late_flows(observations: Iterable[Observation]) -> set[Target]:
     return late if many and len(late) > len(met) else set()
 
 
+def late_doors(observations: Iterable[Observation]) -> set[tuple[str, int]]:
+    """Addresses and TCP ports at which all connections that stood did so only when they were asked for again."""
+    stood: dict[tuple[str, int], list[bool]] = {}
+    for o in observations:
+        if _stood_beyond(o):
+            place = o.target.address or "", o.target.port or 0
+            stood.setdefault(place, []).append(_came_late(o))
+    return {place for place, late in stood.items() if all(late)}
+
+
 SYN_AGAIN_MS, SYN_AGAIN_RTTS = 1000.0, 5.0
 """What opens a connection is sent again after a second (RFC 6298 section 2.1)."""
 

@@ -1,6 +1,6 @@
 """Rules for what answers by turns: asked again slowly it is counted, and never called a block."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from math import exp
 
@@ -8,7 +8,7 @@ from readycheck.diagnose.case import Case
 from readycheck.diagnose.doors import find_doors
 from readycheck.diagnose.finding import Confidence, Finding
 from readycheck.diagnose.flows import is_long, lost_at_first
-from readycheck.evidence import Sign, late_flows
+from readycheck.evidence import Sign, late_doors, late_flows
 from readycheck.failure import Failure
 from readycheck.media.stream import wilson
 from readycheck.plan import Scope
@@ -52,6 +52,10 @@ class Tally:
         """The tries that are of one packet, or as good as that."""
         return self.run[0] + self.slow[0], self.run[1] + self.slow[1]
 
+    def first_is_lost(self, late: Set[tuple[str, int]]) -> bool:
+        """Of each connection, as it seems: those that stand come late, and of single packets none is answered."""
+        return not self.slow[0] and (self.address, self.port) in late
+
     @property
     def alternates(self) -> bool:
         return 0 < self.all[0] < self.all[1]
@@ -60,9 +64,14 @@ class Tally:
 def intermittent(case: Case) -> Iterator[Finding]:
     """The same ports at the same addresses answered and failed within the run.
 
-    Where nearly all connections open late, those that were not waited for are late as well.
+    Where connections open late, nearly all or those of a port, those that were not waited for are late as well.
     """
-    asked = [t for t in tallies(case) if t.transport != "tcp" or not case.evidence.late_ms]
+    late = late_doors(o for _, o in case.observations())
+    asked = [
+        t
+        for t in tallies(case)
+        if t.transport != "tcp" or not (case.evidence.late_ms or t.first_is_lost(late))
+    ]
     found = [tally for tally in asked if tally.alternates]
     failed = _failed(case, found)
     if not failed or _is_policed(found) or is_long(case.outcomes):

@@ -93,6 +93,20 @@ def test_where_all_connections_come_late_one_that_was_not_waited_for_is_late() -
     assert repeated(world, late=1) == []
 
 
+@pytest.mark.parametrize(("took_ms", "told"), [(1100.0, False), (30.0, True)])
+def test_a_port_of_which_the_first_packet_is_always_lost_opens_late(took_ms: float, told: bool) -> None:
+    world = world_of_hosts(wall=lambda t: "drop" if t.port == 443 else None, flaky=lambda t: 0)
+
+    def stand(o: Observation) -> Observation:
+        asked_once = o.step is Step.CONNECT and o.target.port == 443 and not o.facts.get("purpose")
+        if not asked_once or o.target.host == HOSTS[0]:
+            return o
+        return replace(o, failure=None, elapsed_ms=took_ms, facts={**o.facts, "rtt_ms": 20.0})
+
+    stood = [replace(one, observations=tuple(map(stand, one.observations))) for one in world.outcomes()]
+    assert ("intermittent" in conclude_from(world, tuple(stood)).causes) is told
+
+
 def test_on_a_way_that_is_longer_than_a_try_nothing_alternates() -> None:
     assert repeated(world_of_hosts(**ONE_DIED), rtt_ms=600.0) == []
 

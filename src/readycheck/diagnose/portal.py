@@ -120,10 +120,16 @@ def _zone(host: str) -> str:
 
 
 def _tls_passes(outcomes: tuple[Outcome, ...]) -> bool:
-    """A handshake succeeded, or failed with whoever signs for the very name: that is inspection, and no portal."""
+    """A handshake succeeded, or failed with whoever signs for the very name: that is inspection, and no portal.
+
+    A follow-up looks at no signature, so that its handshake shows as little as a connection.
+    """
     return any(
         o.step is Step.TLS_HANDSHAKE
-        and (o.failure is None or (o.facts.get("tls") or {}).get("name_matches") is True)
+        and (
+            (o.failure is None and outcome.check.scope is not Scope.FOLLOW_UP)
+            or (o.facts.get("tls") or {}).get("name_matches") is True
+        )
         for outcome in outcomes
         for o in outcome.observations
     )

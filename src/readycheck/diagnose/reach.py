@@ -3,13 +3,11 @@
 from collections.abc import Iterable, Iterator, Sequence, Set
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
-from readycheck.check_verdict import foreign_words, have_certificates
 from readycheck.diagnose import turns
 from readycheck.diagnose.case import Case, Place, is_media, place_of
 from readycheck.diagnose.finding import Confidence, Finding, Where
 from readycheck.diagnose.hosts import place_of_flows, stopped_ways
 from readycheck.evidence import OPEN, WALL, Cell, Sign
-from readycheck.failure import Failure
 from readycheck.notation import PortRange
 from readycheck.profile import Requirement
 from readycheck.spans import merged
@@ -334,47 +332,6 @@ def service_down(case: Case) -> Iterator[Finding]:
                 confidence=Confidence.POSSIBLE,
                 remedy=f"Look for a reject rule on outbound {label}; if there is none, ask the vendor.",
             )
-
-
-def service_failing(case: Case) -> Iterator[Finding]:
-    """Servers answer with an error."""
-    for requirement, verdict in case.failing:
-        if verdict.status is Judgement.FAIL and verdict.failure is Failure.HTTP_STATUS:
-            yield case.finding(
-                "service-down",
-                [verdict.check],
-                f"A server of the product answers with an error ({requirement.title}).",
-                where=Where.VENDOR,
-                confidence=Confidence.LIKELY,
-                remedy="Check the vendor's status page.",
-            )
-
-
-def service_replaced(case: Case) -> Iterator[Finding]:
-    """Something answers in the service's place, in another protocol.
-
-    Without a handshake before, whose certificate was accepted, anybody on the way may have answered.
-    """
-    failed = [
-        (c.check, foreign_words(case.by_check[c.check]))
-        for _, c in case.failing
-        if c.status is Judgement.FAIL
-    ]
-    met = [(check, said) for check, said in failed if said]
-    if met:
-        heard = [o for _, said in met for o in said]
-        places = list(dict.fromkeys(str(o.target) for o in heard))
-        yield case.finding(
-            "service-down",
-            [check for check, _ in met],
-            f"{places[0]}{f' and {len(places) - 1} more' if len(places) > 1 else ''} answered, and not in the protocol "
-            f"of the service: {heard[0].detail}.",
-            confidence=Confidence.LIKELY
-            if all(have_certificates(case.by_check[check], said) for check, said in met)
-            else Confidence.POSSIBLE,
-            remedy="Check whether a gateway of yours answers in the service's place; if none does, look at the "
-            "vendor's status page.",
-        )
 
 
 def lone_walls(case: Case) -> Iterator[Finding]:

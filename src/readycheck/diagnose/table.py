@@ -33,6 +33,7 @@ from readycheck.diagnose import (
     remembered,
     rtcp,
     server_names,
+    services,
     turns,
 )
 from readycheck.diagnose.case import Case
@@ -83,8 +84,8 @@ RULES: tuple[Rule, ...] = (
     reach.lone_walls,
     reach.ports_silent,
     reach.service_down,
-    reach.service_failing,
-    reach.service_replaced,
+    services.service_failing,
+    services.service_replaced,
     hosts.media_of_hosts,
     hosts.ports_of_hosts,
     hosts.hosts_alone,
@@ -113,6 +114,7 @@ RULES: tuple[Rule, ...] = (
     media.dscp_changed,
     capacity.bandwidth_insufficient,
     capacity.bufferbloat,
+    services.signalling_failing,
 )
 
 FOLLOW_UPS: tuple[FollowUp, ...] = (

@@ -124,6 +124,25 @@ def test_a_portal_has_no_certificate_for_the_products_names() -> None:
     assert "captive-portal" not in [f.cause for f in found(world, page(CONTROL, 302, location=LOGIN))]
 
 
+def test_a_portal_that_greets_is_asked_again_in_vain() -> None:
+    """Follow-ups greet whoever answers: that a handshake ends well there shows no more than a connection."""
+    world = held(
+        wall=lambda t: None if t.transport == "tcp" else "drop",
+        greet=lambda target: Failure.CERTIFICATE_UNTRUSTED,
+        handshake=lambda t: {**tls(), "name_matches": False},
+    )
+    asked_again = make_check(
+        "names/again", requirement=None, scope=Scope.FOLLOW_UP, proves=Step.TLS_HANDSHAKE
+    )
+    greeted = seen(
+        Step.TLS_HANDSHAKE, Target(host=PRODUCT, address="192.88.99.9", port=443), name_matches=None
+    )
+    causes = [
+        f.cause for f in found(world, page(CONTROL, 302, location=LOGIN), make_outcome(asked_again, greeted))
+    ]
+    assert causes[0] == "captive-portal" and "tls-inspection" not in causes
+
+
 def test_a_portal_lets_no_media_pass() -> None:
     world = held(wall=lambda t: "drop" if t.transport == "tcp" and t.port not in (53, 80) else None)
     assert "captive-portal" not in [f.cause for f in found(world, page(CONTROL, 302, location=LOGIN))]

@@ -493,53 +493,6 @@ def test_a_service_that_refuses_while_the_way_is_open(dense: bool) -> None:
     assert found.readiness is not Readiness.READY
 
 
-def with_words(world: World, failure: Failure | None, **facts: Any) -> tuple[Outcome, ...]:
-    """What answers on the signalling port speaks after the handshake."""
-
-    def spoken(outcome: Outcome) -> Outcome:
-        hands = [o for o in outcome.observations if o.step is Step.TLS_HANDSHAKE and not o.failure]
-        words = [
-            replace(seen(Step.RESPONSE, o.target, failure, **facts), detail="'HTTP/1.1 400'") for o in hands
-        ]
-        return replace(outcome, observations=(*outcome.observations, *words))
-
-    return tuple(spoken(o) if o.check.requirement == "sip" else o for o in world.outcomes())
-
-
-def test_another_protocol_on_the_port_of_the_service() -> None:
-    """The right certificate, and no telephone: silence after the handshake may be a policy, an answer is none."""
-    world = World()
-    found = conclude_from(world, with_words(world, Failure.PROTOCOL_ERROR, foreign=True))
-    only = found.only
-    assert (only.cause, only.where, only.confidence) == ("service-down", Where.UNKNOWN, Confidence.LIKELY)
-    assert only.affects == ("sip",) and "HTTP/1.1 400" in only.summary
-    assert found.readiness is Readiness.NOT_READY
-
-
-def test_who_answers_in_clear_text_may_be_anybody() -> None:
-    """A port that is led to a server of the site: nothing shows that it is the vendor's."""
-    world = World()
-    clear = tuple(
-        replace(
-            outcome,
-            observations=tuple(o for o in outcome.observations if o.step is not Step.TLS_HANDSHAKE),
-        )
-        if outcome.check.requirement == "sip"
-        else outcome
-        for outcome in with_words(world, Failure.PROTOCOL_ERROR, foreign=True)
-    )
-    only = conclude_from(world, clear).only
-    assert (only.cause, only.where, only.confidence) == ("service-down", Where.UNKNOWN, Confidence.POSSIBLE)
-
-
-@pytest.mark.parametrize(
-    "failure", [None, Failure.TIMED_OUT, Failure.CONNECTION_CLOSED, Failure.PROTOCOL_ERROR]
-)
-def test_a_service_that_says_little_to_strangers_is_there(failure: Failure | None) -> None:
-    world = World()
-    assert conclude_from(world, with_words(world, failure)).findings == ()
-
-
 def test_one_dead_node_beside_a_living_one_is_no_finding() -> None:
     found = conclude(World(closed=lambda t: t.port == 8934 and t.network == NETWORKS[0]))
     assert found.findings == ()

@@ -183,7 +183,7 @@ def gather(outcomes: Sequence[Outcome]) -> Evidence:
                 *_fickle(observations),
                 *_lossy(observations),
                 *_left_early(observations, late_ms),
-                *_unsteady(observations, cells),
+                *_unsteady(observations, cells, late_ms),
             )
         ),
         halted=frozenset(place for place in _halted(survey) if not (late_ms and place[0] == "tcp")),
@@ -232,23 +232,26 @@ def _fickle(observations: Iterable[Observation]) -> Iterator[tuple[str, int]]:
             yield o.target.transport or "", o.target.port or 0
 
 
-def _unsteady(observations: Sequence[Observation], cells: Iterable[Cell]) -> Iterator[tuple[str, int]]:
+def _unsteady(
+    observations: Sequence[Observation], cells: Iterable[Cell], late_ms: float | None
+) -> Iterator[tuple[str, int]]:
     """All ports of a transport, where what passes is no question of the port: single packets show no wall there.
 
     Of UDP, where a flow's second packet is answered and its first never. Of TCP, where connections to the same ports
     of several addresses stood once and mostly did not, as where a device takes a number of them and no more.
     """
-    late, spent = late_flows(observations), _spent(observations)
+    late, spent = late_flows(observations), _spent(observations, late_ms or 0.0)
     unsteady = {"udp": bool(late), "tcp": len({target.address for target in spent}) > 1}
     yield from ((cell.transport, cell.port) for cell in cells if unsteady.get(cell.transport))
 
 
-def _spent(observations: Iterable[Observation]) -> set[Target]:
-    """TCP ports of addresses at which a connection stood, and most of all others did not."""
+def _spent(observations: Iterable[Observation], late_ms: float) -> set[Target]:
+    """TCP ports of addresses at which a connection stood, and most of all others did not in the time that it takes."""
     tries: dict[Target, list[bool]] = {}
     for o in observations:
         ended = o.step is Step.CONNECT and o.failure in (None, Failure.TIMED_OUT) and not o.target.via
-        if ended and o.target.transport == "tcp":
+        waited = o.failure is None or o.elapsed_ms > late_ms
+        if ended and waited and o.target.transport == "tcp":
             place = Target(address=o.target.address, port=o.target.port, transport="tcp")
             tries.setdefault(place, []).append(o.failure is None)
     return {place for place, stood in tries.items() if any(stood) and sum(stood) <= len(stood) / 2}

@@ -365,6 +365,15 @@ def test_where_the_same_ports_stood_and_then_did_not_no_port_is_walled(
     assert (fickle(*tries) == {("tcp", 8934)}) is unsteady
 
 
+def test_who_waited_for_less_than_connections_take_was_not_refused_one() -> None:
+    web = [replace(o, target=replace(o.target, port=443)) for n in (1, 2) for o in late_and_short(n)]
+    assert ("tcp", 8934) not in fickle(*web, at(1, Failure.TIMED_OUT, took_ms=4_000.0))
+
+
+def late_and_short(last: int) -> list[Any]:
+    return [at(last, took_ms=3_100.0, rtt_ms=1.0), at(last, Failure.TIMED_OUT, took_ms=2_200.0)]
+
+
 def test_where_a_second_packet_is_answered_and_no_first_no_udp_port_is_walled() -> None:
     media = Target(network=NETWORK, address="198.51.100.7", port=5004, transport="udp")
     other = seen(Step.ECHO, replace(media, port=9000), Failure.TIMED_OUT)

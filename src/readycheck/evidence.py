@@ -295,12 +295,12 @@ NEARLY_ALL = 0.75
 
 
 def _lossy(observations: Iterable[Observation]) -> Iterator[tuple[str, int]]:
-    """TCP ports at which most connections stood only when they were asked for again: a few lost packets are no wall."""
+    """TCP ports at which half of the connections stood only when asked for again: there single packets get lost."""
     found: dict[int, list[bool]] = {}
     for o in observations:
         if o.step is Step.CONNECT and o.failure is None and o.target.network and not o.facts.get("purpose"):
             found.setdefault(o.target.port or 0, []).append(_came_late(o))
-    yield from (("tcp", port) for port, late in found.items() if len(late) > 1 and sum(late) > len(late) / 2)
+    yield from (("tcp", port) for port, late in found.items() if len(late) > 1 and sum(late) >= len(late) / 2)
 
 
 def _late_ms(observations: Iterable[Observation]) -> float | None:

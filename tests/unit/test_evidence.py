@@ -120,6 +120,7 @@ def test_a_second_greeting_that_succeeds_counts() -> None:
     [
         ([1_020.0, 3_030.0, 20.0], 0.1, True),
         ([1_020.0, 20.0, 20.0], 0.1, False),  # a lost packet is chance
+        ([1_020.0, 20.0], 0.1, True),
         ([1_020.0], 0.1, False),
         ([860.0, 985.0], 0.1, False),  # a busy host
         ([1_520.0, 1_530.0], 1_500.0, False),  # a long line

@@ -182,6 +182,7 @@ def gather(outcomes: Sequence[Outcome]) -> Evidence:
             (
                 *_fickle(observations),
                 *_lossy(observations),
+                *_missed(survey),
                 *_left_early(observations, late_ms),
                 *_unsteady(observations, cells, late_ms),
             )
@@ -291,7 +292,7 @@ def late_doors(observations: Iterable[Observation]) -> set[tuple[str, int]]:
 SYN_AGAIN_MS, SYN_AGAIN_RTTS = 1000.0, 5.0
 """What opens a connection is sent again after a second (RFC 6298 section 2.1)."""
 
-NEARLY_ALL = 0.75
+NEARLY_ALL, ALIKE = 0.75, 0.2
 
 
 def _lossy(observations: Iterable[Observation]) -> Iterator[tuple[str, int]]:
@@ -303,13 +304,42 @@ def _lossy(observations: Iterable[Observation]) -> Iterator[tuple[str, int]]:
     yield from (("tcp", port) for port, late in found.items() if len(late) > 1 and sum(late) >= len(late) / 2)
 
 
+LEAST_MISSED, MISSED_SHARE = 2, 0.25
+
+
+def _missed(survey: Iterable[Observation]) -> Iterator[tuple[str, int]]:
+    """Ports whose packets also get lost where they leave in the end, beside controls that come through.
+
+    How many of them are lost by chance decides whether those that never leave meet a wall.
+    """
+    found: dict[tuple[str, int], tuple[int, int]] = {}
+    for o in survey:
+        if o.facts.get("fate") == "left":
+            place = o.target.transport or "", o.target.port or 0
+            missed, asked = found.get(place, (0, 0))
+            found[place] = (
+                missed + int(o.facts.get("missed_beside_control") or 0),
+                asked + int(o.facts.get("asked") or 0),
+            )
+    yield from (
+        place
+        for place, (missed, asked) in found.items()
+        if missed >= LEAST_MISSED and missed >= MISSED_SHARE * asked
+    )
+
+
 def _late_ms(observations: Iterable[Observation]) -> float | None:
-    """Who drops what opens a connection, and lets the same pass later, does so with nearly all beyond the site."""
+    """Who drops what opens a connection, and lets the same pass later, does so with nearly all beyond the site.
+
+    It drops as many of each: where they take as long as chance has it, there are too many of them, or a poor line.
+    """
     stood = [o for o in observations if _stood_beyond(o)]
     late = [o for o in stood if _came_late(o)]
-    if len({o.target.address for o in late}) < 2 or len(late) < NEARLY_ALL * len(stood):
+    usual_ms = median(o.elapsed_ms for o in late) if late else 0.0
+    alike = [o for o in late if abs(o.elapsed_ms - usual_ms) <= ALIKE * usual_ms]
+    if len({o.target.address for o in alike}) < 2 or len(alike) < NEARLY_ALL * len(stood):
         return None
-    return median(o.elapsed_ms for o in late)
+    return usual_ms
 
 
 def _stood_beyond(observation: Observation) -> bool:

@@ -148,7 +148,8 @@ def paced(*took_ms: float, via: str | None = None, **facts: Any) -> list[Observa
 @pytest.mark.parametrize(
     ("connections", "late_ms"),
     [
-        (paced(1_020.0, 3_030.0, 3_050.0, 20.0), 3_030.0),
+        (paced(3_020.0, 3_030.0, 3_050.0, 20.0), 3_030.0),
+        (paced(1_020.0, 1_030.0, 3_030.0, 3_050.0, 2_100.0), None),  # too many for a device, as chance has it
         (paced(3_030.0, 3_050.0, 20.0), None),  # a line that loses much
         (paced(3_030.0), None),
         (paced(1_520.0, 1_530.0, rtt_ms=1_500.0), None),  # a long one
@@ -226,9 +227,9 @@ PATH = make_check("path/egress", scope=Scope.PATH, requirement=None, proves=Step
 
 
 def surveyed(fate: str, **facts: Any) -> Any:
-    edge = {"edge_ttl": 2, "edge_proven": True}
+    usual = {"edge_ttl": 2, "edge_proven": True, "asked": 1}
     failure = None if fate == "left" else Failure.TIMED_OUT
-    return seen(Step.HOP, HERE, failure, purpose="survey", fate=fate, asked=1, **{**edge, **facts})
+    return seen(Step.HOP, HERE, failure, purpose="survey", fate=fate, **{**usual, **facts})
 
 
 @pytest.mark.parametrize(
@@ -332,6 +333,24 @@ def test_answers_show_that_replies_come_back(network: str, label: str, kin: set[
 def test_a_packet_that_left_is_no_answer() -> None:
     found = gather([make_outcome(PATH, surveyed("left"))])
     assert not found.answers_return("tcp", NETWORK, "8934", frozenset({"sip"}))
+
+
+@pytest.mark.parametrize(
+    ("left", "lossy"),
+    [
+        ([(4, 2), (3, 1), (1, 0)], True),
+        ([(4, 1), (1, 0)], False),  # one that is lost is chance
+        ([(12, 2)], False),  # and so is one of six
+        ([], False),
+    ],
+)
+def test_a_port_whose_packets_get_lost_where_they_leave_as_well(
+    left: list[tuple[int, int]], lossy: bool
+) -> None:
+    seen_there = [surveyed("left", asked=asked, missed_beside_control=missed) for asked, missed in left] + [
+        surveyed("stopped", asked=5, missed_beside_control=4)
+    ]
+    assert (("tcp", 8934) in gather([make_outcome(PATH, *seen_there)]).fickle) is lossy
 
 
 # --- what single packets do not show ------------------------------------------------------------------

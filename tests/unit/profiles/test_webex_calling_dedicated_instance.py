@@ -444,7 +444,7 @@ def test_without_values_the_printed_addresses_are_asked_and_the_rest_says_what_t
     assert addresses == sorted((a, 53) for group in DNS_SERVICE.values() for a in group.split())
     for requirement in made.selected:
         if requirement.probe and not requirement.targets.networks:
-            assert re.search(r"give --set [a-z0-9-]+.*=VALUE", made.untested[requirement.id])
+            assert re.search(r"needs --set [a-z0-9-]+.*=VALUE", made.untested[requirement.id])
 
 
 OF_AMERICA = {"dns-service": "69.168.17.100", "dns-service-2": "69.168.17.228"}

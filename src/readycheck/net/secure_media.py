@@ -79,10 +79,13 @@ class Sockets:
         return None
 
     def close(self) -> None:
-        for transport in self._by_peer.values():
-            transport.close()
+        self.drop()
         if self.protocol is not None:
             self.protocol.connection_lost(None)
+
+    def drop(self) -> None:
+        for transport in self._by_peer.values():
+            transport.close()
 
 
 class _Inlet(asyncio.DatagramProtocol):

@@ -110,8 +110,12 @@ class Call:
                 await self._talk.speak()
 
     async def _close(self) -> None:
-        await self._security.close()
-        await (self._ice or self._frames).close()
+        """It may be cut short itself, as where the responder stops when the caller has just left."""
+        try:
+            await self._security.close()
+            await (self._ice or self._frames).close()
+        finally:
+            self._sockets.drop()
 
 
 def _is_signed(data: bytes, password: str) -> bool:

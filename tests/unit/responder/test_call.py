@@ -1,5 +1,6 @@
 """What a stranger may do to the far end of a call: over TCP, and at the open port."""
 
+import asyncio
 import os
 import socket
 import sys
@@ -14,7 +15,8 @@ pytest.importorskip("aiortc", reason="call: aiortc is not installed")
 from aioice import stun
 
 from readycheck.net.interface import Endpoint
-from readycheck.responder.call import ADDRESSES
+from readycheck.responder.call import ADDRESSES, Call
+from readycheck.responder.offer import CallLimits, Offer
 from readycheck.responder.server import Responder, Settings
 from readycheck.wire.far_end import REQUEST_SIZE, Kind, Message, pack_message, unpack_message
 
@@ -68,12 +70,16 @@ class Caller:
 
 
 def check(answer: Message, password: str | None = None) -> bytes:
+    return signed(answer.body["user"], password or answer.body["password"])
+
+
+def signed(user: str, password: str) -> bytes:
     """A check of ICE, as the caller's end would send it."""
     request = stun.Message(message_method=stun.Method.BINDING, message_class=stun.Class.REQUEST)
-    request.attributes["USERNAME"] = f"{answer.body['user']}:abcd"
+    request.attributes["USERNAME"] = f"{user}:abcd"
     request.attributes["PRIORITY"] = 1
     request.attributes["ICE-CONTROLLING"] = 1
-    request.add_message_integrity((password or answer.body["password"]).encode())
+    request.add_message_integrity(password.encode())
     return bytes(request)
 
 
@@ -150,6 +156,36 @@ def test_only_a_signed_check_costs_a_socket_and_only_so_many_do(serving: Respond
             stun.Class.RESPONSE,
             stun.Class.REQUEST,
         )
+
+
+@pytest.mark.parametrize("turns", range(1, 9))
+async def test_a_call_that_is_cut_short_twice_leaves_no_socket(turns: int) -> None:
+    """Its caller leaves, and while it says goodbye the responder stops."""
+    opened: asyncio.Queue[socket.socket] = asyncio.Queue()
+
+    def connected(source: Endpoint) -> socket.socket:
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sock.setblocking(False)
+        sock.connect(source)
+        opened.put_nowait(sock)
+        return sock
+
+    async def nobody(data: bytes) -> None: ...
+
+    call = Call(Offer(**OFFER), CallLimits(), ("127.0.0.1", 9), connected, nobody)
+    await call.prepare()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+        peer.bind(("127.0.0.1", 0))
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(call.run())
+            call.introduce(signed(call.identity.user, call.identity.password), peer.getsockname())
+            sock = await opened.get()
+            for _ in range(2):
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                running.cancel()
+    await asyncio.sleep(0)
+    assert sock.fileno() == -1
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
-from math import exp
+from math import comb, exp
 
 from readycheck.diagnose.case import Case
 from readycheck.diagnose.doors import find_doors
@@ -25,6 +25,8 @@ POOR_LINE = 0.1
 """A line that loses no more, there and back, is poor; nothing alternates there."""
 
 CHANCE = 0.02
+
+UNSURE = 0.05
 
 OF_A_WAY = 2.0
 """Packets are lost in runs: what asks seldom may miss by so much more of them than a stream."""
@@ -124,9 +126,16 @@ def first_packets_lost(case: Case) -> Iterator[Finding]:
 
 
 def _is_lossy(asked: Sequence[Tally]) -> bool:
-    """Asked slowly, one port or all that live lose surely more than a line that is merely poor."""
+    """Asked slowly, all that live lose surely more than a line that is merely poor, or one of so many ports does."""
     slow = [t.slow for t in asked if t.all[0] and t.slow[1]]
-    return any(1 - wilson(*share)[1] > POOR_LINE for share in (*slow, _sum(slow)) if share[1])
+    single = min((_poor_chance(*share) for share in slow), default=1.0)
+    return single * len(slow) < UNSURE or (bool(slow) and 1 - wilson(*_sum(slow))[1] > POOR_LINE)
+
+
+def _poor_chance(answered: int, tried: int) -> float:
+    """That a poor line lets through no more of so many tries."""
+    passes = 1 - POOR_LINE
+    return sum(comb(tried, n) * passes**n * POOR_LINE ** (tried - n) for n in range(answered + 1))
 
 
 def _is_more_than_chance(case: Case, asked: Sequence[Tally]) -> bool:

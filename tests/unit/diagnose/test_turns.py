@@ -119,7 +119,15 @@ def test_the_chance_of_so_many(least: int, expected: float, chance: float) -> No
 
 
 @pytest.mark.parametrize(
-    ("slow", "lossy"), [([(7, 8)], False), ([(5, 8)], True), ([(7, 8)] * 6, False), ([(6, 8)] * 6, True)]
+    ("slow", "lossy"),
+    [
+        ([(7, 8)], False),
+        ([(5, 8)], True),
+        ([(5, 8), (7, 8), (8, 8), (7, 8)], False),  # the worst of four
+        ([(4, 8), (8, 8), (8, 8), (8, 8)], True),
+        ([(7, 8)] * 6, False),
+        ([(6, 8)] * 6, True),
+    ],
 )
 def test_a_poor_line_loses_less_than_what_alternates(slow: list[tuple[int, int]], lossy: bool) -> None:
     asked = [Tally("tcp", "192.0.2.1", 443, "x", ("c",), (1, 1), share, (0, 0)) for share in slow]

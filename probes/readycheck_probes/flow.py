@@ -25,7 +25,7 @@ TURNS = 2
 BEHIND_S = 0.02
 """Between packets that may compete for a router's last answer, which is the first one's."""
 
-CHANCE = 0.002
+CHANCE = 0.01
 """That so many are lost of the target's, at the share that is lost of its control's with one for doubt."""
 
 STARVED = 7

@@ -270,7 +270,7 @@ class Lapsing(FakeNetwork):
     ("answering", "wall", "turns", "fate"),
     [
         ((0, 1, 2), 4, 2, "stopped"),
-        ((1, 2, 3), 4, 4, "stopped"),
+        ((1, 2, 3), 4, 3, "stopped"),
         ((0,), 4, 4, "left"),
         ((0, 1, 2), None, 1, "left"),
     ],

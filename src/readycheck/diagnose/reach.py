@@ -344,9 +344,10 @@ def lone_walls(case: Case) -> Iterator[Finding]:
             service = _service(transport, label)
             nowhere = _is_silent_elsewhere(case, transport, label, network)
             rejected = any(c.sign is Sign.REJECTED for c in hit)
+            time = all(case.by_check[c.check].check.probe == "ntp" for c in hit)
             place = _place_of_lone(case, transport, label, network)
             yield case.finding(
-                "port-rejected" if rejected else "port-blocked",
+                "ntp-blocked" if time else "port-rejected" if rejected else "port-blocked",
                 _failed(case, hit),
                 f"{service} to {network} {'is refused' if rejected else 'stops'} on the way{_told(place)}; "
                 f"{'other networks answer on other ports only' if nowhere else 'other networks were not proven'}.",

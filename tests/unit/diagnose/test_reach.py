@@ -403,16 +403,17 @@ def test_a_wall_at_one_network_and_silence_at_the_next(again: bool, confidence: 
     assert (only.cause, only.where, only.confidence) == ("port-blocked", Where.UNKNOWN, confidence)
 
 
-def test_a_lone_wall_is_placed_beside_another_port_of_its_address() -> None:
+@pytest.mark.parametrize(("port", "cause"), [(8934, "port-blocked"), (123, "ntp-blocked")])
+def test_a_lone_wall_is_placed_beside_another_port_of_its_address(port: int, cause: str) -> None:
     world = World(
-        wall=lambda t: "drop" if (t.port, t.address) == (8934, NODES[0]) else None,
-        mute=lambda t: t.port == 8934,
+        wall=lambda t: "drop" if (t.port, t.address) == (port, NODES[0]) else None,
+        mute=lambda t: t.port == port,
         hops=(GATEWAY, FIREWALL, "100.64.0.1", "100.64.0.2"),
         wall_ttl=3,
         proofs=0,
     )
     only = conclude(world).only
-    assert (only.cause, only.where) == ("port-blocked", Where.ISP)
+    assert (only.cause, only.where) == (cause, Where.ISP)
     assert "packets reach 100.64.0.1 (hop 3)" in only.summary
 
 

@@ -155,8 +155,11 @@ class _Flow:
         return far or self.answered or met
 
     def is_stopped(self) -> bool:
-        """It takes more where routers that answer at all keep the control waiting, too: so much may be lost."""
-        lost = sum(ttl in self.beside for _, ttl in self.unheard)
+        """It takes more where routers that answer at all keep the control waiting, too: so much may be lost.
+
+        Nearer routers may have answered the target's packet, which was first, and no other.
+        """
+        lost = sum(ttl in self.beside and ttl > self.reached for _, ttl in self.unheard)
         share = (lost + 0.5) / (lost + self.heard + 1)
         return _is_enough(self.outlived, TURNS + 1) and share ** len(self.outlived) <= CHANCE
 

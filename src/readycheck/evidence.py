@@ -5,14 +5,13 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-from statistics import median
 from typing import TypeVar
 
-from readycheck import denials
+from readycheck import denials, lost_packets
 from readycheck.engine import Outcome, Status
 from readycheck.failure import LOCAL_FAILURES, Failure, Step
 from readycheck.net.address import is_site_address
-from readycheck.observation import Observation, Target
+from readycheck.observation import Observation
 from readycheck.plan import Scope
 from readycheck.sampling import part_of
 
@@ -169,7 +168,7 @@ def gather(outcomes: Sequence[Outcome]) -> Evidence:
     mapped = [o.facts["mapped_address"] for o in observations if o.facts.get("mapped_address")]
     rungs = tuple(rungs_of(observations))
     routers = frozenset(rung.address for rung in rungs if rung.purpose == "ladder")
-    late_ms = _late_ms(observations)
+    late_ms = lost_packets.late_ms(observations)
     found = (cell for outcome in outcomes for cell in _cells(outcome, routers))
     cells = tuple(map(_without_openings, found) if late_ms else found)
     return Evidence(
@@ -178,15 +177,7 @@ def gather(outcomes: Sequence[Outcome]) -> Evidence:
         edge_ttl=min(proven) if proven else None,
         mapped=_host(str(mapped[0])) if mapped else None,
         labels=_labels(outcomes, cells),
-        fickle=frozenset(
-            (
-                *_fickle(observations),
-                *_lossy(observations),
-                *_missed(survey),
-                *_left_early(observations, late_ms),
-                *_unsteady(observations, cells, late_ms),
-            )
-        ),
+        fickle=lost_packets.fickle(observations, ((cell.transport, cell.port) for cell in cells), late_ms),
         halted=frozenset(place for place in _halted(survey) if not (late_ms and place[0] == "tcp")),
         granted=frozenset(_granted(outcomes)),
         doubtful=denials.doubtful(outcomes),
@@ -224,147 +215,6 @@ def _without_openings(cell: Cell) -> Cell:
     """Where the first packets of all connections are dropped, that a single one stops shows no wall."""
     opening = cell.transport == "tcp" and cell.sign is Sign.STOPPED
     return replace(cell, sign=Sign.UNKNOWN) if opening else cell
-
-
-def _fickle(observations: Iterable[Observation]) -> Iterator[tuple[str, int]]:
-    """Ports that answer when they are asked again: no wall stands before them, whatever was lost."""
-    for o in observations:
-        if o.facts.get("purpose") == "repeat" and o.failure is None and o.target.network:
-            yield o.target.transport or "", o.target.port or 0
-
-
-def _unsteady(
-    observations: Sequence[Observation], cells: Iterable[Cell], late_ms: float | None
-) -> Iterator[tuple[str, int]]:
-    """All ports of a transport, where what passes is no question of the port: single packets show no wall there.
-
-    Of UDP, where a flow's second packet is answered and its first never. Of TCP, where connections to the same ports
-    of several addresses stood once and mostly did not, as where a device takes a number of them and no more.
-    """
-    late, spent = late_flows(observations), _spent(observations, late_ms or 0.0)
-    unsteady = {"udp": bool(late), "tcp": len({target.address for target in spent}) > 1}
-    yield from ((cell.transport, cell.port) for cell in cells if unsteady.get(cell.transport))
-
-
-def _spent(observations: Iterable[Observation], late_ms: float) -> set[Target]:
-    """TCP ports of addresses at which a connection stood, and most of all others did not in the time that it takes."""
-    tries: dict[Target, list[bool]] = {}
-    for o in observations:
-        ended = o.step is Step.CONNECT and o.failure in (None, Failure.TIMED_OUT) and not o.target.via
-        waited = o.failure is None or o.elapsed_ms > late_ms
-        if ended and waited and o.target.transport == "tcp":
-            place = Target(address=o.target.address, port=o.target.port, transport="tcp")
-            tries.setdefault(place, []).append(o.failure is None)
-    return {place for place, stood in tries.items() if any(stood) and sum(stood) <= len(stood) / 2}
-
-
-MANY_ALONE = 6
-
-
-def late_flows(observations: Iterable[Observation]) -> set[Target]:
-    """Targets that answered two packets of one flow, and none of many that came alone.
-
-    A way that loses half of all packets loses a few of these as well, and spares others.
-    """
-    answered: set[Target] = set()
-    alone: dict[Target, list[bool]] = {}
-    for o in observations:
-        if o.facts.get("purpose") == "pair" and o.failure is None:
-            answered.add(o.target)
-        elif o.facts.get("purpose") == "repeat" and o.target.transport == "udp":
-            alone.setdefault(o.target, []).append(o.failure is None)
-    met = [target for target, tries in alone.items() if any(tries)]
-    late = answered & (alone.keys() - met)
-    many = sum(len(alone[target]) for target in late) >= MANY_ALONE
-    return late if many and len(late) > len(met) else set()
-
-
-def late_doors(observations: Iterable[Observation]) -> set[tuple[str, int]]:
-    """Addresses and TCP ports at which all connections that stood did so only when they were asked for again."""
-    stood: dict[tuple[str, int], list[bool]] = {}
-    for o in observations:
-        if _stood_beyond(o):
-            place = o.target.address or "", o.target.port or 0
-            stood.setdefault(place, []).append(_came_late(o))
-    return {place for place, late in stood.items() if all(late)}
-
-
-SYN_AGAIN_MS, SYN_AGAIN_RTTS = 1000.0, 5.0
-"""What opens a connection is sent again after a second (RFC 6298 section 2.1)."""
-
-NEARLY_ALL, ALIKE = 0.75, 0.2
-
-
-def _lossy(observations: Iterable[Observation]) -> Iterator[tuple[str, int]]:
-    """TCP ports at which half of the connections stood only when asked for again: there single packets get lost."""
-    found: dict[int, list[bool]] = {}
-    for o in observations:
-        if o.step is Step.CONNECT and o.failure is None and o.target.network and not o.facts.get("purpose"):
-            found.setdefault(o.target.port or 0, []).append(_came_late(o))
-    yield from (("tcp", port) for port, late in found.items() if len(late) > 1 and sum(late) >= len(late) / 2)
-
-
-LEAST_MISSED, MISSED_SHARE = 2, 0.25
-
-
-def _missed(survey: Iterable[Observation]) -> Iterator[tuple[str, int]]:
-    """Ports whose packets also get lost where they leave in the end, beside controls that come through.
-
-    How many of them are lost by chance decides whether those that never leave meet a wall.
-    """
-    found: dict[tuple[str, int], tuple[int, int]] = {}
-    for o in survey:
-        if o.facts.get("fate") == "left":
-            place = o.target.transport or "", o.target.port or 0
-            missed, asked = found.get(place, (0, 0))
-            found[place] = (
-                missed + int(o.facts.get("missed_beside_control") or 0),
-                asked + int(o.facts.get("asked") or 0),
-            )
-    yield from (
-        place
-        for place, (missed, asked) in found.items()
-        if missed >= LEAST_MISSED and missed >= MISSED_SHARE * asked
-    )
-
-
-def _late_ms(observations: Iterable[Observation]) -> float | None:
-    """Who drops what opens a connection, and lets the same pass later, does so with nearly all beyond the site.
-
-    It drops as many of each: where they take as long as chance has it, there are too many of them, or a poor line.
-    """
-    stood = [o for o in observations if _stood_beyond(o)]
-    late = [o for o in stood if _came_late(o)]
-    usual_ms = median(o.elapsed_ms for o in late) if late else 0.0
-    alike = [o for o in late if abs(o.elapsed_ms - usual_ms) <= ALIKE * usual_ms]
-    if len({o.target.address for o in alike}) < 2 or len(alike) < NEARLY_ALL * len(stood):
-        return None
-    return usual_ms
-
-
-def _stood_beyond(observation: Observation) -> bool:
-    target, facts = observation.target, observation.facts
-    direct = not target.via and target.address is not None and not is_site_address(target.address)
-    stood = observation.step is Step.CONNECT and observation.failure is None
-    return stood and direct and bool(facts.get("rtt_ms")) and not facts.get("purpose")
-
-
-def _left_early(observations: Iterable[Observation], late_ms: float | None) -> Iterator[tuple[str, int]]:
-    """TCP ports that nobody waited for as long as connections take: their silence shows nothing."""
-    longest: dict[int, float] = {}
-    for o in observations if late_ms else ():
-        if o.step is Step.CONNECT and o.failure is Failure.TIMED_OUT and o.target.network:
-            port = o.target.port or 0
-            longest[port] = max(longest.get(port, 0.0), o.elapsed_ms)
-    yield from (("tcp", port) for port, waited_ms in longest.items() if waited_ms <= (late_ms or 0.0))
-
-
-def _came_late(observation: Observation) -> bool:
-    """What opens it was sent again; where the kernel did not, this host was busy and looked late."""
-    if observation.facts.get("resent") == 0:
-        return False
-    rtt_ms = float(observation.facts.get("rtt_ms") or 0.0)
-    return rtt_ms > 0 and observation.elapsed_ms > max(SYN_AGAIN_MS, SYN_AGAIN_RTTS * rtt_ms)
 
 
 def _halted(survey: Iterable[Observation]) -> Iterator[tuple[str, str, int]]:

@@ -8,8 +8,9 @@ from readycheck.diagnose.case import Case
 from readycheck.diagnose.doors import find_doors
 from readycheck.diagnose.finding import Confidence, Finding
 from readycheck.diagnose.flows import is_long, lost_at_first
-from readycheck.evidence import Sign, late_doors, late_flows
+from readycheck.evidence import Sign
 from readycheck.failure import Failure
+from readycheck.lost_packets import late_doors, late_flows
 from readycheck.media.stream import wilson
 from readycheck.plan import Scope
 

@@ -9,6 +9,7 @@ from readycheck.diagnose.doors import Door, alone, find_doors
 from readycheck.diagnose.egress import is_due, lost_doors, silent_columns
 from readycheck.diagnose.link import is_slow, way_ms
 from readycheck.diagnose.neighbours import neighbour_of
+from readycheck.diagnose.new_flows import find_changing
 from readycheck.diagnose.situation import Situation, can_hear_routers, local_address, round_trip
 from readycheck.engine import Outcome
 from readycheck.evidence import Cell, Evidence, Sign
@@ -23,6 +24,9 @@ PAIRS = 3
 """Six packets to each router in a turn, which is what Linux answers at once (`icmp_ratelimit`)."""
 
 ASKED_AGAIN = 6
+CHANGING = 2
+"""Of those that answered and did not, beside the six: whether they answer at all any more."""
+
 HALVES = 2
 LOSSY_SHARE = 0.15
 PATIENCE_MS = 900.0
@@ -67,12 +71,13 @@ def ask_again(situation: Situation) -> Iterator[Check]:
         return
     silent = [door.target for door in _chosen(_lost_doors(situation)) if door.sign is Sign.SILENT]
     cells = [_target(cell) for cell, _ in silent_columns(situation)]
+    asked = list(
+        dict.fromkeys([*silent, *cells, *_halves(situation.evidence), *_doubtful(situation.outcomes)])
+    )
     check = situation.check(
         "repeat/silent",
         REPEAT,
-        list(dict.fromkeys([*silent, *cells, *_halves(situation.evidence), *_doubtful(situation.outcomes)]))[
-            :ASKED_AGAIN
-        ],
+        list(dict.fromkeys([*asked[:ASKED_AGAIN], *find_changing(situation.outcomes)[:CHANGING]])),
         kinds=tuple(sorted(kinds(situation.outcomes).items())),
         **_patience(situation.evidence.late_ms),
     )

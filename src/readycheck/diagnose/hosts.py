@@ -8,6 +8,7 @@ from readycheck.diagnose.case import Case, Place, is_media, provider_owns
 from readycheck.diagnose.doors import Door, Flow, Key, alone, find_doors, find_flows
 from readycheck.diagnose.finding import Confidence, Finding, Where
 from readycheck.diagnose.neighbours import flows_beside, home_of, is_reached
+from readycheck.diagnose.new_flows import find_changing
 from readycheck.evidence import Sign
 from readycheck.failure import Step
 from readycheck.net.address import is_site_address
@@ -242,6 +243,9 @@ def _alone(
         yield _down(case, lost, failed, Confidence.LIKELY)
     elif not alive and all(d.flow and d.flow.fate in ("left", "refused") for d in flows):
         far = all(is_refused_far_away(case, d) for d in flows)
+        changing = {(place.transport, place.port) for place in find_changing(case.outcomes)}
+        if not far and any(d.service in changing for d in flows):
+            return  # of a port that answers by turns, that one host was silent shows nothing
         yield _down(case, lost, failed, Confidence.LIKELY if far else Confidence.POSSIBLE, Where.UNKNOWN)
 
 

@@ -12,7 +12,9 @@ from readycheck.diagnose.doors import Door, Flow, find_doors
 from readycheck.diagnose.finding import Confidence, Owner, Where
 from readycheck.diagnose.hosts import is_refused_far_away, place_of_flows
 from readycheck.evidence import Sign
+from readycheck.failure import Failure, Step
 from readycheck.observation import Observation, Target
+from readycheck.plan import Scope
 from readycheck.probe import Effort
 from readycheck.verdict import Readiness
 from tests.unit.builders import (
@@ -24,10 +26,13 @@ from tests.unit.builders import (
     World,
     conclude,
     conclude_from,
+    make_check,
     make_environment,
+    make_outcome,
     make_profile,
     make_selection,
     requirement,
+    seen,
 )
 
 HOSTS = tuple(f"h{n}.example.com" for n in range(4))
@@ -420,3 +425,12 @@ def lost_door(flow: Flow) -> Door:
         answered=0,
         flow=flow,
     )
+
+
+def test_a_host_that_was_silent_on_a_port_that_answers_by_turns_shows_nothing() -> None:
+    world = world_of_hosts(dead=host(HOSTS[1], 443, 80))
+    others = [Target(address=NAMES[name], port=443, transport="tcp") for name in (HOSTS[0], *HOSTS[2:])]
+    lost = [seen(Step.CONNECT, target, Failure.TIMED_OUT, took_ms=900.0) for target in others]
+    late = make_outcome(make_check("web/again", scope=Scope.NAMED), *lost)
+    assert "service-down" in conclude(world).causes
+    assert "service-down" not in conclude_from(world, (*world.outcomes(), late)).causes

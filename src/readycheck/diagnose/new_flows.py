@@ -47,7 +47,7 @@ class Stop:
     `changing` are what answered and, then or earlier, did not.
     """
 
-    transports: Collection[str]
+    transports: Sequence[str]
     at_ms: float
     renewed: Sequence[Attempt]
     changing: Collection[Target]
@@ -69,7 +69,7 @@ def find_stop(outcomes: Sequence[Outcome]) -> Stop | None:
     return next((stop for stop in stops if stop), None)
 
 
-def _stop(attempts: Sequence[Attempt], transports: Collection[str]) -> Stop | None:
+def _stop(attempts: Sequence[Attempt], transports: Sequence[str]) -> Stop | None:
     mine = [a for a in attempts if a.place.transport in transports]
     answered = [a for a in mine if a.answered]
     if len(answered) < LEAST_ANSWERED:
@@ -142,6 +142,9 @@ def new_flows_lost(case: Case) -> Iterator[Finding]:
     failed = _failed(case, stop) if stop else []
     if not stop or not failed or stop.lasted_ms < LEAST_SPAN_MS:
         return
+    several = len({place.address for place in stop.changing}) > 1
+    if not several and len(stop.transports) == 1:
+        return  # one host that has enough of our questions
     where, words = _place(case, stop)
     what = "" if len(stop.transports) > 1 else f"{stop.transports[0].upper()} "
     yield case.finding(
@@ -151,9 +154,7 @@ def new_flows_lost(case: Case) -> Iterator[Finding]:
         f"tries at {_at(stop.places)}, over {stop.lasted_ms / 1000:.0f} s, and nothing else answers "
         f"one either{words}.",
         where=where,
-        confidence=Confidence.LIKELY
-        if len({place.address for place in stop.changing}) > 1
-        else Confidence.POSSIBLE,
+        confidence=Confidence.LIKELY if several else Confidence.POSSIBLE,
         remedy="Look for a limit on the flows of one host or subscriber: connection limits and flood protection of "
         "firewalls, the NAT table of the router, the ports that the provider's translation gives to this site. Run "
         "again with --quick, which opens fewer flows; if that fails from the start, look at the uplink.",

@@ -73,9 +73,12 @@ def test_what_answers_no_new_flow_works_by_turns() -> None:
     assert "web" in only.affects
 
 
-def test_one_host_alone_is_a_guess() -> None:
+def test_one_host_alone_is_a_guess_where_nobody_else_answers() -> None:
     (only,) = told(answered(GONE[:1] * 2), asked_anew(tries=9))
-    assert only.confidence is Confidence.POSSIBLE
+    assert only.confidence is Confidence.POSSIBLE and "tries at 203.0.113.1, over" in only.summary
+    target = Target(address="203.0.113.77", port=3478, transport="udp")
+    late = make_outcome(make_check("stun/late"), at(8000.0, seen(Step.ECHO, target)))
+    assert told(answered(GONE[:1] * 2), asked_anew(tries=9), late) == []
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ from readycheck.diagnose import (
     rtcp,
     server_names,
     services,
+    sinkholes,
     turns,
 )
 from readycheck.diagnose.case import Case
@@ -63,6 +64,7 @@ RULES: tuple[Rule, ...] = (
     interception.strangers_answer,
     answers.dns_hijack,
     answers.dns_filter,
+    sinkholes.led_to_one_place,
     lookups.dns_slow,
     lookups.dead_name_servers,
     lookups.lost_questions,

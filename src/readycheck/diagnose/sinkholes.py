@@ -1,0 +1,136 @@
+"""The rule for names of several domains that a name server leads to one place, where the vendor is not. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from ipaddress import ip_address, ip_network
+
+from readycheck.denials import Said, said
+from readycheck.diagnose.case import Case
+from readycheck.diagnose.finding import Confidence, Finding, Owner
+from readycheck.diagnose.inspection import chain_of, issuer_of
+from readycheck.diagnose.server_names import zone
+from readycheck.failure import Failure, Step
+from readycheck.observation import Observation
+from readycheck.plan import Scope
+
+_HOSTS, _ZONES = 3, 2
+_SHOWN = 3
+_UNSIGNED = (Failure.CERTIFICATE_UNTRUSTED, Failure.CERTIFICATE_NAME_MISMATCH, Failure.CERTIFICATE_EXPIRED)
+
+
+@dataclass(frozen=True)
+class _Sinkhole:
+    """Where a server leads names alike. `greeted` was answered there, `elsewhere` at any other address."""
+
+    server: str
+    addresses: tuple[str, ...]
+    told: tuple[Said, ...]
+    greeted: tuple[Observation, ...]
+    elsewhere: tuple[tuple[str, Observation], ...]
+
+    @cached_property
+    def hosts(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(one.host for one in self.told))
+
+    @cached_property
+    def zones(self) -> set[str]:
+        return set(map(zone, self.hosts))
+
+    @cached_property
+    def spared(self) -> tuple[str, ...]:
+        """Checks in which another host answered greetings with these names: nothing on the way minds them."""
+        return tuple(
+            check
+            for check, o in self.elsewhere
+            if o.facts.get("variant") == "elsewhere" and o.facts.get("asked") in self.hosts
+        )
+
+    @property
+    def is_sure(self) -> bool:
+        """A certificate that the public vouches for may be that of a front where the vendor has left his names."""
+        return bool(self.spared) and all(o.failure is Failure.CERTIFICATE_UNTRUSTED for o in self.greeted)
+
+    @property
+    def stranger(self) -> str:
+        """Who answers for all of these names, and owns none of them; empty when that is not sure.
+
+        A box on the way may show one certificate for all that it blocks, or sign for all: wherever the names lead.
+        """
+        leaves, issuers = set(map(_leaf, self.greeted)), set(map(issuer_of, self.greeted))
+        around = [o for _, o in self.elsewhere]
+        if _are_nobodys(self.greeted) and len(leaves) == 1 and not leaves & {"", *map(_leaf, around)}:
+            subject = chain_of(self.greeted[0])[0].get("subject")
+            return f"One certificate answers there for all of them, and is made for none ({subject})"
+        if self.is_sure and len(issuers) == 1 and not issuers & {"", *map(issuer_of, around)}:
+            return f"Who answers there signs for all of them, and is known to nobody ({next(iter(issuers))})"
+        return ""
+
+
+def led_to_one_place(case: Case) -> Iterator[Finding]:
+    """An address in none of the product's networks is given for its names in several domains, and a stranger answers.
+
+    That a vendor has many names at one address shows nothing.
+    """
+    failing = {check.check for _, check in case.failing}
+    for sinkhole in _sinkholes(case):
+        if not (stranger := sinkhole.stranger):
+            continue
+        names, rest = ", ".join(sinkhole.hosts[:_SHOWN]), len(sinkhole.hosts) - _SHOWN
+        passes = " Another host that is greeted with these names answers." if sinkhole.spared else ""
+        yield case.finding(
+            "dns-filter",
+            [*(one.check for one in sinkhole.told if one.check in failing), *sinkhole.spared],
+            f"{sinkhole.server} gives {', '.join(sinkhole.addresses)}, in no network of the product, as the address "
+            f"of names in {len(sinkhole.zones)} domains ({names}{f' and {rest} more' if rest > 0 else ''}). "
+            f"{stranger}.{passes}",
+            owner=Owner.DNS,
+            confidence=Confidence.LIKELY if sinkhole.is_sure else Confidence.POSSIBLE,
+            remedy="Ask another name server for these names. If it says other, take the product's domains, with all "
+            "names beneath them, off the block list of the first, or of the service that it forwards to.",
+        )
+
+
+def _sinkholes(case: Case) -> Iterator[_Sinkhole]:
+    """Of servers that lead other names to other places."""
+    asked = {o.check.id: o.check for o in case.outcomes if o.check.scope is not Scope.FOLLOW_UP}
+    led: dict[tuple[str, tuple[str, ...]], list[Said]] = {}
+    for one in said(case.outcomes):
+        if one.check in asked and one.is_public:
+            led.setdefault((one.server, one.addresses), []).append(one)
+    for (server, addresses), told in led.items():
+        others = any(to != addresses for who, to in led if who == server)
+        sinkhole = _Sinkhole(server, addresses, tuple(told), *_greetings(case, addresses))
+        many = len(sinkhole.hosts) >= _HOSTS and len(sinkhole.zones) >= _ZONES
+        foreign = any(asked[one.check].scope is Scope.CONTROL for one in told)
+        if many and others and not foreign and sinkhole.greeted and not _are_of_product(case, addresses):
+            yield sinkhole
+
+
+def _greetings(
+    case: Case, addresses: tuple[str, ...]
+) -> tuple[tuple[Observation, ...], tuple[tuple[str, Observation], ...]]:
+    """Follow-ups look at no signature: they count elsewhere alone."""
+    shown = [(outcome.check, o) for outcome, o in case.observations() if o.step is Step.TLS_HANDSHAKE]
+    there = [(check, o) for check, o in shown if o.target.address in addresses and not o.target.via]
+    greeted = tuple(o for check, o in there if check.scope is not Scope.FOLLOW_UP)
+    beside = ((check.id, o) for check, o in shown if o.target.address not in addresses and chain_of(o))
+    return greeted, tuple(beside)
+
+
+def _are_nobodys(greeted: tuple[Observation, ...]) -> bool:
+    """Certificates, none of which is for the name that was asked for."""
+    return all(
+        o.failure in _UNSIGNED and bool(chain_of(o)) and o.facts["tls"].get("name_matches") is False
+        for o in greeted
+    )
+
+
+def _leaf(observation: Observation) -> str:
+    chain = chain_of(observation)
+    return str(chain[0].get("spki_sha256") or "") if chain else ""
+
+
+def _are_of_product(case: Case, addresses: tuple[str, ...]) -> bool:
+    networks = [ip_network(n) for group in case.profile.networks.values() for n in group.networks]
+    return any(ip_address(address) in network for address in addresses for network in networks)

@@ -36,8 +36,9 @@ def dns_slow(case: Case) -> Iterator[Finding]:
 
     The first time a name is asked it may have to be fetched; the limit is the profile's, whose source it names.
     """
-    path_ms, asked = _path_ms(case), _asked(case.outcomes)
-    for outcome in case.outcomes:
+    outcomes = _asked_plainly(case.outcomes)
+    path_ms, asked = _path_ms(case), _asked(outcomes)
+    for outcome in outcomes:
         server = outcome.check.target.address or ""
         times = _times_ms(outcome)
         slow = [o for o in asked if o.check.target.address == server]
@@ -77,12 +78,13 @@ def _slow_words(server: str, usual_ms: float, limit_ms: float, outcome: Outcome)
 
 def lost_questions(case: Case) -> Iterator[Finding]:
     """A name server leaves a good part of the questions unanswered, surely more than was lost elsewhere."""
-    late, of = lost_at_first(case.outcomes)
+    outcomes = _asked_plainly(case.outcomes)
+    late, of = lost_at_first(outcomes)
     elsewhere = wilson(late, of)[1] if of else 1.0  # through a proxy alone the line may lose as much
     slow = {check for found in dns_slow(case) for check in found.evidence}
-    for outcome in _asked(case.outcomes):
+    for outcome in _asked(outcomes):
         server = outcome.check.target.address or ""
-        lost, sent = _losses(case.outcomes, server)
+        lost, sent = _losses(outcomes, server)
         low, high = wilson(lost, sent) if sent else (0.0, 1.0)
         asked = outcome.check.target.transport == "udp" and outcome.check.id not in slow
         if asked and lost < sent and low > max(_LOST_SHARE, elsewhere) and not any(turns.intermittent(case)):
@@ -137,6 +139,26 @@ def _losses(outcomes: Sequence[Outcome], server: str) -> tuple[int, int]:
     heard = {o.target.host for o in asked.values() if "rcode" in o.facts or _is_answer(o)}
     counts = [_lost_and_sent(o) for o in asked.values() if o.target.host in heard]
     return sum(lost for lost, _ in counts), sum(sent for _, sent in counts)
+
+
+def _asked_plainly(outcomes: tuple[Outcome, ...]) -> tuple[Outcome, ...]:
+    """As if no question had had EDNS for a server that has answered none which had: programs ask without, or learn."""
+    answers: dict[str | None, set[bool]] = {}
+    for outcome in outcomes:
+        for o in filter(_is_answer, outcome.observations):
+            if server := _server(outcome, o) or (o.step is Step.RESOLVE and str(o.facts.get("server") or "")):
+                answers.setdefault(server, set()).add(bool(o.facts.get("edns_fallback")))
+    deaf = {server for server, fell_back in answers.items() if fell_back == {True}}
+
+    def plainly(outcome: Outcome, o: Observation) -> Observation:
+        mine = {_server(outcome, o), o.facts.get("server")} & deaf
+        return replace(o, facts={k: v for k, v in o.facts.items() if k != "attempts"}) if mine else o
+
+    if not deaf:
+        return outcomes
+    return tuple(
+        replace(o, observations=tuple(plainly(o, each) for each in o.observations)) for o in outcomes
+    )
 
 
 def _server(outcome: Outcome, observation: Observation) -> str | None:
@@ -223,9 +245,10 @@ def _is_remote(target: Target) -> bool:
 def ask_again(situation: Situation) -> Iterator[Check]:
     """The names that took long, twice more, for what is slow from a cache is slow; or often, to count what is lost."""
     requirements = {r.id: r for r in situation.plan.selected}
-    for outcome in _asked(situation.outcomes):
+    outcomes = _asked_plainly(situation.outcomes)
+    for outcome in _asked(outcomes):
         target = outcome.check.target
-        lossy = _losses(situation.outcomes, target.address or "")[0] >= _DOUBTFUL
+        lossy = _losses(outcomes, target.address or "")[0] >= _DOUBTFUL
         if target.transport == "udp" and target.address and (lossy or _is_slow(requirements, outcome)):
             asked = next(check for check in situation.plan.checks if check.id == outcome.check.id)
             check = situation.check(

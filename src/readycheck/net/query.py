@@ -49,6 +49,7 @@ class Sockets(Protocol):
 class DnsAnswer:
     """The records of the type that was asked, after aliases; `truncated` means that TCP was needed.
 
+    `edns_fallback`: a question without EDNS was answered, and one with it was not, or was not understood.
     `said` is what `_said` finds in the reply, `other` a second reply to the same question that says otherwise.
     """
 
@@ -87,6 +88,7 @@ class _Reply(NamedTuple):
     truncated: bool = False
     other: dns.message.Message | None = None
     attempts: int = 1
+    plain: bool = False
 
 
 async def query(
@@ -109,7 +111,7 @@ async def query(
     reply = await ask(net, server, question, deadline)
     if fallback := _rcode(reply.message) in _NO_EDNS:
         reply = await ask(net, server, replace(question, edns=False), deadline)
-    return _answer(reply, server, fallback)
+    return _answer(reply, server, fallback or reply.plain)
 
 
 def _answer(reply: _Reply, server: Endpoint, fallback: bool) -> DnsAnswer:
@@ -200,11 +202,14 @@ async def _ask_udp(net: Sockets, server: Endpoint, question: _Question, deadline
     except NetError as error:
         error.facts.update(truncated=True, server=server[0])
         raise
-    return _Reply(whole.message, whole.rtt_ms, truncated=True)
+    return _Reply(whole.message, whole.rtt_ms, truncated=True, plain=reply.plain)
 
 
 class _Exchange:
-    """A question over UDP; every attempt has its own id, so that the round trip is that of its answer."""
+    """A question over UDP; every attempt has its own id, so that the round trip is that of its answer.
+
+    The last goes without EDNS, as most hosts ask: boxes on the way drop what they do not know (RFC 6891 section 6.2.2).
+    """
 
     def __init__(self, datagrams: Datagrams, server: Endpoint, question: _Question) -> None:
         self._datagrams = datagrams
@@ -216,7 +221,7 @@ class _Exchange:
 
     async def run(self, deadline: float) -> _Reply:
         for left in reversed(range(_ATTEMPTS)):
-            message = self._question.message()
+            message = replace(self._question, edns=self._question.edns and left > 0).message()
             sent_ns = await self._datagrams.send(message.to_wire(), self._server)
             self._asked[message.id] = message, sent_ns
             until = min(deadline, _now() + _AGAIN_SECONDS) if left else deadline
@@ -273,13 +278,14 @@ class _Exchange:
             # A truncated reply may end within a record: only its question counts.
             if reply := _parse(item.payload, message, question_only=_is_cut(item.payload)):
                 rtt_ms = round(max(0.0, (item.at_ns - sent_ns) / 1e6), 3)
-                return _Reply(reply, rtt_ms, _is_cut(item.payload), attempts=attempt)
+                plain = self._question.edns and message.edns < 0
+                return _Reply(reply, rtt_ms, _is_cut(item.payload), attempts=attempt, plain=plain)
         self._malformed = True
         return None
 
 
 async def _ask_tcp(net: Sockets, server: Endpoint, question: _Question, deadline: float) -> _Reply:
-    message = question.message()
+    message = replace(question, edns=False).message()  # it is for what UDP cannot carry, and TCP carries all
     wire = message.to_wire()
     with closing(await net.connect(server, timeout=_left(deadline))) as stream:
         began = _now()

@@ -83,6 +83,11 @@ def test_questions_that_are_lost_take_their_time() -> None:
     assert "8 of 8 questions had to be asked again" in only.summary
 
 
+def test_a_server_that_answers_no_question_with_edns_is_not_slow() -> None:
+    assert run(10.0, 10.0, attempts=2, edns_fallback=True).findings == ()
+    assert "dns-slow" in run(800.0, 600.0, attempts=2, edns_fallback=True).causes
+
+
 def test_where_all_else_is_lost_by_turns_the_name_server_is_not_slow() -> None:
     """Its answers come at once, to the questions that arrive."""
     lossy = World(profile=PROFILE, wall=lambda t: "drop" if t.port == 8934 else None, flaky=lambda t: 3)

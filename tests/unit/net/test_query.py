@@ -129,7 +129,7 @@ async def test_records_are_told_as_text(transport: str, rdtype: str, record: str
     assert (found.records, found.rcode) == ((told,), "NOERROR")
     assert (found.truncated, found.edns_fallback) == (False, False)
     assert 0 < found.rtt_ms < 3000
-    assert (fake.asked[0].edns, fake.asked[0].payload) == (0, 1232)
+    assert (fake.asked[0].edns, fake.asked[0].payload) == ((0, 1232) if transport == "udp" else (-1, 0))
 
 
 async def test_how_long_a_busy_host_leaves_an_answer_unread_is_not_the_servers_time() -> None:
@@ -218,6 +218,18 @@ async def test_a_server_without_edns_is_asked_again(rcode: str) -> None:
     async with name_server(script) as (place, fake):
         found = await query(NET, place, HOST, "A", timeout=3)
     assert (found.records, found.edns_fallback, len(fake.asked)) == (("192.0.2.1",), True, 2)
+
+
+async def test_edns_that_is_dropped_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_AGAIN_SECONDS", 0.05)
+
+    def script(asked: Message) -> Message | None:
+        return answer(asked, f"{HOST} A 192.0.2.1") if asked.edns < 0 else None
+
+    async with name_server(script) as (place, fake):
+        found = await query(NET, place, HOST, "A", timeout=3)
+    assert (found.records, found.edns_fallback, found.said["attempts"]) == (("192.0.2.1",), True, 2)
+    assert [asked.edns for asked in fake.asked] == [0, -1]
 
 
 async def test_a_server_that_never_understands() -> None:

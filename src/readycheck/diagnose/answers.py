@@ -158,6 +158,11 @@ class _View:
             if s.check == AGAIN and s.failure is Failure.DNS_SERVFAIL and s.server in self.helpful
         }
 
+    @cached_property
+    def emptied(self) -> set[str]:
+        """Names without an address, in nobody's name: one may have lost it, and its servers say so badly."""
+        return {s.host for s in self.suspects if s.failure is Failure.DNS_NO_ANSWER and not s.zone}
+
     def proof(self, suspect: Said) -> Confidence | None:
         """How sure it is that the name is hidden; None when it may be gone."""
         minds_names = bool(suspect.filters) or suspect.server not in self.capricious
@@ -181,7 +186,8 @@ class _View:
             return None
         refused = suspect.failure is Failure.DNS_REFUSED and suspect.server in self.helpful
         silent = any(s.server in self.forthright and not s.zone for s in again)
-        gone = suspect.failure is Failure.DNS_NXDOMAIN and self.product[suspect.host]
+        empty = suspect.failure is Failure.DNS_NO_ANSWER and len(self.emptied) > _FEW
+        gone = (suspect.failure is Failure.DNS_NXDOMAIN or empty) and self.product[suspect.host]
         made = gone and (silent or (suspect.is_of_another_zone and suspect.zone not in self.usual))
         return Confidence.LIKELY if refused or made else None
 
@@ -217,6 +223,7 @@ def _deed(proven: Sequence[Said]) -> str:
 _DENIES = "denies the existence of"
 _DEEDS: Mapping[Failure | None, str] = {
     Failure.DNS_REFUSED: "refuses to look up",
+    Failure.DNS_NO_ANSWER: "says that there is no address of",
     Failure.DNS_SERVFAIL: "fails to look up (SERVFAIL)",
 }
 
@@ -287,13 +294,15 @@ def _site_resolvers(case: Case) -> bool:
 def ask_again(situation: Situation) -> Iterator[Check]:
     """What was denied, of every server that is configured; and what no server can know, for comparison.
 
-    Of a wildcard, of which each name may be gone that stands for it, the domain itself is asked for.
+    Of a wildcard, of which each name may be gone that stands for it, the domain itself is asked for; who refuses or
+    fails does not say that it is gone.
     """
     named = {o.check.id: o.check for o in situation.outcomes if o.check.scope is Scope.NAMED}
     denied = [
         s.host
         for s in said(situation.outcomes)
-        if s.check in named and named[s.check].certain and (s.failure in _DENIALS or not _is_fine(s))
+        if s.check in named and (named[s.check].certain or s.failure in UNWILLING)
+        if s.failure in _DENIALS or not _is_fine(s)
     ]
     domains = sorted(domain_of(pattern) for pattern in situation.evidence.doubtful)
     servers = list(dict.fromkeys(_servers(situation)))

@@ -206,6 +206,19 @@ def test_a_server_that_names_the_zone_of_others_and_not_of_this_one(zone: str) -
     assert (only.cause, only.confidence) == ("dns-filter", Confidence.LIKELY)
 
 
+@pytest.mark.parametrize(("emptied", "found"), [(2, []), (3, ["dns-filter"])])
+def test_a_server_that_knows_no_address_of_many_names(emptied: int, found: list[str]) -> None:
+    """And does not say in whose zone: a server of the names that answers badly is one owner's, of few names."""
+    hosts = HOSTS[:emptied]
+    follow_up = again(
+        *((RESOLVER, host, Failure.DNS_NO_ANSWER, {}) for host in hosts),
+        (RESOLVER, "x.example.org", Failure.DNS_NXDOMAIN, {"zone": "example.org."}),
+    )
+    result = judged(with_names(dict.fromkeys(hosts, Failure.DNS_NO_ANSWER)), HONEST, follow_up)
+    assert result.causes == found
+    assert all("there is no address of n0.example.com" in f.summary for f in result.findings)
+
+
 OWN_ZONE = {"zone": "corp.local."}
 
 
@@ -317,6 +330,7 @@ WILD = make_profile({**WEB[0], "targets": {"names": ["web", "wild"]}}, ROWS[4])
     [
         ({}, []),
         ({"maybe.example.net": Failure.DNS_NXDOMAIN}, ["example.net"]),  # it merely stands for a wildcard
+        ({"maybe.example.net": Failure.DNS_SERVFAIL}, ["maybe.example.net"]),
         ({"api.example.com": Failure.DNS_SERVFAIL}, ["api.example.com"]),
         ({"api.example.com": Failure.TIMED_OUT}, []),
         ({"api.example.com": Failure.DNS_NXDOMAIN}, ["api.example.com"]),

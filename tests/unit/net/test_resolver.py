@@ -119,6 +119,16 @@ async def test_failures_have_their_names(rcode: str, failure: Failure) -> None:
     assert (caught.value.failure, caught.value.facts["server"]) == (failure, "127.0.0.1")
 
 
+async def test_who_fails_for_one_type_and_has_none_of_the_other_has_failed() -> None:
+    def script(asked: Message) -> Message:
+        return answer(asked, rcode="SERVFAIL" if asked.question[0].rdtype == 1 else "NOERROR")
+
+    async with name_server(script) as (place, _):
+        with pytest.raises(NetError) as caught:
+            await resolver(place).resolve(HOST, timeout=3)
+    assert caught.value.failure is Failure.DNS_SERVFAIL
+
+
 async def test_silence_is_a_timeout() -> None:
     async with name_server(lambda _: None) as (place, _):
         with pytest.raises(NetError) as caught:

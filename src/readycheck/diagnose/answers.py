@@ -56,17 +56,23 @@ def dns_filter(case: Case) -> Iterator[Finding]:
     alike = [s for s in view.suspects if s.host in proven or view.may_be_hidden(s)]
     local = {s.server for s in alike} == {HOSTS_FILE}
     servers = [s.server for s in alike if s.server and s.server != HOSTS_FILE]
-    inside = bool(servers) and all(is_address(s) and is_site_address(s) for s in servers)
+    inside = all(s.addresses and _is_of_site(case, s.server, s.addresses) for s in alike)
     failed = all(map(_has_failed, proven.values()))
     yield case.finding(
         "dns-filter",
         list(dict.fromkeys(s.check for s in alike)),
         _summary(view, list(proven.values()), servers),
-        where=Where.HOST if local else Where.SITE if inside and not failed else Where.UNKNOWN,
+        where=Where.HOST if local else Where.SITE if inside else Where.UNKNOWN,
         owner=Owner.HOST_ADMIN if local else Owner.DNS,
         confidence=surest,
         remedy="Take these names out of the hosts file." if local else _FIND_OUT if failed else _REMEDY,
     )
+
+
+def _is_of_site(case: Case, server: str, addresses: Iterable[str]) -> bool:
+    """A forwarder hands on what a provider's server has made up; that knows nothing of the forwarder's own address."""
+    own = {server, case.environment.gateway}
+    return is_address(server) and is_site_address(server) and set(addresses) <= own
 
 
 _RANK = (Confidence.CERTAIN, Confidence.LIKELY, Confidence.POSSIBLE)
@@ -275,7 +281,6 @@ def _all_denied(view: _View) -> Iterator[Finding]:
             "dns-filter",
             denied,
             f"{who} says that the product's names do not exist ({_few(s.host for s in denials)}), {others}.",
-            where=Where.SITE if control and _site_resolvers(case) else Where.UNKNOWN,
             owner=Owner.DNS,
             confidence=sure if control else Confidence.POSSIBLE,
             remedy=_REMEDY,
@@ -284,11 +289,6 @@ def _all_denied(view: _View) -> Iterator[Finding]:
 
 def _resolve_failures(outcome: Outcome) -> set[Failure | None]:
     return {s.failure for s in outcome.observations if s.step is Step.RESOLVE}
-
-
-def _site_resolvers(case: Case) -> bool:
-    asked = [o for o in case.outcomes if o.check.scope is Scope.RESOLVERS]
-    return bool(asked) and all(is_site_address(str(o.check.target.address)) for o in asked)
 
 
 def ask_again(situation: Situation) -> Iterator[Check]:
@@ -409,13 +409,14 @@ def _made_up(case: Case, outcome: Outcome, taken: Sequence[Observation]) -> Iter
     led = {s.check for s in said(case.outcomes) if s.addresses and set(s.addresses) <= given}
     hosts = " and ".join(o.target.host or "" for o in next(iter(liars.values()))[:2])
     same = any(given & set(map(str, o.facts.get("records") or ())) for o in taken)
+    own = all(_is_of_site(case, server, o.facts["records"]) for server, made in liars.items() for o in made)
     place = _place(case, _nearest(case)[1]) if same else Where.UNKNOWN
     yield case.finding(
         "dns-hijack",
         [outcome.check.id, *sorted(failing & led)],
         f"{', '.join(liars)} gives {', '.join(sorted(given)[:SHOWN])} as the address of names that do not exist "
         f"({hosts}).",
-        where=Where.SITE if all(map(is_site_address, liars)) else place,
+        where=Where.SITE if own else place,
         owner=Owner.DNS,
         confidence=Confidence.CERTAIN if alike or denied else Confidence.LIKELY,
         remedy="Switch off the search or block page for unknown names, or use name servers that tell the truth.",

@@ -1,4 +1,7 @@
-"""Whether look-ups take long: a slow name server, or a dead one that is asked before a live one."""
+"""Whether look-ups take long: a slow name server, or a dead one that is asked before a live one.
+
+A name server of the site may be a forwarder, which is as slow as the one that it asks: where it is shows no place.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -7,7 +10,7 @@ from statistics import median
 from readycheck.denials import capricious, said
 from readycheck.diagnose import turns
 from readycheck.diagnose.case import Case
-from readycheck.diagnose.finding import Confidence, Finding, Owner, Severity, Where
+from readycheck.diagnose.finding import Confidence, Finding, Owner, Severity
 from readycheck.diagnose.flows import lost_at_first
 from readycheck.diagnose.situation import Situation
 from readycheck.engine import Outcome
@@ -53,7 +56,6 @@ def dns_slow(case: Case) -> Iterator[Finding]:
                 "dns-slow",
                 [o.check.id for o in slow if _is_slow(case.requirements, o)],
                 _slow_words(server, usual, limit, outcome),
-                where=Where.SITE if is_site_address(server) else Where.UNKNOWN,
                 owner=Owner.DNS,
                 confidence=Confidence.LIKELY if path_ms is None else Confidence.CERTAIN,
                 remedy="Use a name server near by, and look at the forwarder's upstream and load.",
@@ -94,7 +96,6 @@ def lost_questions(case: Case) -> Iterator[Finding]:
                 f"The name server {server} leaves {lost} of {sent} questions unanswered ({low:.0%} to {high:.0%} at "
                 f"95 % confidence), while {late} of {of} services were reached late or at the second try: a look-up "
                 "waits a second or more for each loss.",
-                where=Where.SITE if is_site_address(server) else Where.UNKNOWN,
                 owner=Owner.DNS,
                 remedy="Look at the name server's load, at limits on questions of one host, and at its own way to the "
                 "servers that it asks.",
@@ -104,12 +105,11 @@ def lost_questions(case: Case) -> Iterator[Finding]:
 def refused_by_turns(case: Case) -> Iterator[Finding]:
     """A name server refuses names, or fails to look them up, and looks the same ones up at another time.
 
-    Who fails to may have been failed by the servers that it forwards to, which are elsewhere.
+    It may have been failed by the servers that it forwards to, which are elsewhere.
     """
     failing = {check.check for _, check in case.failing}
     for server, turned_away in capricious(said(case.outcomes)).items():
         names = list(dict.fromkeys(s.host for s in turned_away))
-        refused = all(s.failure is Failure.DNS_REFUSED for s in turned_away)
         checks = list(dict.fromkeys(s.check for s in turned_away if s.check in failing))
         if len(names) > 1 and checks:
             yield case.finding(
@@ -118,7 +118,6 @@ def refused_by_turns(case: Case) -> Iterator[Finding]:
                 f"The name server {server} refused or failed to look up {len(names)} names ({names[0]}, {names[1]}) "
                 "that it looked up at another time of this run: it is overloaded, or limits how many questions one "
                 "host may ask.",
-                where=Where.SITE if refused and is_site_address(server) else Where.UNKNOWN,
                 owner=Owner.DNS,
                 remedy="Raise or lift the name server's limit on questions of one host, and look at its load and at "
                 "the servers that it forwards to.",

@@ -107,7 +107,6 @@ def lookups_in_vain(case: Case) -> Iterator[Finding]:
         "dns-unreachable",
         [*(o.check.id for o in asked if o.check.target.address in vain), *unresolved],
         f"{', '.join(vain)} {deed}, of hosts outside the product as well.",
-        where=Where.SITE if online and refused and all(map(is_site_address, vain)) else Where.UNKNOWN,
         owner=Owner.DNS,
         confidence=Confidence.CERTAIN if online else Confidence.POSSIBLE,
         remedy=remedy,

@@ -14,6 +14,7 @@ from readycheck.observation import Observation, Target
 from readycheck.plan import Scope
 from readycheck_probes.hijack import HijackProbe
 from tests.unit.builders import (
+    GATEWAY,
     PROBES,
     RESOLVER,
     ROWS,
@@ -162,7 +163,7 @@ def test_a_server_that_says_that_it_filters(
 ) -> None:
     only = judged(with_names({HOSTS[0]: failure}), facts={HOSTS[0]: facts}).only
     assert (only.cause, only.confidence, only.owner) == ("dns-filter", confidence, Owner.DNS)
-    assert (only.where, only.evidence) == (Where.SITE, (f"web/{HOSTS[0]}:443",))
+    assert (only.where, only.evidence) == (Where.UNKNOWN, (f"web/{HOSTS[0]}:443",))
     assert words in only.summary and RESOLVER in only.summary
 
 
@@ -254,7 +255,7 @@ def test_a_server_that_denies_the_domain_of_a_wildcard(what: Failure, zone: str,
     )
     result = judged(replace(WILDCARDS, names=WILDCARDS.names), HONEST, follow_up)
     assert [(f.cause, f.confidence, f.where) for f in result.findings] == (
-        [(cause, Confidence.LIKELY, Where.SITE)] if cause else []
+        [(cause, Confidence.LIKELY, Where.UNKNOWN)] if cause else []
     )
     if cause:
         assert "denies the whole of w0.example.com" in result.only.summary
@@ -268,17 +269,15 @@ def test_an_address_that_leads_nowhere(sink: str) -> None:
     assert f"gives {sink} as the address of {HOSTS[0]}" in only.summary
 
 
-@pytest.mark.parametrize(
-    ("failure", "where"), [(Failure.DNS_REFUSED, Where.SITE), (Failure.DNS_SERVFAIL, Where.UNKNOWN)]
-)
-def test_what_is_looked_up_at_another_time_is_not_hidden(failure: Failure, where: Where) -> None:
+@pytest.mark.parametrize("failure", [Failure.DNS_REFUSED, Failure.DNS_SERVFAIL])
+def test_what_is_looked_up_at_another_time_is_not_hidden(failure: Failure) -> None:
     """Whoever asks too fast is refused by some; by name it would be refused each time."""
     later = again((RESOLVER, HOSTS[0], "192.88.99.9", {}), (RESOLVER, HOSTS[1], "192.88.99.9", {}))
     found = judged(
         with_names(dict.fromkeys(HOSTS[:4], failure)), later, facts={host: {} for host in HOSTS[:4]}
     )
     only = found.only
-    assert (only.cause, only.owner, only.where) == ("intermittent", Owner.DNS, where)
+    assert (only.cause, only.owner, only.where) == ("intermittent", Owner.DNS, Where.UNKNOWN)
     assert HOSTS[0] in only.summary and RESOLVER in only.summary
 
 
@@ -300,13 +299,18 @@ def test_the_hosts_file_is_this_hosts() -> None:
     assert "hosts file" in only.summary
 
 
-def test_a_block_page_inside_the_site() -> None:
-    def greet(target: Target) -> Failure | None:
-        return Failure.CERTIFICATE_NAME_MISMATCH if target.address == BLOCK_PAGE else None
+@pytest.mark.parametrize(
+    ("page", "where"), [(BLOCK_PAGE, Where.UNKNOWN), (RESOLVER, Where.SITE), (GATEWAY, Where.SITE)]
+)
+def test_a_block_page_at_a_private_address(page: str, where: Where) -> None:
+    """Providers have such pages as well; they know nothing of a forwarder's own address, nor of a gateway's."""
 
-    only = judged(with_names(dict.fromkeys(HOSTS[:2], BLOCK_PAGE), greet=greet)).only
-    assert (only.cause, only.where, only.confidence) == ("dns-filter", Where.SITE, Confidence.LIKELY)
-    assert BLOCK_PAGE in only.summary and "certificate-name-mismatch" in only.explains
+    def greet(target: Target) -> Failure | None:
+        return Failure.CERTIFICATE_NAME_MISMATCH if target.address == page else None
+
+    only = judged(with_names(dict.fromkeys(HOSTS[:2], page), greet=greet)).only
+    assert (only.cause, only.where, only.confidence) == ("dns-filter", where, Confidence.LIKELY)
+    assert page in only.summary and "certificate-name-mismatch" in only.explains
 
 
 def test_a_private_address_whose_server_pins_right_is_nobodys_fault() -> None:
@@ -374,12 +378,14 @@ def lies(*servers: str, records: str = LIE) -> Outcome:
     return honesty(*(unknown(name, records, server) for server in servers for name in names))
 
 
-def test_names_that_nobody_has_get_an_address() -> None:
-    found = judged(World(), lies(RESOLVER))
+@pytest.mark.parametrize(("address", "where"), [(RESOLVER, Where.SITE), (LIE, Where.UNKNOWN)])
+def test_names_that_nobody_has_get_an_address(address: str, where: Where) -> None:
+    """That of the server itself, or one that it may have been told."""
+    found = judged(World(), lies(RESOLVER, records=address))
     only = found.only
-    assert (only.cause, only.where, only.owner) == ("dns-hijack", Where.SITE, Owner.DNS)
+    assert (only.cause, only.where, only.owner) == ("dns-hijack", where, Owner.DNS)
     assert (only.confidence, only.severity) == (Confidence.CERTAIN, Severity.NOTE)
-    assert LIE in only.summary and "x.example.org and x.example.net" in only.summary
+    assert address in only.summary and "x.example.org and x.example.net" in only.summary
 
 
 def test_it_explains_what_its_address_breaks() -> None:

@@ -63,7 +63,7 @@ def run(
 
 def test_a_name_server_that_is_slow_twice() -> None:
     only = run(800.0, 600.0).only
-    assert (only.cause, only.where, only.owner) == ("dns-slow", Where.SITE, Owner.DNS)
+    assert (only.cause, only.where, only.owner) == ("dns-slow", Where.UNKNOWN, Owner.DNS)
     assert (only.confidence, only.severity) == (Confidence.CERTAIN, Severity.DEGRADING)
     assert f"{RESOLVER} takes 600 ms" in only.summary and "limit 300 ms" in only.summary
     assert only.affects == ("dns-udp",)
@@ -123,7 +123,7 @@ def test_behind_a_proxy_the_line_may_lose_as_many() -> None:
 
 def test_questions_that_are_lost_are_counted() -> None:
     only = losing(4).only
-    assert (only.cause, only.where, only.owner) == ("dns-slow", Where.SITE, Owner.DNS)
+    assert (only.cause, only.where, only.owner) == ("dns-slow", Where.UNKNOWN, Owner.DNS)
     assert only.confidence is Confidence.LIKELY
     assert f"{RESOLVER} leaves 10 of 35 questions unanswered" in only.summary
 

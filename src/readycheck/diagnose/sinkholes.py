@@ -1,6 +1,6 @@
 """The rule for names of several domains that a name server leads to one place, where the vendor is not. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import ip_address, ip_network
@@ -15,18 +15,19 @@ from readycheck.observation import Observation
 from readycheck.plan import Scope
 
 _HOSTS, _ZONES = 3, 2
+_HOSTS_OF_NOBODY, _ZONES_OF_NOBODY = 5, 3
 _SHOWN = 3
 _UNSIGNED = (Failure.CERTIFICATE_UNTRUSTED, Failure.CERTIFICATE_NAME_MISMATCH, Failure.CERTIFICATE_EXPIRED)
 
 
 @dataclass(frozen=True)
 class _Sinkhole:
-    """Where a server leads names alike. `greeted` was answered there, `elsewhere` at any other address."""
+    """Where a server leads names alike: what was tried there, and the greetings that were answered elsewhere."""
 
     server: str
     addresses: tuple[str, ...]
     told: tuple[Said, ...]
-    greeted: tuple[Observation, ...]
+    called: tuple[Observation, ...]
     elsewhere: tuple[tuple[str, Observation], ...]
 
     @cached_property
@@ -36,6 +37,10 @@ class _Sinkhole:
     @cached_property
     def zones(self) -> set[str]:
         return set(map(zone, self.hosts))
+
+    @cached_property
+    def greeted(self) -> tuple[Observation, ...]:
+        return tuple(o for o in self.called if o.step is Step.TLS_HANDSHAKE)
 
     @cached_property
     def spared(self) -> tuple[str, ...]:
@@ -49,7 +54,7 @@ class _Sinkhole:
     @property
     def is_sure(self) -> bool:
         """A certificate that the public vouches for may be that of a front where the vendor has left his names."""
-        return bool(self.spared) and all(o.failure is Failure.CERTIFICATE_UNTRUSTED for o in self.greeted)
+        return bool(self.spared) and {o.failure for o in self.greeted} == {Failure.CERTIFICATE_UNTRUSTED}
 
     @property
     def stranger(self) -> str:
@@ -59,22 +64,35 @@ class _Sinkhole:
         """
         leaves, issuers = set(map(_leaf, self.greeted)), set(map(issuer_of, self.greeted))
         around = [o for _, o in self.elsewhere]
-        if _are_nobodys(self.greeted) and len(leaves) == 1 and not leaves & {"", *map(_leaf, around)}:
+        if (
+            self.greeted
+            and _are_nobodys(self.greeted)
+            and len(leaves) == 1
+            and not leaves & {"", *map(_leaf, around)}
+        ):
             subject = chain_of(self.greeted[0])[0].get("subject")
             return f"One certificate answers there for all of them, and is made for none ({subject})"
         if self.is_sure and len(issuers) == 1 and not issuers & {"", *map(issuer_of, around)}:
             return f"Who answers there signs for all of them, and is known to nobody ({next(iter(issuers))})"
         return ""
 
+    @property
+    def nobody(self) -> str:
+        """That no connection stands is less: a vendor's one front may be down, of names in few domains."""
+        many = len(self.hosts) >= _HOSTS_OF_NOBODY and len(self.zones) >= _ZONES_OF_NOBODY
+        if many and self.called and all(o.step is Step.CONNECT and o.failure for o in self.called):
+            return "No connection to it stands, as where a filter leads names astray, or where one host of all is down"
+        return ""
+
 
 def led_to_one_place(case: Case) -> Iterator[Finding]:
-    """An address in none of the product's networks is given for its names in several domains, and a stranger answers.
+    """An address in none of the product's networks is given for its names in several domains, and is no good to any.
 
     That a vendor has many names at one address shows nothing.
     """
     failing = {check.check for _, check in case.failing}
     for sinkhole in _sinkholes(case):
-        if not (stranger := sinkhole.stranger):
+        if not (met := sinkhole.stranger or sinkhole.nobody):
             continue
         names, rest = ", ".join(sinkhole.hosts[:_SHOWN]), len(sinkhole.hosts) - _SHOWN
         passes = " Another host that is greeted with these names answers." if sinkhole.spared else ""
@@ -83,7 +101,7 @@ def led_to_one_place(case: Case) -> Iterator[Finding]:
             [*(one.check for one in sinkhole.told if one.check in failing), *sinkhole.spared],
             f"{sinkhole.server} gives {', '.join(sinkhole.addresses)}, in no network of the product, as the address "
             f"of names in {len(sinkhole.zones)} domains ({names}{f' and {rest} more' if rest > 0 else ''}). "
-            f"{stranger}.{passes}",
+            f"{met}.{passes}",
             owner=Owner.DNS,
             confidence=Confidence.LIKELY if sinkhole.is_sure else Confidence.POSSIBLE,
             remedy="Ask another name server for these names. If it says other, take the product's domains, with all "
@@ -100,22 +118,30 @@ def _sinkholes(case: Case) -> Iterator[_Sinkhole]:
             led.setdefault((one.server, one.addresses), []).append(one)
     for (server, addresses), told in led.items():
         others = any(to != addresses for who, to in led if who == server)
-        sinkhole = _Sinkhole(server, addresses, tuple(told), *_greetings(case, addresses))
+        called, elsewhere = _called(case, addresses, told), _greeted_elsewhere(case, addresses)
+        sinkhole = _Sinkhole(server, addresses, tuple(told), called, elsewhere)
         many = len(sinkhole.hosts) >= _HOSTS and len(sinkhole.zones) >= _ZONES
         foreign = any(asked[one.check].scope is Scope.CONTROL for one in told)
-        if many and others and not foreign and sinkhole.greeted and not _are_of_product(case, addresses):
+        if many and others and not foreign and not _are_of_product(case, addresses):
             yield sinkhole
 
 
-def _greetings(
-    case: Case, addresses: tuple[str, ...]
-) -> tuple[tuple[Observation, ...], tuple[tuple[str, Observation], ...]]:
-    """Follow-ups look at no signature: they count elsewhere alone."""
-    shown = [(outcome.check, o) for outcome, o in case.observations() if o.step is Step.TLS_HANDSHAKE]
-    there = [(check, o) for check, o in shown if o.target.address in addresses and not o.target.via]
-    greeted = tuple(o for check, o in there if check.scope is not Scope.FOLLOW_UP)
-    beside = ((check.id, o) for check, o in shown if o.target.address not in addresses and chain_of(o))
-    return greeted, tuple(beside)
+def _called(case: Case, addresses: tuple[str, ...], told: Sequence[Said]) -> tuple[Observation, ...]:
+    """What the checks of these names tried there; follow-ups look at no signature."""
+    checks = {one.check for one in told}
+    return tuple(
+        o
+        for outcome, o in case.observations()
+        if outcome.check.id in checks and o.target.address in addresses and not o.target.via
+    )
+
+
+def _greeted_elsewhere(case: Case, addresses: tuple[str, ...]) -> tuple[tuple[str, Observation], ...]:
+    return tuple(
+        (outcome.check.id, o)
+        for outcome, o in case.observations()
+        if o.step is Step.TLS_HANDSHAKE and o.target.address not in addresses and chain_of(o)
+    )
 
 
 def _are_nobodys(greeted: tuple[Observation, ...]) -> bool:

@@ -56,6 +56,7 @@ def concluded(
     shows: Any = lambda target: shown(),
     failure: Failure | None = Failure.CERTIFICATE_UNTRUSTED,
     names: Mapping[str, str] | None = None,
+    refuses: bool = False,
 ) -> Result:
     """A name server that leads all of these to one place, and what answers there."""
     domains = [{"pattern": host} for host in hosts]
@@ -65,6 +66,7 @@ def concluded(
         profile=profile,
         names=names or dict.fromkeys(hosts, sink),
         greet=lambda target: failure if target.address == sink else None,
+        closed=lambda target: refuses and target.address == sink,
         handshake=lambda target: shows(target) if target.address == sink else tls(),
     )
 
@@ -104,6 +106,15 @@ def test_an_authority_that_signs_there_alone() -> None:
     assert (only.cause, only.confidence) == ("dns-filter", Confidence.LIKELY)
     assert "signs for all of them" in only.summary and "CN=Block Root" in only.summary
     assert "dns-filter" not in concluded(shows=made).causes
+
+
+@pytest.mark.parametrize("extra", [(), ("img.example.com",)])
+def test_where_no_connection_stands_it_takes_more_names(extra: tuple[str, ...]) -> None:
+    """A vendor's one front may be down; a filter that leads names to nobody looks the same, and leads many."""
+    found = concluded(hosts=HOSTS + extra, refuses=True)
+    assert [(f.cause, f.confidence) for f in found.findings] == (
+        [("dns-filter", Confidence.POSSIBLE)] if extra else []
+    )
 
 
 @pytest.mark.parametrize(

@@ -13,17 +13,20 @@ from readycheck.observation import Observation
 from readycheck.verdict import is_lost
 
 SHOWN = 3
+_NAMES = 3
 
 
 def proxy_trouble(case: Case) -> Iterator[Finding]:
     """One finding for each way in which the proxy stands in the way."""
     tries = [o for _, o in case.observations() if o.step is Step.PROXY_CONNECT]
     yield from _met(case, _unreachable(tries))
+    yield from _waits(case, tries)
     yield from _met(case, _FAILED)
     yield from login_unsupported(case)
     yield from _met(case, _REQUIRED)
     yield from _met(case, _DENIES)
     yield from _not_passed_on(case)
+    yield from _knows_no_names(case)
 
 
 def _met(case: Case, rule: "_Rule") -> Iterator[Finding]:
@@ -93,7 +96,8 @@ _SPOKEN = (None, Failure.PROXY_AUTH_REQUIRED, Failure.PROXY_DENIED)
 def _unreachable(tries: Sequence[Observation]) -> _Rule:
     """Out of reach; or what is there has never once answered as a proxy does."""
     spoke = any(_speaks_as_proxy(o) for o in tries)
-    wanted = (Failure.PROXY_UNREACHABLE,) if spoke else (Failure.PROXY_UNREACHABLE, *_MUTE)
+    mute = () if spoke or _are_waiting(tries) else _MUTE
+    wanted = (Failure.PROXY_UNREACHABLE, *mute)
     return _Rule(
         cause="proxy-unreachable",
         fits=lambda o: o.failure in wanted or (not spoke and _knows_no_connect(o)),
@@ -135,6 +139,32 @@ def _others_answered(case: Case) -> bool:
     """The host itself has a working network."""
     return any(
         o.failure is None and not o.target.via and o.step is not Step.HOP for _, o in case.observations()
+    )
+
+
+def _are_waiting(tries: Sequence[Observation]) -> bool:
+    """Each connection to it stood, and no request was answered in time."""
+    return all(
+        o.failure in (Failure.TIMED_OUT, Failure.INTERRUPTED) and "stage" not in o.facts for o in tries
+    )
+
+
+def _waits(case: Case, tries: Sequence[Observation]) -> Iterator[Finding]:
+    """A proxy that is slow, or waits for others itself, looks like one that is dead behind its port."""
+    ended = dict(ended_there(case))
+    if not ended or not _are_waiting(tries):
+        return
+    seen = [o for some in ended.values() for o in some]
+    waited_s = max(o.elapsed_ms for o in seen) / 1000
+    yield case.finding(
+        "proxy-unreachable",
+        list(ended),
+        f"The proxy {proxy_name(case, seen)} takes connections, and answered no request within {waited_s:.0f} s: it is "
+        f"overloaded, or waits itself for a name server or for the internet.{_sideways(case, list(ended))}",
+        where=Where.SITE,
+        owner=Owner.PROXY,
+        confidence=Confidence.POSSIBLE,
+        remedy="Look at the proxy's load, its name server, and the firewall between the proxy and the internet.",
     )
 
 
@@ -247,6 +277,27 @@ def _not_passed_on(case: Case) -> Iterator[Finding]:
         confidence=Confidence.LIKELY if len(checks) > 1 else Confidence.POSSIBLE,
         remedy="Check the proxy's policy, its name server, and the firewall between the proxy and the internet.",
     )
+
+
+def _knows_no_names(case: Case) -> Iterator[Finding]:
+    """It connects to addresses, and to no name, of which some answer without it: then its silence shows something."""
+    opened = {o.target.port for o in _passed(case) if not o.target.host}
+    named = {check: seen for check, seen in ended_there(case) if any(o.target.host for o in seen)}
+    seen = [o for some in named.values() for o in some]
+    silent = bool(seen) and all(o.failure is Failure.TIMED_OUT for o in seen)
+    hosts = {o.target.host for o in seen if o.target.port in opened}
+    past = beside.answers_past(case, list(named))
+    if silent and past and len(hosts) >= _NAMES and not any(o.target.host for o in _passed(case)):
+        yield case.finding(
+            "proxy-denies",
+            list(named),
+            f"The proxy {proxy_name(case, seen)} connects to addresses, and answers nothing where it is asked for a "
+            f"name ({shown(str(o.target) for o in seen)}), as one does that waits for its name server."
+            f"{_sideways(case, list(named))}",
+            where=Where.SITE,
+            owner=Owner.PROXY,
+            remedy="Check the proxy's name server, and UDP and TCP 53 from the proxy to it.",
+        )
 
 
 def _gave_up(observation: Observation) -> bool:

@@ -9,12 +9,13 @@ from readycheck.failure import Failure, Step
 from readycheck.plan import Scope
 from readycheck.verdict import Judgement, Readiness
 from tests.unit.builders import Result, make_environment, make_profile, requirement
-from tests.unit.diagnose.proxied import OPEN, PROXY, Answer, always, beside, through
+from tests.unit.diagnose.proxied import CONFIG, OPEN, PROXY, Answer, always, beside, through
 
 UNREACHABLE = {"because": "connection_refused", "stage": "connect", "proxy_address": "192.168.1.8"}
 LOGIN = Failure.PROXY_AUTH_REQUIRED, {"offered": ("NTLM", "Negotiate"), "tried": None}
 WRONG = Failure.PROXY_AUTH_REQUIRED, {"offered": ("Basic",), "tried": "Basic"}
 DENIED = Failure.PROXY_DENIED, {"status": 403, "reason": "Forbidden"}
+SILENT: Answer = Failure.TIMED_OUT, {}
 BAD_GATEWAY = Failure.PROXY_DENIED, {"status": 503, "reason": ""}
 
 
@@ -73,9 +74,10 @@ def test_one_finding_for_all_that_it_affects(
     assert steps == {(answer[0], Step.PROXY_CONNECT)}
 
 
-def test_a_proxy_that_never_answers_is_not_there() -> None:
-    found = through(always((Failure.TIMED_OUT, {})))
-    assert found.causes == ["proxy-unreachable"]
+def test_a_proxy_that_never_answers_may_be_slow_or_wait_itself() -> None:
+    found = through(always(SILENT))
+    assert (found.only.cause, found.only.confidence) == ("proxy-unreachable", Confidence.POSSIBLE)
+    assert "takes connections" in found.only.summary and "waits itself" in found.only.summary
     statuses = found.statuses()
     assert (statuses["web"], statuses["portal"]) == (Judgement.FAIL, Judgement.FAIL)
     assert statuses["config"] is Judgement.INCONCLUSIVE
@@ -316,6 +318,34 @@ def test_what_answers_past_the_proxy_is_told() -> None:
     assert "Past the proxy" not in next(f for f in shut.findings if f.cause == "proxy-denies").summary
 
 
+HOSTS = requirement(
+    "hosts",
+    targets={"hosts": [f"h{n}.example.com" for n in range(3)]},
+    ports=["443"],
+    probe="tls",
+    proxied=True,
+)
+BY_NAME = make_profile(HOSTS, CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("says", "changes", "causes"),
+    [
+        (lambda target: OPEN if target.network else SILENT, {}, ["proxy-denies"]),
+        (lambda target: OPEN if target.network or target.host == "h0.example.com" else SILENT, {}, []),
+        (
+            lambda target: OPEN if target.network else SILENT,
+            {"wall": lambda t: None if t.via else "drop"},
+            [],
+        ),
+    ],
+)
+def test_a_proxy_that_knows_no_names(says: Any, changes: dict[str, Any], causes: list[str]) -> None:
+    found = [f for f in beside(says, profile=BY_NAME, **changes).findings if f.cause.startswith("proxy")]
+    assert [f.cause for f in found] == causes
+    assert all("connects to addresses" in f.summary and "name server" in f.remedy for f in found)
+
+
 def one_lost(answer: tuple[Failure, dict[str, Any]], **changes: Any) -> Result:
     return beside(lambda target: answer if target.host == "portal.example.com" else OPEN, **changes)
 
@@ -325,6 +355,6 @@ def test_what_the_proxy_does_not_reach_and_others_do() -> None:
     assert (found.only.cause, found.only.confidence) == ("proxy-denies", Confidence.POSSIBLE)
     assert "does not pass on portal.example.com:8443 (status 503)" in found.only.summary
     assert found.only.affects == ("portal",)
-    assert "proxy-denies" not in one_lost((Failure.TIMED_OUT, {})).causes
+    assert "proxy-denies" not in one_lost(SILENT).causes
     nobody = one_lost(BAD_GATEWAY, wall=lambda target: "drop" if target.port == 8443 else None)
     assert "proxy-denies" not in nobody.causes

@@ -57,6 +57,28 @@ def captive_portal(case: Case) -> Iterator[Finding]:
         )
 
 
+def plain_http_is_led_away(case: Case) -> Iterator[Finding]:
+    """Somebody sends plain HTTP of unrelated hosts to one place, while TLS or media passes: a portal for HTTP alone."""
+    if not (_tls_passes(case.outcomes) or _media_passes(case.outcomes)):
+        return
+    by_portal: dict[str, list[_Sign]] = {}
+    for sign in _signs(case.outcomes):
+        by_portal.setdefault(sign.portal, []).append(sign)
+    for portal, signs in by_portal.items():
+        hosts = list(dict.fromkeys(sign.host for sign in signs))
+        if portal and len(set(map(_zone, hosts))) > 1 and _is_for_everybody(case, signs):
+            yield case.finding(
+                "proxy-transparent",
+                list(dict.fromkeys(sign.check for sign in signs)),
+                f"Something on the way answers plain HTTP in the place of {' and '.join(hosts[:_ASKED])}, and sends "
+                f"whoever asks to {portal}; other traffic passes.",
+                owner=Owner.PROXY,
+                confidence=Confidence.CERTAIN,
+                remedy="Sign on in a browser, or exempt the product's names and networks from the redirection of plain "
+                "HTTP: certificates and firmware of phones come over it.",
+            )
+
+
 def _summary(signs: list[_Sign]) -> str:
     portal = next((sign.portal for sign in signs if sign.portal), "")
     who = f"the portal {portal}" if portal else "a portal"

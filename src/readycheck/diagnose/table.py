@@ -61,6 +61,7 @@ RULES: tuple[Rule, ...] = (
     proxies.proxy_trouble,
     proxy_ways.proxy_breaks_websocket,
     interception.proxy_transparent,
+    portal.plain_http_is_led_away,
     interception.strangers_answer,
     answers.dns_hijack,
     answers.dns_filter,

@@ -112,6 +112,20 @@ def test_a_proxy_for_http_is_no_portal() -> None:
     assert found(World(), page(CONTROL, 302, location=LOGIN)) == []
 
 
+@pytest.mark.parametrize(
+    ("second", "causes"),
+    [
+        (page(PRODUCT, 302, location=LOGIN, scope=Scope.FOLLOW_UP), ["proxy-transparent"]),
+        (page(PRODUCT, 302, location="http://other.example/", scope=Scope.FOLLOW_UP), []),
+        (page("home.example.net", 302, location=LOGIN), []),  # an owner who has moved his hosts
+    ],
+)
+def test_where_plain_http_alone_is_led_away(second: Outcome, causes: list[str]) -> None:
+    findings = found(World(), page(CONTROL, 302, location=LOGIN), second)
+    assert [f.cause for f in findings] == causes
+    assert all("login.guest.example" in f.summary and f.severity is Severity.NOTE for f in findings)
+
+
 def test_a_portal_has_no_certificate_for_the_products_names() -> None:
     def untrusted(target: Target) -> Failure | None:
         return Failure.CERTIFICATE_UNTRUSTED

@@ -165,11 +165,11 @@ class _Race:
 def _resolution(races: Sequence[_Race]) -> Resolution:
     told = [(race, race.answer) for race in races if race.answer is not None]
     if not told:
-        first = _most_telling(
+        asked_first = _most_telling(
             races[0].errors
-        )  # that there is none of another type says nothing of the addresses
-        unwilling = first.failure in (Failure.DNS_REFUSED, Failure.DNS_SERVFAIL)
-        raise first if unwilling else _most_telling([error for race in races for error in race.errors])
+        )  # that there is none of another type says nothing of this one
+        unwilling = asked_first.failure in (Failure.DNS_REFUSED, Failure.DNS_SERVFAIL)
+        raise asked_first if unwilling else _most_telling([error for race in races for error in race.errors])
     first, answer = told[0]
     addresses = dict.fromkeys(one for _, given in told for one in given.records if is_address(one))
     silent = {race.rdtype: race.errors[-1].failure for race in races if race.answer is None and race.errors}

@@ -143,10 +143,9 @@ def _others_answered(case: Case) -> bool:
 
 
 def _are_waiting(tries: Sequence[Observation]) -> bool:
-    """Each connection to it stood, and no request was answered in time."""
-    return all(
-        o.failure in (Failure.TIMED_OUT, Failure.INTERRUPTED) and "stage" not in o.facts for o in tries
-    )
+    """Each connection to it stood, and no request was answered in time; some may not have had their turn."""
+    ends = {o.failure for o in tries} - {Failure.INTERRUPTED}
+    return ends == {Failure.TIMED_OUT} and not any("stage" in o.facts for o in tries)
 
 
 def _waits(case: Case, tries: Sequence[Observation]) -> Iterator[Finding]:
@@ -160,11 +159,13 @@ def _waits(case: Case, tries: Sequence[Observation]) -> Iterator[Finding]:
         "proxy-unreachable",
         list(ended),
         f"The proxy {proxy_name(case, seen)} takes connections, and answered no request within {waited_s:.0f} s: it is "
-        f"overloaded, or waits itself for a name server or for the internet.{_sideways(case, list(ended))}",
+        f"overloaded, or waits itself for a name server or for the internet, or is no proxy."
+        f"{_sideways(case, list(ended))}",
         where=Where.SITE,
         owner=Owner.PROXY,
         confidence=Confidence.POSSIBLE,
-        remedy="Look at the proxy's load, its name server, and the firewall between the proxy and the internet.",
+        remedy="Look at the proxy's load, its name server, and the firewall between the proxy and the internet; check "
+        "that this is its port.",
     )
 
 

@@ -11,6 +11,7 @@ from readycheck.diagnose.finding import Confidence, Finding, Owner
 from readycheck.diagnose.inspection import chain_of, issuer_of
 from readycheck.diagnose.server_names import zone
 from readycheck.failure import Failure, Step
+from readycheck.net.address import is_address
 from readycheck.observation import Observation
 from readycheck.plan import Scope
 
@@ -64,16 +65,12 @@ class _Sinkhole:
         """
         leaves, issuers = set(map(_leaf, self.greeted)), set(map(issuer_of, self.greeted))
         around = [o for _, o in self.elsewhere]
-        if (
-            self.greeted
-            and _are_nobodys(self.greeted)
-            and len(leaves) == 1
-            and not leaves & {"", *map(_leaf, around)}
-        ):
+        alone = len(leaves) == 1 and not leaves & {"", *map(_leaf, around)}
+        if alone and _are_nobodys(self.greeted):
             subject = chain_of(self.greeted[0])[0].get("subject")
             return f"One certificate answers there for all of them, and is made for none ({subject})"
         if self.is_sure and len(issuers) == 1 and not issuers & {"", *map(issuer_of, around)}:
-            return f"Who answers there signs for all of them, and is known to nobody ({next(iter(issuers))})"
+            return f"Who answers there signs for all of them, by an authority that no list has ({next(iter(issuers))})"
         return ""
 
     @property
@@ -114,16 +111,16 @@ def _sinkholes(case: Case) -> Iterator[_Sinkhole]:
     asked = {o.check.id: o.check for o in case.outcomes if o.check.scope is not Scope.FOLLOW_UP}
     led: dict[tuple[str, tuple[str, ...]], list[Said]] = {}
     for one in said(case.outcomes):
-        if one.check in asked and one.is_public:
+        if one.check in asked and one.is_public and is_address(one.server):
             led.setdefault((one.server, one.addresses), []).append(one)
     for (server, addresses), told in led.items():
+        hosts = {one.host for one in told}
+        many = len(hosts) >= _HOSTS and len(set(map(zone, hosts))) >= _ZONES
         others = any(to != addresses for who, to in led if who == server)
-        called, elsewhere = _called(case, addresses, told), _greeted_elsewhere(case, addresses)
-        sinkhole = _Sinkhole(server, addresses, tuple(told), called, elsewhere)
-        many = len(sinkhole.hosts) >= _HOSTS and len(sinkhole.zones) >= _ZONES
         foreign = any(asked[one.check].scope is Scope.CONTROL for one in told)
         if many and others and not foreign and not _are_of_product(case, addresses):
-            yield sinkhole
+            called, elsewhere = _called(case, addresses, told), _greeted_elsewhere(case, addresses)
+            yield _Sinkhole(server, addresses, tuple(told), called, elsewhere)
 
 
 def _called(case: Case, addresses: tuple[str, ...], told: Sequence[Said]) -> tuple[Observation, ...]:

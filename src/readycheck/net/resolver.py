@@ -165,9 +165,8 @@ class _Race:
 def _resolution(races: Sequence[_Race]) -> Resolution:
     told = [(race, race.answer) for race in races if race.answer is not None]
     if not told:
-        asked_first = _most_telling(
-            races[0].errors
-        )  # that there is none of another type says nothing of this one
+        # That there is no record of another type says nothing of the first.
+        asked_first = _most_telling(races[0].errors)
         unwilling = asked_first.failure in (Failure.DNS_REFUSED, Failure.DNS_SERVFAIL)
         raise asked_first if unwilling else _most_telling([error for race in races for error in race.errors])
     first, answer = told[0]

@@ -151,9 +151,17 @@ def dns_tcp_blocked(case: Case) -> Iterator[Finding]:
             f"{'; ' + place.words if place.words else ''}.",
             where=place.where,
             owner=Owner.DNS if place.where is Where.UNKNOWN else None,
-            confidence=Confidence.CERTAIN,
+            confidence=Confidence.POSSIBLE if _are_lost_alike(udp, tcp) else Confidence.CERTAIN,
             remedy="Allow TCP 53 to the name servers as well.",
         )
+
+
+def _are_lost_alike(udp: Sequence[Outcome], tcp: Sequence[Outcome]) -> bool:
+    """Over UDP most had to be asked again as well: who drops questions when there are many drops them over TCP, too."""
+    answers = [o for outcome in udp for o in outcome.observations if o.failure is None]
+    again = sum(int(o.facts.get("attempts") or 1) > 1 for o in answers)
+    silent = all(o.failure is Failure.TIMED_OUT for outcome in tcp for o in outcome.observations)
+    return silent and 2 * again > len(answers)
 
 
 def _place_of_servers(case: Case, lost: Sequence[Outcome]) -> Place:

@@ -202,6 +202,19 @@ def test_a_server_that_hears_and_is_silent_over_tcp_has_no_place() -> None:
     assert conclude(world).only.where is Where.UNKNOWN
 
 
+def test_a_server_that_drops_questions_over_udp_too_is_hardly_blocked_over_tcp() -> None:
+    """Whoever asks too fast is left without an answer, over either."""
+    world = World(resolver=lambda transport: Failure.TIMED_OUT if transport == "tcp" else None)
+    outcomes = [
+        replace(o, observations=tuple(replace(s, facts={**s.facts, "attempts": 2}) for s in o.observations))
+        if o.check.requirement == "dns-udp"
+        else o
+        for o in world.outcomes()
+    ]
+    found = conclude_from(world, tuple(outcomes)).findings
+    assert {f.confidence for f in found if f.cause == "dns-tcp-blocked"} == {Confidence.POSSIBLE}
+
+
 def test_a_line_too_long_for_a_connection_in_time_blocks_nothing() -> None:
     world = World(resolver=lambda transport: Failure.TIMED_OUT if transport == "tcp" else None)
     outcomes = [

@@ -1,6 +1,7 @@
 """`path`: which hops a packet reaches, and so whether it leaves the site although nobody answers it."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -39,6 +40,7 @@ class PathParams:
     that are none of the product's: a router on the way to these, too, is no vendor's. `local` and `mapped` are
     this host's address as it sees it itself and as STUN servers saw it. `kinds` names the probe whose packet a
     UDP port is sent, and `rtt_ms` is the round trip to the controls, as far as it is known.
+    Of what `answered`, `resent` has each as often as what was sent to it was lost.
     `spared` replies of each router are left to whoever asks next.
     """
 
@@ -48,6 +50,7 @@ class PathParams:
     controls: tuple[Target, ...] = ()
     outside: tuple[Target, ...] = ()
     answered: tuple[Target, ...] = ()
+    resent: tuple[Target, ...] = ()
     kinds: tuple[tuple[int, str], ...] = ()
     rtt_ms: float | None = None
     local: str = "127.0.0.1"
@@ -238,6 +241,7 @@ class _Driver:
             hops,
             wait_ms=wait_ms,
             known_open=_known_open(params.answered),
+            passed=_passed(params),
             essential=params.essential,
             spared=params.spared + len(params.outside),
         )
@@ -345,6 +349,15 @@ class _Driver:
 def _known_open(answered: Sequence[Target]) -> Iterator[object]:
     for target in answered:
         yield from (target.transport, target.network, (target.transport, target.port))
+
+
+def _passed(params: PathParams) -> Mapping[tuple[str, int], tuple[int, int]]:
+    came, lost = Counter(map(_port, params.answered)), Counter(map(_port, params.resent))
+    return {port: (lost[port], lost[port] + count) for port, count in came.items()}
+
+
+def _port(target: Target) -> tuple[str, int]:
+    return target.transport or "udp", target.port or 0
 
 
 _FAILURES = {Fate.LEFT: None, Fate.REJECTED: Failure.CONNECTION_REFUSED}

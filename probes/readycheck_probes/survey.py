@@ -8,7 +8,7 @@ are lost at random, that happens by chance too: how many misses accuse depends o
 
 import ipaddress
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -136,10 +136,13 @@ class Survey:
         *,
         wait_ms: float = 400.0,
         known_open: Iterable[object] = (),
+        passed: Mapping[tuple[str, int], tuple[int, int]] | None = None,
         essential: int | None = None,
         spared: int = 0,
     ) -> None:
         """`known_open`: transports, networks and (transport, port) pairs in which a service has answered.
+
+        `passed`: how many packets were lost of those to what has answered on a port, and of how many.
 
         The first `essential` cells, by default all, come before the others; of its replies each hop is `spared` some.
         """
@@ -155,6 +158,10 @@ class Survey:
         self._doubted: list[Cell] = []
         self._unspent: dict[int, list[int]] = {}
         self._vouched = self._unvouched = 0
+        self._passed = dict(passed or {})
+        self._ports: dict[tuple[str, int], list[int]] = {}
+        for index, cell in enumerate(cells):
+            self._ports.setdefault((cell.transport, cell.port), []).append(index)
 
     def done(self, first: int | None = None) -> bool:
         """Whether all cells, or the `first` ones, need no more packets."""
@@ -219,7 +226,7 @@ class Survey:
                 cell.fate = Fate.UNKNOWN
 
     def _is_final(self, cell: int) -> bool:
-        return self.cells[cell].fate in (Fate.LEFT, Fate.REJECTED)
+        return _is_through(self.cells[cell])
 
     def _decide(self, cell: int, fate: Fate, ttl: int, offender: str | None) -> None:
         entry = self.cells[cell]
@@ -240,19 +247,38 @@ class Survey:
 
     def _accuse(self) -> None:
         """Cells stop at a wall when loss alone would hardly let them, or all of their kind, miss so often."""
-        least = self._least_misses()
+        share = self._share_lost()
+        asked = sum(cell.asked > 0 for cell in self.cells) or 1
+        least = max(MISSES, math.ceil(math.log(CHANCE / asked) / math.log(share)))
+        lossy = {port for port, mine in self._ports.items() if self._is_lossy(port, mine, share)}
         for cell in self.cells:
             if cell.fate in (Fate.PENDING, Fate.STOPPED):
                 guilty = cell.missed >= MISSES and self._missed_alike(cell) >= least
-                cell.fate = Fate.STOPPED if guilty else Fate.PENDING
+                passes = guilty and (cell.transport, cell.port) not in lossy
+                cell.fate = Fate.STOPPED if passes else Fate.PENDING
 
-    def _least_misses(self) -> int:
-        """By the share that was lost of what is known to pass, controls and cells that left, with one for doubt."""
+    def _share_lost(self) -> float:
+        """Of what is known to pass, controls and cells that left, with one for doubt."""
         left = [cell.asked for cell in self.cells if cell.fate is Fate.LEFT]
         lost = self._unvouched + sum(left) - len(left)
         sent = self._unvouched + self._vouched + sum(left)
-        asked = sum(cell.asked > 0 for cell in self.cells) or 1
-        return max(MISSES, math.ceil(math.log(CHANCE / asked) / math.log((lost + 0.5) / (sent + 1))))
+        return (lost + 0.5) / (sent + 1)
+
+    def _is_lossy(self, port: tuple[str, int], mine: Sequence[int], share: float) -> bool:
+        """Whether a port that passes somewhere loses so much that chance may pick the cells that stay away.
+
+        Its share is what its other cells lost, and for doubt one packet of the `share` of the survey. One that was
+        lost without a control beside it, at a cell that was not asked again, is nobody's.
+        """
+        asked = [self.cells[index] for index in mine if self.cells[index].asked]
+        if port not in self._open and not any(cell.fate is Fate.LEFT for cell in asked):
+            return False
+        away = [cell.missed for cell in asked if cell.missed >= MISSES and not _is_through(cell)]
+        others = [cell for cell in asked if _is_through(cell) or cell.missed == 1]
+        lost, sent = self._passed.get(port, (0, 0))
+        lost += sum(cell.asked - _is_through(cell) for cell in others)
+        sent += sum(cell.asked for cell in others)
+        return math.comb(len(asked), len(away)) * ((lost + share) / (sent + 1)) ** sum(away) > CHANCE
 
     def _missed_alike(self, cell: Cell) -> int:
         """What the cell missed, or its port, network or transport, of which none has left."""
@@ -371,6 +397,10 @@ class Survey:
             )
             or _walled(alike, networks=3, ports=2 if cell.transport not in self._open else 3)
         )
+
+
+def _is_through(cell: Cell) -> bool:
+    return cell.fate in (Fate.LEFT, Fate.REJECTED)
 
 
 def _walled(cells: Sequence[Cell], *, networks: int = 1, ports: int = 1) -> bool:

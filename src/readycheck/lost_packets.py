@@ -127,6 +127,13 @@ def _lost_and_asked(observation: Observation) -> tuple[int, int] | None:
     return lost, lost + 1
 
 
+def resent(observations: Iterable[Observation]) -> Iterator[Target]:
+    """Targets of connections that stood, each as often as what opened it was lost."""
+    for o in observations:
+        if o.step is Step.CONNECT and (lost_and_asked := _lost_and_asked(o)):
+            yield from [o.target] * lost_and_asked[0]
+
+
 def late_ms(observations: Iterable[Observation]) -> float | None:
     """Who drops what opens a connection, and lets the same pass later, does so with nearly all beyond the site.
 

@@ -2,7 +2,7 @@
 
 import heapq
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 
@@ -50,14 +50,18 @@ class Simulation:
     blocked: Callable[[Cell], bool]
     lost: set[tuple[int, int]] = field(default_factory=set)
     loss: float = 0.0
+    losing: Callable[[Cell], bool] | None = None
     rejecting: bool = False
     wait_ms: float = 400.0
     known_open: Iterable[object] = ()
+    passed: Mapping[tuple[str, int], tuple[int, int]] | None = None
     seed: int = 1
 
     def run(self, for_ms: float = 12_000.0) -> "Simulation":
         hops = [Hop(r.ttl, f"203.0.113.{r.ttl}", r.delay_ms) for r in self.routers]
-        self.survey = Survey(self.cells, hops, wait_ms=self.wait_ms, known_open=self.known_open)
+        self.survey = Survey(
+            self.cells, hops, wait_ms=self.wait_ms, known_open=self.known_open, passed=self.passed
+        )
         routers = {router.ttl: router for router in self.routers}
         asked = dict.fromkeys(range(len(self.cells)), 0)
         replies: list[tuple[float, int, int | None, int, str]] = []
@@ -80,7 +84,7 @@ class Simulation:
                             arrives = now + 2.0
                             heapq.heappush(replies, (arrives, number, send.cell, send.hop.ttl, "rejected"))
                         continue
-                said = router.answers(now) and chance.random() >= self.loss
+                said = router.answers(now) and not self._loses(send.cell, chance)
                 if said and (send.cell, asked.get(send.cell or 0, 0)) not in self.lost:
                     arrives = now + router.delay_ms
                     heapq.heappush(replies, (arrives, number, send.cell, send.hop.ttl, what))
@@ -88,6 +92,11 @@ class Simulation:
             now = min([following, *(reply[0] for reply in replies[:1])])
         self.survey.finish()
         return self
+
+    def _loses(self, index: int | None, chance: random.Random) -> bool:
+        """`losing` says whose packets alone are lost at random; by default it is everybody's."""
+        concerned = self.losing is None or (index is not None and self.losing(self.cells[index]))
+        return concerned and chance.random() < self.loss
 
     def fates(self, *, blocked: bool) -> set[Fate]:
         return {cell.fate for cell in self.cells if self.blocked(cell) is blocked}
@@ -237,6 +246,43 @@ def test_random_loss_accuses_nobody(loss: float) -> None:
     for seed in range(12):
         done = Simulation(grid(NETWORKS, PORTS), routers(), nothing, loss=loss, seed=seed).run()
         assert done.fates(blocked=False) <= {Fate.LEFT, Fate.UNKNOWN}, seed
+
+
+def mixed(networks: Sequence[str]) -> list[Cell]:
+    """As much of UDP as of TCP, by turns."""
+    media = [Cell(network, (5004, 9000)[index % 2], "udp") for index, network in enumerate(networks)]
+    return [
+        cell for pair in zip(media, (Cell(n, 8934, "tcp") for n in networks), strict=True) for cell in pair
+    ]
+
+
+TWELVE = tuple(f"198.18.{index}.0/24" for index in range(12))
+PASSING = frozenset(
+    ("tcp", "udp", SIP := ("tcp", 8934), *((*SIP, f"192.0.{index}.0/24") for index in range(3)))
+)
+
+
+def test_a_port_that_loses_at_random_beside_others_that_do_not_accuses_nobody() -> None:
+    found = []
+    for seed in range(16):
+        lossy = Simulation(mixed(TWELVE), routers(), nothing, loss=0.7, seed=seed, known_open=PASSING)
+        lossy.passed = {SIP: (4, 7)}
+        lossy.losing = lambda cell: cell.port == 8934
+        found.append(Fate.STOPPED in lossy.run().fates(blocked=False))
+    assert sum(found) <= 1
+
+
+@pytest.mark.parametrize("walled", [1, 2, 6, 9, 12])
+def test_a_port_that_stops_in_many_networks_shows_beside_those_in_which_it_passes(walled: int) -> None:
+    done = Simulation(
+        mixed(TWELVE),
+        routers(),
+        lambda cell: cell.port == 8934 and cell.network in TWELVE[:walled],
+        known_open=PASSING,
+        passed={SIP: (0, 12)},
+    ).run()
+    assert Fate.STOPPED in done.fates(blocked=True)
+    assert done.fates(blocked=False) <= {Fate.LEFT}
 
 
 def test_a_wall_shows_beside_a_few_lost_packets() -> None:

@@ -13,6 +13,7 @@ from readycheck.diagnose.situation import COUNTING, Situation, can_hear_routers,
 from readycheck.engine import Outcome
 from readycheck.evidence import Cell, Evidence, Sign
 from readycheck.failure import Step
+from readycheck.lost_packets import resent
 from readycheck.net.address import is_site_address
 from readycheck.observation import Observation, Target
 from readycheck.plan import NAME_SERVERS, Check, CheckTarget, Plan, Scope
@@ -224,6 +225,7 @@ def _values(asked: _Asked, outcomes: Sequence[Outcome], evidence: Evidence) -> d
         "walls": tuple(asked.walls),
         "controls": tuple(_controls(outcomes)),
         "answered": tuple(_target(c) for c in evidence.cells if c.sign is Sign.ANSWERED),
+        "resent": tuple(resent(o for outcome in outcomes for o in outcome.observations)),
         "kinds": tuple(sorted(_kinds(evidence, outcomes).items())),
         "rtt_ms": round_trip(outcomes),
         "mapped": evidence.mapped,

@@ -191,7 +191,7 @@ class _View:
         if any(s.is_of_its_zone for s in again):
             return None
         refused = suspect.failure is Failure.DNS_REFUSED and suspect.server in self.helpful
-        silent = any(s.server in self.forthright and not s.zone for s in again)
+        silent = any(s.server in self.forthright and s.failure in _DENIALS and not s.zone for s in again)
         empty = suspect.failure is Failure.DNS_NO_ANSWER and len(self.emptied) > _FEW
         gone = (suspect.failure is Failure.DNS_NXDOMAIN or empty) and self.product[suspect.host]
         made = gone and (silent or (suspect.is_of_another_zone and suspect.zone not in self.usual))
@@ -252,7 +252,10 @@ def _reasons(view: _View, proven: Sequence[Said]) -> Iterator[str]:
         yield "each time, while it looks up other names, as a filter has it, or a broken way to the vendor's servers"
         return
     if not codes and not truthful and not any(s.addresses for s in proven):
-        yield "it looks up other names, and does not say in whose zone these are missing"
+        refused = all(s.failure is Failure.DNS_REFUSED for s in proven)
+        yield "it looks up other names" + (
+            "" if refused else ", and does not say in whose zone these are missing"
+        )
 
 
 def _all_denied(view: _View) -> Iterator[Finding]:

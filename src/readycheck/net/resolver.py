@@ -165,10 +165,7 @@ class _Race:
 def _resolution(races: Sequence[_Race]) -> Resolution:
     told = [(race, race.answer) for race in races if race.answer is not None]
     if not told:
-        # That there is no record of another type says nothing of the first.
-        asked_first = _most_telling(races[0].errors)
-        unwilling = asked_first.failure in (Failure.DNS_REFUSED, Failure.DNS_SERVFAIL)
-        raise asked_first if unwilling else _most_telling([error for race in races for error in race.errors])
+        raise _why_there_is_none(races)
     first, answer = told[0]
     addresses = dict.fromkeys(one for _, given in told for one in given.records if is_address(one))
     silent = {race.rdtype: race.errors[-1].failure for race in races if race.answer is None and race.errors}
@@ -180,6 +177,16 @@ def _resolution(races: Sequence[_Race]) -> Resolution:
         **({"without": {rdtype: failure.value for rdtype, failure in silent.items()}} if silent else {}),
     }
     return Resolution(tuple(addresses), first.winner, facts)
+
+
+def _why_there_is_none(races: Sequence[_Race]) -> NetError:
+    """That there is no record of another type says nothing of the first, which may have been refused or lost."""
+    first_type, *others = (race.errors for race in races)
+    asked_first = _most_telling(first_type)
+    if asked_first.failure in (Failure.DNS_REFUSED, Failure.DNS_SERVFAIL):
+        return asked_first
+    more = (error for errors in others for error in errors if error.failure is not Failure.DNS_NO_ANSWER)
+    return _most_telling([*first_type, *more])
 
 
 def _most_telling(errors: Sequence[NetError]) -> NetError:

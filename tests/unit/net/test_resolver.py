@@ -119,14 +119,27 @@ async def test_failures_have_their_names(rcode: str, failure: Failure) -> None:
     assert (caught.value.failure, caught.value.facts["server"]) == (failure, "127.0.0.1")
 
 
-async def test_who_fails_for_one_type_and_has_none_of_the_other_has_failed() -> None:
-    def script(asked: Message) -> Message:
-        return answer(asked, rcode="SERVFAIL" if asked.question[0].rdtype == 1 else "NOERROR")
+@pytest.mark.parametrize(
+    ("of_a", "of_aaaa", "failure"),
+    [
+        ("SERVFAIL", "NOERROR", Failure.DNS_SERVFAIL),
+        ("SERVFAIL", "NXDOMAIN", Failure.DNS_SERVFAIL),
+        (None, "NOERROR", Failure.TIMED_OUT),
+        (None, "NXDOMAIN", Failure.DNS_NXDOMAIN),
+        ("NOERROR", "SERVFAIL", Failure.DNS_NO_ANSWER),
+    ],
+)
+async def test_that_there_is_none_of_another_type_says_nothing(
+    of_a: str | None, of_aaaa: str, failure: Failure
+) -> None:
+    def script(asked: Message) -> Message | None:
+        rcode = of_a if asked.question[0].rdtype == 1 else of_aaaa
+        return answer(asked, rcode=rcode) if rcode else None
 
     async with name_server(script) as (place, _):
         with pytest.raises(NetError) as caught:
-            await resolver(place).resolve(HOST, timeout=3)
-    assert caught.value.failure is Failure.DNS_SERVFAIL
+            await resolver(place).resolve(HOST, timeout=0.5)
+    assert caught.value.failure is failure
 
 
 async def test_silence_is_a_timeout() -> None:

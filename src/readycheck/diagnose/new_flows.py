@@ -80,8 +80,9 @@ def _stop(attempts: Sequence[Attempt], transports: Sequence[str]) -> Stop | None
 
 
 def find_changing(outcomes: Sequence[Outcome]) -> list[Target]:
-    """Ports that answered and did not, if there are several; name servers are asked again anyway."""
-    places = [place for place in _changing(_attempts(outcomes)) if place.port != _DNS]
+    """Ports of known hosts that answered and did not, if there are several; name servers are asked again anyway."""
+    known = [outcome for outcome in outcomes if outcome.check.scope is not Scope.SAMPLED]
+    places = [place for place in _changing(_attempts(known)) if place.port != _DNS]
     return places if len({place.address for place in places}) >= CHANGING else []
 
 

@@ -17,8 +17,9 @@ CHANGING = 3
 """At so many addresses a port that answered and did not is more than a lost packet."""
 
 AT_ONCE_MS = 1.0
-LEAST_WAIT_MS = 500.0
-"""What had no time left was not sent at all."""
+
+WAIT_MS = 850.0
+"""What was waited for less shows nothing, nor is an answer that came later one to a single packet."""
 
 LEAST_SPAN_MS = 3000.0
 """A queue that is full empties in less."""
@@ -89,8 +90,7 @@ def find_changing(outcomes: Sequence[Outcome]) -> list[Target]:
 def _changing(attempts: Iterable[Attempt]) -> list[Target]:
     seen: dict[Target, set[bool]] = {}
     for attempt in attempts:
-        if attempt.plain:
-            seen.setdefault(attempt.place, set()).add(attempt.answered)
+        seen.setdefault(attempt.place, set()).add(attempt.answered)
     return [place for place, answers in seen.items() if len(answers) > 1]
 
 
@@ -122,13 +122,17 @@ def _is_contact(outcome: Outcome, o: Observation) -> bool:
     opens = o.step in _CONTACT and (o.step is not Step.RESPONSE or outcome.check.probe == _NAMES)
     told = o.failure not in LOCAL_FAILURES and o.failure is not Failure.INTERRUPTED
     if o.failure is Failure.TIMED_OUT:
-        told = not outcome.cut and _is_plain(o) and o.elapsed_ms >= LEAST_WAIT_MS
+        told = not outcome.cut and _is_plain(o) and o.elapsed_ms >= WAIT_MS
     return opens and told and not o.target.via and not is_site_address(o.target.address or "127.0.0.1")
 
 
 def _is_plain(o: Observation) -> bool:
-    """One packet, or as good as that: what else a follow-up sends may well stay without an answer."""
-    return o.facts.get("purpose") in (None, "repeat")
+    """One packet, or as good as that: what else a follow-up sends may well stay without an answer.
+
+    Where the first packet of each flow is dropped, answers come to the second alone.
+    """
+    again = o.elapsed_ms >= WAIT_MS or int(o.facts.get("attempt") or 0) > 0
+    return o.facts.get("purpose") in (None, "repeat") and not (o.failure is None and again)
 
 
 def _place_of(outcome: Outcome, o: Observation) -> Target:
@@ -151,15 +155,18 @@ def new_flows_lost(case: Case) -> Iterator[Finding]:
     yield case.finding(
         "intermittent",
         failed,
-        f"What answered in the first {stop.at_ms / 1000:.1f} s answers no new {what}flow since: {len(stop.renewed)} "
-        f"tries at {_at(stop.places)}, over {stop.lasted_ms / 1000:.0f} s, and nothing else answers "
-        f"one either{words}.",
+        f"What answered {_until(stop.at_ms)} answers no new {what}flow since: {len(stop.renewed)} tries at "
+        f"{_at(stop.places)}, over {stop.lasted_ms / 1000:.0f} s, and nothing else answers one either{words}.",
         where=where,
         confidence=Confidence.LIKELY if several else Confidence.POSSIBLE,
         remedy="Look for a limit on the flows of one host or subscriber: connection limits and flood protection of "
         "firewalls, the NAT table of the router, the ports that the provider's translation gives to this site. Run "
         "again with --quick, which opens fewer flows; if that fails from the start, look at the uplink.",
     )
+
+
+def _until(at_ms: float) -> str:
+    return f"in the first {at_ms / 1000:.1f} s" if at_ms >= AT_ONCE_MS else "at first"
 
 
 def _at(places: Sequence[Target]) -> str:

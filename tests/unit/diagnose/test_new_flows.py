@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -96,6 +97,14 @@ def test_it_is_not_told(more: list[Outcome]) -> None:
     assert told(*more) == []
 
 
+@pytest.mark.parametrize("facts", [{"elapsed_ms": 1030.0}, {"facts": {"attempt": 1}}])
+def test_what_answered_a_second_packet_alone_may_drop_first_ones(facts: dict[str, Any]) -> None:
+    early = answered()
+    late = replace(early, observations=tuple(replace(o, **facts) for o in early.observations))
+    assert find_stop([early, asked_anew()]) is not None
+    assert find_stop([late, asked_anew()]) is None
+
+
 def test_one_answer_later_undoes_it() -> None:
     late = make_outcome(make_check("tls/late"), contact(8000.0, Target(address="203.0.113.77", port=5061)))
     assert told(answered(), asked_anew(), late) == []
@@ -124,7 +133,7 @@ def test_a_router_of_the_provider_that_still_answers_locates_it(ttl: int, times:
 
 def name(moment_ms: float, host: str, failure: Failure | None = None) -> Observation:
     server = Target(host=host, address="203.0.113.53", port=53, transport="udp")
-    return at(moment_ms, seen(Step.RESPONSE, server, failure, took_ms=3000.0))
+    return at(moment_ms, seen(Step.RESPONSE, server, failure, took_ms=3000.0 if failure else 20.0))
 
 
 def test_names_that_were_never_answered_may_be_filtered() -> None:

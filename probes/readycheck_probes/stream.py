@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 
 from readycheck.media import e_model
 from readycheck.media.stream import StreamQuality
-from readycheck.media.two_way import TwoWay, split
+from readycheck.media.two_way import Pace, TwoWay, split
 from readycheck.probe import (
     Better,
     Effort,
@@ -117,9 +117,9 @@ class StreamProbe:
     title: ClassVar[str] = "RTP streams to a responder and back"
     Params: ClassVar[type[StreamParams]] = StreamParams
     metrics: ClassVar[tuple[Metric, ...]] = (
-        Metric("sent", Unit.COUNT, title="packets sent"),
+        Metric("sent", Unit.COUNT, title="packets sent, without what this host sent too late"),
         Metric("answered", Unit.COUNT, Better.HIGHER, "packets that came back"),
-        Metric("reached", Unit.COUNT, Better.HIGHER, "packets that the far end received"),
+        Metric("reached", Unit.COUNT, Better.HIGHER, "of these, packets that the far end received"),
         *_directed("loss", Unit.RATIO, "packets lost, of all legs"),
         *_directed("worst_200_ms", Unit.RATIO, "packets lost in the worst 200 ms"),
         *_directed("worst_15_s", Unit.RATIO, "packets lost in the worst 15 s"),
@@ -160,13 +160,14 @@ class StreamProbe:
     def summarize(self, observations: Sequence[Observation]) -> Mapping[str, MetricValue]:
         legs = [o.facts for o in observations if _is_whole(o)]
         found: dict[str, MetricValue] = {
-            name: sum(leg[name] for leg in legs) for name in ("sent", "answered")
+            "sent": sum(leg["up"]["sent"] for leg in legs),
+            "answered": sum(leg["answered"] for leg in legs),
         }
         if not legs:
             return found
-        found["reached"] = sum(leg["up"]["received"] for leg in legs)
+        found["reached"] = sum(min(leg["up"]["received"], leg["down"]["sent"]) for leg in legs)
         for way in _WAYS:
-            found |= _direction(way, [leg[way] for leg in legs])
+            found |= _direction(way, legs)
         for name, worst in (("rtt_ms", max), ("mos", min), ("r", min), ("pacing_p95_ms", max)):
             found[name] = worst((leg[name] for leg in legs if leg.get(name) is not None), default=None)
         found["marks_kept_ratio"] = _marks_kept(legs)
@@ -266,7 +267,7 @@ def _unanswered_s(played: Played) -> float:
 
 
 def _facts(played: Played, shape: Shape) -> dict[str, Any]:
-    found = split(played.sent, played.returned, played.counted, played.account)
+    found = split(played.sent, played.returned, played.counted, played.account, pace=_pace(played.leg))
     trip = median(found.round_trips_ms) if found.round_trips_ms else None
     late_ms = sorted(late / 1e6 for late in played.paced_late_ns)
     return {
@@ -288,6 +289,10 @@ def _facts(played: Played, shape: Shape) -> dict[str, Any]:
         **_seen(played),
         **_rating(found, trip, shape),
     }
+
+
+def _pace(leg: Leg) -> Pace:
+    return Pace(at_once=leg.burst, spacing_ns=1e9 * leg.burst / leg.packets_per_second)
 
 
 def _quality(one: StreamQuality) -> dict[str, Any]:
@@ -386,17 +391,22 @@ def _rounded(value: float | None) -> float | None:
 
 
 def _direction(way: str, legs: Sequence[Mapping[str, Any]]) -> dict[str, MetricValue]:
-    """Counts of all legs together, for they go one way; of the rest the worst leg."""
-    sent, received = (sum(leg[name] for leg in legs) for name in ("sent", "received"))
-    lost, reordered, copies = (sum(leg[name] for leg in legs) for name in ("lost", "reordered", "duplicates"))
+    """Counts of all legs together, for they go one way; of the rest the worst leg.
+
+    A loss of none of no packets says that all of them left late: it can be judged by no band.
+    """
+    ways = [leg[way] for leg in legs]
+    sent, received = (sum(one[name] for one in ways) for name in ("sent", "received"))
+    lost, reordered, copies = (sum(one[name] for one in ways) for name in ("lost", "reordered", "duplicates"))
+    all_late = not sent and any(leg["answered"] for leg in legs)
     return {
-        f"loss_{way}_ratio": _share(lost, sent),
+        f"loss_{way}_ratio": 0.0 if all_late else _share(lost, sent),
         f"reordering_{way}_ratio": _share(reordered, received),
         f"duplicates_{way}_ratio": _share(copies, received),
-        f"worst_200_ms_{way}_ratio": _worst(legs, "worst_200_ms_ratio"),
-        f"worst_15_s_{way}_ratio": _worst(legs, "worst_15_s_ratio"),
-        f"jitter_{way}_ms": _worst(legs, "jitter_ms"),
-        f"variation_{way}_ms": _worst(legs, "variation_ms"),
+        f"worst_200_ms_{way}_ratio": _worst(ways, "worst_200_ms_ratio"),
+        f"worst_15_s_{way}_ratio": _worst(ways, "worst_15_s_ratio"),
+        f"jitter_{way}_ms": _worst(ways, "jitter_ms"),
+        f"variation_{way}_ms": _worst(ways, "variation_ms"),
     }
 
 

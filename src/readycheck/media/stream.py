@@ -124,11 +124,15 @@ def can_judge(edge: float, packets: int) -> bool:
 
 
 def worst_window(sent: Sequence[Stamp], arrived: Iterable[int], window_ms: float) -> float | None:
-    """The largest share of packets lost in any window of this length, which begins with a packet."""
+    """The largest share of packets lost in any window of this length, which begins with a packet.
+
+    Of a window with less than half of its packets, for whatever reason they never left, no share is told.
+    """
     there, stamps = set(arrived), [stamp.at_ns for stamp in sent]
     if not stamps or (stamps[-1] - stamps[0]) / _MS + _spacing_ms(stamps) < window_ms:
         return None
     missing = [stamp.sequence not in there for stamp in sent]
+    fewest = window_ms / _spacing_ms(stamps) / 2 if len(stamps) > 1 else 1
     worst, end, inside = 0.0, 0, 0
     for start, began_ns in enumerate(stamps):
         while end < len(stamps) and (stamps[end] - began_ns) / _MS < window_ms:
@@ -136,7 +140,8 @@ def worst_window(sent: Sequence[Stamp], arrived: Iterable[int], window_ms: float
             end += 1
         if end == len(stamps) and (stamps[-1] - began_ns) / _MS + _spacing_ms(stamps) < window_ms:
             break
-        worst = max(worst, inside / (end - start))
+        if end - start >= fewest:
+            worst = max(worst, inside / (end - start))
         inside -= missing[start]
     return worst
 

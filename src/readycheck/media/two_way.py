@@ -7,13 +7,17 @@ back, and a copy whose answer was lost is taken for a packet that is missing bes
 """
 
 from bisect import bisect, bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import groupby, pairwise
+from math import inf
+from operator import itemgetter
 
 from readycheck.media.stream import Stamp, StreamQuality, measure, unwrapped
 
 _MOST_COPIES, _SPARE = 4, 64
+_TRAIN = 3
+"""Fewer turns than these a host makes up for without harm."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +43,14 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """So many packets leave at once, and the next ones so much later."""
+
+    at_once: int
+    spacing_ns: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TwoWay:
     """Both directions of a stream, and the round trips without the far end's own time."""
 
@@ -48,10 +60,16 @@ class TwoWay:
 
 
 def split(
-    sent: Sequence[Stamp], returned: Sequence[Returned], counted: int | None, account: Account | None = None
+    sent: Sequence[Stamp],
+    returned: Sequence[Returned],
+    counted: int | None,
+    account: Account | None = None,
+    *,
+    pace: Pace | None = None,
 ) -> TwoWay:
     """`counted` is what the far end says that it answered; None when it could not be asked any more.
 
+    With a pace, losses from what a late host sent all at once are not the way's: none of it counts in that direction.
     Raises `ValueError` for counts that no honest far end has.
     """
     left = {stamp.sequence: stamp.at_ns for stamp in sent}
@@ -60,23 +78,56 @@ def split(
     by_number: dict[int, Returned] = {}
     for one in known:
         by_number.setdefault(one.number, one)
-    total = max([counted or 0, *(count + 1 for count in counts.values())])
-    most = _MOST_COPIES * len(sent) + _SPARE
-    if total > most or min(counts.values(), default=0) < 0 or (account and not _is_sane(account, most)):
-        raise ValueError("the far end counts what was never sent")
+    total = _total(len(sent), counted, counts.values(), account)
+    crowded = _crowded(sent, pace) if pace else frozenset()
     seen = {counts[id(one)]: one for one in reversed(known)}
     if account is not None:
         reached = account.reached
     else:
         reached = _reached(sent, {n: counts[id(one)] for n, one in by_number.items()}, sorted(seen), total)
-    came = [seen[count] for count in sorted(seen)]
-    up = measure(sent, [Stamp(one.number, one.received_ns) for one in came], reached=reached)
-    if account is not None:
-        up = _by_account(up, account)
+    came = [Stamp(seen[count].number, seen[count].received_ns) for count in sorted(seen)]
+    up = measure(_without(sent, crowded, reached | by_number.keys()), came, reached=reached)
     stamps = {counts[id(one)]: one.received_ns + one.held_ns for one in known}
-    down = measure(_filled(stamps, total), [Stamp(counts[id(one)], one.arrived_ns) for one in known])
+    slow_ns = pace.spacing_ns if pace else inf
+    odd = {counts[id(one)] for one in known if one.number in crowded or one.held_ns > slow_ns}
+    answers = _without(_filled(stamps, total), set(_beside(odd, sorted(stamps), total)), stamps.keys())
+    down = measure(answers, [Stamp(counts[id(one)], one.arrived_ns) for one in known])
     trips = tuple((one.arrived_ns - left[n] - one.held_ns) / 1e6 for n, one in by_number.items())
-    return TwoWay(up=up, down=down, round_trips_ms=trips)
+    return TwoWay(up=_by_account(up, account) if account else up, down=down, round_trips_ms=trips)
+
+
+def _total(sent: int, counted: int | None, counts: Collection[int], account: Account | None) -> int:
+    """How many the far end answered, as far as anybody knows."""
+    total = max([counted or 0, *(count + 1 for count in counts)])
+    most = _MOST_COPIES * sent + _SPARE
+    if total > most or min(counts, default=0) < 0 or (account and not _is_sane(account, most)):
+        raise ValueError("the far end counts what was never sent")
+    return total
+
+
+def _crowded(sent: Sequence[Stamp], pace: Pace) -> frozenset[int]:
+    """What a host that was late for some turns sent all at once."""
+    pairs = zip(sent, sent[pace.at_once :], strict=False)
+    close = [after.at_ns - before.at_ns < pace.spacing_ns / 2 for before, after in pairs]
+    runs = (list(run) for is_close, run in groupby(enumerate(close), key=itemgetter(1)) if is_close)
+    return frozenset(
+        sent[i + pace.at_once].sequence for run in runs if len(run) >= _TRAIN * pace.at_once for i, _ in run
+    )
+
+
+def _without(sent: Sequence[Stamp], few: Set[int], there: Set[int]) -> Sequence[Stamp]:
+    """Without these, if any of them was lost."""
+    return [stamp for stamp in sent if stamp.sequence not in few] if few - there else sent
+
+
+def _beside(odd: Set[int], seen: Sequence[int], total: int) -> Iterator[int]:
+    """These, and of the answers that nobody saw those next to one: nothing else is known of them."""
+    for count in range(total) if odd else ():
+        place = bisect_left(seen, count)
+        is_seen = place < len(seen) and seen[place] == count
+        near = seen[place : place + 1] if is_seen else seen[max(0, place - 1) : place + 1]
+        if not odd.isdisjoint(near):
+            yield count
 
 
 def _is_sane(account: Account, most: int) -> bool:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from readycheck.media.stream import Stamp
-from readycheck.media.two_way import Account, Returned, TwoWay, split
+from readycheck.media.two_way import Account, Pace, Returned, TwoWay, split
 
 STEP_NS, THERE_NS, BACK_NS, HELD_NS = 20_000_000, 30_000_000, 25_000_000, 50_000
 OFFSET_NS = 3_600_000_000_000  # the far end's clock is an hour ahead
@@ -133,3 +133,56 @@ def test_an_account_that_cannot_be_is_refused(lie: dict[str, int]) -> None:
 def test_counts_of_what_was_never_sent_are_refused() -> None:
     with pytest.raises(ValueError, match="never sent"):
         split([Stamp(0, 0)], [], 1_000_000_000_000)
+
+
+def delayed(stalls: Collection[int], lost_up: Collection[int] = (), held: Collection[int] = ()) -> TwoWay:
+    """A stream of 100 packets; from each stall on, ten packets leave at once; of `held` the far end comes late.
+
+    The ten that the far end holds leave it together, and the last five of them are lost.
+    """
+    at_ns = {n: max((s + 9 for s in stalls if s <= n < s + 10), default=n) * STEP_NS for n in range(100)}
+    late_ns = {n: (h + 9 - n) * STEP_NS for h in held for n in range(h, h + 10)}
+    gone = {n for h in held for n in range(h + 5, h + 10)}
+    reached = [n for n in range(100) if n not in lost_up]
+    returned = [
+        Returned(
+            number=n,
+            count=count,
+            received_ns=at_ns[n] + OFFSET_NS,
+            held_ns=late_ns.get(n, 0),
+            arrived_ns=at_ns[n] + late_ns.get(n, 0),
+        )
+        for count, n in enumerate(reached)
+        if n not in gone
+    ]
+    sent = [Stamp(n, at_ns[n]) for n in range(100)]
+    return split(sent, returned, len(reached), pace=Pace(at_once=1, spacing_ns=STEP_NS))
+
+
+def test_what_a_late_host_sends_at_once_and_loses_is_not_the_ways() -> None:
+    assert (delayed({40}).up.sent, delayed({40}).up.lost) == (100, 0)
+    found = delayed({40}, lost_up={45, 46, 47, 48, 49})
+    assert (found.up.sent, found.up.lost, found.up.worst_200_ms_ratio) == (91, 0, 0)
+    assert (found.down.sent, found.down.lost) == (95, 0)
+
+
+def test_other_losses_count_whatever_left_late() -> None:
+    found = delayed({40}, lost_up={20, 45, 46, 80})
+    assert (found.up.sent, found.up.lost) == (91, 2)
+    punctual = delayed((), lost_up={45, 46, 47, 48, 49})
+    assert (punctual.up.sent, punctual.up.lost) == (100, 5)
+
+
+def test_what_the_far_end_was_late_with_is_not_the_ways() -> None:
+    found = delayed((), held={60})
+    assert found.up.lost == 0
+    assert (found.down.sent, found.down.lost) == (90, 0)
+
+
+def test_frames_leave_all_at_once_by_right() -> None:
+    sent = [Stamp(n, n // 5 * STEP_NS) for n in range(100)]
+    pace = Pace(at_once=5, spacing_ns=STEP_NS)
+    found = split(
+        sent, [], 0, Account(reached=frozenset(range(0, 100, 2)), duplicates=0, reordered=0), pace=pace
+    )
+    assert (found.up.sent, found.up.lost) == (100, 50)

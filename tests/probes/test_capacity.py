@@ -50,14 +50,15 @@ def measured(params: CapacityParams, **network: Any) -> tuple[Sequence[Observati
 class Counted(FakeNetwork):
     """Loses packets when more calls than `most` are played at once, and its host is `late_ms` late then."""
 
-    def __init__(self, most: int, late_ms: float = 0.02, **network: Any) -> None:
+    def __init__(self, most: int, late_ms: float = 0.02, late_times: int = 99, **network: Any) -> None:
         super().__init__(**network)
-        self.most, self.late_ms, self.steps = most, late_ms, list[int]()
+        self.most, self.late_ms, self.late_times, self.steps = most, late_ms, late_times, list[int]()
 
     async def play(self, to: Any, legs: Sequence[Leg]) -> Sequence[Played]:
         calls = sum(leg.packets_per_second for leg in legs) / 50
         lossy = calls > self.most
-        late_ms = self.late_ms if lossy else 0.02
+        late_ms = self.late_ms if lossy and self.late_times > 0 else 0.02
+        self.late_times -= lossy
         self.responder = way(lost_up=lambda n: lossy and n % 10 == 0, late_ms=late_ms)
         self.steps.append(int(calls))
         return await super().play(to, legs)
@@ -163,12 +164,18 @@ def test_a_busy_host_says_nothing_of_the_line() -> None:
 
 def test_a_step_that_shows_nothing_ends_it_and_breaks_nothing() -> None:
     tried, metrics = stairs(20, 12, late_ms=30.0)
-    assert tried == [5, 10, 15]
+    assert tried == [5, 10, 15, 15, 15], "a host that is late has two more chances"
     assert (metrics["calls_loaded"], metrics["calls_broken"], metrics["calls_loaded_ratio"]) == (
         10,
         None,
         0.5,
     )
+
+
+def test_a_host_that_is_late_for_a_moment_plays_the_step_again() -> None:
+    tried, metrics = stairs(20, 12, late_ms=30.0, late_times=1)
+    assert tried == [5, 10, 15, 15, 12, 13]
+    assert (metrics["calls_loaded"], metrics["calls_broken"]) == (12, 13)
 
 
 def test_a_rate_of_which_others_had_a_share_is_none_of_the_line() -> None:

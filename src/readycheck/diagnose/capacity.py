@@ -11,6 +11,7 @@ from readycheck.probe import MetricValue
 from readycheck.verdict import Judgement
 
 _WAYS = {"up": "sending", "down": "receiving"}
+_RATE = "throughput_{}_together_bits_per_second"
 
 
 def bandwidth_insufficient(case: Case) -> Iterator[Finding]:
@@ -31,7 +32,9 @@ def bandwidth_insufficient(case: Case) -> Iterator[Finding]:
         parts.append(f"{reserve} {metrics['calls_line'] or 0:g} of {wanted:g} calls of 100 kbit/s each way")
     parts += [f"a stream of {stream_bits(one) / 1e6:.3g} Mbit/s is more than passes" for one in drowned]
     rates = ", ".join(_rate(way, metrics) for way in _WAYS)
-    summary = f"The line carries too little: {'; '.join(parts)}. Measured at the same time: {rates}."
+    is_filled = any(metrics.get(_RATE.format(way)) for way in _WAYS)
+    shown = f"Measured at the same time: {rates}." if is_filled or not drowned else _crowding(drowned)
+    summary = f"The line carries too little: {'; '.join(parts)}. {shown}"
     played = "calls_loaded_ratio" in names or bool(drowned)
     confidence = (
         Confidence.CERTAIN if len(names) > 1 else Confidence.LIKELY if played else Confidence.POSSIBLE
@@ -48,8 +51,18 @@ def _with_streams(case: Case, made: Finding, drowned: Sequence[Outcome]) -> Find
 
 
 def _rate(way: str, metrics: Mapping[str, MetricValue]) -> str:
-    rate = metrics.get(f"throughput_{way}_together_bits_per_second")
+    rate = metrics.get(_RATE.format(way))
     return f"{way} not measured" if rate is None else f"{rate / 1e6:.3g} Mbit/s {way}"
+
+
+def _crowding(drowned: Sequence[Outcome]) -> str:
+    """What tells a full line from a lossy one where nobody filled it to see."""
+    came = min(stream_bits(one, way, "received") for one in drowned for way in _WAYS)
+    trip_ms = max(float(one.metrics.get("rtt_ms") or 0.0) for one in drowned)
+    return (
+        f"{came / 1e6:.3g} Mbit/s of it arrive, which wait in a queue (a round trip takes {trip_ms:.0f} ms), while a "
+        "narrower stream loses next to nothing and does not wait."
+    )
 
 
 def bufferbloat(case: Case) -> Iterator[Finding]:
@@ -73,7 +86,8 @@ def bufferbloat(case: Case) -> Iterator[Finding]:
 
 
 def _filled(case: Case) -> Mapping[str, MetricValue]:
-    return next(outcome.metrics for outcome in case.outcomes if "calls_wanted" in outcome.metrics)
+    """Nothing where the line was not filled."""
+    return next((one.metrics for one in case.outcomes if "calls_wanted" in one.metrics), {})
 
 
 def _finding(

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from math import inf
 from typing import Any
 
 from readycheck.diagnose.case import OWNERS, Case
@@ -90,28 +91,37 @@ def _measured(case: Case, names: tuple[str, ...]) -> Iterator[Excess]:
 
 
 _HEAD_BYTES = 12  # of RTP: what fills the line is counted without its headers, too
+_NARROWER, _HEAVY, _WAITS_MS = 4, 0.1, 15.0
+"""So much wider, with so much more loss, and so much later in the median, is what fills the line by itself."""
 _NO_MORE = 1.5
 """What fills the line by TCP comes so near to its width: of a stream that drowns no more gets through."""
 
 
 def drowning(case: Case) -> list[Outcome]:
-    """The streams of more bits than the line lets through both ways at once, if it was filled to see.
+    """The streams of more bits than the line lets through, if it was filled to see, and else than the queue bears.
 
     Losses slow TCP down, too: where they are at fault, more of the stream comes than the line seems to carry, or a
     stream that fits the line, played alone as all are, loses as much.
     """
-    rates = {
-        way: rate
+    streams, rates = _streams(case), _rates(case)
+    return [
+        one
+        for one in streams
+        if any(_drowns(one, way, rate, streams) for way, rate in rates)
+        or (not rates and any(_fills(one, way, streams) for way in WAYS))
+    ]
+
+
+def _rates(case: Case) -> list[tuple[str, float]]:
+    """Of each way alone, and with the other: a stream goes both ways, and on some media these share the width."""
+    return [
+        (way, rate)
         for outcome in case.outcomes
-        for way in WAYS
         if not outcome.metrics.get("throughput_capped")
-        and (rate := outcome.metrics.get(f"throughput_{way}_together_bits_per_second"))
-    }
-    streams = _streams(case)
-    usual = {
-        way: _usual_loss([o for o in streams if stream_bits(o) < rate], way) for way, rate in rates.items()
-    }
-    return [o for o in streams if any(_drowns(o, way, rate, usual[way]) for way, rate in rates.items())]
+        for way in WAYS
+        for suffix in ("", "_together")
+        if (rate := outcome.metrics.get(f"throughput_{way}{suffix}_bits_per_second"))
+    ]
 
 
 def _usual_loss(fitting: Sequence[Outcome], way: str) -> float:
@@ -121,9 +131,21 @@ def _usual_loss(fitting: Sequence[Outcome], way: str) -> float:
     return interval(sum(int(leg["lost"]) for leg in legs), sent).high if sent else 0.0
 
 
-def _drowns(outcome: Outcome, way: str, rate: float, usual: float) -> bool:
+def _drowns(outcome: Outcome, way: str, rate: float, streams: Sequence[Outcome]) -> bool:
     sent, came = (stream_bits(outcome, way, name) for name in ("sent", "received"))
+    usual = _usual_loss([one for one in streams if stream_bits(one) < rate], way)
     return sent > rate and 0 < came <= _NO_MORE * rate and 1 - came / sent > usual
+
+
+def _fills(outcome: Outcome, way: str, streams: Sequence[Outcome]) -> bool:
+    """It loses much and its packets wait, where a narrower one loses next to nothing and does not wait."""
+    narrower = [one for one in streams if 0 < _NARROWER * stream_bits(one) <= stream_bits(outcome)]
+    sent, came = (stream_bits(outcome, way, name) for name in ("sent", "received"))
+    if not narrower or not 0 < came < sent:
+        return False
+    least = max(float(one.metrics.get("rtt_ms") or inf) for one in narrower)
+    waits = float(outcome.metrics.get("rtt_ms") or 0.0) >= least + _WAITS_MS
+    return waits and 1 - came / sent > _HEAVY + _usual_loss(narrower, way)
 
 
 def stream_bits(outcome: Outcome, way: str = "up", name: str = "sent") -> float:

@@ -11,11 +11,11 @@ from readycheck.engine import Outcome, Status
 from readycheck.failure import Step
 from readycheck.observation import Observation, Target
 from readycheck.plan import NO_CAPACITY, NO_RESPONDER, Check
-from readycheck.probe import MetricValue
+from readycheck.probe import Leg, MetricValue, Played
 from readycheck.verdict import Judgement, Readiness
 from tests.unit.builders import ROWS as REACHABILITY
 from tests.unit.builders import Result, World, conclude, make_profile, make_selection, requirement
-from tests.unit.diagnose.test_media import Heard, by_chance
+from tests.unit.diagnose.test_media import Heard, Play, by_chance
 from tests.unit.far_side import AUDIO, PLACE, VIDEO, way
 
 _FAR = {
@@ -153,6 +153,44 @@ def test_a_stream_that_loses_as_much_as_one_that_fits_does_not_drown() -> None:
     lossy = way(lost_up=by_chance(0.3))
     found = conclude(Drowned(profile=profile, selection=selection, metrics=narrow, play=lossy)).findings
     assert [(one.cause, one.affects) for one in found] == [("loss", ("audio", "video"))]
+
+
+def test_a_stream_that_one_way_alone_shows_to_be_too_wide_drowns() -> None:
+    """Filled both ways at once, TCP may find less than half of the width; a way alone then tells of the rest."""
+    halved = {k: 1e6 if k.endswith("per_second") else v for k, v in GOOD.items()}
+    halved |= {name: 4e5 for name in GOOD if name.endswith("together_bits_per_second")}
+    selection = make_selection(responder=PLACE, capacity=20)
+    profile = make_profile(*REACHABILITY, CALLS, DELAY, VIDEO)
+    world = Drowned(profile=profile, selection=selection, metrics=halved, play=way(lost_up=by_chance(0.3)))
+    assert [finding.cause for finding in conclude(world).findings] == ["bandwidth-insufficient"]
+
+
+@pytest.mark.parametrize(
+    ("video", "cause"),
+    [
+        (way(lost_up=by_chance(0.3), rtt_ms=90.0), "bandwidth-insufficient"),
+        (way(lost_up=by_chance(0.3)), "loss"),  # nothing waits
+        (way(lost_up=by_chance(0.05), rtt_ms=90.0), "loss"),
+    ],
+)
+@pytest.mark.parametrize("metrics", [{}, {"calls_wanted": 20}])
+def test_a_stream_that_fills_the_line_shows_it_by_itself(
+    video: Play, cause: str, metrics: Mapping[str, MetricValue]
+) -> None:
+    """Where nobody filled the line, or nothing came of it."""
+
+    def play(leg: Leg) -> Played:
+        return video(leg) if leg.payload_bytes == 1000 else way()(leg)
+
+    selection = make_selection(responder=PLACE, capacity=20)
+    profile = make_profile(*REACHABILITY, CALLS, DELAY, AUDIO, VIDEO)
+    found = conclude(Drowned(profile=profile, selection=selection, metrics=metrics, play=play)).findings
+    assert [(one.cause, one.affects) for one in found] == [(cause, ("video",))]
+    if cause != "loss":
+        assert found[0].confidence is Confidence.LIKELY
+        assert (
+            "0.83 Mbit/s of it arrive, which wait in a queue (a round trip takes 90 ms)" in found[0].summary
+        )
 
 
 def test_late_packets_alone_are_no_certainty() -> None:

@@ -112,6 +112,11 @@ class Scenario:
     alike: str = ""
     beyond: str = ""
 
+    @property
+    def is_timed(self) -> bool:
+        """Streams to a responder, of which each packet has its moment: a busy host is late itself."""
+        return self.cloud.responder
+
 
 @cache
 def scenarios(folder: Path = FOLDER) -> tuple[Scenario, ...]:

@@ -2,8 +2,9 @@
 
 import queue
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,7 +20,10 @@ from .scenario import Scenario, fitted
 from .world import World
 
 WORLDS = 3
-"""A run mostly waits, so that two processors carry more than two; a fourth makes the others late."""
+"""A run mostly waits, so that two processors carry more than two; a fourth makes the others late.
+
+What measures times has none but its like beside it, which wait even more.
+"""
 _PATIENCE_S = 1200.0
 
 
@@ -70,6 +74,26 @@ def adapted(scenario: Scenario, profile: str) -> Scenario:
     )
 
 
+class Room:
+    """Lets in those of one kind at a time, in the order in which they come."""
+
+    def __init__(self) -> None:
+        self._door, self._changed = threading.Lock(), threading.Condition()
+        self._kind, self._inside = False, 0
+
+    @contextmanager
+    def shared_by(self, kind: bool) -> Iterator[None]:
+        with self._door, self._changed:
+            self._changed.wait_for(lambda: not self._inside or self._kind is kind)
+            self._kind, self._inside = kind, self._inside + 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._inside -= 1
+                self._changed.notify_all()
+
+
 class Stage:
     """Plays scenarios in the order in which they were asked for, those of one profile after each other."""
 
@@ -79,6 +103,7 @@ class Stage:
         self._runs: dict[tuple[str, str, bool], Future[Played]] = {}
         self._actors: list[threading.Thread] = []
         self._over = threading.Event()
+        self._room = Room()
 
     def announce(self, plays: Iterable[Play]) -> None:
         for play in plays:
@@ -129,7 +154,8 @@ class Stage:
 
     def _perform(self, world: World, play: Play) -> None:
         try:
-            done = played(world, play, self._bytecode)
+            with self._room.shared_by(play.scenario.is_timed):
+                done = played(world, play, self._bytecode)
         except Exception as error:
             self._runs[play.key].set_exception(error)
         else:

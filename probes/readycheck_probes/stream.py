@@ -287,7 +287,7 @@ def _facts(played: Played, shape: Shape) -> dict[str, Any]:
         "pacing_p95_ms": _rounded(late_ms[int(0.95 * (len(late_ms) - 1))]) if late_ms else None,
         "rtcp": _reports(played.reported),
         **_seen(played),
-        **_rating(found, trip, shape),
+        **_rating(found, len(played.sent), trip, shape),
     }
 
 
@@ -345,9 +345,10 @@ def _reports(reported: Reported | None) -> dict[str, Any] | None:
     }
 
 
-def _rating(found: TwoWay, trip_ms: float | None, shape: Shape) -> dict[str, Any]:
-    """R and MOS of each direction, with the formula and what went into it."""
-    if shape.rated is None or trip_ms is None:
+def _rating(found: TwoWay, sent: int, trip_ms: float | None, shape: Shape) -> dict[str, Any]:
+    """R and MOS of each direction, with the formula and what went into it; not when most of a stream was late."""
+    few = 2 * found.up.sent < sent or 2 * found.down.sent < found.up.received
+    if shape.rated is None or trip_ms is None or few:
         return {}
     packet_ms = 1000 / shape.packets_per_second
     ways = {

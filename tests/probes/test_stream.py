@@ -91,11 +91,22 @@ async def test_rtcp_on_the_port_of_the_stream_and_none(bench: Bench, responder: 
     assert seen.metrics["rtcp_answered_ratio"] is None
 
 
+async def on_time(bench: Bench, to: Endpoint, **fates: Fate) -> Any:
+    """Measured; once more when somebody here was late, for what leaves all at once does not count."""
+    for _ in range(6):
+        with way_to(to, **fates) as way:
+            seen = await bench.measure(StreamProbe(), params(way))
+        (leg,) = seen.of(Step.ECHO)
+        sent, up, down = leg.facts["sent"], leg.facts["up"], leg.facts["down"]
+        if up["sent"] == sent and down["sent"] >= up["received"]:
+            break
+    return seen
+
+
 async def test_losses_are_exact_each_way(bench: Bench, responder: Reflector) -> None:
     rng = random.Random(7)
     up, down = rng.sample(range(48), 5), rng.sample(range(40), 3)
-    with way_to(responder.local, up=losing(*up), down=losing(*down)) as way:
-        seen = await bench.measure(StreamProbe(), params(way))
+    seen = await on_time(bench, responder.local, up=losing(*up), down=losing(*down))
     assert (seen.metrics["loss_up_ratio"], seen.metrics["loss_down_ratio"]) == (0.1, round(3 / 45, 6))
     (leg,) = seen.of(Step.ECHO)
     assert (leg.facts["up"]["lost"], leg.facts["down"]["lost"]) == (5, 3)
@@ -122,8 +133,7 @@ async def test_a_copy_whose_answer_is_lost_hides_no_loss(bench: Bench, responder
     def up(turn: int) -> Sequence[float]:
         return {5: (0.0, 0.0), 20: (0.0, 0.0), 6: (), 21: ()}.get(turn, (0.0,))
 
-    with way_to(responder.local, up=up, down=losing(6, 19)) as way:
-        seen = await bench.measure(StreamProbe(), params(way))
+    seen = await on_time(bench, responder.local, up=up, down=losing(6, 19))
     (leg,) = seen.of(Step.ECHO)
     up_told, down = leg.facts["up"], leg.facts["down"]
     assert (up_told["lost"], up_told["longest_burst"], up_told["duplicates"]) == (2, 1, 2)
@@ -131,8 +141,7 @@ async def test_a_copy_whose_answer_is_lost_hides_no_loss(bench: Bench, responder
 
 
 async def test_bursts_and_delay(bench: Bench, responder: Reflector) -> None:
-    with way_to(responder.local, up=losing(20, 21, 22, 23), down=lambda turn: (0.06,)) as way:
-        seen = await bench.measure(StreamProbe(), params(way))
+    seen = await on_time(bench, responder.local, up=losing(20, 21, 22, 23), down=lambda turn: (0.06,))
     (leg,) = seen.of(Step.ECHO)
     assert (leg.facts["up"]["longest_burst"], leg.facts["up"]["burst_ratio"]) == (4, 3.68)
     assert seen.metrics["worst_200_ms_up_ratio"] == 0.4

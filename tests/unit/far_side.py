@@ -80,21 +80,24 @@ def way(
     overtaken: Collection[int] = (),
     mark: Callable[[int], int] = lambda tos: tos,
     late_ms: float = 0.02,
+    at_once: range = range(0),
     counted: Callable[[int], int | None] = lambda count: count,
     reports: tuple[int, int | None] = (10, 10),
 ) -> Callable[[Leg], Played]:
     """Faults by the number of the packet; jitter as evenly spread delays of up to so much.
 
-    Of ten reports beside it so many are answered, and so many counted.
+    This host was busy, and sends those `at_once` with the last of them. Of ten reports beside it so many are
+    answered, and so many counted.
     """
 
     def play(leg: Leg) -> Played:
         rng = random.Random(11)
         number, step_ns = round(leg.packets_per_second * leg.seconds), round(1e9 / leg.packets_per_second)
-        sent = tuple(Stamp(n, n * step_ns) for n in range(number))
+        left_ns = [step_ns * (at_once[-1] if n in at_once else n) for n in range(number)]
+        sent = tuple(map(Stamp, range(number), left_ns))
         there = [
             (
-                n * step_ns
+                left_ns[n]
                 + round(MS * (rtt_ms / 2 + rng.uniform(0, jitter_up_ms) + 3000 / 50 * (n in overtaken))),
                 n,
             )

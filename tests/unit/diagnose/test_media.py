@@ -72,6 +72,18 @@ def test_a_clean_way_is_good_and_names_nothing() -> None:
     assert result.verdict("audio").because == "the responder answered 1000 packets"
 
 
+def test_what_a_busy_host_sent_at_once_and_lost_is_nobodys_fault() -> None:
+    train, lost = range(100, 120), range(110, 120)
+    result = heard(way(at_once=train, lost_up=lost.__contains__))
+    assert (result.findings, result.verdict("audio").status) == ((), Judgement.PASS)
+    assert only(heard(way(lost_up=lost.__contains__))).cause == "burst-loss"
+
+
+def test_a_host_that_sent_everything_at_once_shows_nothing() -> None:
+    result = heard(way(at_once=range(3000), lost_up=lambda n: n % 2 == 0))
+    assert (result.findings, result.verdict("audio").status) == ((), Judgement.INCONCLUSIVE)
+
+
 def test_order_is_not_judged_by_too_few_packets() -> None:
     verdict = heard(way()).verdict("order")
     assert verdict.status is Judgement.INCONCLUSIVE

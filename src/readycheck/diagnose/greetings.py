@@ -49,7 +49,9 @@ Mixed case is none: servers, too, may compare names letter by letter.
 
 
 def fate(observation: Observation) -> Fate:
-    """How a handshake ended."""
+    """How a handshake ended; one whose answer had begun to come was not kept from the server."""
+    if observation.failure is Failure.TIMED_OUT and observation.facts.get("received_bytes"):
+        return Fate.OTHER
     if observation.failure is not None:
         return _FATES.get(observation.failure, Fate.OTHER)
     shown = observation.facts.get("tls") or {}

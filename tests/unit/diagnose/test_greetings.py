@@ -48,6 +48,16 @@ def test_every_end_has_its_fate(failure: Failure | None, tls: dict[str, Any], ex
     assert fate(greeting("asked", failure, **tls)) is expected
 
 
+def test_an_answer_that_began_to_come_was_not_kept_from_the_server() -> None:
+    """A line may be too slow for the rest of it."""
+    slow, silent = (
+        seen(Step.TLS_HANDSHAKE, AT, LOST, variant="elsewhere", received_bytes=size) for size in (2896, 0)
+    )
+    assert (fate(slow), fate(silent)) == (Fate.OTHER, Fate.SILENCE)
+    assert trial(greeting("asked", LOST), silent, harmless=(Fate.ANSWER,)).guilty
+    assert not trial(greeting("asked", LOST), slow, harmless=(Fate.ANSWER,)).guilty
+
+
 def test_nothing_lives_by_the_end_that_another_meets() -> None:
     assert not any(lives(kill, kill) for kill in KILLS)
     assert lives(Fate.ALERT, Fate.CUT) and lives(Fate.FOREIGN, Fate.SILENCE)

@@ -34,11 +34,11 @@ class Alerting:
     folder: Path
 
     def begin(self, run: str, site: str | None) -> None:
-        """Before the run."""
+        """Before the run: nobody should wait for its end to read that a URL was mistyped."""
         from readycheck.alert.desk import begin
 
         if site != _STAND_IN:
-            complain(begin(self.channels, run))
+            complain([*self.troubles, *begin(self.channels, run)])
 
     def tell(self, report: "Report") -> None:
         """After the report is out: what goes wrong is said on stderr."""
@@ -48,7 +48,7 @@ class Alerting:
             return
         missed = end(self.channels, report)  # first: how long a run takes is measured by it
         told = tell(self.folder, self.channels, report, self._rules_now(), time.time())
-        complain([*self.troubles, *told, *missed])
+        complain([*told, *missed])
 
     def _rules_now(self) -> "Rules":
         """What nobody can hear for now is held back, as at night: a URL that is wrong will be mended."""
@@ -58,7 +58,7 @@ class Alerting:
 def alerting(
     urls: Sequence[str], quiet: str | None, folder: Path | None, repeat: str | None = None
 ) -> Alerting | None:
-    """None where nobody is to be told. A URL that cannot be used is said after the run, which counts all the same."""
+    """None where nobody is to be told. A URL that cannot be used is said before the run, which counts all the same."""
     from readycheck.alert.channel import channel
 
     rules = _rules(quiet, repeat)

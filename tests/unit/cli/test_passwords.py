@@ -62,8 +62,8 @@ def taken_in(made: Report, number: int) -> Report:
 def test_alerts_that_fail_show_none(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     found = alerting(ways(), None, tmp_path / "alerts")
     assert found and len(found.channels) >= 3
-    found.begin("a" * 32, "attic")
     for number in range(3):
+        found.begin(f"{number:032x}", "attic")
         found.tell(taken_in(BLOCKED, number))
     said = "".join(capfd.readouterr())
     assert said.count("--alert ") > 10 and SECRET not in said and SECRET not in repr(found)

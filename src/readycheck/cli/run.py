@@ -66,6 +66,7 @@ def run(
     """
     from readycheck.assess import assess
     from readycheck.cli.interrupt import Interruption
+    from readycheck.cli.output import complain
     from readycheck.cli.setting import Setting, check, prepare
     from readycheck.cli.storing import remembered, store_at, stored
     from readycheck.cli.telemetry import telemetry
@@ -104,7 +105,8 @@ def run(
     people = _alerting(alert or [], alert_quiet, alert_folder, alert_repeat)
     send = telemetry(otlp)
     if dry_run:
-        check(setting)
+        _earlier(baseline, setting.site, check(setting), place)
+        complain(people.troubles if people else ())
         return 0
     request, network, environment = prepare(setting)
     request = replace(request, remembered=remembered(request.profile.name, setting.site, place))

@@ -29,8 +29,8 @@ from readycheck.net.interface import (
     TlsSettings,
 )
 from readycheck.net.pac import Question
-from readycheck.net.pac_fetch import place_of
-from readycheck.net.precedence import Named, named, names_script
+from readycheck.net.pac_fetch import FetchError, place_of, read
+from readycheck.net.precedence import OPTION, Named, named, names_script
 from readycheck.net.proxy import ProxyChoice, discover, is_exempt
 from readycheck.net.resolver import Resolver, system_servers
 from readycheck.net.system import NetworkOptions, SystemNetwork
@@ -130,9 +130,9 @@ class _Draft(NamedTuple):
     plan: Plan
 
 
-def check(setting: Setting) -> None:
-    """Raises what `prepare` would, and sends nothing."""
-    _drafted(setting)
+def check(setting: Setting) -> str:
+    """The name of the profile. Raises what `prepare` would, and sends nothing."""
+    return _drafted(setting).profile.name
 
 
 def _drafted(setting: Setting) -> _Draft:
@@ -192,7 +192,7 @@ def way_to(setting: Setting, host: str, port: int) -> tuple[Network, str | None]
 
 def _refuse_unusable(setting: Setting) -> None:
     """What can be told from the options alone."""
-    _ = setting.named
+    _refuse_missing_script(setting.named)
     if setting.responder_key and not setting.responder:
         raise UsageError("--responder-key: of no use without --responder")
     if setting.capacity and not setting.responder:
@@ -208,6 +208,16 @@ def _refuse_unusable(setting: Setting) -> None:
             raise UsageError(
                 f"--source {setting.source}: not an IPv{setting.family} address, as -{setting.family} wants"
             )
+
+
+def _refuse_missing_script(told: Named) -> None:
+    """What the option names is the user's; a file that the system is set to is this host's fault, and is reported."""
+    if told.source != OPTION or not told.script or place_of(told.script).is_url:
+        return
+    try:
+        read(Path(place_of(told.script).text))
+    except FetchError as error:
+        raise UsageError(f"{OPTION} {told.script}: the proxy script {error}") from None
 
 
 def _is_plain(name: str) -> bool:

@@ -68,7 +68,7 @@ def place_of(text: str) -> Place:
 async def fetch(place: Place, network: Network, *, timeout: float) -> bytes:
     """Raises `FetchError`."""
     if not place.is_url:
-        return await asyncio.to_thread(_read, Path(place.text))
+        return await asyncio.to_thread(read, Path(place.text))
     try:
         async with asyncio.timeout(timeout):
             return await _follow(place.text, network, timeout)
@@ -86,7 +86,8 @@ def text_of(script: bytes) -> str:
         return script.decode("latin-1")
 
 
-def _read(path: Path) -> bytes:
+def read(path: Path) -> bytes:
+    """Raises `FetchError`."""
     try:
         if not path.is_file():
             raise FetchError("is no file" if path.exists() else "does not exist")

@@ -10,7 +10,7 @@ from readycheck.net import desktop
 from readycheck.net.pac_fetch import place_of
 from readycheck.net.proxy import ProxyChoice, choose, discover, parse_proxy
 
-_OPTION = "--proxy"
+OPTION = "--proxy"
 _PREFIX = re.compile(r"pac(?:\+|:)(?=.)", re.IGNORECASE)
 _DETECT = re.compile(r"(?:pac\+)?wpad:(?://)?", re.IGNORECASE)
 _SCRIPT_URL = re.compile(
@@ -40,10 +40,10 @@ def named(
     settings: Callable[[Mapping[str, str]], desktop.Desktop | None] = desktop.read,
 ) -> Named:
     """What `--proxy` and this host name. Raises `UsageError` for an option that cannot be used."""
-    if told := _told(wanted, _OPTION):
+    if told := _told(wanted, OPTION):
         return told
     if wanted != "auto":
-        return Named(choice=choose(wanted, environ), source=_OPTION)
+        return Named(choice=choose(wanted, environ), source=OPTION)
     if environ.get("no_proxy", environ.get("NO_PROXY", "")).strip() == "*":
         return Named(source="environment")
     variables = discover(environ)
@@ -67,11 +67,11 @@ def _told(text: str, source: str, *, script: bool = False) -> Named | None:
     if not (script or prefix or _SCRIPT_URL.fullmatch(text) or _SCRIPT_PATH.fullmatch(text)):
         return None
     place = text[prefix.end() :] if prefix else text
-    if source == _OPTION:
+    if source == OPTION:
         try:
             place_of(place)
         except ValueError as error:
-            raise UsageError(f"{_OPTION}: the proxy script that it names {error}") from None
+            raise UsageError(f"{OPTION}: the proxy script that it names {error}") from None
     return Named(script=place, source=source)
 
 

@@ -44,6 +44,18 @@ def test_a_refusal(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("arguments", [["--baseline", "nosuch.json"], ["--baseline", "last", "--no-store"]])
+def test_a_run_that_is_only_tried_needs_its_baseline(arguments: list[str], capsys: Captured) -> None:
+    assert main(["run", "webex-calling", "--proxy", "none", "--dry-run", *arguments]) == 3
+    assert capsys.readouterr().err.startswith(f"readycheck: --baseline {arguments[1]}: ")
+
+
+def test_a_run_that_is_only_tried_tells_of_alerts_that_cannot_be_sent(capsys: Captured) -> None:
+    arguments = ["--alert", "webhook+https://", "--proxy", "none"]
+    assert main(["run", "webex-calling", "--dry-run", *arguments]) == 0
+    assert "--alert webhook+https://...: no host in it" in capsys.readouterr().err
+
+
 def test_the_report_goes_to_stdout_and_to_the_files(tmp_path: Path, capsys: Captured) -> None:
     file = tmp_path / "report.json"
     run._tell(ready(), Format.JSON, False, [(file, "json")])

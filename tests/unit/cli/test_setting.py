@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from readycheck import pins
-from readycheck.cli.setting import Setting, prepare
+from readycheck.cli.setting import Setting, check, prepare
 from readycheck.errors import ReadycheckError, UsageError
 
 PIN = "B" * 43 + "="
@@ -145,6 +145,15 @@ def test_a_broken_script_leads_nowhere(tmp_path: Path) -> None:
     request, _, environment = prepare(Setting(profile="webex-calling", proxy=f"{tmp_path}/proxy.pac"))
     assert {check.target.via for check in request.draft.checks} == {None}
     assert environment.script is not None and environment.script.error.startswith("SyntaxError")
+
+
+def test_a_script_that_is_not_there_is_refused_where_the_option_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UsageError, match=r"^--proxy nosuch\.pac: the proxy script does not exist$"):
+        check(Setting(profile="webex-calling", proxy="pac:nosuch.pac"))
+    monkeypatch.setenv("auto_proxy", str(tmp_path / "nosuch.pac"))
+    assert check(Setting(profile="webex-calling")) == "webex-calling"
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,11 @@ def test_it_has_verdict_score_findings_citation_evidence_and_timings() -> None:
     assert page.tags.count("rect") == 4
 
 
+def test_lists_can_be_read_and_break_between_their_parts() -> None:
+    text = render(factory.not_ready(findings=(factory.finding(affects=("sip", "media")),)))
+    assert "</code>, <code>" in text and "</code>,<code>" not in text
+
+
 @pytest.mark.parametrize("text", ["<&\"'>" * 60, "plain words " * 40, "\x1b" * 400])
 def test_a_large_report_stays_small(text: str) -> None:
     page = render(factory.large(checks=400, observations=2000, text=text))

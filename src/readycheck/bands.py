@@ -60,7 +60,8 @@ def blur(name: str, value: float, limit: Limit, status: Judgement, metrics: Mapp
     if limit.of and edges and not beyond and (not of or 3 / of > min(edges)):
         return f"{name}: {of or 0:g} are too few to show less than {min(edges):g}"
     if edges and not beyond and error is not None and error > _FINEST * min(edges):
-        return f"{name}: self-limited, this host is {error:g} ms late itself where {min(edges):g} is judged"
+        late = f"this host itself is {error:g} ms late where the limit is {min(edges):g}"
+        return f"{name}: not judged, because {late} (self-limited)"
     if limit.ended_by and status is not Judgement.PASS and metrics.get(limit.ended_by) is None:
         return f"{name}: at least {value:g}, and whether it reaches {max(edges):g} was not seen"
     return ""

@@ -99,7 +99,7 @@ def _wall_of(outcome: Outcome, basis: Bench) -> str:
     if (transport, network) in walls.rows:
         return f"this network: {_words(walls.of_network(network))}"
     if (transport, target.ports, network) in walls.lone:
-        return "this port of this network: packets stop on the way where a control's go on"
+        return "this port of this network: packets stop on the way, at a point that others pass"
     if any((t, n) == (transport, network) for t, n, _ in walls.parts) and not _is_spared(outcome, basis):
         return f"a part of this network: {_words(walls.of_network(network))}"
     return ""
@@ -125,7 +125,7 @@ def _words(cells: Sequence[Cell]) -> str:
         by = next((f" by {c.offender}" for c in rejected if c.offender), "")
         return f"refused on the way{by}"
     followed = len({c.address for c in cells})
-    return f"packets stop on the way where a control's go on ({followed} address{'es' * (followed > 1)} followed)"
+    return f"packets stop on the way, at a point that others pass ({followed} address{'es' * (followed > 1)} followed)"
 
 
 def _by_grid(outcome: Outcome, cells: Sequence[Cell], basis: Bench) -> CheckVerdict:

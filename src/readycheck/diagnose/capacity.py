@@ -26,7 +26,7 @@ def bandwidth_insufficient(case: Case) -> Iterator[Finding]:
     names = {one.band.name for one in found}
     parts = []
     if "calls_loaded_ratio" in names:
-        parts.append(f"of {wanted:g} calls at once {metrics['calls_loaded'] or 0:g} were played in order")
+        parts.append(f"of {wanted:g} calls at once {metrics['calls_loaded'] or 0:g} kept their quality")
     if "calls_line_ratio" in names:
         reserve = "with a reserve of a quarter there is room for"
         parts.append(f"{reserve} {metrics['calls_line'] or 0:g} of {wanted:g} calls of 100 kbit/s each way")

@@ -208,7 +208,7 @@ class Trial:
         near = edge_ttl is not None and least <= edge_ttl + 1
         if not (near or self.on_the_way):  # it may have come as far as the server
             return Place(Where.UNKNOWN, "")
-        words = f"It ends so although it can go no further than {hop(least)}"
+        words = f"It ends so even when its hop limit lets it go no further than {hop(least)}"
         if least == 1:
             return Place(Where.UNKNOWN, f"{words}: this host or its first router ends it")
         return Place(_side(near, edge_ttl), f"{words}; {hop(least - 1)} still let it pass")

@@ -388,7 +388,7 @@ def place_of_flows(case: Case, stopped: Sequence[tuple[str, Flow]]) -> Place:
     # Routers between the two said nothing of the control either: the wall may be at any of them.
     beyond = min(f.ttl for f in flows if f.ttl > flow.reached)
     end = "no further" if beyond == flow.reached + 1 else f"not hop {beyond}"
-    words = f"packets reach {flow.router} (hop {flow.reached}) and {end}, and a control's go on"
+    words = f"packets reach {flow.router} (hop {flow.reached}) and {end}, while others go on"
     if flow.edge is None:
         return Place(Where.UNKNOWN, words)
     if flow.reached <= flow.edge:

@@ -60,7 +60,7 @@ def wifi_weak(case: Case) -> Iterator[Finding]:
         yield _note(
             case,
             "wifi-weak",
-            f"The Wi-Fi signal at {link.name} is {link.signal_dbm:g} dBm; voice needs {WEAK_DBM:g} dBm or more.",
+            f"The Wi-Fi signal of {link.name} is {link.signal_dbm:g} dBm; voice needs {WEAK_DBM:g} dBm or more.",
             Where.HOST,
             Confidence.CERTAIN,
             "Move closer to an access point, or run again over a cable before the line is blamed.",
@@ -85,7 +85,7 @@ def egress_unstable(case: Case) -> Iterator[Finding]:
             yield _note(
                 case,
                 "egress-unstable",
-                f"Within the run the public address was {told}.",
+                f"The public address of this host changed within the run: it was {told}.",
                 Where.UNKNOWN,
                 Confidence.LIKELY,
                 "Bind each host to one uplink or one address of the pool; with two uplinks, balance by host.",

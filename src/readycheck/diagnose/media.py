@@ -312,7 +312,7 @@ def delay(case: Case) -> Iterator[Finding]:
         waits = (
             f" The least is {least:.0f} ms: packets wait on the way." if any(map(_only_waits, found)) else ""
         )
-        summary = f"The median round trip to the responder, without the time within it, is {trips}.{waits}"
+        summary = f"The median round trip to the responder, without the time that it takes itself, is {trips}.{waits}"
         yield _finding(case, "delay", found, summary, _agree(found))
 
 

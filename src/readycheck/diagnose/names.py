@@ -243,10 +243,11 @@ def clock_skew(case: Case) -> Iterator[Finding]:
     alike = max(ahead, len(skewed) - ahead)
     agreed = alike > 1 and alike > len(offsets) / 2
     worst = max((offsets[check] for check in skewed), key=abs)
+    way = "behind" if worst > 0 else "ahead of"
     yield case.finding(
         "clock-skew",
         skewed,
-        f"This host's clock differs by {worst / 1000:+.1f} s from {'the' if agreed else 'some'} time servers.",
+        f"This host's clock is {abs(worst) / 1000:.1f} s {way} {'the' if agreed else 'some'} time servers.",
         where=Where.HOST if agreed else Where.UNKNOWN,
         confidence=Confidence.LIKELY if agreed else Confidence.POSSIBLE,
         remedy="Set the clock and keep it set by NTP: certificates and registrations depend on it.",

@@ -84,8 +84,8 @@ def _summary(signs: list[_Sign]) -> str:
     who = f"the portal {portal}" if portal else "a portal"
     hosts = list(dict.fromkeys(sign.host for sign in signs))
     return (
-        f"This network is held by {who}: it answers plain HTTP in the place of {' and '.join(hosts[:_ASKED])}, "
-        "and TLS reaches nobody."
+        f"This network lets nothing out before a login at {who}: it answers plain HTTP in the place of "
+        f"{' and '.join(hosts[:_ASKED])}, and TLS connections reach no server."
     )
 
 

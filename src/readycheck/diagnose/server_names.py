@@ -250,7 +250,7 @@ def _reasons(trial: Trial) -> Iterator[str]:
     if ways:
         yield f"The same name passes when it is sent {ways}, which only a box that reads packets would mind"
     if trial.elsewhere:
-        yield "A host outside the product that is asked for this name meets the same end"
+        yield "A greeting with this name to a host outside the product ends in the same way"
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -275,7 +275,9 @@ def sni_required(case: Case) -> Iterator[Finding]:
         "The same addresses answer greetings that name one"
         if first.alive("decoy")
         else "Greetings that name one get a page in place of TLS",
-        "A host outside the product meets the same end without one" if first.elsewhere else "",
+        "A greeting without one to a host outside the product ends in the same way"
+        if first.elsewhere
+        else "",
         place.words,
     ]
     yield case.finding(

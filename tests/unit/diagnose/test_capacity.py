@@ -112,7 +112,7 @@ def test_too_few_calls_by_both_measures() -> None:
     assert (finding.cause, finding.where) == ("bandwidth-insufficient", Where.UNKNOWN)
     assert (finding.confidence, finding.severity) == (Confidence.CERTAIN, Severity.DEGRADING)
     assert finding.affects == ("calls",)
-    assert "of 20 calls at once 12 were played in order" in finding.summary
+    assert "of 20 calls at once 12 kept their quality" in finding.summary
     assert "9 Mbit/s up, 38 Mbit/s down" in finding.summary
     assert result.readiness is Readiness.WARNINGS
 

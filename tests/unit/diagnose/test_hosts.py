@@ -409,7 +409,7 @@ def test_of_two_walls_the_words_are_of_the_farther_one() -> None:
     near = Flow("stopped", 1, True, 5, 6, 2, 2, None, GATEWAY, FIREWALL)
     far = Flow("stopped", 4, True, 5, 6, 2, 5, None, ISP, None)
     found = place_of_flows(of_hosts().case, [("192.0.2.1", near), ("192.0.2.2", far)])
-    assert found.words == f"packets reach {ISP} (hop 4) and no further, and a control's go on"
+    assert found.words == f"packets reach {ISP} (hop 4) and no further, while others go on"
 
 
 def lost_door(flow: Flow) -> Door:

@@ -148,7 +148,7 @@ def test_a_box_that_reads_names(kill: Failure, words: str) -> None:
 def test_a_box_that_puts_greetings_together_is_shown_by_another_server() -> None:
     found = behind(world(), Box(minds=minds(), reassembles=True))
     assert (found.only.cause, found.only.confidence) == ("sni-filter", Confidence.CERTAIN)
-    assert "meets the same end" in found.only.summary
+    assert "to a host outside the product ends in the same way" in found.only.summary
     assert "segments" not in found.only.summary
 
 

@@ -133,7 +133,7 @@ def failed_check(
         target=CheckTarget(network="192.0.2.0/24", ports="5004", transport="udp"),
         metrics={"sent": 8, "answered": 0, "rtt_ms": None},
         observations=(observation(Failure.TIMED_OUT, step=Step.ECHO, facts={}),),
-        because="packets stop on the way where a control's go on (8 proven)",
+        because="packets stop on the way, at a point that others pass (8 proven)",
         duration_ms=3000.0,
     )
     return replace(known, **changes)

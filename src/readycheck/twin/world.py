@@ -1,5 +1,6 @@
 """Run the agent in a stand-in world made of Linux namespaces."""
 
+import errno
 import json
 import os
 import subprocess
@@ -40,8 +41,10 @@ def available() -> str | None:
     )
     if tried.returncode == 0:
         return None
-    said = tried.stderr.strip().splitlines() or ["no reason given"]
-    return f"namespaces are not to be had here: {said[-1]}"
+    said = (tried.stderr.strip().splitlines() or ["no reason given"])[-1]
+    if said.startswith(f"[Errno {errno.ENOSPC}]"):  # which the system calls a disk without space
+        said = "the limit of this host (user.max_user_namespaces, max_net_namespaces) is used up, or 0"
+    return f"namespaces are not to be had here: {said}"
 
 
 def run(

@@ -27,10 +27,17 @@ def test_a_frozen_program_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the twin's namespaces are Linux's")
-def test_a_refusal_is_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
-    refused = subprocess.CompletedProcess([], 3, "", "warning\n[Errno 1] unshare: Operation not permitted\n")
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("[Errno 1] unshare: Operation not permitted", "[Errno 1] unshare: Operation not permitted"),
+        ("[Errno 28] unshare: No space left on device", "the limit of this host (user.max_user_namespaces, "),
+    ],
+)
+def test_a_refusal_is_quoted_unless_it_misleads(
+    said: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = subprocess.CompletedProcess([], 3, "", f"warning\n{said}\n")
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: refused)
     monkeypatch.setattr(kernel, "tool", lambda _: "/sbin/ip")
-    assert (
-        world.available() == "namespaces are not to be had here: [Errno 1] unshare: Operation not permitted"
-    )
+    assert (world.available() or "").startswith(f"namespaces are not to be had here: {told}")

@@ -1,7 +1,7 @@
 """`demo`: the same job against a stand-in world on this machine, with no network at all."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -83,16 +83,16 @@ def demo(
     from readycheck.twin.offer import filled
     from readycheck.twin.scenarios import SCENARIOS
 
-    if list_:
-        tell_lines(*_listing(profile).splitlines())
-        return 0
     if break_ not in SCENARIOS:
         raise UsageError(f"--break {break_}: no such scenario (known: {', '.join(SCENARIOS)})")
+    needs = read(profile, tuple(profile_dir or ()))
+    given = o.pairs("--set", set_ or ())
+    if list_:
+        tell_lines(*_listing(filled(needs, given)))
+        return 0
     arguments = ["run", profile, "--site", site or "twin", *_forwarded(context)]
     drawn = DEFAULT_SEED if seed is None else seed
     arguments += ["--seed", str(drawn)]
-    needs = read(profile, tuple(profile_dir or ()))
-    given = o.pairs("--set", set_ or ())
     arguments += _examples(needs, given)
     with storing_demo(store_at(store, no_store)) as beside:
         arguments += ["--no-store", *beside]
@@ -138,23 +138,28 @@ def _examples(profile: "Profile", given: Mapping[str, str]) -> Iterator[str]:
             yield from ("--set", f"{name}={placeholder.example}")
 
 
-def _listing(profile: str) -> str:
+def _listing(profile: "Profile") -> list[str]:
+    """Exit statuses of one product: another may not require what is broken."""
+    from readycheck.twin.offer import read_offer
     from readycheck.twin.scenarios import SCENARIOS
 
-    rows = [
-        (s.name, ", ".join(s.causes) or "none", str(s.exit_status), s.summary) for s in SCENARIOS.values()
-    ]
-    head = ("SCENARIO", "CAUSE", "EXIT", "WHAT IS BROKEN")
-    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(3)]
-    told = [_row(row, widths) for row in [head, *rows]]
-    if profile != _SHOWN:
-        told += ["", f"So it is with {_SHOWN}. What {profile} does not ask for, a scenario does not break."]
-    return "\n".join(told)
+    offer = read_offer(profile)
+    shown = profile.name == _SHOWN
+    rows = [("SCENARIO", "CAUSE", "EXIT", "WHAT IS BROKEN")]
+    for each in SCENARIOS.values():
+        missing = each.missing(offer)
+        causes = "-" if missing else ", ".join(each.causes) or "none"
+        rows.append((each.name, causes, str(each.exit_status), missing or each.summary))
+    told = _table([row if shown else (*row[:2], row[3]) for row in rows])
+    if not shown:
+        named = f"A run of {profile.name} names the cause if it asks for what is broken (see --role);"
+        told += ["", named, "its exit status follows from what it requires."]
+    return told
 
 
-def _row(cells: tuple[str, ...], widths: list[int]) -> str:
-    padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=False)]
-    return "  ".join((*padded, cells[-1]))
+def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 
 def _forwarded(context: typer.Context) -> Iterator[str]:

@@ -55,6 +55,14 @@ class Scenario:
         """Loopback has no narrow links and no NAT, and its one UDP socket speaks no QUIC."""
         return bool(self.wan_mtu) or self.quic or self.carrier_nat or self.scattered
 
+    def missing(self, offer: Offer) -> str:
+        """Why a profile cannot be broken in this way; empty when it can."""
+        try:
+            self.rules(offer), self.faults(offer), self.greetings(offer)
+        except UsageError as error:
+            return str(error)
+        return ""
+
 
 def draw(offer: Offer, scenario: Scenario, *, seed: int, ratio: float) -> Blueprint:
     """The plan of a world in which `scenario` is the case."""

@@ -56,5 +56,17 @@ def test_another_product_may_not_ask_for_what_is_broken(
     monkeypatch.setattr(demo, "_play", lambda *_, **__: 0)
     assert main(["demo", "starface", "--break", "udp-blocked", "--no-store"]) == 0
     assert "nothing that this run asks for is broken by udp-blocked" in capsys.readouterr().err
+
+
+def test_a_list_states_no_exit_status_that_no_test_has_seen(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["demo", "starface", "--list"]) == 0
-    assert "What starface does not ask for" in capsys.readouterr().out
+    head, *rows = capsys.readouterr().out.splitlines()
+    assert head.split() == ["SCENARIO", "CAUSE", "WHAT", "IS", "BROKEN"]
+    assert [row.split()[0] for row in rows[: len(SCENARIOS)]] == list(SCENARIOS)
+    assert rows[-2].startswith("A run of starface names the cause if it asks for what is broken")
+    assert any(line.endswith("this profile has no media ranges that could be broken") for line in rows)
+
+
+def test_a_list_of_no_profile(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", "nosuch", "--list"]) == 3
+    assert capsys.readouterr().err.startswith("readycheck: profile 'nosuch' is not known")

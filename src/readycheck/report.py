@@ -250,9 +250,13 @@ def iso(moment: datetime) -> str:
 
 def dump(report: Report, indent: int | None = 2) -> str:
     """The document as JSON text, in which nothing steers the terminal that it may be shown on."""
-    text = _json(report, indent).decode()
+    return escaped(_json(report, indent).decode()) + "\n"
+
+
+def escaped(text: str) -> str:
+    """JSON text in which what could steer a terminal is written as JSON can write it."""
     plain = text.replace("\n", "").isprintable()  # as nearly all are, and quicker than to look at each letter
-    return (text if plain else _UNCOMMON.sub(_escaped, text)) + "\n"
+    return text if plain else _UNCOMMON.sub(_escape, text)
 
 
 def compact(report: Report) -> bytes:
@@ -289,7 +293,7 @@ def _whole(value: Any) -> Any:
     return value
 
 
-def _escaped(found: re.Match[str]) -> str:
+def _escape(found: re.Match[str]) -> str:
     letter = found[0]
     return letter if letter.isprintable() else json.dumps(letter)[1:-1] if letter != "\x7f" else r"\u007f"
 

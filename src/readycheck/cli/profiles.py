@@ -96,7 +96,9 @@ def show(
 
     found = _narrowed(read(profile, tuple(profile_dir or ())), role or [])
     if as_json or format_ is ShowFormat.JSON:
-        tell(found.model_dump_json(indent=2) + "\n")
+        from readycheck.report import escaped
+
+        tell(escaped(found.model_dump_json(indent=2)) + "\n")
     elif format_ is ShowFormat.MARKDOWN:
         from readycheck.overview.document import render
 

@@ -72,6 +72,15 @@ def test_the_whole_profile_as_json(option: list[str], capsys: Captured) -> None:
     assert Profile.model_validate_json(capsys.readouterr().out) == read("webex-calling")
 
 
+def test_nothing_of_a_profile_steers_the_terminal_in_json(tmp_path: Path, capsys: Captured) -> None:
+    file = tmp_path / "odd.toml"
+    file.write_text('extends = "webex-calling"\ntitle = "\\u009b31m\\u202eodd"\n')
+    assert main(["profile", "show", str(file), "--json"]) == 0
+    told = capsys.readouterr().out
+    assert r'"\u009b31m\u202eodd"' in told and "\u202e" not in told
+    assert Profile.model_validate_json(told).title == "\u009b31m\u202eodd"
+
+
 def test_the_page_of_a_profile(capsys: Captured) -> None:
     assert main(["profile", "show", "webex-calling", "--format", "markdown"]) == 0
     assert capsys.readouterr().out == render(read("webex-calling"))

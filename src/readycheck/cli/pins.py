@@ -1,12 +1,15 @@
 """`pin show` and `pin learn`."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from readycheck.cli import options as o
 from readycheck.cli.output import tell_lines
 from readycheck.errors import ReadycheckError
+
+if TYPE_CHECKING:
+    from readycheck.pins import Learned
 
 app = typer.Typer(
     help="The pins in force; learn issuer pins.",
@@ -70,12 +73,25 @@ def learn(
     in_force = {pin.spki_sha256 for pin in request.profile.pins} | request.trusted_pins
     learned = pins.learn(report, in_force)
     if learned.doubtful and not force:
-        raise ReadycheckError(
-            f"nothing learned: {len(learned.doubtful)} servers do not show the pins in force, first "
-            f"{learned.doubtful[0]}; is TLS inspected here? (--force learns all the same)"
-        )
+        raise ReadycheckError(_doubt(learned))
     if not learned.issuers:
-        raise ReadycheckError("nothing learned: no handshake showed an issuer")
+        raise ReadycheckError("nothing learned: no server showed an issuer in a chain that this host trusts")
     kept = before | dict(learned.issuers)
     path = pins.save(request.profile.name, kept)
     tell_lines(f"{len(kept) - len(before)} issuer keys learned, {len(kept)} kept in {path}")
+
+
+def _doubt(learned: "Learned") -> str:
+    """What casts doubt on this network. A chain that is not trusted teaches nothing, with --force neither."""
+    if learned.mismatched:
+        servers, what, way = (
+            learned.mismatched,
+            "do not show the pins in force",
+            "--force learns all the same",
+        )
+    else:
+        servers, what = learned.untrusted, "show chains that this host does not trust"
+        way = "--force learns from the others, --trust-roots FILE names an authority that is the vendor's"
+    return (
+        f"nothing learned: {len(servers)} servers {what}, first {servers[0]}; is TLS inspected here? ({way})"
+    )

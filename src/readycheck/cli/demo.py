@@ -3,12 +3,13 @@
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from readycheck.cli import options as o
-from readycheck.cli.output import tell_lines
+from readycheck.cli.output import screen, tell_lines
 from readycheck.errors import UsageError
 
 if TYPE_CHECKING:
@@ -150,16 +151,22 @@ def _listing(profile: "Profile") -> list[str]:
         missing = each.missing(offer)
         causes = "-" if missing else ", ".join(each.causes) or "none"
         rows.append((each.name, causes, str(each.exit_status), missing or each.summary))
-    told = _table([row if shown else (*row[:2], row[3]) for row in rows])
+    told = list(_table([row if shown else (*row[:2], row[3]) for row in rows]))
     if not shown:
         named = f"A run of {profile.name} names the cause if it asks for what is broken (see --role);"
         told += ["", named, "its exit status follows from what it requires."]
     return told
 
 
-def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
+def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    """On a terminal the last column is folded into what the others leave of its width."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    before = sum(widths[:-1]) + 2 * len(widths[:-1])
+    room = max(20, (screen()[0] or sys.maxsize) - before)
+    for row in rows:
+        first, *rest = wrap(row[-1], room)
+        yield "  ".join((*map(str.ljust, row[:-1], widths), first))
+        yield from (" " * before + line for line in rest)
 
 
 def _forwarded(context: typer.Context) -> Iterator[str]:

@@ -4,7 +4,9 @@ from typing import Annotated
 
 import typer
 
-from readycheck.cli.output import tell
+from readycheck.cli.output import screen, tell
+
+_WIDEST = 88  # longer lines are hard to follow
 
 
 def explain(
@@ -13,7 +15,8 @@ def explain(
     """Say what a cause means, what to do, who owns the fix."""
     from readycheck.diagnose.causes import explain as text
 
-    tell(text(cause) + "\n")
+    width, _ = screen()
+    tell(text(cause, min(width or _WIDEST, _WIDEST)) + "\n")
 
 
 def report_schema(

@@ -40,18 +40,18 @@ def _read() -> Mapping[str, Cause]:
 CAUSES: Mapping[str, Cause] = _read()
 
 
-def explain(code: str) -> str:
-    """A cause in plain text, for a terminal. Raises `UsageError` for a code that does not exist."""
+def explain(code: str, width: int = _WIDTH) -> str:
+    """A cause in plain text, for a terminal of this width. Raises `UsageError` for a code that does not exist."""
     if code not in CAUSES:
         near = difflib.get_close_matches(code.lower(), CAUSES, n=3)
         raise UsageError(f"cause '{code}' is not known" + (f" (near: {', '.join(near)})" if near else ""))
     cause = CAUSES[code]
-    return "\n\n".join([f"{cause.code}: {cause.title}", *_paragraphs(cause)]) + "\n"
+    return "\n\n".join([f"{cause.code}: {cause.title}", *_paragraphs(cause, width)]) + "\n"
 
 
-def _paragraphs(cause: Cause) -> Iterator[str]:
+def _paragraphs(cause: Cause, width: int) -> Iterator[str]:
     for label, text in _parts(cause):
-        yield f"{label}\n{textwrap.fill(text, _WIDTH, initial_indent='  ', subsequent_indent='  ')}"
+        yield f"{label}\n{textwrap.fill(text, width, initial_indent='  ', subsequent_indent='  ')}"
 
 
 def _parts(cause: Cause) -> Iterator[tuple[str, str]]:

@@ -67,6 +67,16 @@ def test_a_list_states_no_exit_status_that_no_test_has_seen(capsys: pytest.Captu
     assert any(line.endswith("this profile has no media ranges that could be broken") for line in rows)
 
 
+def test_a_list_fits_the_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo, "screen", lambda: (90, False))
+    assert main(["demo", "--list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 90
+    assert sum(not line.startswith(" ") for line in lines) == 1 + len(SCENARIOS)
+
+
 def test_a_list_of_no_profile(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["demo", "nosuch", "--list"]) == 3
     assert capsys.readouterr().err.startswith("readycheck: profile 'nosuch' is not known")

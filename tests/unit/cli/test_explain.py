@@ -6,6 +6,7 @@ import jsonschema
 import pytest
 
 from readycheck.__main__ import main
+from readycheck.cli import explain
 from readycheck.diagnose.causes import CAUSES
 
 
@@ -17,6 +18,14 @@ def test_every_cause_is_explained(cause: str, capsys: pytest.CaptureFixture[str]
     assert told.startswith(f"{cause}: ")
     for part in ("What it means", "What it rests on", "What to do", "Who owns it"):
         assert part in told
+
+
+def test_an_explanation_fits_the_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(explain, "screen", lambda: (60, False))
+    assert main(["explain", "port-blocked"]) == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 60
 
 
 def test_a_misspelt_cause_is_answered_with_its_neighbours(capsys: pytest.CaptureFixture[str]) -> None:

@@ -137,7 +137,7 @@ def _layers(first: Place, folders: Sequence[Path]) -> Iterator[Layer]:
     """The file, the one that it extends, and so on. Raises `ProfileError` for a chain that does not end."""
     place, chain = first, [first]
     while True:
-        found = layer(_text(place), place.origin)
+        found = layer(_text(place), place.origin, shipped=place.source == BUILT_IN)
         yield found
         if found.base is None:
             return

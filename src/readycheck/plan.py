@@ -66,7 +66,7 @@ def plan(
     _refuse_unknown(profile, registry, selection)
     selected = tuple(r for r in profile.requirements if set(r.roles) & set(roles))
     untested = dict(_untested(selected, selection))
-    unprobed = dict(_unprobed(selected, registry))
+    unprobed = dict(_unprobed([r for r in selected if r.id not in untested], registry))
     deselected = dict.fromkeys(r.id for r in selected if _deselected(r, selection))
     left_out = (untested, unprobed, deselected)
     asked = [r for r in selected if not r.measured_with and not any(r.id in some for some in left_out)]
@@ -193,8 +193,11 @@ def examine(draft: Draft, registry: Registry) -> tuple[Profile | None, Sequence[
 
 
 def usable(draft: Draft, registry: Registry) -> Profile:
-    """Raises `ProfileError` with file, table and key."""
-    profile, problems = examine(draft, registry)
+    """Raises `ProfileError` with file, table and key.
+
+    A profile that came with the probes was tried with them: to load those that a run has no use for takes long.
+    """
+    profile, problems = draft.check() if draft.shipped else examine(draft, registry)
     if profile is None:
         raise draft.refusal(problems)
     return profile

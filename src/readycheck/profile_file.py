@@ -20,11 +20,12 @@ MOST_TOLD = 1000
 
 @dataclass(frozen=True)
 class Layer:
-    """One file; `origin` is its name in errors."""
+    """One file; `origin` is its name in errors, and `shipped` that it came with this program."""
 
     origin: str
     text: bytes
     tables: Mapping[str, Any]
+    shipped: bool = False
 
     @property
     def base(self) -> str | None:
@@ -50,6 +51,11 @@ class Draft:
     tables: Mapping[str, Any]
     misplaced: tuple[Problem, ...] = ()
     _index: Index = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def shipped(self) -> bool:
+        """Nobody else had a hand in it."""
+        return all(layer.shipped for layer in self.layers)
 
     def check(self) -> tuple[Profile | None, Sequence[Problem]]:
         """The profile, unless something is wrong."""
@@ -107,10 +113,10 @@ def parse(text: bytes, origin: str) -> Profile:
     return stack([only]).profile()
 
 
-def layer(text: bytes, origin: str) -> Layer:
+def layer(text: bytes, origin: str, *, shipped: bool = False) -> Layer:
     """Raises `ProfileError` for what is no TOML."""
     with uncollected():
-        return Layer(origin, text, read(text, origin))
+        return Layer(origin, text, read(text, origin), shipped)
 
 
 def stack(layers: Sequence[Layer]) -> Draft:

@@ -1,6 +1,6 @@
 """The plan: the same for the same input, within bounds, and honest about what it leaves out."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from readycheck import catalog
+from readycheck.catalog import BUILT_IN, places
 from readycheck.errors import ProbeLoadError, ProfileError, UsageError
 from readycheck.failure import Step
 from readycheck.observation import Target
@@ -15,7 +17,7 @@ from readycheck.plan import BUDGET_S, Plan, Scope, Selection, examine, plan, usa
 from readycheck.probe import Effort
 from readycheck.profile import Profile
 from readycheck.profile_file import Draft, Layer
-from readycheck.registry import Registry
+from readycheck.registry import Registry, find
 from readycheck.sampling import part_of
 from readycheck_probes.hijack import HijackProbe
 from readycheck_probes.http import HttpProbe
@@ -478,6 +480,40 @@ def test_a_draft_in_order_is_its_profile() -> None:
     tables = make_profile().model_dump(mode="json", exclude={"hash"})
     draft = Draft((Layer("p.toml", b"x", tables),), tables)
     assert usable(draft, make_registry()).requirements == make_profile().requirements
+
+
+@pytest.mark.parametrize("name", [place.name for place in places() if place.source == BUILT_IN])
+def test_a_shipped_profile_fits_the_shipped_probes(name: str) -> None:
+    assert not examine(catalog.draft(name), find())[1]
+
+
+class _Unloaded(Mapping[str, Any]):
+    """Probes that are there, and that nobody may load."""
+
+    def __getitem__(self, name: str) -> Any:
+        raise AssertionError(f"{name} was loaded")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+def test_a_shipped_profile_loads_no_probe_to_be_read() -> None:
+    tables = make_profile().model_dump(mode="json", exclude={"hash"})
+    layers = Layer("p.toml", b"x", tables, shipped=True), Layer("own.toml", b"y", {})
+    registry = Registry(_Unloaded(), _Unloaded())
+    assert usable(Draft(layers[:1], tables), registry).requirements
+    with pytest.raises(AssertionError, match="was loaded"):
+        usable(Draft(layers, tables), registry)
+
+
+def test_what_is_not_tested_loads_no_probe() -> None:
+    rows = [requirement("far", probe="stream", targets={"responder": True}), requirement("sip")]
+    registry = Registry(_Unloaded(), _Unloaded())
+    with pytest.raises(AssertionError, match="^sip was loaded"):
+        made(make_profile(*rows), registry=registry)
 
 
 def test_networks_of_one_address_are_asked_whole() -> None:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 NAMES_S = 1.0
 HEAD_START_S = 0.4
+ASKED_S = 0.05
+"""As soon as the name servers have been asked, the processor has nothing to do until they answer."""
 BUSY_S = 0.7
 """A round begins with handshakes, which keep the processor busy that long."""
 FOLLOW_UP_ROUNDS = 2
@@ -73,12 +75,13 @@ async def assess(
             # Names first: what they cost is to be told apart from what the samples cost this host.
             first = [check for check in made.checks if check.scope is Scope.RESOLVERS]
             asked = group.create_task(run.run(first))
+            group.create_task(_import_meanwhile(ASKED_S, _get_ready_to_greet))
             head_start = group.create_task(asyncio.wait({asked}, timeout=HEAD_START_S))
             earlier = (one.address for one in request.remembered)
             known = tuple(dict.fromkeys((*earlier, *await _known_addresses(request, shared))))
             await head_start
             made = plan(request.profile, request.registry, request.selection, request.seed, known)
-            meanwhile = group.create_task(_import_meanwhile())
+            meanwhile = group.create_task(_import_meanwhile(BUSY_S, _get_ready_to_conclude))
             await run.run([check for check in made.checks if check.scope not in _APART])
             meanwhile.cancel()
         for _ in range(FOLLOW_UP_ROUNDS if run.state is RunState.COMPLETE else 0):
@@ -112,10 +115,14 @@ async def _stream(run: Run, made: Plan) -> None:
         await run.run(checks)
 
 
-async def _import_meanwhile() -> None:
-    """What comes after the round, while it waits for those who stay silent."""
-    await asyncio.sleep(BUSY_S)
-    await asyncio.to_thread(_get_ready_to_conclude)
+async def _import_meanwhile(busy_s: float, get_ready: Callable[[], None]) -> None:
+    """What comes next, while the round waits for answers."""
+    await asyncio.sleep(busy_s)
+    await asyncio.to_thread(get_ready)
+
+
+def _get_ready_to_greet() -> None:
+    import_module("readycheck.net.tls")
 
 
 def _get_ready_to_conclude() -> None:

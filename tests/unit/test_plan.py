@@ -512,7 +512,7 @@ def test_a_shipped_profile_loads_no_probe_to_be_read() -> None:
 def test_what_is_not_tested_loads_no_probe() -> None:
     rows = [requirement("far", probe="stream", targets={"responder": True}), requirement("sip")]
     registry = Registry(_Unloaded(), _Unloaded())
-    with pytest.raises(AssertionError, match="^sip was loaded"):
+    with pytest.raises(AssertionError, match=r"^sip was loaded"):
         made(make_profile(*rows), registry=registry)
 
 

@@ -4,9 +4,9 @@ import asyncio
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from readycheck import catalog
 from readycheck.assess import Request
@@ -34,15 +34,18 @@ from readycheck.net.precedence import OPTION, Named, named, names_script
 from readycheck.net.proxy import ProxyChoice, discover, is_exempt
 from readycheck.net.resolver import Resolver, system_servers
 from readycheck.net.system import NetworkOptions, SystemNetwork
-from readycheck.net.tls import handshake, vouch
 from readycheck.net.traced import SharedNetwork
-from readycheck.net.trust import TrustStore, load_trust
 from readycheck.observation import Target
 from readycheck.pins import load as learned_pins
 from readycheck.plan import DEFAULT_SEED, Plan, Selection, plan, usable
 from readycheck.probe import Effort
 from readycheck.profile import Profile
 from readycheck.registry import Registry, find
+
+if TYPE_CHECKING:
+    from readycheck.net.trust import TrustStore
+
+    Trusted = Callable[[], TrustStore]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +126,7 @@ class _Draft(NamedTuple):
 
     registry: Registry
     profile: Profile
-    trust: TrustStore
+    trust: "Trusted"
     network: Network
     selection: Selection
     seed: int
@@ -139,7 +142,7 @@ def _drafted(setting: Setting) -> _Draft:
     registry = find()
     profile = usable(catalog.draft(setting.profile, setting.profile_dirs), registry)
     _refuse_unusable(setting)
-    trust = load_trust(setting.trust_roots)
+    trust = _trusted(setting)
     network = _network(setting, trust, Routing(choice=setting.route))
     selection = _selection(setting, tuple(network.resolvers()), Routing(choice=setting.route))
     seed = DEFAULT_SEED if setting.seed is None else setting.seed
@@ -160,6 +163,7 @@ def prepare(setting: Setting) -> tuple[Request, Callable[[], SharedNetwork], Env
         network = _network(setting, trust, routing)
         selection = _selection(setting, tuple(network.resolvers()), routing)
         draft = plan(profile, registry, selection, seed)
+    given = trust() if setting.trust_roots else None
     request = Request(
         profile=profile,
         registry=registry,
@@ -168,8 +172,8 @@ def prepare(setting: Setting) -> tuple[Request, Callable[[], SharedNetwork], Env
         deadline_s=setting.deadline_s,
         options=setting.shown(),
         site=setting.site,
-        trusted_pins=trust.accepted_pins | learned_pins(profile.name).keys(),
-        trust_roots=trust.fingerprints,
+        trusted_pins=(given.accepted_pins if given else frozenset()) | learned_pins(profile.name).keys(),
+        trust_roots=given.fingerprints if given else (),
         notes=_notes(setting),
     )
     shared = partial(SharedNetwork, network, effort=selection.effort, concurrency=_at_once())
@@ -179,7 +183,8 @@ def prepare(setting: Setting) -> tuple[Request, Callable[[], SharedNetwork], Env
 def way_to(setting: Setting, host: str, port: int) -> tuple[Network, str | None]:
     """A network as the options want it, and the proxy that leads to a host, if one does. Raises `UsageError`."""
     _refuse_unusable(setting)
-    trust = load_trust(setting.trust_roots)
+    trust = _trusted(setting)
+    trust()  # a call has no time for it later
     network = _network(setting, trust, Routing(choice=setting.route))
     _try_way_out(setting, network)
     asked = {"": _question(Target(host=host, port=port))}
@@ -299,7 +304,21 @@ def _routing(
     return asyncio.run(find_route(setting.named, network, lanes, own=own))
 
 
-def _network(setting: Setting, trust: TrustStore, routing: Routing) -> Network:
+def _trusted(setting: Setting) -> "Trusted":
+    """Read at once where a file may have to be refused, else for the first certificate: it takes long to import."""
+
+    @cache
+    def read() -> "TrustStore":
+        from readycheck.net.trust import load_trust
+
+        return load_trust(setting.trust_roots)
+
+    if setting.trust_roots:
+        read()
+    return read
+
+
+def _network(setting: Setting, trust: "Trusted", routing: Routing) -> Network:
     options = NetworkOptions(
         source=setting.source,
         interface=setting.interface,
@@ -318,10 +337,14 @@ def _network(setting: Setting, trust: TrustStore, routing: Routing) -> Network:
         return await network.connect(to, **wanted)
 
     async def greet(stream: Stream, settings: TlsSettings, /, *, timeout: float) -> Stream:
-        return await handshake(stream, settings, trust, timeout=timeout)
+        from readycheck.net.tls import handshake
+
+        return await handshake(stream, settings, trust(), timeout=timeout)
 
     def judge(shown: Shown, settings: TlsSettings, /) -> TlsFacts:
-        return vouch(shown, settings, trust)
+        from readycheck.net.tls import vouch
+
+        return vouch(shown, settings, trust())
 
     resolver = Resolver(options.resolvers, open_datagram, connect, family=setting.family)
     network = SystemNetwork(options, resolver, greet, judge)

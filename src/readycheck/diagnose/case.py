@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from readycheck.diagnose.doors import Door, find_doors
 from readycheck.diagnose.finding import Confidence, Finding, Owner, Severity, Where
 from readycheck.engine import Outcome
 from readycheck.evidence import REFUSALS, Cell, Evidence, Rung, Sign
@@ -35,6 +36,10 @@ class Case:
     @cached_property
     def walls(self) -> Walls:
         return sort_walls(self.evidence)
+
+    @cached_property
+    def doors(self) -> tuple[Door, ...]:
+        return find_doors(self.outcomes)
 
     def label(self, cell: Cell) -> str:
         """The port or port stratum of a check's cell."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
 from readycheck.diagnose import elsewhere, path_mtu
-from readycheck.diagnose.doors import Door, alone, find_doors
+from readycheck.diagnose.doors import Door, alone
 from readycheck.diagnose.neighbours import home_of
 from readycheck.diagnose.server_names import nameless_in_question, names_in_question
 from readycheck.diagnose.situation import COUNTING, Situation, can_hear_routers, local_address, round_trip
@@ -94,7 +94,7 @@ def _survey(situation: Situation) -> Check | None:
         local_address(situation.environment),
         situation.left_s - kept_s,
         situation.gone_silent,
-        [door.address for door in alone(lost, find_doors(situation.outcomes))],
+        [door.address for door in alone(lost, situation.doors)],
         SPARED if lost else 0,
         greetings_die=any(names_in_question(situation)) or any(nameless_in_question(situation)),
     )
@@ -108,7 +108,7 @@ def is_due(situation: Situation) -> bool:
 def lost_doors(situation: Situation) -> list[Door]:
     """Doors of named hosts that nothing answered at, and that the verdict hangs on."""
     counting = situation.counting
-    return [d for d in find_doors(situation.outcomes) if d.is_lost and counting & set(d.checks)]
+    return [d for d in situation.doors if d.is_lost and counting & set(d.checks)]
 
 
 def silent_columns(situation: Situation) -> list[tuple[Cell, Cell]]:
@@ -165,10 +165,11 @@ def egress_check(
     What lies beside `lost` addresses comes first: it tells whether an address or its network is blocked. Where
     `greetings_die` that are sent with hop limits as well, the site's edge at least has to be known.
     """
-    if PROBE not in registry.installed or left_s < 0.5:
+    if left_s < 0.5:
         return None
     asked = _unproven(plan, outcomes, evidence, gone_silent, lost)
-    if not (asked.lost or greetings_die or (asked.essential and plan.effort is not Effort.QUICK)):
+    needed = asked.lost or greetings_die or (asked.essential and plan.effort is not Effort.QUICK)
+    if not needed or PROBE not in registry.installed:
         return None
     probe = registry.probe(PROBE)
     seconds = _seconds(plan.effort, left_s - 0.3)

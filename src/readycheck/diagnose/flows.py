@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from readycheck.diagnose.doors import Door, alone, find_doors
+from readycheck.diagnose.doors import Door, alone
 from readycheck.diagnose.egress import is_due, lost_doors, silent_columns
 from readycheck.diagnose.link import is_slow, way_ms
 from readycheck.diagnose.neighbours import neighbour_of
@@ -175,16 +175,14 @@ def find_pairs(situation: Situation) -> list[Pair]:
     """A silent port and its control: of named hosts one for each pattern of failure, and of the networks' ports."""
     outcomes = situation.outcomes
     lost = _lost_doors(situation)
-    gone = alone(lost, find_doors(outcomes))
+    gone = alone(lost, situation.doors)
     named: list[Pair] = []
     for door in _chosen(lost):
-        for pair in _beside(door, outcomes, situation.evidence):
+        for pair in _beside(door, situation):
             neighbour = neighbour_of(door, situation.evidence) if door in gone else None
             named += [pair, *([(neighbour, pair[1])] if neighbour else [])]
     grid = [(_target(c), _target(beside)) for c, beside in silent_columns(situation)]
-    quiet = [
-        pair for door in _quiet_doors(situation, lost) for pair in _beside(door, outcomes, situation.evidence)
-    ]
+    quiet = [pair for door in _quiet_doors(situation, lost) for pair in _beside(door, situation)]
     kept = [pair for pair in quiet if pair[0].address == pair[1].address]
     servers = list(_name_servers(outcomes)) if situation.plan.effort is not Effort.QUICK else []
     return list(dict.fromkeys([*named[: PAIRS - bool(grid)], *grid, *named, *kept, *servers]))[:PAIRS]
@@ -229,7 +227,7 @@ def _quiet_doors(situation: Situation, lost: Sequence[Door]) -> list[Door]:
     hosts = {d.address for d in lost if d.transport == "udp"}
     return [
         d
-        for d in find_doors(situation.outcomes)
+        for d in situation.doors
         if d.is_lost
         and d.quiet
         and (situation.counting & set(d.checks) or (d.transport == "udp" and d.address in hosts))
@@ -246,10 +244,10 @@ def _chosen(doors: Sequence[Door]) -> list[Door]:
     return [door for _, door in sorted(turns, key=lambda each: each[0])]
 
 
-def _beside(door: Door, outcomes: Sequence[Outcome], evidence: Evidence) -> Iterator[Pair]:
+def _beside(door: Door, situation: Situation) -> Iterator[Pair]:
     """The best control there is: the same address, the same port elsewhere, or any of the product's that answers."""
-    answered = [d for d in find_doors(outcomes) if d.sign is Sign.ANSWERED and d.answered == d.tried]
-    cells = [c for c in evidence.cells if c.sign is Sign.ANSWERED and c.transport in ("tcp", "udp")]
+    answered = [d for d in situation.doors if d.sign is Sign.ANSWERED and d.answered == d.tried]
+    cells = [c for c in situation.evidence.cells if c.sign is Sign.ANSWERED and c.transport in ("tcp", "udp")]
     own: list[Target] = [d.target for d in answered if d.address == door.address]
     own += [_target(c) for c in cells if c.address == door.address]
     product = [d for d in answered if not d.outside]

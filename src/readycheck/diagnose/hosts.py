@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
 from readycheck.diagnose.case import Case, Place, is_media, provider_owns
-from readycheck.diagnose.doors import Door, Flow, Key, alone, find_doors, find_flows
+from readycheck.diagnose.doors import Door, Flow, Key, alone, find_flows
 from readycheck.diagnose.finding import Confidence, Finding, Where
 from readycheck.diagnose.neighbours import flows_beside, home_of, is_reached
 from readycheck.diagnose.new_flows import find_changing
@@ -22,7 +22,7 @@ TIME = ("udp", 123)
 def media_of_hosts(case: Case) -> Iterator[Finding]:
     """No UDP port of media lets a packet out to the hosts of a product that has its media at hosts alone."""
     media = {v.requirement.id for v in case.verdicts if is_media(v.requirement)}
-    every = find_doors(case.outcomes)
+    every = case.doors
     cut_off = _cut_off(every)
     doors = [
         d
@@ -53,7 +53,7 @@ def media_of_hosts(case: Case) -> Iterator[Finding]:
 
 def ports_of_hosts(case: Case) -> Iterator[Finding]:
     """A port that no named host answers on, though the hosts answer on others, or its packets stop on the way."""
-    doors = find_doors(case.outcomes)
+    doors = case.doors
     cut_off = _cut_off(doors)
     for service in dict.fromkeys(d.service for d in doors if d.is_lost and d.checks):
         here = [d for d in doors if d.service == service]
@@ -70,7 +70,7 @@ def connections_lost(case: Case) -> Iterator[Finding]:
 
     What stops on the way is told by its place, and behind a proxy nobody else need be reached.
     """
-    doors = [d for d in find_doors(case.outcomes) if d.transport == "tcp"]
+    doors = [d for d in case.doors if d.transport == "tcp"]
     cells = [c for c in case.evidence.cells if c.transport == "tcp"]
     lost = [
         d for d in doors if d.sign is Sign.SILENT and d.is_lost and not (d.flow and d.flow.fate in STOPPED)
@@ -214,7 +214,7 @@ def _rejected(case: Case, doors: Sequence[Door], failed: Sequence[str]) -> Findi
 
 def hosts_alone(case: Case) -> Iterator[Finding]:
     """A host that fails where others answer on the same port: by its hop-limited packets, whose fault that is."""
-    doors = find_doors(case.outcomes)
+    doors = case.doors
     open_services = {d.service for d in doors if not d.is_lost and d.sign is Sign.ANSWERED and not d.outside}
     for address in dict.fromkeys(d.address for d in doors if d.is_lost and d.checks):
         here = [d for d in doors if d.address == address]

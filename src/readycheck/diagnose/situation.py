@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from readycheck.diagnose.case import Case
+from readycheck.diagnose.doors import Door, find_doors
 from readycheck.engine import Outcome
 from readycheck.evidence import Evidence, gather
 from readycheck.net.environment import Environment
@@ -41,6 +42,10 @@ class Situation:
         return gather(self.outcomes)
 
     @cached_property
+    def doors(self) -> tuple[Door, ...]:
+        return find_doors(self.outcomes)
+
+    @cached_property
     def case(self) -> Case:
         return self.judged(self.evidence)
 
@@ -64,7 +69,7 @@ class Situation:
         self, name: str, probe: str, targets: Sequence[Target], *, longest_s: float = LONGEST_S, **values: Any
     ) -> Check | None:
         """A check that no requirement asks for; None without its probe, or without time for it."""
-        if probe not in self.registry.installed or self.left_s < LEAST_S or not targets:
+        if not targets or self.left_s < LEAST_S or probe not in self.registry.installed:
             return None
         found = self.registry.probe(probe)
         first = targets[0]

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from math import comb, exp
 
 from readycheck.diagnose.case import Case
-from readycheck.diagnose.doors import find_doors
 from readycheck.diagnose.finding import Confidence, Finding
 from readycheck.diagnose.flows import is_long, lost_at_first
 from readycheck.evidence import Sign
@@ -209,7 +208,7 @@ def tallies(case: Case) -> list[Tally]:
             door.again,
             burst.get((door.transport, door.address, door.port), nothing),
         )
-        for door in find_doors(case.outcomes)
+        for door in case.doors
         if door.checks and door.tried
     ]
     cells: dict[tuple[str, str, int], list[tuple[str, Sign]]] = {}

@@ -1,6 +1,7 @@
 """`run`: the main job."""
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -172,11 +173,15 @@ def _tell(report: "Report", format_: o.Format, verbose: bool, outputs: list[tupl
     from readycheck.render import FORMATS
     from readycheck.render.files import write_beside
 
-    tell(_text(report, verbose) if format_ is o.Format.TEXT else FORMATS[format_.value](report))
+    @cache
+    def written(kind: str) -> str:
+        return FORMATS[kind](report)
+
+    tell(_text(report, verbose) if format_ is o.Format.TEXT else written(format_.value))
     troubles = []
     for path, kind in outputs:
         try:
-            write_beside(path, FORMATS[kind](report))
+            write_beside(path, written(kind))
         except UsageError as error:
             troubles.append(str(error))
     if troubles:

@@ -69,17 +69,17 @@ class _Question:
     edns: bool = True
     linger_s: float = 0.0
 
-    def message(self) -> dns.message.QueryMessage:
+    def message(self) -> tuple[dns.message.QueryMessage, bytes]:
+        """With an id of its own, and as it goes over the wire."""
         import dns.exception
         import dns.message
 
         edns = {"use_edns": 0, "payload": _EDNS_PAYLOAD} if self.edns else {"use_edns": False}
         try:
             made: Any = dns.message.make_query(self.name, self.rdtype, **edns)
-            made.to_wire()
+            return made, made.to_wire()
         except (dns.exception.DNSException, ValueError) as error:
             raise NetError(Failure.PROTOCOL_ERROR, "not a name or type that can be asked for") from error
-        return made  # type: ignore[no-any-return]
 
 
 class _Reply(NamedTuple):
@@ -122,18 +122,18 @@ def _answer(reply: _Reply, server: Endpoint, fallback: bool) -> DnsAnswer:
         "rtt_ms": reply.rtt_ms,
         "truncated": reply.truncated,
         "edns_fallback": fallback,
-        **_said(reply),
-        **_alias(reply.message),
+        **(said := _said(reply)),
     }
     other = None if reply.other is None else _content(reply.other)
     if other is not None:
         facts["other"] = other
     if rcode != "NOERROR":
-        raise NetError(_FAILURES.get(rcode, Failure.PROTOCOL_ERROR), f"{server[0]} says {rcode}", facts)
+        told = {**facts, **_alias(reply.message)}
+        raise NetError(_FAILURES.get(rcode, Failure.PROTOCOL_ERROR), f"{server[0]} says {rcode}", told)
     records = _records(reply.message, facts)
     if not records:
-        raise NetError(Failure.DNS_NO_ANSWER, f"{server[0]} has no such record", facts)
-    said = _said(reply)
+        told = {**facts, **_alias(reply.message)}
+        raise NetError(Failure.DNS_NO_ANSWER, f"{server[0]} has no such record", told)
     return DnsAnswer(rcode, records, reply.truncated, reply.rtt_ms, fallback, said, other)
 
 
@@ -221,8 +221,8 @@ class _Exchange:
 
     async def run(self, deadline: float) -> _Reply:
         for left in reversed(range(_ATTEMPTS)):
-            message = replace(self._question, edns=self._question.edns and left > 0).message()
-            sent_ns = await self._datagrams.send(message.to_wire(), self._server)
+            message, wire = replace(self._question, edns=self._question.edns and left > 0).message()
+            sent_ns = await self._datagrams.send(wire, self._server)
             self._asked[message.id] = message, sent_ns
             until = min(deadline, _now() + _AGAIN_SECONDS) if left else deadline
             if reply := await self._listen(until):
@@ -285,8 +285,7 @@ class _Exchange:
 
 
 async def _ask_tcp(net: Sockets, server: Endpoint, question: _Question, deadline: float) -> _Reply:
-    message = replace(question, edns=False).message()  # it is for what UDP cannot carry, and TCP carries all
-    wire = message.to_wire()
+    message, wire = replace(question, edns=False).message()  # it is for what UDP cannot carry, and TCP carries all
     with closing(await net.connect(server, timeout=_left(deadline))) as stream:
         began = _now()
         await stream.write(_LENGTH.pack(len(wire)) + wire, timeout=_left(deadline))

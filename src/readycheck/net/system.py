@@ -41,13 +41,12 @@ from readycheck.net.interface import (
     TlsFacts,
     TlsSettings,
 )
-from readycheck.net.login import Access
 from readycheck.net.pace import Pace
 from readycheck.net.proxy import ProxyUrl
 from readycheck.net.stream import open_stream
-from readycheck.net.tunnel import open_forward, open_tunnel
 
 if TYPE_CHECKING:
+    from readycheck.net.login import Access
     from readycheck.wire.far_end import Kind
 
 T = TypeVar("T")
@@ -147,15 +146,21 @@ class SystemNetwork:
 
     async def tunnel(self, host: str, port: int, *, timeout: float, via: str | None = None) -> Stream:
         """Ask the proxy for a connection; `ValueError` when this run has none."""
+        from readycheck.net.tunnel import open_tunnel  # most runs have no proxy
+
         proxy, access = self._entrance(host, via)
         return await open_tunnel(self, proxy, host, port, timeout=timeout, access=access)
 
     async def forward(self, request: PlainRequest, *, timeout: float, via: str | None = None) -> Handed:
         """Ask the proxy to make the request; `ValueError` when this run has none."""
+        from readycheck.net.tunnel import open_forward
+
         proxy, access = self._entrance(request.host, via)
         return await open_forward(self, proxy, request, timeout=timeout, access=access)
 
-    def _entrance(self, host: str, via: str | None) -> tuple[ProxyUrl, Access]:
+    def _entrance(self, host: str, via: str | None) -> "tuple[ProxyUrl, Access]":
+        from readycheck.net.login import Access
+
         proxy = self._proxy(via)
         if proxy is None:
             raise ValueError(f"no proxy leads to {host}")

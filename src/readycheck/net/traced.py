@@ -32,7 +32,6 @@ from readycheck.net.interface import (
     TlsFacts,
     TlsSettings,
 )
-from readycheck.net.tunnel import Tunnel
 from readycheck.observation import Observation, OpenStep, Target, Trace
 from readycheck.probe import Effort, Net
 
@@ -244,6 +243,8 @@ class TracedNetwork:
             return stream
 
     async def tunnel(self, host: str, port: int, *, timeout: float, via: str | None = None) -> Stream:
+        from readycheck.net.tunnel import Tunnel  # most runs have no proxy
+
         behind = self._behind(host, port, via)
         with self.step(Step.PROXY_CONNECT, behind) as step:
             stream = await self._run.network.tunnel(host, port, timeout=self._within(timeout), via=behind.via)
@@ -253,6 +254,8 @@ class TracedNetwork:
             return stream
 
     async def forward(self, request: PlainRequest, *, timeout: float, via: str | None = None) -> Handed:
+        from readycheck.net.tunnel import Tunnel
+
         behind = self._behind(request.host, request.port, via)
         with self.step(Step.PROXY_CONNECT, behind) as step:
             step.facts["form"] = "absolute"

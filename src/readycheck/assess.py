@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 NAMES_S = 1.0
 HEAD_START_S = 0.4
-ASKED_S = 0.05
+ASKED_S = 0.02
 """As soon as the name servers have been asked, the processor has nothing to do until they answer."""
 BUSY_S = 0.7
 """A round begins with handshakes, which keep the processor busy that long."""
@@ -75,7 +75,7 @@ async def assess(
             # Names first: what they cost is to be told apart from what the samples cost this host.
             first = [check for check in made.checks if check.scope is Scope.RESOLVERS]
             asked = group.create_task(run.run(first))
-            group.create_task(_import_meanwhile(ASKED_S, _get_ready_to_greet))
+            group.create_task(_import_meanwhile(ASKED_S, _get_ready_for_answers))
             head_start = group.create_task(asyncio.wait({asked}, timeout=HEAD_START_S))
             earlier = (one.address for one in request.remembered)
             known = tuple(dict.fromkeys((*earlier, *await _known_addresses(request, shared))))
@@ -121,7 +121,9 @@ async def _import_meanwhile(busy_s: float, get_ready: Callable[[], None]) -> Non
     await asyncio.to_thread(get_ready)
 
 
-def _get_ready_to_greet() -> None:
+def _get_ready_for_answers() -> None:
+    """What reads those of name servers, and then greets."""
+    import_module("dns.message")
     import_module("readycheck.net.tls")
 
 

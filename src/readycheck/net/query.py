@@ -1,8 +1,9 @@
-"""One question to one name server: dnspython is the codec, the sockets are ours."""
+"""One question to one name server: dnspython reads the reply, the sockets are ours."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import struct
 from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from readycheck.failure import Failure, classify_icmp
 from readycheck.net.interface import Datagrams, Endpoint, IcmpReport, NetError, Received, Stream
+from readycheck.wire import dns_question
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -28,7 +30,8 @@ _MAX_PARSED = 256  # the codec takes longer for the thousands that 64 KiB can ho
 _MAX_STRAYS = 64
 _MAX_ERRORS = 8
 _LENGTH = struct.Struct("!H")
-_HEADER = struct.Struct("!HHHHHH")
+_COUNTS, _COUNTS_AT = struct.Struct("!HHH"), 6  # of records
+_KINDS = {"A": 1, "AAAA": 28, "SRV": 33}  # known without the codec, which is slow to import
 _FLAGS_AT, _TRUNCATED = 2, 0x02
 _FAILURES = {
     "NXDOMAIN": Failure.DNS_NXDOMAIN,
@@ -69,16 +72,13 @@ class _Question:
     edns: bool = True
     linger_s: float = 0.0
 
-    def message(self) -> tuple[dns.message.QueryMessage, bytes]:
-        """With an id of its own, and as it goes over the wire."""
-        import dns.exception
-        import dns.message
-
-        edns = {"use_edns": 0, "payload": _EDNS_PAYLOAD} if self.edns else {"use_edns": False}
+    def wire(self) -> bytes:
+        """With an id of its own."""
         try:
-            made: Any = dns.message.make_query(self.name, self.rdtype, **edns)
-            return made, made.to_wire()
-        except (dns.exception.DNSException, ValueError) as error:
+            kind = _KINDS.get(self.rdtype) or _kind(self.rdtype)
+            identifier = int.from_bytes(os.urandom(2), "big")
+            return dns_question.question(identifier, self.name, kind, _EDNS_PAYLOAD if self.edns else 0)
+        except ValueError as error:
             raise NetError(Failure.PROTOCOL_ERROR, "not a name or type that can be asked for") from error
 
 
@@ -215,15 +215,14 @@ class _Exchange:
         self._datagrams = datagrams
         self._server = server
         self._question = question
-        self._asked: dict[int, tuple[dns.message.QueryMessage, int]] = {}
+        self._asked: list[tuple[bytes, int]] = []
         self._strays = 0
         self._malformed = False
 
     async def run(self, deadline: float) -> _Reply:
         for left in reversed(range(_ATTEMPTS)):
-            message, wire = replace(self._question, edns=self._question.edns and left > 0).message()
-            sent_ns = await self._datagrams.send(wire, self._server)
-            self._asked[message.id] = message, sent_ns
+            wire = replace(self._question, edns=self._question.edns and left > 0).wire()
+            self._asked.append((wire, await self._datagrams.send(wire, self._server)))
             until = min(deadline, _now() + _AGAIN_SECONDS) if left else deadline
             if reply := await self._listen(until):
                 return reply
@@ -274,25 +273,25 @@ class _Exchange:
             return None
         if not _same(item.source, self._server):
             return None
-        for attempt, (message, sent_ns) in enumerate(self._asked.values(), start=1):
+        for attempt, (asked, sent_ns) in enumerate(self._asked, start=1):
             # A truncated reply may end within a record: only its question counts.
-            if reply := _parse(item.payload, message, question_only=_is_cut(item.payload)):
+            if reply := _parse(item.payload, asked, question_only=_is_cut(item.payload)):
                 rtt_ms = round(max(0.0, (item.at_ns - sent_ns) / 1e6), 3)
-                plain = self._question.edns and message.edns < 0
+                plain = self._question.edns and attempt == _ATTEMPTS
                 return _Reply(reply, rtt_ms, _is_cut(item.payload), attempts=attempt, plain=plain)
         self._malformed = True
         return None
 
 
 async def _ask_tcp(net: Sockets, server: Endpoint, question: _Question, deadline: float) -> _Reply:
-    message, wire = replace(question, edns=False).message()  # it is for what UDP cannot carry, and TCP carries all
+    wire = replace(question, edns=False).wire()  # it is for what UDP cannot carry, and TCP carries all
     with closing(await net.connect(server, timeout=_left(deadline))) as stream:
         began = _now()
         await stream.write(_LENGTH.pack(len(wire)) + wire, timeout=_left(deadline))
         (length,) = _LENGTH.unpack(await _read_exactly(stream, _LENGTH.size, deadline))
         payload = await _read_exactly(stream, length, deadline)
         took_ms = max(0.0, (_now() - began) * 1000 - _held_ms(stream))
-    reply = _parse(payload, message)
+    reply = _parse(payload, wire)
     if reply is None:
         raise NetError(Failure.PROTOCOL_ERROR, f"{server[0]} sends what is no DNS reply to this")
     return _Reply(reply, round(took_ms, 3))
@@ -314,25 +313,30 @@ async def _read_exactly(stream: Stream, size: int, deadline: float) -> bytes:
     return data
 
 
-def _parse(
-    wire: bytes, asked: dns.message.QueryMessage, *, question_only: bool = False
-) -> dns.message.Message | None:
+def _parse(wire: bytes, asked: bytes, *, question_only: bool = False) -> dns.message.Message | None:
     import dns.message
 
-    if not _is_worth_parsing(wire, asked.id):
+    if not (dns_question.is_reply(wire, asked) and _is_worth_parsing(wire)):
         return None
     try:
-        reply = dns.message.from_wire(wire, ignore_trailing=True, question_only=question_only)
-        return reply if asked.is_response(reply) else None
+        return dns.message.from_wire(wire, ignore_trailing=True, question_only=question_only)
     except Exception:  # hostile bytes: the codec raises more kinds than its own
         return None
 
 
-def _is_worth_parsing(wire: bytes, identifier: int) -> bool:
-    if len(wire) < _HEADER.size:
-        return False
-    found, _, questions, *counts = _HEADER.unpack_from(wire)
-    return bool(found == identifier and questions <= 1 and sum(counts) <= _MAX_PARSED)
+def _is_worth_parsing(wire: bytes) -> bool:
+    return bool(sum(_COUNTS.unpack_from(wire, _COUNTS_AT)) <= _MAX_PARSED)
+
+
+def _kind(rdtype: str) -> int:
+    """The number of a rarer type. Raises `ValueError`."""
+    import dns.exception
+    import dns.rdatatype
+
+    try:
+        return int(dns.rdatatype.from_text(rdtype))
+    except dns.exception.DNSException as error:
+        raise ValueError(f"no type: {rdtype}") from error
 
 
 def _rcode(message: dns.message.Message) -> str:

@@ -398,7 +398,7 @@ class Stray:
 
 
 @pytest.mark.parametrize(
-    ("name", "rdtype"), [("x" * 64, "A"), ("a..b", "A"), (HOST, "NOSUCHTYPE"), ("a" * 300, "A")]
+    ("name", "rdtype"), [("x" * 64, "A"), ("a..b", "A"), (HOST, "NOSUCHTYPE"), ("a." * 150, "A")]
 )
 async def test_what_cannot_be_asked(name: str, rdtype: str) -> None:
     with pytest.raises(NetError) as caught:
@@ -420,11 +420,11 @@ async def test_too_many_records_are_not_worth_reading(
     assert error.detail == "127.0.0.1 sends what is no DNS reply to this"
 
 
-@pytest.mark.parametrize(("identifier", "counts"), [(1, (1, 0, 0)), (0, (0xFFFF, 0, 0)), (0, (200, 50, 50))])
-def test_what_is_not_worth_reading_is_not_parsed(identifier: int, counts: tuple[int, int, int]) -> None:
-    wire = struct.pack("!HHHHHH", identifier, 0x8180, 1, *counts) + bytes(5000)
-    assert not module._is_worth_parsing(wire, 0)
-    assert module._is_worth_parsing(wire[:6] + bytes(6) + wire[12:], identifier)
+@pytest.mark.parametrize("counts", [(0xFFFF, 0, 0), (200, 50, 50)])
+def test_what_is_not_worth_reading_is_not_parsed(counts: tuple[int, int, int]) -> None:
+    wire = struct.pack("!HHHHHH", 0, 0x8180, 1, *counts) + bytes(5000)
+    assert not module._is_worth_parsing(wire)
+    assert module._is_worth_parsing(wire[:6] + bytes(6) + wire[12:])
 
 
 async def test_many_records_are_bounded() -> None:
@@ -441,6 +441,7 @@ async def test_many_records_are_bounded() -> None:
 
 fuzz = settings(deadline=None, database=None, max_examples=300)
 ASKED = dns.message.make_query(HOST, "A", id=1, use_edns=0)
+WIRE = ASKED.to_wire()
 
 
 @fuzz
@@ -449,7 +450,7 @@ def test_any_reply_is_survived(data: st.DataObject) -> None:
     wire = bytearray(answer(ASKED, f"{HOST} CNAME b.example.", "b.example. A 192.0.2.1").to_wire())
     for position in data.draw(st.lists(st.integers(2, len(wire) - 1), max_size=6)):
         wire[position] = data.draw(st.integers(0, 255))
-    reply = module._parse(bytes(wire[: data.draw(st.integers(0, len(wire)))]), ASKED)
+    reply = module._parse(bytes(wire[: data.draw(st.integers(0, len(wire)))]), WIRE)
     if reply is not None:
         try:
             found = module._answer(module._Reply(reply, 1.0), ("127.0.0.1", 53), False)
@@ -461,4 +462,4 @@ def test_any_reply_is_survived(data: st.DataObject) -> None:
 @fuzz
 @given(st.binary(max_size=600))
 def test_garbage_is_no_reply(wire: bytes) -> None:
-    assert module._parse(b"\0\2" + wire, ASKED) is None
+    assert module._parse(b"\0\2" + wire, WIRE) is None

@@ -26,7 +26,7 @@ NAMES_S = 1.0
 HEAD_START_S = 0.4
 ASKED_S = 0.02
 """As soon as the name servers have been asked, the processor has nothing to do until they answer."""
-BUSY_S = 0.7
+BUSY_S = 0.5
 """A round begins with handshakes, which keep the processor busy that long."""
 FOLLOW_UP_ROUNDS = 2
 LATELY = timedelta(days=7)

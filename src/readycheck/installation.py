@@ -2,9 +2,16 @@
 
 import importlib.metadata
 from functools import cache
+from typing import Any
+
+
+def entry_points(*, group: str) -> importlib.metadata.EntryPoints:
+    """Those of a group."""
+    found: importlib.metadata.EntryPoints = _every().select(group=group)
+    return found
 
 
 @cache
-def entry_points(*, group: str) -> importlib.metadata.EntryPoints:
-    """Those of a group; a look at every distribution costs as much as a profile does."""
-    return importlib.metadata.entry_points(group=group)
+def _every() -> Any:
+    """A look at every distribution costs as much as a profile does."""
+    return importlib.metadata.entry_points()

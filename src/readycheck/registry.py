@@ -40,11 +40,11 @@ class Registry:
 
     def probe(self, name: str) -> Probe[Any]:
         """Raises `ProbeLoadError` for a broken probe, `UsageError` for one that is not installed."""
+        if name in self.installed:
+            return self.installed[name].probe
         if name in self.broken:
             raise self.broken[name]
-        if name not in self.installed:
-            raise UsageError(f"probe '{name}' is not installed (installed: {', '.join(self.installed)})")
-        return self.installed[name].probe
+        raise UsageError(f"probe '{name}' is not installed (installed: {', '.join(self.installed)})")
 
 
 def find(points: Iterable[EntryPoint] | None = None) -> Registry:

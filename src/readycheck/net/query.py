@@ -18,8 +18,10 @@ from readycheck.wire import dns_question
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
+    import dns.exception
     import dns.message
-    import dns.rrset
+
+    _Chain = dns.message.ChainingResult | dns.exception.DNSException
 
 _ATTEMPTS = 2
 _AGAIN_SECONDS = 1.0
@@ -127,12 +129,13 @@ def _answer(reply: _Reply, server: Endpoint, fallback: bool) -> DnsAnswer:
     other = None if reply.other is None else _content(reply.other)
     if other is not None:
         facts["other"] = other
+    chain = _chain(reply.message)
     if rcode != "NOERROR":
-        told = {**facts, **_alias(reply.message)}
+        told = {**facts, **_alias(reply.message, chain)}
         raise NetError(_FAILURES.get(rcode, Failure.PROTOCOL_ERROR), f"{server[0]} says {rcode}", told)
-    records = _records(reply.message, facts)
+    records = _records(chain, facts)
     if not records:
-        told = {**facts, **_alias(reply.message)}
+        told = {**facts, **_alias(reply.message, chain)}
         raise NetError(Failure.DNS_NO_ANSWER, f"{server[0]} has no such record", told)
     return DnsAnswer(rcode, records, reply.truncated, reply.rtt_ms, fallback, said, other)
 
@@ -155,18 +158,24 @@ def _said(reply: _Reply) -> dict[str, Any]:
     }
 
 
-def _alias(message: dns.message.Message) -> dict[str, str]:
-    """The name of which a denial speaks, where CNAME records lead there; what cannot be followed leads nowhere."""
+def _chain(message: dns.message.Message) -> _Chain:
+    """Where CNAME records lead, or why they cannot be followed."""
     import dns.exception
     import dns.message
 
-    if not isinstance(message, dns.message.QueryMessage) or not message.question:
-        return {}
     try:
-        end = message.resolve_chaining().canonical_name
-    except dns.exception.DNSException:
+        if not isinstance(message, dns.message.QueryMessage):
+            raise dns.message.NotQueryResponse
+        return message.resolve_chaining()
+    except dns.exception.DNSException as error:
+        return error
+
+
+def _alias(message: dns.message.Message, chain: _Chain) -> dict[str, str]:
+    """The name of which a denial speaks, where it is another; what cannot be followed leads nowhere."""
+    if isinstance(chain, Exception) or chain.canonical_name == message.question[0].name:
         return {}
-    return {} if end == message.question[0].name else {"alias": _clean(end.to_text())}
+    return {"alias": _clean(chain.canonical_name.to_text())}
 
 
 def _content(message: dns.message.Message) -> dict[str, Any]:
@@ -175,18 +184,11 @@ def _content(message: dns.message.Message) -> dict[str, Any]:
     return {"rcode": _rcode(message), "records": records[:_MAX_RECORDS]}
 
 
-def _records(message: dns.message.Message, facts: dict[str, Any]) -> tuple[str, ...]:
-    import dns.exception
-    import dns.message
-
-    try:
-        if not isinstance(message, dns.message.QueryMessage):
-            raise dns.message.NotQueryResponse
-        found: dns.rrset.RRset | None = message.resolve_chaining().answer
-    except dns.exception.DNSException as error:
-        detail = f"an answer that cannot be followed: {type(error).__name__}"
-        raise NetError(Failure.PROTOCOL_ERROR, detail, facts) from error
-    return tuple(_text(record) for record in list(found or ())[:_MAX_RECORDS])
+def _records(chain: _Chain, facts: dict[str, Any]) -> tuple[str, ...]:
+    if isinstance(chain, Exception):
+        detail = f"an answer that cannot be followed: {type(chain).__name__}"
+        raise NetError(Failure.PROTOCOL_ERROR, detail, facts) from chain
+    return tuple(_text(record) for record in list(chain.answer or ())[:_MAX_RECORDS])
 
 
 async def _ask_udp(net: Sockets, server: Endpoint, question: _Question, deadline: float) -> _Reply:

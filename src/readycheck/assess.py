@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from readycheck.report import Report, RunFacts
 
 NAMES_S = 1.0
-HEAD_START_S = 0.4
+LEAVING_S, HEAD_START_S = 0.005, 0.4
 ASKED_S = 0.02
 """As soon as the name servers have been asked, the processor has nothing to do until they answer."""
 BUSY_S = 0.5
@@ -72,15 +72,17 @@ async def assess(
     made = request.draft
     try:
         async with asyncio.TaskGroup() as group:
-            # Names first: what they cost is to be told apart from what the samples cost this host.
+            # Names first: what they cost is to be told apart from what the samples cost this host. Of these, the name
+            # servers that are tested themselves: over TCP they take two round trips.
             first = [check for check in made.checks if check.scope is Scope.RESOLVERS]
             asked = group.create_task(run.run(first))
             group.create_task(_import_meanwhile(ASKED_S, _get_ready_for_answers))
             head_start = group.create_task(asyncio.wait({asked}, timeout=HEAD_START_S))
+            await asyncio.wait({asked}, timeout=LEAVING_S)
             earlier = (one.address for one in request.remembered)
             known = tuple(dict.fromkeys((*earlier, *await _known_addresses(request, shared))))
-            await head_start
             made = plan(request.profile, request.registry, request.selection, request.seed, known)
+            await head_start
             meanwhile = group.create_task(_import_meanwhile(BUSY_S, _get_ready_to_conclude))
             await run.run([check for check in made.checks if check.scope not in _APART])
             meanwhile.cancel()

@@ -5,7 +5,7 @@ import re
 import ssl
 import stat
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -37,7 +37,7 @@ _ANCHOR_DIRS = (
     "/etc/pki/ca-trust/extracted/pem",
     "/usr/local/share/ca-certificates",
 )
-_ANCHOR_FILE = re.compile(r".*\.(pem|crt|cer|\d+)", re.IGNORECASE)
+_ANCHOR_ENDINGS = frozenset({"pem", "crt", "cer"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,22 +51,24 @@ class TrustStore:
     accepted_pins: frozenset[str] = frozenset()
     fingerprints: tuple[str, ...] = ()
     of_host: Callable[[], tuple[x509.Certificate, ...]] = field(default=tuple, repr=False, compare=False)
-    _by_subject: Mapping[bytes, tuple[x509.Certificate, ...]] = field(init=False, repr=False, compare=False)
+    _by_subject: dict[bytes, tuple[x509.Certificate, ...]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
     _examined: dict[bytes, tuple[Certificate, ...]] = field(default_factory=dict, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        index: dict[bytes, tuple[x509.Certificate, ...]] = {}
-        with unwarned():
-            for anchor in self.anchors:
-                subject = anchor.subject.public_bytes()
-                index[subject] = (*index.get(subject, ()), anchor)
-        object.__setattr__(self, "_by_subject", index)
 
     def named(self, subject: bytes) -> tuple[Certificate, ...]:
         """The anchors of this subject; only those are looked into further."""
+        if not self._by_subject:
+            self._sort_by_subject()
         if subject in self._by_subject and subject not in self._examined:
             self._examined[subject] = tuple(map(examine, self._by_subject[subject]))
         return self._examined.get(subject, ())
+
+    def _sort_by_subject(self) -> None:
+        with unwarned():
+            for anchor in self.anchors:
+                subject = anchor.subject.public_bytes()
+                self._by_subject[subject] = (*self._by_subject.get(subject, ()), anchor)
 
 
 def load_trust(roots_files: Sequence[Path] = ()) -> TrustStore:
@@ -179,7 +181,7 @@ def _installed_anchors() -> set[bytes]:
     found = set(
         ssl.create_default_context().get_ca_certs(binary_form=True) if sys.platform == "win32" else ()
     )
-    for block in _blocks_in_files():
+    for block in set(_blocks_in_files()):  # most are in a folder and in a bundle
         with suppress(ValueError):
             found.add(ssl.PEM_cert_to_DER_cert(block.decode()))
     return found
@@ -207,7 +209,13 @@ def _distinct(files: Iterable[str]) -> Iterator[str]:
 
 def _files(folder: str) -> Iterator[str]:
     for place, _, names in os.walk(folder):
-        yield from (os.path.join(place, name) for name in names if _ANCHOR_FILE.fullmatch(name))
+        yield from (os.path.join(place, name) for name in names if _may_hold_anchors(name))
+
+
+def _may_hold_anchors(name: str) -> bool:
+    """OpenSSL numbers those that it finds by the hash of their names."""
+    ending = name.rpartition(".")[2].lower()
+    return "." in name and (ending in _ANCHOR_ENDINGS or ending.isdecimal())
 
 
 def _pem_blocks(content: bytes) -> list[bytes]:

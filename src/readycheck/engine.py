@@ -14,6 +14,9 @@ from readycheck.plan import Check
 from readycheck.probe import MetricValue, Net, NetError
 from readycheck.registry import Registry
 
+_FIRST, _STEPS_TO_SEND = 48, 6
+"""Of hundreds of checks the first send while the others are still being prepared; they are enough for the rate."""
+
 
 class Status(StrEnum):
     """What became of a check, before anybody judges it."""
@@ -111,8 +114,10 @@ class Run:
         try:
             with self.lateness.felt(asyncio.get_running_loop()):
                 async with asyncio.timeout_at(self._limits.deadline), asyncio.TaskGroup() as group:
-                    for check in checks:
+                    for number, check in enumerate(checks, 1):
                         group.create_task(self._after(check, ended, gate))
+                        if number == _FIRST:
+                            await _let_them_send()
         except TimeoutError:
             self.state = RunState.DEADLINE
             self._settle(checks, Failure.TIMED_OUT, "the deadline of the run came first")
@@ -190,6 +195,11 @@ class Run:
         for check in checks:
             if check.id not in self._done:
                 self._done[check.id] = Outcome(check=check, status=Status.SKIPPED, because=because, cut=True)
+
+
+async def _let_them_send() -> None:
+    for _ in range(_STEPS_TO_SEND):
+        await asyncio.sleep(0)
 
 
 def _is_result(error: Exception) -> bool:

@@ -123,6 +123,19 @@ def test_a_check_is_measured() -> None:
     assert (done.run.state, done.only.cut, done.only.because) == (RunState.COMPLETE, False, "")
 
 
+def test_the_first_of_many_send_while_the_last_are_being_prepared() -> None:
+    steps: list[str] = []
+
+    async def prepare_and_send(net: Net) -> None:
+        steps.append("prepare")
+        for _ in range(3):
+            await asyncio.sleep(0)
+        steps.append("send")
+
+    run(execute({"tiny": Tiny(prepare_and_send)}, [check(str(number)) for number in range(100)]))
+    assert "prepare" in steps[steps.index("send") :]
+
+
 def test_a_network_failure_is_a_result() -> None:
     async def fail(net: Net) -> None:
         await connect(net)

@@ -50,6 +50,8 @@ _MOST_LEGS = 50
 _MOST_CALLS = 500
 _OWN_LATE_MS = 10.0
 """Half of the spacing of a call's packets: a host that is later does not send calls any more."""
+_TOO_LATE_MS = 50.0
+"""Half of a queue that is judged: what so late a host sends waits for itself."""
 _AT_THE_LIMIT = 0.95
 
 
@@ -170,7 +172,8 @@ class _Visit:
         """The later of two with the same name counts. Returns how long it has to last on a line with such a queue."""
         began_ms = self.net.now_ms()
         filled, beside = await self._filled(ways, seconds)
-        trip = _trip(beside[0], _SETTLED) if beside else {}
+        is_punctual = bool(beside) and _late_ms(beside[0]) < _TOO_LATE_MS
+        trip = _trip(beside[0], _SETTLED) if is_punctual else {}
         rates = {one.way: _rate(one) for one in filled}
         self._record(began_ms, {"phase": "+".join(ways), "rates": rates, "formula": FORMULA, **trip})
         return min(_LONGEST_FILL_S, _ROUNDS * (trip.get("trip_p95_ms") or 0.0) / 1000)

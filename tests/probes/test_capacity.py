@@ -162,6 +162,16 @@ def test_a_busy_host_says_nothing_of_the_line() -> None:
     assert metrics["calls_loaded_ratio"] == 0, "the least that it may be"
 
 
+def test_a_host_that_is_very_late_tells_no_queue() -> None:
+    params = CapacityParams(targets=(THERE,), wanted=4)
+    found = {
+        late_ms: measured(params, responder=way(late_ms=late_ms), throughput=line(4e6, 4e6))[1]
+        for late_ms in (40.0, 60.0)
+    }
+    assert [found[late_ms]["queue_up_ms"] for late_ms in (40.0, 60.0)] == [0.0, None]
+    assert found[60.0]["throughput_up_bits_per_second"] == 4e6
+
+
 def test_a_step_that_shows_nothing_ends_it_and_breaks_nothing() -> None:
     tried, metrics = stairs(20, 12, late_ms=30.0)
     assert tried == [5, 10, 15, 15, 15], "a host that is late has two more chances"

@@ -375,6 +375,7 @@ def _record(net: Net, targets: Sequence[Target], cells: Sequence[Cell], edge: Ed
             "offender": cell.offender,
             "asked": cell.asked,
             "missed_beside_control": cell.missed,
+            "missed_at": tuple(cell.missed_at),
             **_told(edge),
         }
         _note(net, target, _FAILURES.get(cell.fate, Failure.TIMED_OUT), facts)

@@ -88,7 +88,7 @@ def _beside(address: str, mapped: str) -> bool:
 
 @dataclass(slots=True)
 class Cell:
-    """One (network part, port) to prove. `missed` counts packets that a control beside them outlived."""
+    """One (network part, port) to prove. `missed` counts packets that a control beside them outlived, at these hops."""
 
     network: str
     port: int
@@ -97,6 +97,7 @@ class Cell:
     fate: Fate = Fate.PENDING
     asked: int = 0
     missed: int = 0
+    missed_at: list[int] = field(default_factory=list)
     ttl: int = 0
     offender: str | None = None
 
@@ -239,6 +240,7 @@ class Survey:
         if not cell.missed:
             self._doubted.append(cell)
         cell.missed += 1
+        cell.missed_at.append(ttl)
         self._accuse()
         # Had its packets come to the routers, those would have answered: their replies are not used up.
         unspent = self._unspent.pop(index) if cell.fate is Fate.STOPPED else [self._unspent[index].pop()]

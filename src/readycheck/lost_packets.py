@@ -96,13 +96,14 @@ NEARLY_ALL, ALIKE = 0.75, 0.2
 LEAST_CAME, LOSING = 2, 0.25
 
 
-def _losing(observations: Iterable[Observation]) -> Iterator[Port]:
+def _losing(observations: Sequence[Observation]) -> Iterator[Port]:
     """Ports that lose a good part of the single packets to them, as those show that came through in the end.
 
     These are connections, for which the kernel may have sent again what opens them, and packets of the survey, of
     which some were missed beside controls that came through.
     """
     found: dict[Port, tuple[int, int, int]] = {}
+    walled = set(_walled(observations))
     for o in observations:
         if lost_and_asked := _lost_and_asked(o):
             place = o.target.transport or "tcp", o.target.port or 0
@@ -111,8 +112,25 @@ def _losing(observations: Iterable[Observation]) -> Iterator[Port]:
     yield from (
         place
         for place, (came, lost, asked) in found.items()
-        if came >= LEAST_CAME and lost + (lost > 1) > LOSING * asked  # two are rarely chance
+        if place not in walled
+        and came >= LEAST_CAME
+        and lost + (lost > 1) > LOSING * asked  # two are rarely chance
     )
+
+
+def _walled(observations: Iterable[Observation]) -> Iterator[Port]:
+    """Ports of which all packets that were missed were to come farther than any that was seen: a wall does that."""
+    left: dict[Port, int] = {}
+    missed: dict[Port, int] = {}
+    for o in observations:
+        if o.facts.get("purpose") != "survey":
+            continue
+        place = o.target.transport or "tcp", o.target.port or 0
+        if o.facts.get("fate") == "left":
+            left[place] = max(left.get(place, 0), int(o.facts.get("ttl") or 0))
+        for ttl in o.facts.get("missed_at") or ():
+            missed[place] = min(missed.get(place, ttl), ttl)
+    yield from (place for place, ttl in missed.items() if ttl > left.get(place, 0))
 
 
 def _lost_and_asked(observation: Observation) -> tuple[int, int] | None:

@@ -353,6 +353,14 @@ def test_a_port_whose_packets_get_lost_where_they_leave_as_well(
     assert (("tcp", 8934) in gather([make_outcome(PATH, *seen_there)]).fickle) is lossy
 
 
+@pytest.mark.parametrize(("missed_at", "lossy"), [((5, 5), False), ((3, 5), True), ((), True)])
+def test_what_is_missed_beyond_all_that_was_seen_is_a_walls(missed_at: tuple[int, ...], lossy: bool) -> None:
+    left = [
+        surveyed("left", asked=4, missed_beside_control=2, ttl=ttl, missed_at=missed_at) for ttl in (3, 4)
+    ]
+    assert (("tcp", 8934) in gather([make_outcome(PATH, *left)]).fickle) is lossy
+
+
 # --- what single packets do not show ------------------------------------------------------------------
 
 

@@ -4,9 +4,10 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
+from typing import Any
 
 from readycheck.failure import Failure
 from readycheck.net.datagram import SocketOptions, open_socket
@@ -16,6 +17,7 @@ from readycheck.wire.far_end import NONSENSE, Kind, is_call
 
 _GLANCE_S = 0.1
 _LONGEST_S = 5.0
+_SETTLED_S = 1.0
 _MOST_DATAGRAMS = 64
 
 
@@ -46,8 +48,7 @@ def be_called(
         except NONSENSE as error:
             raise NetError(Failure.PROTOCOL_ERROR, "the responder does not say how long it calls") from error
         came = _wait(doors, token, lasts_s, stop)
-        told = ask(to, Kind.CALL_BACK, {"token": token}, way_out, key, stop).get("outcomes")
-        outcomes: Mapping[str, object] = told if isinstance(told, dict) else {}
+        outcomes = _told(lambda: ask(to, Kind.CALL_BACK, {"token": token}, way_out, key, stop), ports, stop)
         return tuple(
             Call(
                 port=door.port,
@@ -58,6 +59,19 @@ def be_called(
             )
             for door in doors
         )
+
+
+def _told(
+    asked: Callable[[], Mapping[str, Any]], ports: Sequence[int], stop: threading.Event
+) -> Mapping[str, object]:
+    """What the responder says of each port; that a call is over it may see a little later than who was called."""
+    until_s = time.monotonic() + _SETTLED_S
+    while True:
+        told = asked().get("outcomes")
+        outcomes = told if isinstance(told, dict) else {}
+        if outcomes.keys() >= set(map(str, ports)) or time.monotonic() >= until_s or stop.is_set():
+            return outcomes
+        stop.wait(_GLANCE_S)
 
 
 def _open(port: int, transport: str, way_out: SocketOptions, sockets: ExitStack) -> _Door:

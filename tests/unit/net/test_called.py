@@ -41,6 +41,26 @@ def test_connections_come_in(far: tuple[Endpoint, bytes]) -> None:
     assert call == Call(port=port, came=True, outcome="connected")
 
 
+class Slow:
+    """A responder that learns only later how its calls ended."""
+
+    def __init__(self, *answers: dict[str, object]) -> None:
+        self.answers = list(answers)
+
+    def __call__(self, *_: object) -> dict[str, object]:
+        return self.answers.pop(0)
+
+
+def test_a_responder_that_sees_the_end_of_a_call_later_is_asked_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    port, to = free_port(socket.SOCK_DGRAM), ("127.0.0.1", 9)
+    slow = Slow({"token": "00ff", "seconds": 0.0}, {"outcomes": {}}, {"outcomes": {str(port): "silent"}})
+    monkeypatch.setattr("readycheck.net.called.ask", slow)
+    (call,) = be_called(to, "udp", [port], SocketOptions(), b"", threading.Event())
+    assert (call.came, call.outcome, slow.answers) == (False, "silent", [])
+
+
 def test_a_port_that_a_service_has_is_called_all_the_same(far: tuple[Endpoint, bytes]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as service:
         (call,) = called(far, "tcp", service.getsockname()[1])

@@ -15,6 +15,7 @@ from readycheck.errors import UsageError
 from readycheck.failure import Failure
 from readycheck.net import desktop
 from readycheck.net.address import family_of, is_address
+from readycheck.net.bundle import public_bundle
 from readycheck.net.discovery import Routing
 from readycheck.net.discovery import route as find_route
 from readycheck.net.environment import Environment, gather
@@ -154,7 +155,7 @@ def _drafted(setting: Setting) -> _Draft:
 def prepare(setting: Setting) -> tuple[Request, Callable[[], SharedNetwork], Environment]:
     """Read and check everything; only a proxy script is looked for in the network by now.
 
-    Raises `UsageError` or `ProfileError`.
+    Raises `ReadycheckError`.
     """
     registry, profile, trust, network, selection, seed, draft = _drafted(setting)
     environment = _environment(setting, network)
@@ -305,7 +306,11 @@ def _routing(
 
 
 def _trusted(setting: Setting) -> "Trusted":
-    """Read at once where a file may have to be refused, else for the first certificate: it takes long to import."""
+    """Read at once where a file may have to be refused, else for the first certificate: it takes long to import.
+
+    A bundle that is of no use is refused in any case. Raises `ReadycheckError`.
+    """
+    public_bundle()
 
     @cache
     def read() -> "TrustStore":

@@ -16,6 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from readycheck.errors import UsageError
+from readycheck.net.bundle import public_bundle
 from readycheck.net.certificate import (
     Certificate,
     cleaned,
@@ -101,10 +102,8 @@ def _read_once(
 
 
 def public_anchors() -> tuple[x509.Certificate, ...]:
-    """The public bundle."""
-    import certifi
-
-    return tuple(_parse(_pem_blocks(Path(certifi.where()).read_bytes())))
+    """The public bundle. Raises `ReadycheckError`."""
+    return tuple(_parse(_pem_blocks(public_bundle())))
 
 
 def installed_pins(public: Iterable[x509.Certificate]) -> frozenset[str]:

@@ -2,9 +2,11 @@
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
 
 from readycheck import pins
@@ -113,6 +115,15 @@ def test_what_cannot_be_used_names_its_option(told: str, changes: dict[str, Any]
 def test_what_this_host_has_can_be_used() -> None:
     request, *_ = prepare(Setting(profile="webex-calling", source="127.0.0.1"))
     assert request.options["source"] == "127.0.0.1"
+
+
+@pytest.mark.parametrize("begin", [check, prepare])
+def test_public_authorities_that_cannot_be_read_end_the_run_before_it_begins(
+    begin: Callable[[Setting], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(certifi, "where", lambda: str(tmp_path))
+    with pytest.raises(ReadycheckError, match=r"public certificate authorities .*: cannot be read: "):
+        begin(Setting(profile="webex-calling"))
 
 
 def test_pins_that_cannot_be_read_end_the_run(own_home: Path) -> None:

@@ -109,9 +109,10 @@ async def query(
     """
     deadline = _now() + timeout
     ask = _ask_tcp if transport == "tcp" else _ask_udp
-    question = _Question(name, rdtype, linger_s=linger_s)
+    # TCP is for what UDP cannot carry, and carries all: nothing is to be said of lengths.
+    question = _Question(name, rdtype, edns=transport != "tcp", linger_s=linger_s)
     reply = await ask(net, server, question, deadline)
-    if fallback := _rcode(reply.message) in _NO_EDNS:
+    if fallback := question.edns and not reply.plain and _rcode(reply.message) in _NO_EDNS:
         reply = await ask(net, server, replace(question, edns=False), deadline)
     return _answer(reply, server, fallback or reply.plain)
 
@@ -286,7 +287,7 @@ class _Exchange:
 
 
 async def _ask_tcp(net: Sockets, server: Endpoint, question: _Question, deadline: float) -> _Reply:
-    wire = replace(question, edns=False).wire()  # it is for what UDP cannot carry, and TCP carries all
+    wire = replace(question, edns=False).wire()
     with closing(await net.connect(server, timeout=_left(deadline))) as stream:
         began = _now()
         await stream.write(_LENGTH.pack(len(wire)) + wire, timeout=_left(deadline))

@@ -232,6 +232,22 @@ async def test_edns_that_is_dropped_is_left_out(monkeypatch: pytest.MonkeyPatch)
     assert [asked.edns for asked in fake.asked] == [0, -1]
 
 
+@pytest.mark.parametrize(("transport", "asked"), [("udp", [0, -1]), ("tcp", [-1])])
+async def test_what_was_not_understood_without_edns_is_not_asked_again(
+    transport: str, asked: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_AGAIN_SECONDS", 0.05)
+
+    def script(asked: Message) -> Message | None:
+        return answer(asked, rcode="FORMERR") if asked.edns < 0 else None
+
+    async with name_server(script, script) as (place, fake):
+        with pytest.raises(NetError) as caught:
+            await query(NET, place, HOST, "A", transport=transport, timeout=3)
+    assert [question.edns for question in fake.asked] == asked
+    assert caught.value.facts["edns_fallback"] is (transport == "udp")
+
+
 async def test_a_server_that_never_understands() -> None:
     error = await refusal(lambda asked: answer(asked, rcode="FORMERR"))
     assert (error.failure, error.facts["edns_fallback"]) == (Failure.PROTOCOL_ERROR, True)

@@ -111,8 +111,9 @@ def _abandon_stdout() -> None:
 
 def _line(error: Exception) -> str:
     """What a person can act on; a bug names its place, because nobody can act on it but us."""
-    from readycheck.errors import ReadycheckError
+    from readycheck.errors import ReadycheckError, leaves
 
+    error = next(leaves(error))
     if isinstance(error, ReadycheckError):
         return str(error)
     if hasattr(error, "format_message"):

@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from pathlib import PurePath
 
+from readycheck.errors import leaves
 from readycheck.failure import Failure
 from readycheck.lateness import Lateness
 from readycheck.observation import Observation, Trace
@@ -170,13 +172,14 @@ class Run:
 
     def _crashed(self, check: Check, trace: Trace, began: float, error: Exception) -> Outcome:
         """A bug in a probe is reported as one, with its place, and ends nothing but its check."""
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        place = f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}"
+        bug = next((one for one in leaves(error) if not _is_result(one)), error)
+        frame = (traceback.extract_tb(bug.__traceback__) or traceback.extract_tb(error.__traceback__))[-1]
+        place = f"{PurePath(frame.filename).name}:{frame.lineno}"
         return Outcome(
             check=check,
             status=Status.CRASHED,
             observations=trace.observations(self._now_ms()),
-            because=f"bug in probe '{check.probe}': {type(error).__name__}: {str(error)[:200]} ({place})",
+            because=f"bug in probe '{check.probe}': {type(bug).__name__}: {str(bug)[:200]} ({place})",
             started_ms=round(began, 3),
             duration_ms=round(self._now_ms() - began, 3),
         )
@@ -204,9 +207,7 @@ async def _let_them_send() -> None:
 
 def _is_result(error: Exception) -> bool:
     """A network failure, alone or of the tasks that the probe started, is a result: the trace has it."""
-    if isinstance(error, ExceptionGroup):
-        return all(map(_is_result, error.exceptions))
-    return isinstance(error, NetError | TimeoutError)
+    return all(isinstance(one, NetError | TimeoutError) for one in leaves(error))
 
 
 def _proved(outcome: Outcome | None) -> bool:

@@ -1,5 +1,7 @@
 """The few errors that a person is meant to read; everything else is data or a bug."""
 
+from collections.abc import Iterator
+
 
 class ReadycheckError(Exception):
     """One clear line for stderr; the command ends with status 3."""
@@ -20,3 +22,12 @@ class ProfileError(ReadycheckError):
 
 class ProbeLoadError(ReadycheckError):
     """A probe plug-in could not be loaded; the text names the distribution and the reason."""
+
+
+def leaves(error: Exception) -> Iterator[Exception]:
+    """What went wrong itself, without the groups that tasks put it in."""
+    if isinstance(error, ExceptionGroup):
+        for one in error.exceptions:
+            yield from leaves(one)
+    else:
+        yield error

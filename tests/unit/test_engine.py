@@ -177,6 +177,28 @@ def test_a_crash_is_a_bug_of_the_probe_and_ends_only_its_check() -> None:
     assert done.run.state is RunState.COMPLETE
 
 
+def test_a_crash_among_visits_is_told_by_its_own_name_and_place() -> None:
+    async def visit(target: Target, net: Net) -> None:
+        await asyncio.sleep(0)
+        if target is HERE:
+            raise TimeoutError
+        raise KeyError("oops")
+
+    async def crash(net: Net) -> None:
+        await net.each([HERE, Target(address="192.0.2.2")], visit)
+
+    because = run(execute({"bad": Tiny(crash)}, [check("a", probe="bad")])).only.because
+    assert because.startswith("bug in probe 'bad': KeyError: 'oops' (test_engine.py:")
+
+
+def test_a_crash_that_was_never_raised_is_told_too() -> None:
+    async def crash(net: Net) -> None:
+        raise ExceptionGroup("some", [KeyError("oops")])
+
+    because = run(execute({"bad": Tiny(crash)}, [check("a", probe="bad")])).only.because
+    assert because.startswith("bug in probe 'bad': KeyError: 'oops' (test_engine.py:")
+
+
 def test_a_summary_that_crashes_is_a_bug_too() -> None:
     def crash() -> None:
         raise ZeroDivisionError

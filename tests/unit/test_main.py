@@ -1,5 +1,6 @@
 """The one entry point: a status for everything, and one line for whatever is not a verdict."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -48,6 +49,7 @@ def test_the_status_of_a_result(result: Any, status: int, does: Does, capsys: Ca
     ("error", "line"),
     [
         (ProfileError("a.toml: roles: missing"), "a.toml: roles: missing"),
+        (ExceptionGroup("tasks", [ProfileError("a.toml: roles: missing")]), "a.toml: roles: missing"),
         (ProfileError("two\nlines \x1b[31m"), "two lines ?[31m"),
         (KeyboardInterrupt(), "interrupted"),
     ],
@@ -65,6 +67,15 @@ def test_a_bug_names_its_place(does: Does, capsys: Captured) -> None:
     assert (told, complaint.count("\n")) == ("", 1)
     assert complaint.startswith("readycheck: internal error: ZeroDivisionError: division (")
     assert "test_main.py:" in complaint
+
+
+def test_a_bug_in_a_task_names_itself(does: Does, capsys: Captured) -> None:
+    async def divide() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(asyncio.to_thread(divmod, 1, 0))
+
+    assert does(lambda: asyncio.run(divide())) == 3
+    assert capsys.readouterr().err.startswith("readycheck: internal error: ZeroDivisionError: ")
 
 
 def test_a_line_has_an_end(does: Does, capsys: Captured) -> None:

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +37,8 @@ LATELY = timedelta(days=7)
 class Request:
     """A run as it was asked for; `draft` is its plan before any address is known.
 
-    `remembered` are addresses of the vendor that answered earlier runs: they are asked first.
+    `remembered` are addresses of the vendor that answered earlier runs: they are asked first. `get_ready` makes ready,
+    while name servers are asked, what else the first handshake would have to wait for.
     """
 
     profile: Profile
@@ -50,6 +52,7 @@ class Request:
     trust_roots: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     remembered: tuple[Remembered, ...] = ()
+    get_ready: Callable[[], object] = field(default=lambda: None, repr=False, compare=False)
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -76,7 +79,7 @@ async def assess(
             # servers that are tested themselves: over TCP they take two round trips.
             first = [check for check in made.checks if check.scope is Scope.RESOLVERS]
             asked = group.create_task(run.run(first))
-            group.create_task(_import_meanwhile(ASKED_S, _get_ready_for_answers))
+            group.create_task(_import_meanwhile(ASKED_S, partial(_get_ready_for_answers, request)))
             head_start = group.create_task(asyncio.wait({asked}, timeout=HEAD_START_S))
             await asyncio.wait({asked}, timeout=LEAVING_S)
             earlier = (one.address for one in request.remembered)
@@ -123,10 +126,11 @@ async def _import_meanwhile(busy_s: float, get_ready: Callable[[], None]) -> Non
     await asyncio.to_thread(get_ready)
 
 
-def _get_ready_for_answers() -> None:
+def _get_ready_for_answers(request: Request) -> None:
     """What reads those of name servers, and then greets."""
     import_module("dns.message")
     import_module("readycheck.net.tls")
+    request.get_ready()
 
 
 def _get_ready_to_conclude() -> None:

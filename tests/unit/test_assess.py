@@ -314,6 +314,12 @@ def test_an_interrupted_run_gives_a_report_of_what_is_known(after_s: float) -> N
     assert found.requirements
 
 
+def test_what_handshakes_wait_for_is_made_ready_in_the_run() -> None:
+    made: list[str] = []
+    assert report(asked=request(get_ready=lambda: made.append("ready"))).run.state is RunState.COMPLETE
+    assert made == ["ready"]
+
+
 def test_progress_is_told() -> None:
     seen: list[Progress] = []
     run(played(request(), network(), seen.append))

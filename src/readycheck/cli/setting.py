@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -176,6 +177,7 @@ def prepare(setting: Setting) -> tuple[Request, Callable[[], SharedNetwork], Env
         trusted_pins=(given.accepted_pins if given else frozenset()) | learned_pins(profile.name).keys(),
         trust_roots=given.fingerprints if given else (),
         notes=_notes(setting),
+        get_ready=partial(_get_ready, trust, is_proxied=bool(routing.proxies)),
     )
     shared = partial(SharedNetwork, network, effort=selection.effort, concurrency=_at_once())
     return request, shared, _with_routing(environment, routing)
@@ -321,6 +323,13 @@ def _trusted(setting: Setting) -> "Trusted":
     if setting.trust_roots:
         read()
     return read
+
+
+def _get_ready(trust: "Trusted", *, is_proxied: bool) -> None:
+    """What is read and imported at the first handshake is counted as its time, and holds up all others."""
+    if is_proxied:
+        import_module("readycheck.net.tunnel")
+    trust()
 
 
 def _network(setting: Setting, trust: "Trusted", routing: Routing) -> Network:

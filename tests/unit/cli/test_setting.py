@@ -12,6 +12,7 @@ import pytest
 from readycheck import pins
 from readycheck.cli.setting import Setting, check, prepare
 from readycheck.errors import ReadycheckError, UsageError
+from readycheck.net import trust
 
 PIN = "B" * 43 + "="
 
@@ -130,6 +131,22 @@ def test_pins_that_cannot_be_read_end_the_run(own_home: Path) -> None:
     pins.save("webex-calling", {PIN: "CN=issuer"}).write_text("{")
     with pytest.raises(UsageError, match=r"webex-calling\.json: not a JSON file of learned pins"):
         prepare(Setting(profile="webex-calling"))
+
+
+@pytest.mark.parametrize("proxy", ["none", "http://proxy.example:3128"])
+def test_the_trust_set_is_read_once_when_the_run_gets_ready(
+    proxy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[object] = []
+    monkeypatch.setattr(trust, "load_trust", lambda files: read.append(files) or trust.TrustStore(()))
+    imported: list[str] = []
+    monkeypatch.setattr("readycheck.cli.setting.import_module", imported.append)
+    request, *_ = prepare(Setting(profile="webex-calling", proxy=proxy))
+    assert read == []
+    request.get_ready()
+    request.get_ready()
+    assert read == [()]
+    assert set(imported) == ({"readycheck.net.tunnel"} if proxy != "none" else set())
 
 
 SCRIPT = """function FindProxyForURL(url, host) {

@@ -75,7 +75,7 @@ def learn(
     if learned.doubtful and not force:
         raise ReadycheckError(_doubt(learned))
     if not learned.issuers:
-        raise ReadycheckError("nothing learned: no server showed an issuer in a chain that this host trusts")
+        raise ReadycheckError("nothing learned: no server showed an issuer in a chain that verifies")
     kept = before | dict(learned.issuers)
     path = pins.save(request.profile.name, kept)
     tell_lines(f"{len(kept) - len(before)} issuer keys learned, {len(kept)} kept in {path}")
@@ -90,7 +90,7 @@ def _doubt(learned: "Learned") -> str:
             "--force learns all the same",
         )
     else:
-        servers, what = learned.untrusted, "show chains that this host does not trust"
+        servers, what = learned.untrusted, "show chains that do not verify"
         way = "--force learns from the others, --trust-roots FILE names an authority that is the vendor's"
     return (
         f"nothing learned: {len(servers)} servers {what}, first {servers[0]}; is TLS inspected here? ({way})"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, partial
 from importlib import import_module
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from readycheck import catalog
@@ -314,11 +315,17 @@ def _trusted(setting: Setting) -> "Trusted":
     """
     public_bundle()
 
+    lock = Lock()
+
     @cache
-    def read() -> "TrustStore":
+    def load() -> "TrustStore":
         from readycheck.net.trust import load_trust
 
         return load_trust(setting.trust_roots)
+
+    def read() -> "TrustStore":
+        with lock:  # a handshake that comes early waits: reading twice takes longer, and warnings are muted by process
+            return load()
 
     if setting.trust_roots:
         read()

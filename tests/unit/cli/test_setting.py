@@ -3,7 +3,9 @@
 import json
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import certifi
@@ -147,6 +149,22 @@ def test_the_trust_set_is_read_once_when_the_run_gets_ready(
     request.get_ready()
     assert read == [()]
     assert set(imported) == ({"readycheck.net.tunnel"} if proxy != "none" else set())
+
+
+def test_who_wants_the_trust_set_while_it_is_read_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    both, read = Event(), list[object]()
+
+    def load(files: object) -> trust.TrustStore:
+        read.append(files)
+        both.wait(0.1)  # as long as another one may take to come in, were it let
+        return trust.TrustStore(())
+
+    monkeypatch.setattr(trust, "load_trust", load)
+    request, *_ = prepare(Setting(profile="webex-calling"))
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(request.get_ready) for _ in range(2)]:
+            done.result()
+    assert len(read) == 1
 
 
 SCRIPT = """function FindProxyForURL(url, host) {

@@ -15,7 +15,8 @@ WHAT, WAY_OUT, COST, RESULT = "What to test", "Which way out", "How much it may 
 
 _LONGEST_LABEL = 200
 _LONGEST_KEY = 4096
-_HOST = re.compile(r"[A-Za-z0-9_.:-]{1,253}(%[A-Za-z0-9_.-]{1,40})?")
+_NAME = re.compile(r"(?=.{1,253}$)([A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?")
+_ADDRESS = re.compile(r"[A-Fa-f0-9.:]+(%[A-Za-z0-9_.-]{1,40})?")  # elsewhere a zone may hold anything
 
 
 class Format(StrEnum):
@@ -319,12 +320,19 @@ def pairs(option: str, texts: Iterable[str], *, networks: bool = False) -> Mappi
         name, equals, value = text.partition("=")
         if not name or not equals or not value:
             raise UsageError(f"{option} {text}: not NAME=VALUE")
-        if not (_HOST.fullmatch(value) or (networks and is_network(value))):
+        if not (_is_host(value) or (networks and is_network(value))):
             raise UsageError(f"{option} {text}: the value is not fit for a host name")
         if found.get(name, value) != value:
             raise UsageError(f"{option} {text}: {name} was given another value before")
         found[name] = value
     return found
+
+
+def _is_host(text: str) -> bool:
+    """A name that can be asked for, or an address; never one with a port."""
+    from readycheck.net.address import is_address
+
+    return bool(_NAME.fullmatch(text) or (_ADDRESS.fullmatch(text) and is_address(text)))
 
 
 def nodes(option: str, texts: Iterable[str]) -> tuple[str, ...]:
@@ -334,7 +342,7 @@ def nodes(option: str, texts: Iterable[str]) -> tuple[str, ...]:
     found = tuple(texts)
     for text in found:
         host, equals, address = text.partition("=")
-        if not _HOST.fullmatch(host) or (equals and not is_address(address)):
+        if not _is_host(host) or (equals and not is_address(address)):
             raise UsageError(f"{option} {text}: not HOST or HOST=ADDRESS")
     return found
 
@@ -363,7 +371,7 @@ def responder(option: str, text: str | None) -> tuple[str, int] | None:
     from readycheck.wire.far_end import PORT
 
     host, port = _place(text, PORT)
-    if not _HOST.fullmatch(host) or not _is_port(port):
+    if not _is_host(host) or not _is_port(port):
         raise UsageError(f"{option} {text}: not HOST or HOST:PORT")
     return host, int(port)
 

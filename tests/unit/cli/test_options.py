@@ -7,6 +7,8 @@ import pytest
 from readycheck.cli import options as o
 from readycheck.errors import UsageError
 
+NO_HOSTS = ["a..b", ".a", ".", "a:443", "192.0.2.1:443", "x" * 64, "::1%" + "x" * 41, "fe80::1%a b", "1:2"]
+
 
 @pytest.mark.parametrize(
     ("text", "expected"),
@@ -73,6 +75,19 @@ def test_what_is_no_network(value: str) -> None:
         o.pairs("--set", [f"a={value}"], networks=True)
 
 
+@pytest.mark.parametrize("value", NO_HOSTS)
+def test_what_cannot_be_asked_for_is_no_value(value: str) -> None:
+    with pytest.raises(UsageError, match=r"the value is not fit for a host name$"):
+        o.pairs("--set", [f"a={value}"])
+
+
+@pytest.mark.parametrize(
+    "value", ["a", "a.", "_x._tcp.A-b.example", "x" * 63, "::1", "fe80::1%eth0.7", "1.2.3.4"]
+)
+def test_what_a_host_may_be_called(value: str) -> None:
+    assert o.pairs("--set", [f"a={value}"]) == {"a": value}
+
+
 def test_two_values_for_one_name() -> None:
     with pytest.raises(UsageError, match="another value before"):
         o.pairs("--set", ["a=1", "a=2"])
@@ -84,7 +99,7 @@ def test_nodes() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "=192.0.2.1", "a=", "a=b", "a b", "a\x1b[31m", "\udcff", "http://a/", "a" * 254]
+    "text", ["", "=192.0.2.1", "a=", "a=b", "a b", "a\x1b[31m", "\udcff", "http://a/", "a" * 254, *NO_HOSTS]
 )
 def test_what_is_no_node(text: str) -> None:
     with pytest.raises(UsageError, match=r"^--target"):

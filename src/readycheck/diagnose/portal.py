@@ -58,15 +58,20 @@ def captive_portal(case: Case) -> Iterator[Finding]:
 
 
 def plain_http_is_led_away(case: Case) -> Iterator[Finding]:
-    """Somebody sends plain HTTP of unrelated hosts to one place, while TLS or media passes: a portal for HTTP alone."""
+    """Somebody sends plain HTTP of unrelated hosts to one place, while TLS or media passes: a portal for HTTP alone.
+
+    Vendors and authorities send what they have under several domains to one page of theirs: only what a host outside
+    the product is sent to, too, is nobody's own.
+    """
     if not (_tls_passes(case.outcomes) or _media_passes(case.outcomes)):
         return
+    outside = {o.check.id for o in case.outcomes if o.check.scope is Scope.CONTROL}
     by_portal: dict[str, list[_Sign]] = {}
     for sign in _signs(case.outcomes):
         by_portal.setdefault(sign.portal, []).append(sign)
     for portal, signs in by_portal.items():
         hosts = list(dict.fromkeys(sign.host for sign in signs))
-        if portal and len(set(map(_zone, hosts))) > 1 and _is_for_everybody(case, signs):
+        if portal and len(set(map(_zone, hosts))) > 1 and any(sign.check in outside for sign in signs):
             yield case.finding(
                 "proxy-transparent",
                 list(dict.fromkeys(sign.check for sign in signs)),

@@ -126,6 +126,15 @@ def test_where_plain_http_alone_is_led_away(second: Outcome, causes: list[str]) 
     assert all("login.guest.example" in f.summary and f.severity is Severity.NOTE for f in findings)
 
 
+def test_a_vendor_sends_his_own_domains_to_one_page() -> None:
+    """Nobody outside the product could be asked: what two of its domains lead to may be its own."""
+    pages = [
+        page(host, 301, location="https://www.vendor.example/", scope=Scope.NAMED)
+        for host in (PRODUCT, "api.example.org")
+    ]
+    assert found(World(profile=make_profile(*ROWS, controls=[])), *pages) == []
+
+
 def test_a_portal_has_no_certificate_for_the_products_names() -> None:
     def untrusted(target: Target) -> Failure | None:
         return Failure.CERTIFICATE_UNTRUSTED

@@ -25,6 +25,7 @@ LEAST_SPAN_MS = 3000.0
 """A queue that is full empties in less."""
 
 _NAMES, _DNS = "dns", 53
+_OUTSIDE = (Scope.CONTROL, Scope.HONESTY, Scope.RESOLVERS)
 _CONTACT = (Step.CONNECT, Step.ECHO, Step.RESPONSE)
 
 
@@ -186,7 +187,8 @@ def _failed(case: Case, stop: Stop) -> list[str]:
 def _place(case: Case, stop: Stop) -> tuple[Where, str]:
     """The provider's, if its first router answers several packets that leave the site, and nobody behind it does.
 
-    A device of the site that lets one more flow pass now and then could have spent that on one of them.
+    A device of the site that lets one more flow pass now and then could have spent that on one of them. And a vendor
+    may shut out who opens many flows: behind routers that say nothing that looks the same from the product alone.
     """
     edge, heard = case.evidence.edge_ttl, _heard_since(case, stop)
     last = max(heard, default=0)
@@ -194,10 +196,27 @@ def _place(case: Case, stop: Stop) -> tuple[Where, str]:
         return Where.UNKNOWN, ""
     router, several = heard[last][0], len(heard[last]) >= LEAST_HEARD
     providers = last == edge + 1 and several and provider_owns(case.evidence, router, router)
+    providers = providers and _is_for_everybody(case, stop)
     return (
         Where.ISP if providers else Where.UNKNOWN,
         f", though packets leave the site as far as {router} (hop {last})",
     )
+
+
+def _is_for_everybody(case: Case, stop: Stop) -> bool:
+    """Somebody who is none of the product's had answered, and was asked since: for names as well."""
+    before = {a.place.address for a in _attempts(case.outcomes) if a.answered}
+    return any(
+        (o.facts.get("server") or o.target.address) in before
+        for outcome in case.outcomes
+        for o in (outcome.observations if outcome.check.scope in _OUTSIDE else ())
+        if _is_lost(o) and o.started_ms > stop.at_ms
+        if ("udp" if o.step is Step.RESOLVE else o.target.transport) in stop.transports
+    )
+
+
+def _is_lost(o: Observation) -> bool:
+    return o.failure is Failure.TIMED_OUT and o.elapsed_ms >= WAIT_MS and not o.target.via
 
 
 def _heard_since(case: Case, stop: Stop) -> dict[int, list[str]]:

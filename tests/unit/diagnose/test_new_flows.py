@@ -118,15 +118,25 @@ def test_datagrams_may_go_on() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ttl", "times", "where"),
-    [(3, 4, Where.ISP), (3, 3, Where.UNKNOWN), (2, 4, Where.UNKNOWN), (4, 4, Where.UNKNOWN)],
+    ("ttl", "times", "others_lost", "where"),
+    [
+        (3, 4, True, Where.ISP),
+        (3, 4, False, Where.UNKNOWN),  # the vendor may have had enough of this host
+        (3, 3, True, Where.UNKNOWN),
+        (2, 4, True, Where.UNKNOWN),
+        (4, 4, True, Where.UNKNOWN),
+    ],
 )
-def test_a_router_of_the_provider_that_still_answers_locates_it(ttl: int, times: int, where: Where) -> None:
+def test_a_router_of_the_provider_that_still_answers_locates_it(
+    ttl: int, times: int, others_lost: bool, where: Where
+) -> None:
     rung = seen(Step.HOP, GONE[0], ttl=ttl, offender=ISP, purpose="ladder", edge_ttl=2, edge_proven=True)
     path = make_outcome(
         make_check("path/egress", requirement=None, scope=Scope.PATH), *[at(5000.0, rung)] * times
     )
-    (only,) = told(answered(), asked_anew(), path)
+    asked = [name(100.0, "a.example"), *([name(1000.0, "b.example", Failure.TIMED_OUT)] * others_lost)]
+    names = make_outcome(make_check("dns/x", probe="dns", scope=Scope.RESOLVERS), *asked)
+    (only,) = told(answered(), asked_anew(), path, names)
     assert only.where is where
     assert (f"as far as {ISP} (hop {ttl})" in only.summary) is (ttl > 2)
 

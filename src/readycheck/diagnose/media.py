@@ -138,7 +138,7 @@ def _drowns(outcome: Outcome, way: str, rate: float, streams: Sequence[Outcome])
 
 
 def _fills(outcome: Outcome, way: str, streams: Sequence[Outcome]) -> bool:
-    """It loses much and its packets wait, where a narrower one loses next to nothing and does not wait."""
+    """It loses much and its packets wait, where a narrower one loses far less and waits less."""
     narrower = [one for one in streams if 0 < _NARROWER * stream_bits(one) <= stream_bits(outcome)]
     sent, came = (stream_bits(outcome, way, name) for name in ("sent", "received"))
     if not narrower or not 0 < came < sent:
@@ -149,13 +149,20 @@ def _fills(outcome: Outcome, way: str, streams: Sequence[Outcome]) -> bool:
 
 
 def stream_bits(outcome: Outcome, way: str = "up", name: str = "sent") -> float:
-    """What its legs send a second, all at once; or what of it comes, or is returned."""
+    """What its legs send a second, all at once; or what of it comes, or is returned.
+
+    Each way leaves out packets of its own that this host sent too late, so that only its own shares compare.
+    """
     bits = 0.0
     for leg in _legs(outcome):
-        if leg["up"]["sent"]:
-            share = leg[way][name] / leg["up"]["sent"]
-            bits += 8 * leg["packets_per_second"] * (leg["payload_bytes"] + _HEAD_BYTES) * share
+        returned = 1.0 if way == "up" else _share(leg["up"], "received")
+        share = returned * _share(leg[way], name)
+        bits += 8 * leg["packets_per_second"] * (leg["payload_bytes"] + _HEAD_BYTES) * share
     return bits
+
+
+def _share(counts: Mapping[str, Any], name: str) -> float:
+    return float(counts[name] / counts["sent"]) if counts["sent"] else 0.0
 
 
 def _legs(outcome: Outcome) -> tuple[Mapping[str, Any], ...]:

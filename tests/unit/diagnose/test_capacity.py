@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from readycheck.diagnose.finding import Confidence, Finding, Severity, Where
+from readycheck.diagnose.media import stream_bits
 from readycheck.engine import Outcome, Status
 from readycheck.failure import Step
 from readycheck.observation import Observation, Target
@@ -14,7 +15,17 @@ from readycheck.plan import NO_CAPACITY, NO_RESPONDER, Check
 from readycheck.probe import Leg, MetricValue, Played
 from readycheck.verdict import Judgement, Readiness
 from tests.unit.builders import ROWS as REACHABILITY
-from tests.unit.builders import Result, World, conclude, make_profile, make_selection, requirement
+from tests.unit.builders import (
+    Result,
+    World,
+    conclude,
+    make_check,
+    make_outcome,
+    make_profile,
+    make_selection,
+    requirement,
+    seen,
+)
 from tests.unit.diagnose.test_media import Heard, Play, by_chance
 from tests.unit.far_side import AUDIO, PLACE, VIDEO, way
 
@@ -191,6 +202,15 @@ def test_a_stream_that_fills_the_line_shows_it_by_itself(
         assert (
             "0.83 Mbit/s of it arrive, which wait in a queue (a round trip takes 90 ms)" in found[0].summary
         )
+
+
+def test_what_this_host_sent_late_makes_no_stream_wider() -> None:
+    """Half of a stream of 1.2 Mbit/s left late and lost some; the way back lost others, and is as wide."""
+    up = {"sent": 50, "received": 50}
+    leg = {"packets_per_second": 150.0, "payload_bytes": 988, "up": up, "down": {"sent": 90, "received": 72}}
+    stream = make_outcome(make_check("video"), seen(Step.ECHO, Target(address="203.0.113.1"), **leg))
+    assert stream_bits(stream) == stream_bits(stream, "down") == pytest.approx(1.2e6)
+    assert stream_bits(stream, "down", "received") == pytest.approx(0.96e6)
 
 
 def test_late_packets_alone_are_no_certainty() -> None:

@@ -61,7 +61,7 @@ def _crowding(drowned: Sequence[Outcome]) -> str:
     trip_ms = max(float(one.metrics.get("rtt_ms") or 0.0) for one in drowned)
     return (
         f"{came / 1e6:.3g} Mbit/s of it arrive, which wait in a queue (a round trip takes {trip_ms:.0f} ms), while a "
-        "narrower stream loses next to nothing and does not wait."
+        "narrower stream loses far less and waits less."
     )
 
 

@@ -100,21 +100,21 @@ def _losing(observations: Sequence[Observation]) -> Iterator[Port]:
     """Ports that lose a good part of the single packets to them, as those show that came through in the end.
 
     These are connections, for which the kernel may have sent again what opens them, and packets of the survey, of
-    which some were missed beside controls that came through.
+    which some were missed beside controls that came through. What a wall may have kept is no loss of the survey's; a
+    connection that stood has met none.
     """
     found: dict[Port, tuple[int, int, int]] = {}
     walled = set(_walled(observations))
     for o in observations:
-        if lost_and_asked := _lost_and_asked(o):
-            place = o.target.transport or "tcp", o.target.port or 0
+        place = o.target.transport or "tcp", o.target.port or 0
+        kept = place in walled and o.facts.get("purpose") == "survey"
+        if not kept and (lost_and_asked := _lost_and_asked(o)):
             known = found.get(place, (0, 0, 0))
             found[place] = known[0] + 1, known[1] + lost_and_asked[0], known[2] + lost_and_asked[1]
     yield from (
         place
         for place, (came, lost, asked) in found.items()
-        if place not in walled
-        and came >= LEAST_CAME
-        and lost + (lost > 1) > LOSING * asked  # two are rarely chance
+        if came >= LEAST_CAME and lost + (lost > 1) > LOSING * asked  # two are rarely chance
     )
 
 

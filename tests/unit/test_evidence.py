@@ -361,6 +361,13 @@ def test_what_is_missed_beyond_all_that_was_seen_is_a_walls(missed_at: tuple[int
     assert (("tcp", 8934) in gather([make_outcome(PATH, *left)]).fickle) is lossy
 
 
+def test_connections_that_stood_late_met_no_wall() -> None:
+    """Whatever the survey missed, and where: of it nothing came through to compare with."""
+    missed = surveyed("stopped", asked=5, missed_beside_control=2, ttl=5, missed_at=(5, 5))
+    late = [at(n, took_ms=1030.0, rtt_ms=20.0, resent=1) for n in (1, 2, 3)]
+    assert ("tcp", 8934) in gather([outcome(*late), make_outcome(PATH, missed)]).fickle
+
+
 # --- what single packets do not show ------------------------------------------------------------------
 
 

@@ -5,13 +5,13 @@ from dataclasses import replace
 
 from readycheck.diagnose.case import Case
 from readycheck.diagnose.finding import Confidence, Finding
-from readycheck.diagnose.media import Excess, drowning, excesses, stream_bits
+from readycheck.diagnose.media import Excess, drowning, excesses, line_rates, stream_bits
 from readycheck.engine import Outcome
 from readycheck.probe import MetricValue
 from readycheck.verdict import Judgement
 
 _WAYS = {"up": "sending", "down": "receiving"}
-_RATE = "throughput_{}_together_bits_per_second"
+_TURNS = {"_together": "at the same time", "": "one after the other"}
 
 
 def bandwidth_insufficient(case: Case) -> Iterator[Finding]:
@@ -31,9 +31,7 @@ def bandwidth_insufficient(case: Case) -> Iterator[Finding]:
         reserve = "with a reserve of a quarter there is room for"
         parts.append(f"{reserve} {metrics['calls_line'] or 0:g} of {wanted:g} calls of 100 kbit/s each way")
     parts += [f"a stream of {stream_bits(one) / 1e6:.3g} Mbit/s is more than passes" for one in drowned]
-    rates = ", ".join(_rate(way, metrics) for way in _WAYS)
-    is_filled = any(metrics.get(_RATE.format(way)) for way in _WAYS)
-    shown = f"Measured at the same time: {rates}." if is_filled or not drowned else _crowding(drowned)
+    shown = _filling(metrics) if line_rates(case) or not drowned else _crowding(drowned)
     summary = f"The line carries too little: {'; '.join(parts)}. {shown}"
     played = "calls_loaded_ratio" in names or bool(drowned)
     confidence = (
@@ -50,13 +48,22 @@ def _with_streams(case: Case, made: Finding, drowned: Sequence[Outcome]) -> Find
     return replace(made, affects=affects, severity=case.severity(affects), evidence=(*made.evidence, *checks))
 
 
-def _rate(way: str, metrics: Mapping[str, MetricValue]) -> str:
-    rate = metrics.get(_RATE.format(way))
+def _filling(metrics: Mapping[str, MetricValue]) -> str:
+    """Of both ways at once, where anything came of that."""
+    rates = {
+        turns: {way: metrics.get(f"throughput_{way}{suffix}_bits_per_second") for way in _WAYS}
+        for suffix, turns in _TURNS.items()
+    }
+    turns = next((turns for turns, ways in rates.items() if any(ways.values())), _TURNS["_together"])
+    return f"Measured {turns}: {', '.join(_rate(way, rate) for way, rate in rates[turns].items())}."
+
+
+def _rate(way: str, rate: MetricValue) -> str:
     return f"{way} not measured" if rate is None else f"{rate / 1e6:.3g} Mbit/s {way}"
 
 
 def _crowding(drowned: Sequence[Outcome]) -> str:
-    """What tells a full line from a lossy one where nobody filled it to see."""
+    """What tells a full line from a lossy one where nobody filled it to see, or it was the responder's limit."""
     came = min(stream_bits(one, way, "received") for one in drowned for way in _WAYS)
     trip_ms = max(float(one.metrics.get("rtt_ms") or 0.0) for one in drowned)
     return (

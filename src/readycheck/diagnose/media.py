@@ -103,7 +103,7 @@ def drowning(case: Case) -> list[Outcome]:
     Losses slow TCP down, too: where they are at fault, more of the stream comes than the line seems to carry, or a
     stream that fits the line, played alone as all are, loses as much.
     """
-    streams, rates = _streams(case), _rates(case)
+    streams, rates = _streams(case), line_rates(case)
     return [
         one
         for one in streams
@@ -112,7 +112,7 @@ def drowning(case: Case) -> list[Outcome]:
     ]
 
 
-def _rates(case: Case) -> list[tuple[str, float]]:
+def line_rates(case: Case) -> list[tuple[str, float]]:
     """Of each way alone, and with the other: a stream goes both ways, and on some media these share the width."""
     return [
         (way, rate)

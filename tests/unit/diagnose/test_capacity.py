@@ -1,7 +1,7 @@
 """What a full line is called: too narrow, or with too long a queue; and what is left open."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -174,6 +174,9 @@ def test_a_stream_that_one_way_alone_shows_to_be_too_wide_drowns() -> None:
     profile = make_profile(*REACHABILITY, CALLS, DELAY, VIDEO)
     world = Drowned(profile=profile, selection=selection, metrics=halved, play=way(lost_up=by_chance(0.3)))
     assert [finding.cause for finding in conclude(world).findings] == ["bandwidth-insufficient"]
+    alone = {name: value for name, value in halved.items() if "together" not in name}
+    (finding,) = conclude(replace(world, metrics=alone)).findings
+    assert finding.summary.endswith("Measured one after the other: 1 Mbit/s up, 1 Mbit/s down.")
 
 
 @pytest.mark.parametrize(
@@ -184,7 +187,7 @@ def test_a_stream_that_one_way_alone_shows_to_be_too_wide_drowns() -> None:
         (way(lost_up=by_chance(0.05), rtt_ms=90.0), "loss"),
     ],
 )
-@pytest.mark.parametrize("metrics", [{}, {"calls_wanted": 20}])
+@pytest.mark.parametrize("metrics", [{}, {"calls_wanted": 20}, {**GOOD, "throughput_capped": 4}])
 def test_a_stream_that_fills_the_line_shows_it_by_itself(
     video: Play, cause: str, metrics: Mapping[str, MetricValue]
 ) -> None:

@@ -58,20 +58,24 @@ class _Sinkhole:
         return bool(self.spared) and {o.failure for o in self.greeted} == {Failure.CERTIFICATE_UNTRUSTED}
 
     @property
-    def stranger(self) -> str:
-        """Who answers for all of these names, and owns none of them; empty when that is not sure.
+    def page(self) -> str:
+        """Who shows one certificate for all of these names, and owns none of them; empty when that is not sure.
 
-        A box on the way may show one certificate for all that it blocks, or sign for all: wherever the names lead.
+        A box on the way may show one for all that it blocks, wherever the names lead.
         """
-        leaves, issuers = set(map(_leaf, self.greeted)), set(map(issuer_of, self.greeted))
-        around = [o for _, o in self.elsewhere]
-        alone = len(leaves) == 1 and not leaves & {"", *map(_leaf, around)}
-        if alone and _are_nobodys(self.greeted):
-            subject = chain_of(self.greeted[0])[0].get("subject")
-            return f"One certificate answers there for all of them, and is made for none ({subject})"
-        if self.is_sure and len(issuers) == 1 and not issuers & {"", *map(issuer_of, around)}:
-            return f"Who answers there signs for all of them, by an authority that no list has ({next(iter(issuers))})"
-        return ""
+        leaves, around = set(map(_leaf, self.greeted)), {_leaf(o) for _, o in self.elsewhere}
+        if len(leaves) != 1 or leaves & {"", *around} or not _are_nobodys(self.greeted):
+            return ""
+        subject = chain_of(self.greeted[0])[0].get("subject")
+        return f"One certificate answers there for all of them, and is made for none ({subject})"
+
+    @property
+    def signer(self) -> str:
+        """Who signs for all of these names, and nowhere else: a filter, or a vendor with an authority of his own."""
+        issuers, around = set(map(issuer_of, self.greeted)), {issuer_of(o) for _, o in self.elsewhere}
+        if not self.is_sure or len(issuers) != 1 or issuers & {"", *around}:
+            return ""
+        return f"Who answers there signs for all of them, by an authority that no list has ({next(iter(issuers))})"
 
     @property
     def nobody(self) -> str:
@@ -89,7 +93,7 @@ def led_to_one_place(case: Case) -> Iterator[Finding]:
     """
     failing = {check.check for _, check in case.failing}
     for sinkhole in _sinkholes(case):
-        if not (met := sinkhole.stranger or sinkhole.nobody):
+        if not (met := sinkhole.page or sinkhole.signer or sinkhole.nobody):
             continue
         names, rest = ", ".join(sinkhole.hosts[:_SHOWN]), len(sinkhole.hosts) - _SHOWN
         passes = " Another host that is greeted with these names answers." if sinkhole.spared else ""
@@ -100,7 +104,7 @@ def led_to_one_place(case: Case) -> Iterator[Finding]:
             f"of names in {len(sinkhole.zones)} domains ({names}{f' and {rest} more' if rest > 0 else ''}). "
             f"{met}.{passes}",
             owner=Owner.DNS,
-            confidence=Confidence.LIKELY if sinkhole.is_sure else Confidence.POSSIBLE,
+            confidence=Confidence.LIKELY if sinkhole.page and sinkhole.is_sure else Confidence.POSSIBLE,
             remedy="Ask another name server for these names. If it says other, take the product's domains, with all "
             "names beneath them, off the block list of the first, or of the service that it forwards to.",
         )

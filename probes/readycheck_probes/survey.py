@@ -256,8 +256,8 @@ class Survey:
         for cell in self.cells:
             if cell.fate in (Fate.PENDING, Fate.STOPPED):
                 guilty = cell.missed >= MISSES and self._missed_alike(cell) >= least
-                passes = guilty and (cell.transport, cell.port) not in lossy
-                cell.fate = Fate.STOPPED if passes else Fate.PENDING
+                guilty = guilty and (cell.transport, cell.port) not in lossy
+                cell.fate = Fate.STOPPED if guilty else Fate.PENDING
 
     def _share_lost(self) -> float:
         """Of what is known to pass, controls and cells that left, with one for doubt."""

@@ -156,7 +156,7 @@ def new_flows_lost(case: Case) -> Iterator[Finding]:
     yield case.finding(
         "intermittent",
         failed,
-        f"What answered {_until(stop.at_ms)} answers no new {what}flow since: {len(stop.renewed)} tries at "
+        f"What answered {told_until(stop.at_ms)} answers no new {what}flow since: {len(stop.renewed)} tries at "
         f"{_at(stop.places)}, over {stop.lasted_ms / 1000:.0f} s, and nothing else answers one either{words}.",
         where=where,
         confidence=Confidence.LIKELY if several else Confidence.POSSIBLE,
@@ -166,8 +166,9 @@ def new_flows_lost(case: Case) -> Iterator[Finding]:
     )
 
 
-def _until(at_ms: float) -> str:
-    return f"in the first {at_ms / 1000:.1f} s" if at_ms >= AT_ONCE_MS else "at first"
+def told_until(at_ms: float) -> str:
+    seconds = f"{at_ms / 1000:.1f}"
+    return "at first" if seconds == "0.0" else f"in the first {seconds} s"
 
 
 def _at(places: Sequence[Target]) -> str:

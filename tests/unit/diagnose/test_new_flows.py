@@ -8,7 +8,7 @@ import pytest
 
 from readycheck.diagnose.finding import Confidence, Finding, Where
 from readycheck.diagnose.flows import ask_again
-from readycheck.diagnose.new_flows import find_stop, new_flows_lost
+from readycheck.diagnose.new_flows import find_stop, new_flows_lost, told_until
 from readycheck.engine import Outcome
 from readycheck.failure import Failure, Step
 from readycheck.observation import Observation, Target
@@ -173,3 +173,10 @@ def test_who_answered_and_did_not_is_asked_again() -> None:
     (check,) = ask_again(world().situation((early, lost)))
     assert list(check.params.targets[-2:]) == hosts[:2]
     assert list(ask_again(world().situation((early,)))) == []
+
+
+@pytest.mark.parametrize(
+    ("at_ms", "words"), [(0.0, "at first"), (49.0, "at first"), (51.0, "in the first 0.1 s")]
+)
+def test_a_moment_too_short_to_tell_is_the_first(at_ms: float, words: str) -> None:
+    assert told_until(at_ms) == words

@@ -1,9 +1,10 @@
 """Asks name servers for names."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import count
 from typing import Any, ClassVar
 
 from readycheck.probe import (
@@ -27,12 +28,16 @@ _MAX_RECORDS = 16
 
 @dataclass(frozen=True, slots=True)
 class DnsParams:
-    """Names to ask the servers `targets` for, by default those in use; `srv` are service names."""
+    """Names to ask the servers `targets` for, by default those in use; `srv` are service names.
+
+    Questions are put `gap_s` apart: of those that leave at once, one full queue on the way may lose all.
+    """
 
     targets: tuple[Target, ...] = ()
     names: tuple[str, ...] = ()
     types: tuple[str, ...] = ("A",)
     srv: tuple[str, ...] = ()
+    gap_s: float = 0.0
 
 
 class DnsProbe:
@@ -50,10 +55,11 @@ class DnsProbe:
     async def measure(self, params: DnsParams, net: Net) -> None:
         servers = params.targets or _servers_in_use(net)
         wanted = {**dict.fromkeys(params.types, params.names), **({"SRV": params.srv} if params.srv else {})}
+        turns = (number * params.gap_s for number in count())
         async with asyncio.TaskGroup() as group:
             for rdtype, names in wanted.items():
                 asked = [replace(server, host=name) for name in names for server in servers]
-                group.create_task(net.each(asked, partial(_visit, rdtype)))
+                group.create_task(net.each(asked, partial(_visit, rdtype, turns)))
 
     def summarize(self, observations: Sequence[Observation]) -> Mapping[str, MetricValue]:
         queries = [one for one in observations if one.step is Step.RESPONSE]
@@ -72,7 +78,9 @@ def _servers_in_use(net: Net) -> tuple[Target, ...]:
     return tuple(Target(address=address, port=port) for address, port in found) or (Target(),)
 
 
-async def _visit(rdtype: str, target: Target, net: Net) -> None:
+async def _visit(rdtype: str, turns: Iterator[float], target: Target, net: Net) -> None:
+    if after_s := next(turns):
+        await net.sleep(after_s)
     with net.step(Step.RESPONSE) as step:
         step.facts.update(type=rdtype, answered_by_server=False)  # a query that is cut off was not answered
         try:

@@ -1,5 +1,9 @@
 """The dns probe against loopback name servers."""
 
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
 import pytest
 
 from readycheck.probe import Failure, Step, Target
@@ -11,7 +15,7 @@ from .servers.tcp import TcpServer
 from .servers.udp import Endpoint, UdpServer
 
 
-def _params(endpoint: Endpoint, *names: str, **more: tuple[str, ...]) -> DnsParams:
+def _params(endpoint: Endpoint, *names: str, **more: Any) -> DnsParams:
     return DnsParams((Target(address=endpoint[0], port=endpoint[1]),), names or ("voice.example",), **more)
 
 
@@ -26,6 +30,15 @@ async def test_a_name_is_answered(bench: Bench) -> None:
     assert sorted(answer.facts["records"]) == ["192.0.2.10", "192.0.2.11"]
     assert (seen.metrics["sent"], seen.metrics["answered"]) == (1, 1)
     assert 0 < float(seen.metrics["rtt_ms"] or 0) <= float(seen.metrics["slowest_ms"] or 0)
+
+
+async def test_questions_may_be_put_one_after_another(bench: Bench) -> None:
+    with UdpServer(dns_server()) as server:
+        params = replace(_params(server.endpoint, *["voice.example"] * 3), gap_s=0.02)
+        seen = await bench.measure(DnsProbe(), params)
+
+    began = sorted(one.started_ms for one in seen.observations)
+    assert min(later - before for before, later in pairwise(began)) > 10
 
 
 async def test_types_and_services(bench: Bench) -> None:

@@ -24,6 +24,9 @@ from readycheck.profile import Requirement
 AGAIN = "lookups/"
 _PATH_FACTOR = 2
 _LONGEST_S = 4.0
+_GAP_S = 0.06
+"""Longer in all, for twenty questions, than what another check sends at once stays in a queue."""
+
 _TRIES = 2
 _RETRY_MS = 1000.0  # after which a question is put again, here as in most stub resolvers
 _LIMIT = "rtt_ms"
@@ -79,7 +82,10 @@ def _slow_words(server: str, usual_ms: float, limit_ms: float, outcome: Outcome)
 
 
 def lost_questions(case: Case) -> Iterator[Finding]:
-    """A name server leaves a good part of the questions unanswered, surely more than was lost elsewhere."""
+    """A name server leaves a good part of the questions unanswered, surely more than was lost elsewhere.
+
+    Also of those that are asked again in peace: a run's many names at once may overrun the queue of a narrow line.
+    """
     outcomes = _asked_plainly(case.outcomes)
     late, of = lost_at_first(outcomes)
     elsewhere = wilson(late, of)[1] if of else 1.0  # through a proxy alone the line may lose as much
@@ -89,7 +95,8 @@ def lost_questions(case: Case) -> Iterator[Finding]:
         lost, sent = _losses(outcomes, server)
         low, high = wilson(lost, sent) if sent else (0.0, 1.0)
         asked = outcome.check.target.transport == "udp" and outcome.check.id not in slow
-        if asked and lost < sent and low > max(_LOST_SHARE, elsewhere) and not any(turns.intermittent(case)):
+        many = lost < sent and low > max(_LOST_SHARE, elsewhere) and _loses_in_peace(outcomes, server)
+        if asked and many and not any(turns.intermittent(case)):
             yield case.finding(
                 "dns-slow",
                 [outcome.check.id],
@@ -100,6 +107,11 @@ def lost_questions(case: Case) -> Iterator[Finding]:
                 remedy="Look at the name server's load, at limits on questions of one host, and at its own way to the "
                 "servers that it asks.",
             )
+
+
+def _loses_in_peace(outcomes: Sequence[Outcome], server: str) -> bool:
+    lost, sent = _losses([o for o in outcomes if o.check.id.startswith(AGAIN)], server)
+    return lost > _LOST_SHARE * sent
 
 
 def refused_by_turns(case: Case) -> Iterator[Finding]:
@@ -257,5 +269,6 @@ def ask_again(situation: Situation) -> Iterator[Check]:
                 longest_s=_LONGEST_S,
                 names=asked.params.names * (_ASKED_OFTEN if lossy else _ASKED_TWICE),
                 types=asked.params.types,
+                gap_s=_GAP_S,
             )
             yield from [check] if check else []

@@ -146,20 +146,24 @@ def _port_finding(case: Case, requirement: Requirement, declared: PortRange | No
     """What of `declared` is blocked; None stands for a transport without ports."""
     mine = case.cells_of(requirement.id)
     cells = [c for c in mine if declared is None or c.port in declared]
-    blocked = [c for c in cells if (c.transport, case.label(c)) in case.walls.columns]
-    if not blocked:
+    every = {case.label(c) for c in cells}
+    labels = {label for label in every if (requirement.transport, label) in case.walls.columns}
+    if not labels:
         return
-    labels = sorted({case.label(c) for c in blocked})
-    walls = [
-        w for label in labels for w in case.walls.of_column((requirement.transport, label), case.evidence)
-    ]
-    failed = _failed(case, blocked)
-    strata = {case.label(c) for c in cells} - set(labels)
-    passed = {label for label in strata if _passes(case, requirement.transport, label, walls)}
+    walls = [w for label in sorted(labels) for w in _walls_of(case, requirement.transport, label)]
+    passed = {each for each in every - labels if _passes(case, requirement.transport, each, walls)}
+    # Of a range of which parts are blocked, another that stopped in one network alone is no more than that.
+    lone = {label for transport, label, _ in case.walls.lone if transport == requirement.transport}
+    labels |= lone & every - passed
+    failed = _failed(case, [c for c in cells if case.label(c) in labels])
     if declared and len(declared) > 1 and passed:
-        yield _partial(case, requirement, declared, labels, passed, walls, failed)
+        yield _partial(case, requirement, declared, sorted(labels), passed, walls, failed)
     else:
-        yield _whole(case, requirement, declared, walls, failed, sure=not strata)
+        yield _whole(case, requirement, declared, walls, failed, sure=every == labels)
+
+
+def _walls_of(case: Case, transport: str, label: str) -> Sequence[Cell]:
+    return case.walls.of_column((transport, label), case.evidence)
 
 
 def _passes(case: Case, transport: str, label: str, walls: Sequence[Cell]) -> bool:

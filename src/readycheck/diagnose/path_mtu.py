@@ -98,6 +98,7 @@ class _Server:
     passed: set[int] = field(default_factory=set)
     lost: set[int] = field(default_factory=set)
     unbounded: set[Failure | None] = field(default_factory=set)
+    opened_again: bool = False
 
     def add(self, observation: Observation) -> None:
         size = observation.facts.get("max_segment")
@@ -110,7 +111,12 @@ class _Server:
 
     @property
     def is_black_holed(self) -> bool:
-        """It stalls without a bound, and there is one size above which it stalls and below which it does not."""
+        """It stalls without a bound, and there is one size above which it stalls and below which it does not.
+
+        Where what opened the connections was lost, so may one greeting have been, whatever its size.
+        """
+        if self.opened_again and not self.lost:
+            return False
         sharp = not self.lost or (bool(self.passed) and max(self.passed) < min(self.lost))
         return self.unbounded == {Failure.TIMED_OUT} and bool(self.passed) and sharp
 
@@ -162,8 +168,13 @@ def _servers(outcomes: Sequence[Outcome]) -> dict[str, _Server]:
     seen = (o for outcome in outcomes if outcome.check.id == CHECK for o in outcome.observations)
     for observation in seen:
         address = observation.target.address
-        if observation.step is Step.TLS_HANDSHAKE and address:
-            found.setdefault(address, _Server(six=":" in address)).add(observation)
+        if observation.step not in (Step.CONNECT, Step.TLS_HANDSHAKE) or not address:
+            continue
+        server = found.setdefault(address, _Server(six=":" in address))
+        if observation.step is Step.TLS_HANDSHAKE:
+            server.add(observation)
+        else:
+            server.opened_again |= bool(observation.facts.get("resent"))
     return found
 
 

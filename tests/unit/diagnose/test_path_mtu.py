@@ -161,6 +161,20 @@ def test_sizes_that_pass_and_fail_at_random_are_no_black_hole() -> None:
     assert "pmtu-blackhole" not in concluded(world(), sizes=(random, random, random)).causes
 
 
+@pytest.mark.parametrize(("ends", "told"), [(LEAST, False), (SHARP, True)])
+def test_where_openings_are_lost_one_greeting_may_be_as_well(
+    ends: Mapping[int | None, Failure | None], told: bool
+) -> None:
+    network = world()
+    check = follow_up(network)
+    assert check is not None
+    opened = [seen(Step.CONNECT, t, resent=1, purpose="mtu", max_segment=1200) for t in check.params.targets]
+    again = redialled(check, (ends,) * 3)
+    again = replace(again, observations=(*opened, *again.observations))
+    found = conclude_from(network, (*network.outcomes(), again))
+    assert ("pmtu-blackhole" in found.causes) is told
+
+
 def test_one_server_alone_is_likely_and_speaks_for_itself_only() -> None:
     others = {None: None, 1200: None}
     network = world()

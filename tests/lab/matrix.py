@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from .judging import Row, failed, judged
 from .machine import LabError
 from .page import Header, page
 from .scenario import Scenario, scenarios
+from .score import score
 from .stage import WORLDS, Play, ProgramMissing, Stage
 from .today import Heard, compare
 
@@ -77,9 +78,9 @@ def main() -> int:
     chosen = [s for s in scenarios() if not options.names or {s.name, s.topic} & set(options.names)]
     began = time.monotonic()
     if options.rows:
-        stored = json.loads(options.rows.read_text())
-        rows, heard = ROWS.validate_python(stored["rows"]), HEARD.validate_python(stored["heard"])
-        header = Header(**stored["header"])
+        rows, heard, header = _kept(options.rows)
+        if options.again:
+            rows, header = mended(rows, _kept(options.again)[0], header)
     else:
         rows = tuple(play_all(plays(chosen, raw=not options.no_raw), options.worlds))
         heard = () if options.no_comparison else tuple(compare())
@@ -98,6 +99,22 @@ def main() -> int:
     ):
         sys.stderr.write(f"`beyond` holds no longer: {', '.join(overcome)}\n")
     return int(any(one.blamed or one.unmeasured or one.problem for one in rows if not one.beyond))
+
+
+def _kept(file: Path) -> tuple[tuple[Row, ...], tuple[Heard, ...], Header]:
+    stored = json.loads(file.read_text())
+    header = TypeAdapter(Header).validate_python(stored["header"])
+    return ROWS.validate_python(stored["rows"]), HEARD.validate_python(stored["heard"]), header
+
+
+def mended(rows: Sequence[Row], again: Sequence[Row], header: Header) -> tuple[tuple[Row, ...], Header]:
+    """The rows of what was played again in the place of the first ones, and a header that says so."""
+    newer = {(one.scenario, one.profile, one.raw): one for one in again}
+    names = tuple(
+        dict.fromkeys(one.scenario for one in rows if (one.scenario, one.profile, one.raw) in newer)
+    )
+    found = tuple(newer.get((one.scenario, one.profile, one.raw), one) for one in rows)
+    return found, replace(header, again=names, before=str(score(rows).false_blame))
 
 
 def _header(options: argparse.Namespace, seconds: float) -> Header:
@@ -124,6 +141,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--save", type=Path, metavar="FILE", help="keep the rows, for --rows")
     parser.add_argument(
         "--rows", type=Path, metavar="FILE", help="write the page from kept rows; play nothing"
+    )
+    parser.add_argument(
+        "--again",
+        type=Path,
+        metavar="FILE",
+        help="kept rows of what was played again after a mend, for --rows",
     )
     return parser.parse_args()
 

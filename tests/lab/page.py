@@ -12,7 +12,7 @@ from .today import CLASSES, Heard
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
-    """When, with what and how the rows were made."""
+    """When, with what and how the rows were made; `before` is the false blame before some were played `again`."""
 
     date: str
     version: str
@@ -20,6 +20,8 @@ class Header:
     minutes: float
     worlds: int
     loaded: bool = False
+    again: tuple[str, ...] = ()
+    before: str = ""
 
 
 def page(rows: Sequence[Row], heard: Sequence[Heard], header: Header) -> str:
@@ -54,7 +56,17 @@ def _head(rows: Sequence[Row], header: Header) -> str:
         "falsely. Every number is of the run that is described here. The networks are in `tests/lab/scenarios/`: "
         "Linux namespaces with real servers, routers and filters, and for each what is true of it, and what must not "
         f"be found.\n\nreadycheck {header.version}, {header.date}, {header.system}; {names} networks, {len(rows)} runs "
-        f"against {', '.join(profiles)}, {header.worlds} at a time, {header.minutes} minutes.{busy}"
+        f"against {', '.join(profiles)}, {header.worlds} at a time, {header.minutes} minutes.{busy}{_mended(header)}"
+    )
+
+
+def _mended(header: Header) -> str:
+    if not header.again:
+        return ""
+    return (
+        f"\n\nWhat that run showed was mended. Networks that were played again after it, whose rows "
+        f"stand in the place of the first ones: {', '.join(header.again)}. In the first run false blame was "
+        f"{header.before}."
     )
 
 

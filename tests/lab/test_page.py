@@ -1,9 +1,10 @@
 """The accuracy page, from rows made by hand."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 from .judging import Answer, Row
-from .matrix import plays
+from .matrix import mended, plays
 from .page import Header, page
 from .scenario import Scenario
 from .today import Heard
@@ -59,6 +60,16 @@ def test_a_busy_machine_is_said() -> None:
     busy = Header(date="", version="", system="", minutes=1.0, worlds=1, loaded=True)
     assert "times below mean nothing" in page([RIGHT], [], busy)
     assert "times below mean nothing" not in page([RIGHT], [], HEADER)
+
+
+def test_what_was_played_again_after_a_mend_is_said() -> None:
+    better = replace(WRONG, blamed=())
+    rows, header = mended([RIGHT, WRONG], [better], HEADER)
+    assert rows == (RIGHT, better)
+    text = page(rows, [], header)
+    assert "played again after it, whose rows stand in the place of the first ones: two." in text
+    assert "In the first run false blame was 1 of 2 = 50.0 %" in text
+    assert "played again" not in page([RIGHT, WRONG], [], HEADER)
 
 
 def test_tables_have_as_many_cells_as_their_heads() -> None:

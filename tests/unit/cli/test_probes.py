@@ -16,5 +16,5 @@ def test_every_probe_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
     for part in ("parameters: ", "metrics: ", "needs: "):
         assert told.count(part) == len(names)
     assert re.search(
-        r"^dns .*\n    parameters: names, types, srv\n    metrics: .*rtt_ms \[ms\]", told, re.MULTILINE
+        r"^dns .*\n    parameters: names, types, srv, gap_s\n    metrics: .*rtt_ms \[ms\]", told, re.MULTILINE
     )

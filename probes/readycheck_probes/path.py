@@ -348,7 +348,7 @@ class _Driver:
 
 def _known_open(answered: Sequence[Target]) -> Iterator[object]:
     for target in answered:
-        yield from (target.transport, target.network, (target.transport, target.port))
+        yield from (target.transport, target.network, _port(target))
 
 
 def _passed(params: PathParams) -> Mapping[tuple[str, int], tuple[int, int]]:

@@ -160,9 +160,9 @@ class Survey:
         self._unspent: dict[int, list[int]] = {}
         self._vouched = self._unvouched = 0
         self._passed = dict(passed or {})
-        self._ports: dict[tuple[str, int], list[int]] = {}
-        for index, cell in enumerate(cells):
-            self._ports.setdefault((cell.transport, cell.port), []).append(index)
+        self._ports: dict[tuple[str, int], list[Cell]] = {}
+        for cell in cells:
+            self._ports.setdefault((cell.transport, cell.port), []).append(cell)
 
     def done(self, first: int | None = None) -> bool:
         """Whether all cells, or the `first` ones, need no more packets."""
@@ -255,8 +255,8 @@ class Survey:
         lossy = {port for port, mine in self._ports.items() if self._is_lossy(port, mine, share)}
         for cell in self.cells:
             if cell.fate in (Fate.PENDING, Fate.STOPPED):
-                guilty = cell.missed >= MISSES and self._missed_alike(cell) >= least
-                guilty = guilty and (cell.transport, cell.port) not in lossy
+                often = cell.missed >= MISSES and self._missed_alike(cell) >= least
+                guilty = often and (cell.transport, cell.port) not in lossy
                 cell.fate = Fate.STOPPED if guilty else Fate.PENDING
 
     def _share_lost(self) -> float:
@@ -266,13 +266,13 @@ class Survey:
         sent = self._unvouched + self._vouched + sum(left)
         return (lost + 0.5) / (sent + 1)
 
-    def _is_lossy(self, port: tuple[str, int], mine: Sequence[int], share: float) -> bool:
+    def _is_lossy(self, port: tuple[str, int], mine: Sequence[Cell], share: float) -> bool:
         """Whether a port that passes somewhere loses so much that chance may pick the cells that stay away.
 
         Its share is what its other cells lost, and for doubt one packet of the `share` of the survey. One that was
         lost without a control beside it, at a cell that was not asked again, is nobody's.
         """
-        asked = [self.cells[index] for index in mine if self.cells[index].asked]
+        asked = [cell for cell in mine if cell.asked]
         if port not in self._open and not any(cell.fate is Fate.LEFT for cell in asked):
             return False
         away = [cell.missed for cell in asked if cell.missed >= MISSES and not _is_through(cell)]

@@ -152,14 +152,23 @@ def _port_finding(case: Case, requirement: Requirement, declared: PortRange | No
         return
     walls = [w for label in sorted(labels) for w in _walls_of(case, requirement.transport, label)]
     passed = {each for each in every - labels if _passes(case, requirement.transport, each, walls)}
-    # Of a range of which parts are blocked, another that stopped in one network alone is no more than that.
+    # What stopped in one network alone, within the part that stops in all of them, is no more than that.
     lone = {label for transport, label, _ in case.walls.lone if transport == requirement.transport}
-    labels |= lone & every - passed
+    labels |= _enclosed(lone & every - passed, labels)
     failed = _failed(case, [c for c in cells if case.label(c) in labels])
     if declared and len(declared) > 1 and passed:
         yield _partial(case, requirement, declared, sorted(labels), passed, walls, failed)
     else:
         yield _whole(case, requirement, declared, walls, failed, sure=every == labels)
+
+
+def _enclosed(candidates: Set[str], strata: Set[str]) -> set[str]:
+    """Of the candidates those between the bounds of the strata."""
+    if not candidates:
+        return set()
+    bounds = [_parse(label)[:2] for label in strata]
+    low, high = min(lo for lo, _ in bounds), max(hi for _, hi in bounds)
+    return {label for label in candidates if low <= _parse(label)[0] and _parse(label)[1] <= high}
 
 
 def _walls_of(case: Case, transport: str, label: str) -> Sequence[Cell]:

@@ -17,7 +17,7 @@ from readycheck.denials import (
     usual_zones,
 )
 from readycheck.diagnose.case import Case
-from readycheck.diagnose.finding import Confidence, Finding, Owner, Where
+from readycheck.diagnose.finding import Confidence, Finding, Owner, Where, shown
 from readycheck.diagnose.situation import Situation
 from readycheck.engine import Outcome
 from readycheck.failure import Failure, Step
@@ -208,14 +208,9 @@ def _has_failed(suspect: Said) -> bool:
 
 
 def _summary(view: _View, proven: Sequence[Said], servers: Sequence[str]) -> str:
-    names = _few(s.host for s in proven)
+    names = shown(s.host for s in proven)
     who = ", ".join(dict.fromkeys(servers)) or "This host's hosts file"
     return f"{who} {_deed(proven)} {names}: {'; '.join(_reasons(view, proven))}."
-
-
-def _few(names: Iterable[str]) -> str:
-    hosts = list(dict.fromkeys(names))
-    return f"{', '.join(hosts[:SHOWN])}{f' and {len(hosts) - SHOWN} more' if len(hosts) > SHOWN else ''}"
 
 
 def _deed(proven: Sequence[Said]) -> str:
@@ -283,7 +278,7 @@ def _all_denied(view: _View) -> Iterator[Finding]:
         yield case.finding(
             "dns-filter",
             denied,
-            f"{who} says that the product's names do not exist ({_few(s.host for s in denials)}), {others}.",
+            f"{who} says that the product's names do not exist ({shown(s.host for s in denials)}), {others}.",
             owner=Owner.DNS,
             confidence=sure if control else Confidence.POSSIBLE,
             remedy=_REMEDY,

@@ -1,5 +1,6 @@
 """A finding: the cause behind symptoms, where it sits, who owns it, and how sure that is."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -57,6 +58,13 @@ SURENESS = {
     confidence: rank
     for rank, confidence in enumerate((Confidence.CERTAIN, Confidence.LIKELY, Confidence.POSSIBLE))
 }
+
+
+def shown(names: Iterable[str], most: int = 3) -> str:
+    """A few of them, each once, and how many more there are."""
+    known = list(dict.fromkeys(names))
+    more = f" and {len(known) - most} more" if len(known) > most else ""
+    return f"{', '.join(known[:most])}{more}"
 
 
 def sort_key(finding: Finding) -> tuple[int, int, str]:

@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any
 
 from readycheck.diagnose.case import Case
-from readycheck.diagnose.finding import Confidence, Finding, Owner, Where
+from readycheck.diagnose.finding import Confidence, Finding, Owner, Where, shown
 from readycheck.diagnose.greetings import trials
 from readycheck.diagnose.server_names import zone
 from readycheck.failure import Failure, Step
@@ -158,9 +158,7 @@ def _thinking_ms(observations: Sequence[Observation]) -> Iterator[float]:
 
 
 def _finding(case: Case, signer: Signer, reasons: Sequence[str], confidence: Confidence) -> Finding:
-    shown = ", ".join(signer.places[:_SHOWN])
-    more = len(signer.places) - _SHOWN
-    where = shown + (f" and {more} more" if more > 0 else "")
+    where = shown(signer.places, _SHOWN)
     patterns, words = _allowed(case, signer)
     said = "; ".join(reason for reason in reasons if reason != _OWNERS or _ELSEWHERE not in reasons)
     told = [f"{signer.name} re-signs TLS here ({where}): {said}", *_trusted(signer), *words]

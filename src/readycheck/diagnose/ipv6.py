@@ -5,7 +5,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from readycheck.diagnose.case import Case
-from readycheck.diagnose.finding import Confidence, Finding, Owner, Where
+from readycheck.diagnose.finding import Confidence, Finding, Owner, Where, shown
 from readycheck.diagnose.situation import Situation
 from readycheck.engine import Outcome
 from readycheck.failure import Failure, Step
@@ -18,7 +18,7 @@ from readycheck.probe import Effort
 OTHER = "ipv6/other-family"
 GREETING = "ipv6/greeting"
 TRANSLATION = "ipv6/translation"
-TARGETS, SHOWN = 4, 3
+TARGETS = 4
 WELL_KNOWN = "ipv4only.arpa"  # RFC 7050
 _ITS_ADDRESSES = (IPv4Address("192.0.0.170"), IPv4Address("192.0.0.171"))
 _HEAD_START_S = 0.25  # RFC 8305 section 5
@@ -120,7 +120,7 @@ def ipv6_broken(case: Case) -> Iterator[Finding]:
     yield case.finding(
         "ipv6-broken",
         [*checks, *(check for check in (GREETING, OTHER) if check in case.by_check)],
-        f"IPv6 is offered here and does not work: {_shown(hosts)} answer over IPv4 and not over IPv6. Programs "
+        f"IPv6 is offered here and does not work: {shown(hosts)} answer over IPv4 and not over IPv6. Programs "
         f"that try both lose {_HEAD_START_S:g} s on each connection, others {lost_s:.1f} s or more.",
         where=where,
         owner=Owner.NETWORK if where is Where.SITE else None,
@@ -182,11 +182,6 @@ def _place(case: Case, dead: Sequence[Observation]) -> Where:
 def _site_of(address: str) -> int:
     """The prefix of /48 that a site is given at most (RFC 6177)."""
     return int(IPv6Address(address.partition("%")[0])) >> 80
-
-
-def _shown(hosts: Sequence[str]) -> str:
-    more = f" and {len(hosts) - SHOWN} more" if len(hosts) > SHOWN else ""
-    return ", ".join(hosts[:SHOWN]) + more
 
 
 def ipv6_only(case: Case) -> Iterator[Finding]:

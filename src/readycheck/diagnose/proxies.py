@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from readycheck.diagnose import beside
 from readycheck.diagnose.case import Case
 from readycheck.diagnose.clients import login_unsupported, unable_clients
-from readycheck.diagnose.finding import Confidence, Finding, Owner, Where
+from readycheck.diagnose.finding import Confidence, Finding, Owner, Where, shown
 from readycheck.failure import Failure, Step
 from readycheck.net.proxy import NO_PROXY_STATUSES
 from readycheck.observation import Observation
@@ -49,13 +49,6 @@ def _met(case: Case, rule: "_Rule") -> Iterator[Finding]:
 def _sideways(case: Case, checks: Sequence[str]) -> str:
     past = beside.answers_past(case, checks)
     return f" Past the proxy, {shown(past)} {'answers' if len(set(past)) == 1 else 'answer'}." if past else ""
-
-
-def shown(places: Iterable[str]) -> str:
-    """A few of them, and how many more there are."""
-    known = list(dict.fromkeys(places))
-    more = f" and {len(known) - SHOWN} more" if len(known) > SHOWN else ""
-    return f"{', '.join(known[:SHOWN])}{more}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

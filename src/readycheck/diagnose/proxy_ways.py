@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from readycheck.diagnose import beside
 from readycheck.diagnose.case import Case
-from readycheck.diagnose.finding import Confidence, Finding, Owner, Where
-from readycheck.diagnose.proxies import proxy_name, shown
+from readycheck.diagnose.finding import Confidence, Finding, Owner, Where, shown
+from readycheck.diagnose.proxies import proxy_name
 from readycheck.engine import Outcome
 from readycheck.failure import Failure, Step
 from readycheck.observation import Observation

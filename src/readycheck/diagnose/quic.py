@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from readycheck.diagnose.case import Case, Place, is_media, place_of
-from readycheck.diagnose.finding import Confidence, Finding, Where
+from readycheck.diagnose.finding import Confidence, Finding, Where, shown
 from readycheck.diagnose.situation import Situation
 from readycheck.engine import Outcome
 from readycheck.evidence import REFUSALS, Sign
@@ -16,7 +16,7 @@ from readycheck.probe import Effort
 PROBE = "quic"
 CHECK = "quic/advertised"
 PORT = 443
-TARGETS, SHOWN = 3, 3
+TARGETS = 3
 
 
 # --- the follow-up ------------------------------------------------------------------------------------
@@ -60,11 +60,10 @@ def quic_blocked(case: Case) -> Iterator[Finding]:
         return
     evidence = [check for check, o in stopped if o.target.host in hosts]
     place = _place(case, [o for _, o in stopped])
-    others = f" and {len(hosts) - SHOWN} more" if len(hosts) > SHOWN else ""
     yield case.finding(
         "quic-blocked",
         evidence,
-        f"QUIC (UDP {PORT}) to {', '.join(hosts[:SHOWN])}{others} does not pass, while TCP {PORT} to the same hosts "
+        f"QUIC (UDP {PORT}) to {shown(hosts)} does not pass, while TCP {PORT} to the same hosts "
         f"and other UDP do{': ' + place.words if place.words else ''}.",
         where=place.where,
         confidence=_sureness(case, hosts),

@@ -5,7 +5,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from readycheck.diagnose import turns
 from readycheck.diagnose.case import Case, Place, is_media, place_of
-from readycheck.diagnose.finding import Confidence, Finding, Where
+from readycheck.diagnose.finding import Confidence, Finding, Where, shown
 from readycheck.diagnose.hosts import place_of_flows, stopped_ways
 from readycheck.evidence import OPEN, WALL, Cell, Sign
 from readycheck.notation import PortRange
@@ -276,7 +276,7 @@ def networks_blocked(case: Case) -> Iterator[Finding]:
         return
     cells = [c for network in found for c in walls.of_network(network)]
     place = place_of(case, cells[0].transport, {c.port for c in cells}, cells)
-    names = ", ".join(found[:6]) + (f" and {len(found) - 6} more" if len(found) > 6 else "")
+    names = shown(found, 6)
     partly = " (in part)" if {n for _, n, _ in walls.parts} else ""
     hit = {(c.transport, c.network) for c in cells}
     yield case.finding(

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from readycheck.diagnose.case import Case, Place, provider_owns
-from readycheck.diagnose.finding import Confidence, Finding, Owner, Where
+from readycheck.diagnose.finding import Confidence, Finding, Owner, Where, shown
 from readycheck.diagnose.greetings import PROBE, Fate, Trial, fate, trials
 from readycheck.diagnose.situation import Situation
 from readycheck.engine import Outcome
@@ -17,7 +17,6 @@ WITNESSES = 8
 LONGEST_S = 5.5
 _NAMELESS_TARGETS = 2
 _ALONE = 2
-_SHOWN = 3
 _INNOCENT = "www.example.com"
 
 _FOREIGN = frozenset(
@@ -209,9 +208,9 @@ def _filter_finding(
 ) -> Finding:
     first = guilty[0]
     place = place_in(case, first)
-    told = [_WORDS[kill].format(what=f"that names {_listed(names)} (SNI)"), *_reasons(first), place.words]
+    told = [_WORDS[kill].format(what=f"that names {shown(names)} (SNI)"), *_reasons(first), place.words]
     patterns = [case.by_check[check].check.group for check in checks]
-    allowed = ", ".join(dict.fromkeys(p for p in patterns if p)) or _listed(names)
+    allowed = ", ".join(dict.fromkeys(p for p in patterns if p)) or shown(names)
     return case.finding(
         "sni-filter",
         [*checks, *dict.fromkeys(t.check for t in guilty)],
@@ -251,11 +250,6 @@ def _reasons(trial: Trial) -> Iterator[str]:
         yield f"The same name passes when it is sent {ways}, which only a box that reads packets would mind"
     if trial.elsewhere:
         yield "A greeting with this name to a host outside the product ends in the same way"
-
-
-def _listed(names: Sequence[str]) -> str:
-    rest = len(names) - _SHOWN
-    return ", ".join(names[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def sni_required(case: Case) -> Iterator[Finding]:

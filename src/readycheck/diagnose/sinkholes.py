@@ -7,7 +7,7 @@ from ipaddress import ip_address, ip_network
 
 from readycheck.denials import Said, said
 from readycheck.diagnose.case import Case
-from readycheck.diagnose.finding import Confidence, Finding, Owner
+from readycheck.diagnose.finding import Confidence, Finding, Owner, shown
 from readycheck.diagnose.inspection import chain_of, issuer_of
 from readycheck.diagnose.server_names import zone
 from readycheck.failure import Failure, Step
@@ -17,7 +17,6 @@ from readycheck.plan import Scope
 
 _HOSTS, _ZONES = 3, 2
 _HOSTS_OF_NOBODY, _ZONES_OF_NOBODY = 5, 3
-_SHOWN = 3
 _UNSIGNED = (Failure.CERTIFICATE_UNTRUSTED, Failure.CERTIFICATE_NAME_MISMATCH, Failure.CERTIFICATE_EXPIRED)
 
 
@@ -95,13 +94,12 @@ def led_to_one_place(case: Case) -> Iterator[Finding]:
     for sinkhole in _sinkholes(case):
         if not (met := sinkhole.page or sinkhole.signer or sinkhole.nobody):
             continue
-        names, rest = ", ".join(sinkhole.hosts[:_SHOWN]), len(sinkhole.hosts) - _SHOWN
         passes = " Another host that is greeted with these names answers." if sinkhole.spared else ""
         yield case.finding(
             "dns-filter",
             [*(one.check for one in sinkhole.told if one.check in failing), *sinkhole.spared],
             f"{sinkhole.server} gives {', '.join(sinkhole.addresses)}, in no network of the product, as the address "
-            f"of names in {len(sinkhole.zones)} domains ({names}{f' and {rest} more' if rest > 0 else ''}). "
+            f"of names in {len(sinkhole.zones)} domains ({shown(sinkhole.hosts)}). "
             f"{met}.{passes}",
             owner=Owner.DNS,
             confidence=Confidence.LIKELY if sinkhole.page and sinkhole.is_sure else Confidence.POSSIBLE,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import comb, exp
 
 from readycheck.diagnose.case import Case
-from readycheck.diagnose.finding import Confidence, Finding
+from readycheck.diagnose.finding import Confidence, Finding, shown
 from readycheck.diagnose.flows import is_long, lost_at_first
 from readycheck.evidence import Sign
 from readycheck.failure import Failure
@@ -238,9 +238,7 @@ def _sum(pairs: Sequence[tuple[int, int]]) -> tuple[int, int]:
 
 
 def _names(found: Sequence[Tally]) -> str:
-    names = list(dict.fromkeys(t.name for t in found))
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(names[:3]) + more
+    return shown(t.name for t in found)
 
 
 def _failed(case: Case, found: Sequence[Tally]) -> list[str]:

@@ -10,6 +10,7 @@ from readycheck.diagnose.finding import (
     Owner,
     Severity,
     Where,
+    shown,
     sort_key,
 )
 
@@ -47,3 +48,9 @@ def test_the_words_of_the_report() -> None:
     assert [s.value for s in Severity] == ["blocking", "degrading", "note"]
     owners = ["host-admin", "network", "proxy", "dns", "isp", "vendor", "unknown"]
     assert [o.value for o in Owner] == owners
+
+
+def test_of_many_names_a_few_are_shown_once_each() -> None:
+    assert shown(["a", "b", "a", "c"]) == "a, b, c"
+    assert shown(iter("abcde")) == "a, b, c and 2 more"
+    assert shown("abcde", 4) == "a, b, c, d and 1 more"

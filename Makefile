@@ -13,7 +13,7 @@ help:
 	@echo 'make demo    run the agent against a stand-in network on this machine'
 	@echo 'make test    the whole test suite'
 	@echo 'make check   ruff and mypy'
-	@echo 'make matrix  the whole fault matrix, about half an hour as root; writes docs/accuracy.md'
+	@echo 'make matrix  the whole fault matrix, about an hour as root; writes docs/accuracy.md'
 	@echo 'make bench   time and memory, as ratios'
 	@echo 'make bench-media  figures of media and the responder against what is promised, 5 minutes as root'
 	@echo 'make docs    what is made from causes, profiles and templates in docs/ and packaging/'

@@ -1,7 +1,7 @@
 """Plays every network of the fault matrix and writes what came of it: `python -m tests.lab.matrix`, or `make matrix`.
 
-Each is played once by an ordinary user and once with CAP_NET_RAW, and some against further products. Takes about half
-an hour of a machine that does nothing else; as root.
+Each is played once by an ordinary user and once with CAP_NET_RAW, and some against further products. Takes about an
+hour of a machine that does nothing else; as root.
 """
 
 import argparse

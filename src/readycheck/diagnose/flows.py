@@ -267,11 +267,16 @@ def _target(cell: Cell) -> Target:
 
 
 def kinds(outcomes: Sequence[Outcome]) -> dict[int, str]:
-    """The probe of each UDP port of hosts and networks: its packets must be of the kind that the port expects."""
+    """The probe of each UDP port of hosts and networks: its packets must be of the kind that the port expects.
+
+    A follow-up asks what was asked before, and the name of its probe says nothing of the kind. Nor does what a
+    responder was asked, which may listen on a port of the product's.
+    """
     return {
         o.target.port: outcome.check.probe
         for outcome in outcomes
-        if outcome.check.scope is not Scope.PATH and outcome.check.target.transport == "udp"
+        if outcome.check.scope not in (Scope.PATH, Scope.FOLLOW_UP, Scope.FAR_END)
+        and outcome.check.target.transport == "udp"
         for o in outcome.observations
         if o.target.port and o.step in (Step.ECHO, Step.RESPONSE)
     }

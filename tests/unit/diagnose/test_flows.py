@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from readycheck.diagnose.flows import ask_again, compare
+from readycheck.diagnose.egress import survey
+from readycheck.diagnose.flows import ask_again, compare, kinds
 from readycheck.failure import Failure, Step
 from readycheck.observation import Target
-from readycheck.plan import Check, Scope
+from readycheck.plan import Check, CheckTarget, Scope
 from readycheck_probes.flow import FlowProbe
 from readycheck_probes.repeat import RepeatProbe
 from tests.unit.builders import (
@@ -16,10 +17,13 @@ from tests.unit.builders import (
     NODES,
     PROBES,
     World,
+    make_check,
     make_environment,
+    make_outcome,
     make_profile,
     make_registry,
     requirement,
+    seen,
 )
 from tests.unit.diagnose.test_hosts import BOTH, CONTROLS, NAMES, dropping, host, port
 
@@ -136,6 +140,26 @@ def test_what_was_asked_again_in_vain_is_still_compared() -> None:
     made = [world.measure(check) for check in world.plan.checks]
     made += [world.measure(check) for check in ask_again(world.situation(made))]
     assert [check.id for check in compare(world.situation(made))] == ["path/flows"]
+
+
+def test_what_was_asked_again_is_compared_by_packets_of_its_own_kind() -> None:
+    """Another kind may pass where this one is filtered by what it says."""
+    world = World(mute=lambda t: t.port == 5004, dense=True)
+    made = [world.measure(check) for check in world.plan.checks]
+    made += [world.measure(check) for check in ask_again(world.situation(made))]
+    made += [world.measure(check) for check in survey(world.situation(made))]
+    (check,) = compare(world.situation(made))
+    assert {t.port for t in check.params.targets} == {5004}
+    assert dict(check.params.kinds)[5004] == "stun"
+
+
+def test_a_responder_on_a_port_of_the_product_does_not_change_its_kind() -> None:
+    udp, target = CheckTarget(transport="udp"), Target(address=NODES[0], port=5004, transport="udp")
+    asked = [
+        make_outcome(make_check(probe=probe, scope=scope, target=udp), seen(Step.ECHO, target))
+        for probe, scope in (("stun", Scope.SAMPLED), ("stream", Scope.FAR_END))
+    ]
+    assert kinds(asked) == {5004: "stun"}
 
 
 @pytest.mark.parametrize(("late", "again"), [(0, 0), (1, 0), (2, 2), (4, 4)])

@@ -86,6 +86,10 @@ class FlowProbe:
             if turn:
                 await net.sleep(REFILL_S)
             await _climb(waiting, turn, sender)
+        dead = [f for f in flows if f.of_network and sender.speaks(f.target) and _is_stopped(f, flows)]
+        if dead and net.left_s() >= sender.wait_s + BEHIND_S + REFILL_S:
+            await net.sleep(REFILL_S)
+            await _climb_as_media(dead, sender)
         for flow in flows:
             _record(net, flow, _edge(flow, params), stopped=_is_stopped(flow, flows))
 
@@ -103,6 +107,7 @@ class _Flow:
     """Two ladders: `seen` are the routers that answered, by hop limit, and `missed` what the control outlived.
 
     Of the control's packets routers answered `heard`, and not those of `unheard`.
+    `media_reached` is how far RTP to the port came where its own kind stops, 0 where that stops as well.
     `site` is the last hop of the site, 0 where that is not known.
     """
 
@@ -118,6 +123,7 @@ class _Flow:
     answered: bool = False
     control_arrived: int | None = None
     asked: int = 0
+    media_reached: int = 0
 
     @property
     def control_hops(self) -> list[Hop]:
@@ -135,6 +141,11 @@ class _Flow:
     def own(self) -> bool:
         """The control is another port of the same address: both go the same way."""
         return self.target.address == self.control.address
+
+    @property
+    def of_network(self) -> bool:
+        """It stands for its port in all networks, beside another one of its own address."""
+        return self.own and self.target.network is not None
 
     @property
     def outlived(self) -> set[tuple[int, int]]:
@@ -202,6 +213,30 @@ async def _climb(flows: Sequence[_Flow], turn: int, sender: Sender) -> None:
         for (control, ttl), sharing in steps.items():
             after_s = 2 * BEHIND_S * order.index(control)
             group.create_task(_step(sharing, control, turn, ttl, after_s, sender))
+
+
+async def _climb_as_media(flows: Sequence[_Flow], sender: Sender) -> None:
+    """To where the packets of a port's own kind stop, one of these and right behind it one of RTP: is it the port?"""
+    async with asyncio.TaskGroup() as group:
+        for flow in flows:
+            for ttl in sorted({ttl for _, ttl in flow.outlived}):
+                group.create_task(_step_as_media(flow, ttl, sender))
+
+
+async def _step_as_media(flow: _Flow, ttl: int, sender: Sender) -> None:
+    began = sender.net.now_ms()
+    async with asyncio.TaskGroup() as group:
+        mine = group.create_task(sender.once(flow.target, ttl))
+        await sender.net.sleep(BEHIND_S)
+        other = group.create_task(sender.as_media().once(flow.target, ttl))
+    failure, facts = other.result()
+    _note(flow, (TURNS, ttl), False, *mine.result())
+    passed = failure is Failure.HOP_LIMIT_EXCEEDED
+    if passed:
+        flow.media_reached = max(flow.media_reached, ttl)
+    shown = None if passed else failure
+    facts = {"purpose": "as-media", "ttl": ttl, **facts}
+    _add(sender.net, flow.target, began, sender.net.now_ms(), shown, facts)
 
 
 async def _step(
@@ -319,6 +354,7 @@ def _record(net: Net, flow: _Flow, edge: Edge, *, stopped: bool) -> None:
         "asked": flow.asked,
         "missed_beside_control": len(flow.outlived),
         "reached": flow.reached,
+        "media_reached": flow.media_reached if stopped else 0,
         "control": str(flow.control),
         "control_own": flow.own,
         "control_reached": max(flow.beside, default=0),

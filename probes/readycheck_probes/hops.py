@@ -15,6 +15,7 @@ LONGEST_WAIT_S, SHORTEST_WAIT_S = 0.5, 0.2
 _RTP = pack_packet(RtpPacket(payload_type=0, sequence=1, timestamp=160, ssrc=0x5EAD, payload=bytes(24)))
 _SIP_PORT = 5060
 _NAME_SERVICE = ("dns", "hijack")
+_KNOWN_BY_CONTENT = ("stun", "sip")
 _QUESTION = struct.pack("!6H", 0x5EAD, 0x0100, 1, 0, 0, 0) + struct.pack("!xHH", 2, 1)
 """Who the root's name servers are (RFC 1035 section 4): every resolver knows."""
 _ID = slice(4, 20)  # cookie and transaction of STUN (RFC 8489 section 5), by which an answer is known
@@ -33,6 +34,14 @@ class Sender:
     def __init__(self, net: Net, kinds: Mapping[int, str], wait_s: float) -> None:
         self.net, self.wait_s = net, wait_s
         self._kinds = kinds
+
+    def as_media(self) -> "Sender":
+        """One that sends RTP to whatever port."""
+        return Sender(self.net, {}, self.wait_s)
+
+    def speaks(self, target: Target) -> bool:
+        """The packets to it are of a kind that boxes on the way know by what it says, and filter on any port."""
+        return target.transport == "udp" and self._kinds.get(target.port or 0) in _KNOWN_BY_CONTENT
 
     def payload(self, target: Target) -> bytes:
         kind = self._kinds.get(target.port or 0)

@@ -53,8 +53,9 @@ REFUSALS = frozenset(
 class Cell:
     """One address and port of a vendor network, and the sign it gave.
 
-    `ttl` is set by hop-limited packets; `own` says that their control was another port of the same address, `quiet`
-    that healthy hosts may keep silent there.
+    `ttl` is set by hop-limited packets; `own` says that their control was another port of the same address, `spoken`
+    that they stop where RTP to the same port goes on: for what they say. `quiet` are those where healthy hosts may
+    keep silent.
     """
 
     sign: Sign
@@ -69,6 +70,7 @@ class Cell:
     offender: str | None = None
     ttl: int | None = None
     own: bool = False
+    spoken: bool = False
     quiet: bool = False
 
 
@@ -316,6 +318,7 @@ def _cell(outcome: Outcome, observation: Observation, sign: Sign) -> Cell:
         offender=str(offender) if offender else None,
         ttl=ttl if isinstance(ttl, int) else None,
         own=bool(observation.facts.get("control_own")),
+        spoken=bool(observation.facts.get("media_reached")),
         quiet=outcome.check.may_be_silent,
     )
 

@@ -12,6 +12,7 @@ from readycheck.net.interface import Capability, Endpoint, NetError, Stream
 from readycheck.net.traced import SharedNetwork
 from readycheck.observation import Observation, Target, Trace
 from readycheck.testing import FakeNetwork, FakeService, run, run_probe
+from readycheck.wire.stun import MAGIC_COOKIE
 from readycheck_probes.flow import FlowParams, FlowProbe
 
 HOPS = ("192.168.1.1", "192.168.2.1", "100.64.0.1", "100.64.0.2", "203.0.113.1", "203.0.113.2")
@@ -85,6 +86,33 @@ def test_it_is_seen_by_the_routers_too() -> None:
         if o.facts["purpose"] in ladders and o.failure is None and "offender" in o.facts:
             ladders[o.facts["purpose"]].add(o.facts["ttl"])
     assert ladders == {"stopped": {1, 2, 3, 4}, "ladder": {1, 2, 3, 4, 5, 6}}
+
+
+class Inspecting(FakeNetwork):
+    """Behind the second router nothing passes that has the magic cookie of STUN, whatever its port."""
+
+    def swallows(self, payload: bytes, ttl: int | None) -> bool:
+        return MAGIC_COOKIE.to_bytes(4, "big") in payload and (ttl is None or ttl > 2)
+
+
+def as_media(network: FakeNetwork, kind: str = "stun") -> tuple[int, int]:
+    """How far RTP came where the port's own kind stops, and how many packets of RTP were sent."""
+    asked = {"targets": (replace(MEDIA, network="192.88.99.0/24"),), "controls": (CONTROL,)}
+    params = FlowParams(**asked, kinds=((3478, kind),), local="192.168.1.20")
+    observations, _ = run_probe(FlowProbe(), params, network)
+    (found,) = [o.facts["media_reached"] for o in observations if "control_own" in o.facts]
+    return found, sum(o.facts["purpose"] == "as-media" for o in observations)
+
+
+def test_what_is_dropped_for_what_it_says_is_told_from_its_port() -> None:
+    inspecting = Inspecting(tcp=ANSWERS, hops=HOPS, capabilities=PERMITTED)
+    assert as_media(inspecting) == (6, 4)
+    assert as_media(inspecting, kind="rtp") == (0, 0)
+    assert as_media(fake(blocked=lambda to, _: 2 if to[1] == 3478 else None)) == (0, 4)
+
+
+def test_nothing_else_is_sent_to_a_port_whose_packets_pass() -> None:
+    assert as_media(fake()) == (0, 0)
 
 
 def test_where_no_router_answers_nothing_is_claimed() -> None:

@@ -200,7 +200,7 @@ class World:
     refuse. `mute`: targets whose replies are lost on the way back. `greet`: how a handshake fails.
     `icmp`: routers' messages arrive; `proofs`: the survey has time for as many cells; `echo`: media nodes
     answer on the media range too; `dead`: hosts that are gone, with packets to them passing; `flaky`: how often
-    of eight an asked again target answers.
+    of eight an asked again target answers. What is dropped `by_content` would pass with other content.
     """
 
     profile: Profile = field(default_factory=make_profile)
@@ -219,6 +219,7 @@ class World:
     denied: Callable[[Target], bool] = lambda target: False
     dead: Callable[[Target], bool] = lambda target: False
     flaky: Callable[[Target], int] = lambda target: 0
+    by_content: bool = False
     icmp: bool = True
     echo: bool = True
     proofs: int | None = None
@@ -403,6 +404,7 @@ class World:
                 ttl=reached + (fate in ("stopped", "rejected")),
                 asked=32,
                 reached=reached,
+                media_reached=len(way) if self.by_content and fate == "stopped" else 0,
                 control=str(control),
                 control_own=own,
                 control_reached=len(way),

@@ -40,7 +40,7 @@ def udp_blocked(case: Case) -> Iterator[Finding]:
     """No media port of any network lets a packet out."""
     cells = _media_cells(case)
     walls = [c for c in cells if c.sign in WALL]
-    if not cells or any(_is_open(case, c, walls) for c in cells):
+    if not cells or any(_is_open(case, c, walls) or c.spoken for c in cells):
         return
     everything = not any(c.transport == "udp" and c.sign in OPEN for c in case.evidence.cells)
     failed = _failed(case, [c for c in case.sampled if c.transport == "udp"] if everything else cells)
@@ -195,11 +195,32 @@ def _whole(
     return case.finding(
         "port-rejected" if rejected else "port-blocked",
         failed,
-        f"{label} is {'refused' if rejected else 'dropped'} on the way to every network{_told(place)}.",
+        f"{label} is {'refused' if rejected else 'dropped'} on the way to every network{_told(place)}."
+        f"{_beside_media(requirement, walls)}",
         where=place.where,
         confidence=_sure(walls) if sure else Confidence.LIKELY,
-        remedy=f"Allow outbound {label} to the product's networks ({requirement.title}).",
+        remedy=f"Allow outbound {label} to the product's networks ({requirement.title}).{_exempt(requirement, walls)}",
     )
+
+
+def _beside_media(requirement: Requirement, walls: Sequence[Cell]) -> str:
+    said = _filtered(requirement, walls)
+    return (
+        f" RTP to the same port goes on from there: what is dropped is {said}, by what it says."
+        if said
+        else ""
+    )
+
+
+def _exempt(requirement: Requirement, walls: Sequence[Cell]) -> str:
+    said = _filtered(requirement, walls)
+    return f" Exempt {said} to them from application control." if said else ""
+
+
+def _filtered(requirement: Requirement, walls: Sequence[Cell]) -> str:
+    """What is dropped for its content, whatever the port; RTP itself was seen to pass."""
+    spoken = any(c.spoken for c in walls) and requirement.probe != "rtp"
+    return (requirement.probe or "").upper() if spoken else ""
 
 
 def _service(transport: str, ports: str) -> str:

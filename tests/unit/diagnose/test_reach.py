@@ -146,6 +146,17 @@ def test_one_wall_where_no_udp_comes_farther_is_not_called_the_ports(again: bool
     assert (only.cause, only.confidence, only.where) == (*wanted, Where.UNKNOWN)
 
 
+@pytest.mark.parametrize("rows", [ROWS, ROWS[:2]], ids=["RTP beside it", "STUN alone"])
+def test_stun_that_is_dropped_for_what_it_says_is_not_all_udp(rows: Any) -> None:
+    """RTP to the same port goes on."""
+    world = World(profile=make_profile(*rows), wall=dropping(on_port(5004, 9000)), by_content=True)
+    only = conclude(world).only
+    assert (only.cause, only.where, only.confidence) == ("port-blocked", Where.SITE, Confidence.CERTAIN)
+    assert only.affects == ("stun",)
+    assert "what is dropped is STUN" in only.summary
+    assert "Exempt STUN" in only.remedy
+
+
 @pytest.mark.parametrize("icmp", [True, False])
 @pytest.mark.parametrize("ports", ["7000", "19560-65535"])
 def test_media_ports_without_a_call_are_silent_in_a_healthy_network(ports: str, icmp: bool) -> None:

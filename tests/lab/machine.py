@@ -19,6 +19,8 @@ set -eu
 read -r pid rest </proc/self/stat
 mount -t proc proc /proc
 mount -t tmpfs -o mode=755 tmpfs /run
+# What is named after a process there (as by faketime) would outlive it, and meet the next machine's.
+if test -d /dev/shm; then mount -t tmpfs -o mode=1777 tmpfs /dev/shm; fi
 mkdir -p /run/netns /run/etc
 cp -a /etc/. /run/etc/
 mount --bind /run/etc /etc

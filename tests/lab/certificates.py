@@ -27,7 +27,7 @@ class Certificates:
     """`roots` is what the agent is given as the vendor's own authorities.
 
     `second` is signed by the younger of the vendor's two. `corporate` is an authority of the site, key and
-    certificate in one file, for what re-signs TLS there.
+    certificate in one file, for what re-signs TLS there. `early` begins in two days.
     """
 
     roots: Path
@@ -36,6 +36,7 @@ class Certificates:
     web: Credentials
     sip: Credentials
     expired: Credentials
+    early: Credentials
     unknown: Credentials
     misnamed: Credentials
     leaf_only: Credentials
@@ -65,9 +66,15 @@ def make_certificates(folder: Path, names: Sequence[str]) -> Certificates:
     corporate.write_bytes(_key(site.key) + _pem(site.certificate))
 
     def credentials(
-        label: str, by: _Authority, subjects: Sequence[str], until: datetime, *, alone: bool = False
+        label: str,
+        by: _Authority,
+        subjects: Sequence[str],
+        until: datetime,
+        *,
+        since: datetime = now - 30 * _DAY,
+        alone: bool = False,
     ) -> Credentials:
-        leaf = _leaf(by, key.public_key(), subjects, now, until)
+        leaf = _leaf(by, key.public_key(), subjects, since, until)
         chain = folder / f"{label}.pem"
         chain.write_bytes(_pem(leaf) + (b"" if alone else _pem(by.certificate)))
         return Credentials(chain, key_file)
@@ -80,6 +87,7 @@ def make_certificates(folder: Path, names: Sequence[str]) -> Certificates:
         web=credentials("web", issuer, names, later),
         sip=credentials("sip", issuer, names, later),
         expired=credentials("expired", issuer, names, past),
+        early=credentials("early", issuer, names, later, since=now + 2 * _DAY),
         unknown=credentials("unknown", stranger, names, later),
         misnamed=credentials("misnamed", issuer, ["elsewhere.example"], later),
         leaf_only=credentials("leaf-only", issuer, names, later, alone=True),
@@ -111,7 +119,7 @@ def _authority(title: str, parent: _Authority | None, now: datetime) -> _Authori
 
 
 def _leaf(
-    by: _Authority, key: rsa.RSAPublicKey, names: Sequence[str], now: datetime, until: datetime
+    by: _Authority, key: rsa.RSAPublicKey, names: Sequence[str], since: datetime, until: datetime
 ) -> x509.Certificate:
     return (
         x509.CertificateBuilder()
@@ -119,7 +127,7 @@ def _leaf(
         .issuer_name(by.name)
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - 30 * _DAY)
+        .not_valid_before(since)
         .not_valid_after(until)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(n) for n in names]), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)

@@ -84,6 +84,7 @@ class Web(StrEnum):
     HTTP3 = "http3"
     CLOSING = "closing"
     FAILING = "failing"
+    EARLY = "early"
     DOWN = "down"
 
 

@@ -302,6 +302,7 @@ class Servers:
                     Web.SECOND_ROOT: made.second,
                     Web.UNKNOWN_AUTHORITY: made.unknown,
                     Web.EXPIRED: made.expired,
+                    Web.EARLY: made.early,
                     Web.LEAF_ONLY: made.leaf_only,
                 }.get(mode, made.web),
                 self._shifted(mode),

@@ -1,21 +1,20 @@
 """Rules for TLS: versions, suites and certificates."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from readycheck.diagnose.case import Case
 from readycheck.diagnose.clients import listed
+from readycheck.diagnose.clock import DAY_S, is_excused, is_valid_after, offsets_of, read_clock
 from readycheck.diagnose.finding import Confidence, Finding, Where
 from readycheck.diagnose.inspection import chain_of
 from readycheck.diagnose.server_names import zone
-from readycheck.engine import Outcome
 from readycheck.failure import Failure, Step
 from readycheck.observation import Observation
 from readycheck.plan import Scope
 from readycheck.verdict import Judgement
 
-_DAY_S = 86400
 _SUFFIX_LABEL = 3
 
 _CAUSES = {
@@ -54,6 +53,8 @@ _WORDS = {
     ),
 }
 
+_NOT_YET = "presents a certificate that is not valid yet"
+
 _VENDORS = {
     "certificate-expired": "A public authority signed it for the product's own names: who shows it is the vendor.",
     "certificate-chain-incomplete": "It is for the product's own names, by an issuer with which other servers show "
@@ -64,17 +65,33 @@ _VENDORS = {
 def tls_trouble(case: Case) -> Iterator[Finding]:
     """One finding for each way in which handshakes fail."""
     for cause, failures in _CAUSES.items():
-        met = [
-            (outcome.check.id, o)
-            for outcome, o in case.observations()
-            if o.step is Step.TLS_HANDSHAKE and o.failure in failures
-            if outcome.check.scope is not Scope.FOLLOW_UP
-        ]
         bad = {c.check for _, c in case.failing if c.status in (Judgement.FAIL, Judgement.WARN)}
+        met = _blamed(case, bad, [*_met(case, failures)])
         checks = [check for check, _ in met if check in bad]
         if checks:
             own = [o for check, o in met if check in bad]
             yield _finding(case, cause, checks, own, [o for _, o in met])
+
+
+def _met(case: Case, failures: Sequence[Failure]) -> Iterator[tuple[str, Observation]]:
+    for outcome, o in case.observations():
+        if (
+            o.step is Step.TLS_HANDSHAKE
+            and o.failure in failures
+            and outcome.check.scope is not Scope.FOLLOW_UP
+        ):
+            yield outcome.check.id, o
+
+
+def _blamed(
+    case: Case, bad: Collection[str], met: Sequence[tuple[str, Observation]]
+) -> Sequence[tuple[str, Observation]]:
+    """Without what this host's clock is to blame for; where that is all, clock-skew explains the whole finding."""
+    clock = read_clock(case)
+    if clock is None:
+        return met
+    rest = [(check, o) for check, o in met if not is_excused(o, clock)]
+    return rest if any(check in bad for check, _ in rest) else met
 
 
 def _finding(
@@ -82,19 +99,37 @@ def _finding(
 ) -> Finding:
     """`seen` has the controls too, which are named after the product's `own`."""
     what, remedy = _WORDS[cause]
+    what = _NOT_YET if all(map(_is_early, seen)) and cause == "certificate-expired" else what
     places = list(dict.fromkeys(str(o.target) for o in (*own, *seen)))
     shown = f"{'Each of ' * (len(places) > 1)}{listed(places)}"
     told = "; ".join(_told(cause, next(filter(None, map(chain_of, (*own, *seen))), ())))
     vendors = all(_is_vendors(case, cause, o.facts.get("tls") or {}) for o in seen)
-    whose = f" {_VENDORS[cause]}" if vendors else ""
+    doubted = cause == "certificate-expired" and _is_doubted(case, own)
+    whose = f" {_VENDORS[cause]}" if vendors else f" {_DOUBT}" if doubted else ""
+    sure = len(set(checks)) > 1 and not doubted
     return case.finding(
         cause,
         checks,
         f"{shown} {what}{f' ({told})' if told else ''}.{whose}",
         where=Where.VENDOR if vendors else Where.UNKNOWN,
-        confidence=Confidence.CERTAIN if len(set(checks)) > 1 else Confidence.LIKELY,
+        confidence=Confidence.CERTAIN if sure else Confidence.LIKELY,
         remedy=remedy,
     )
+
+
+_DOUBT = "By a time server's word this host's clock is wrong, and what it takes for expired may not be."
+
+
+def _is_doubted(case: Case, own: Sequence[Observation]) -> bool:
+    """Time servers give a time at which these are valid, too few to be believed and not outvoted."""
+    offsets = offsets_of(case).values()
+    excusing = sum(all(is_valid_after(o, ms) for o in own) for ms in offsets)
+    return 0 < excusing and 2 * excusing >= len(offsets)
+
+
+def _is_early(observation: Observation) -> bool:
+    """By this host's clock."""
+    return float((observation.facts.get("tls") or {}).get("age_days") or 0.0) < 0
 
 
 def _told(cause: str, chain: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -137,16 +172,12 @@ def _owner(name: str) -> str:
 
 
 def _is_past_by_any_clock(case: Case, leaf: dict[str, Any], age_days: float | None) -> bool:
-    """The leaf ran out longer ago than this host's clock is wrong, by the word of the time servers."""
-    offsets = [abs(float(o.metrics["offset_ms"] or 0.0)) for o in case.outcomes if _is_timed(o)]
+    """The leaf ran out by this host's clock, and by that of every time server."""
+    offsets = offsets_of(case).values()
     if age_days is None or not offsets:
         return False
     life = datetime.fromisoformat(leaf["not_after"]) - datetime.fromisoformat(leaf["not_before"])
-    return age_days - life.total_seconds() / _DAY_S > max(offsets) / 1000 / _DAY_S
-
-
-def _is_timed(outcome: Outcome) -> bool:
-    return outcome.metrics.get("offset_ms") is not None
+    return age_days + min(0.0, *offsets) / 1000 / DAY_S > life.total_seconds() / DAY_S
 
 
 def _public_issuers(case: Case) -> set[str]:

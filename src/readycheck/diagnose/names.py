@@ -1,4 +1,4 @@
-"""Rules for names and time."""
+"""Rules for names, and for time servers that are out of reach."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -227,28 +227,3 @@ _REFUSED = (Failure.PORT_UNREACHABLE, Failure.ICMP_ADMIN_PROHIBITED, Failure.CON
 
 def _ports(ports: set[int]) -> str:
     return ", ".join(str(p) for p in sorted(ports))
-
-
-def clock_skew(case: Case) -> Iterator[Finding]:
-    """Several time servers agree that this host's clock is wrong, and few disagree."""
-    offsets = {
-        o.check.id: float(o.metrics["offset_ms"] or 0.0)
-        for o in case.outcomes
-        if o.metrics.get("offset_ms") is not None
-    }
-    skewed = [c.check for _, c in case.failing if c.because.startswith("offset_ms") and c.check in offsets]
-    if not skewed:
-        return
-    ahead = sum(offsets[check] > 0 for check in skewed)
-    alike = max(ahead, len(skewed) - ahead)
-    agreed = alike > 1 and alike > len(offsets) / 2
-    worst = max((offsets[check] for check in skewed), key=abs)
-    way = "behind" if worst > 0 else "ahead of"
-    yield case.finding(
-        "clock-skew",
-        skewed,
-        f"This host's clock is {abs(worst) / 1000:.1f} s {way} {'the' if agreed else 'some'} time servers.",
-        where=Where.HOST if agreed else Where.UNKNOWN,
-        confidence=Confidence.LIKELY if agreed else Confidence.POSSIBLE,
-        remedy="Set the clock and keep it set by NTP: certificates and registrations depend on it.",
-    )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from readycheck.diagnose import certificates, inspection, names, offline, reach
+from readycheck.diagnose import certificates, clock, inspection, names, offline, reach
 from readycheck.diagnose.causes import CAUSES, Cause, document, explain
 from readycheck.errors import UsageError
 
@@ -60,7 +60,7 @@ def test_causes_that_an_entry_mentions_exist() -> None:
 
 
 def test_every_cause_that_a_rule_names_is_explained() -> None:
-    modules = (certificates, inspection, names, offline, reach)
+    modules = (certificates, clock, inspection, names, offline, reach)
     text = "".join(Path(str(m.__file__)).read_text("utf-8") for m in modules)
     named = set(re.findall(r'"([a-z0-9]+(?:-[a-z0-9]+)+)"', text))
     assert named & set(CAUSES) == named

@@ -199,17 +199,6 @@ def test_what_a_gateway_does_as_well_has_no_place(failure: Failure) -> None:
     assert place_of_bad_sip(failure, shown(["sip.example.com"])) is Where.UNKNOWN
 
 
-def test_a_certificate_that_a_wrong_clock_makes_run_out_is_nobodys() -> None:
-    three_days_ms = 3 * 86_400_000.0
-    world = World(
-        greet=on_sip(Failure.CERTIFICATE_EXPIRED),
-        handshake=lambda t: shown(["sip.example.com"], ran_out_days=2.0),
-        offsets=lambda t: -three_days_ms,
-    )
-    found = conclude(world).findings
-    assert {f.where for f in found if f.cause == "certificate-expired"} == {Where.UNKNOWN}
-
-
 def test_without_a_time_server_nobody_vouches_for_the_clock() -> None:
     world = World(
         wall=lambda t: "drop" if t.port == 123 else None,

@@ -1,4 +1,4 @@
-"""Names and time: whose fault silence of a name server or a time server is."""
+"""Names and time servers: whose fault silence of a name server or a time server is."""
 
 from dataclasses import replace
 
@@ -11,7 +11,6 @@ from readycheck.plan import Scope
 from readycheck.verdict import Judgement, Readiness
 from tests.unit.builders import (
     FIREWALL,
-    NETWORKS,
     RESOLVER,
     ROWS,
     Result,
@@ -298,49 +297,6 @@ def test_a_named_time_server_that_is_silent() -> None:
     assert found.only.affects == ("host-time",)
     assert found.only.severity is Severity.DEGRADING
     assert "outbound to ntp.example.com," in found.only.remedy
-
-
-def test_servers_that_agree_show_a_wrong_clock() -> None:
-    found = conclude(World(offsets=lambda t: 3_600_000.0))
-    only = found.only
-    assert (only.cause, only.where, only.owner) == ("clock-skew", Where.HOST, Owner.HOST_ADMIN)
-    assert (only.confidence, only.severity) == (Confidence.LIKELY, Severity.BLOCKING)
-    assert "clock is 3600.0 s behind the time servers" in only.summary
-    assert found.readiness is Readiness.NOT_READY
-
-
-def test_a_clock_that_is_a_little_off_is_a_warning() -> None:
-    found = conclude(World(offsets=lambda t: -5_000.0))
-    assert (found.only.cause, found.only.severity) == ("clock-skew", Severity.DEGRADING)
-    assert "5.0 s ahead of the time servers" in found.only.summary
-    assert found.readiness is Readiness.WARNINGS
-
-
-def test_a_clock_that_is_right_is_no_finding() -> None:
-    assert conclude(World(offsets=lambda t: 900.0)).findings == ()
-
-
-def wrong_in(*networks: str, sign: float = 1.0) -> World:
-    def offset(target: Target) -> float:
-        return sign * 3_600_000.0 if target.network in networks else 2.0
-
-    return World(lively=4, offsets=offset)
-
-
-def test_one_server_against_others_is_not_this_hosts_clock() -> None:
-    found = conclude(wrong_in(NETWORKS[0]))
-    assert all(f.where is not Where.HOST and f.confidence is Confidence.POSSIBLE for f in found.findings)
-
-
-def test_servers_that_disagree_are_not_this_hosts_clock() -> None:
-    found = conclude(wrong_in(*NETWORKS[:2]))
-    assert all(f.where is not Where.HOST and f.confidence is Confidence.POSSIBLE for f in found.findings)
-
-
-def test_servers_that_err_to_both_sides_are_not_this_hosts_clock() -> None:
-    world = World(offsets=lambda t: 3_600_000.0 if t.network == NETWORKS[0] else -3_600_000.0)
-    found = conclude(world)
-    assert all(f.where is not Where.HOST and f.confidence is Confidence.POSSIBLE for f in found.findings)
 
 
 # --- a product of names alone, that asks nothing of name servers ----------------------------------------

@@ -12,7 +12,7 @@ from readycheck.failure import Failure, Step
 from readycheck.net.address import is_address
 from readycheck.net.environment import has_ipv6, is_ipv6_only
 from readycheck.observation import Observation, Target
-from readycheck.plan import Check, Scope
+from readycheck.plan import NAME_SERVERS, Check, Scope
 from readycheck.probe import Effort
 
 OTHER = "ipv6/other-family"
@@ -108,38 +108,82 @@ def _endpoint(text: str) -> tuple[str, int]:
 
 def ipv6_broken(case: Case) -> Iterator[Finding]:
     """Several hosts take connections over IPv4, and none of them over IPv6."""
-    tried = [o for outcome, o in case.observations(Scope.FOLLOW_UP) if outcome.check.id in (GREETING, OTHER)]
-    dead = [o for o in tried if o.step is Step.CONNECT and _is_lost(o)]
-    zones = {_prefix(o) for o in dead}
-    if len({o.target.host for o in dead}) < 2 or _works(case):
+    dead = _dead(case)
+    if len({o.target.host for o in dead}) < 2 or _takes_connections(case):
         return
     hosts = list(dict.fromkeys(str(o.target.host) for o in dead))
-    lost_s = max(o.elapsed_ms for o in dead) / 1000
     checks = [o.check.id for o in case.outcomes if _is_about(o, hosts)]
     where = _place(case, dead)
     yield case.finding(
         "ipv6-broken",
         [*checks, *(check for check in (GREETING, OTHER) if check in case.by_check)],
-        f"IPv6 is offered here and does not work: {shown(hosts)} answer over IPv4 and not over IPv6. Programs "
-        f"that try both lose {_HEAD_START_S:g} s on each connection, others {lost_s:.1f} s or more.",
+        f"IPv6 is offered here and does not work: {shown(hosts)} answer over IPv4 and not over IPv6. {_cost(dead)}",
         where=where,
         owner=Owner.NETWORK if where is Where.SITE else None,
-        confidence=_sureness(case, hosts, zones),
+        confidence=_sureness(case, hosts, dead),
         remedy="Repair IPv6 routing and firewall rules (ICMPv6 must pass), or withdraw the router advertisement "
         "until it works.",
     )
+
+
+def _dead(case: Case) -> list[Observation]:
+    """Connections over IPv6 that the network keeps from hosts.
+
+    A reset may be of a host that does not serve this port over IPv6, as all hosts of one owner may: it counts where
+    hosts of several owners have nothing else to say.
+    """
+    tried = [
+        o
+        for outcome, o in case.observations(Scope.FOLLOW_UP)
+        if outcome.check.id in (GREETING, OTHER) and o.step is Step.CONNECT
+    ]
+    lost = [o for o in tried if _is_lost(o)]
+    refused = [o for o in tried if _is_refused(o)]
+    return [*lost, *refused] if len(set(map(_prefix, refused))) > 1 else lost
+
+
+_SAID = (
+    Failure.NETWORK_UNREACHABLE,
+    Failure.HOST_UNREACHABLE,
+    Failure.ICMP_ADMIN_PROHIBITED,
+    Failure.PORT_UNREACHABLE,  # as filters say that were given nothing else to say
+)
 
 
 def _is_lost(observation: Observation) -> bool:
     """Nothing came back, or a router refused; what this host itself does not route costs no time."""
     if observation.failure is Failure.TIMED_OUT:
         return True
-    said = observation.failure in (
-        Failure.NETWORK_UNREACHABLE,
-        Failure.HOST_UNREACHABLE,
-        Failure.ICMP_ADMIN_PROHIBITED,
+    offender = observation.facts.get("offender")
+    return observation.failure in _SAID and bool(offender) and offender != observation.target.address
+
+
+def _is_refused(observation: Observation) -> bool:
+    """In the host's name, by itself or by what stands before it."""
+    if observation.failure in (Failure.CONNECTION_REFUSED, Failure.CONNECTION_RESET):
+        return True
+    return observation.failure in _SAID and observation.facts.get("offender") == observation.target.address
+
+
+def _cost(dead: Sequence[Observation]) -> str:
+    """What clients lose: they go on to the next address when one is refused, and else after a while."""
+    lost_s = max(o.elapsed_ms for o in dead) / 1000
+    if lost_s < _HEAD_START_S:
+        return (
+            "All are refused at once: programs that try both hardly notice, those that try one address fail."
+        )
+    return (
+        f"Programs that try both lose {_HEAD_START_S:g} s on each connection, others {lost_s:.1f} s or more."
     )
-    return said and bool(observation.facts.get("offender"))
+
+
+def _takes_connections(case: Case) -> bool:
+    """Somebody over IPv6 does; a name server may be of this site."""
+    return any(
+        o.step is Step.CONNECT and o.failure is None and _is_global(o.target.address)
+        for outcome, o in case.observations()
+        if outcome.check.scope not in NAME_SERVERS
+    )
 
 
 def _works(case: Case) -> bool:
@@ -163,18 +207,22 @@ def _is_about(outcome: Outcome, hosts: Sequence[str]) -> bool:
     return target is not None and target.host in hosts and outcome.check.requirement is not None
 
 
-def _sureness(case: Case, hosts: Sequence[str], zones: set[int]) -> Confidence:
-    """Hosts of one owner may be down together; a host outside the product tells."""
+def _sureness(case: Case, hosts: Sequence[str], dead: Sequence[Observation]) -> Confidence:
+    """Hosts of one owner may be down together; a host outside the product tells. A reset may be a server's own."""
     controls = {o.check.target.host for o in case.outcomes if o.check.scope is Scope.CONTROL}
-    if len(zones) < 2:
+    outside, refused = bool(controls & set(hosts)), any(map(_is_refused, dead))
+    if len(set(map(_prefix, dead))) < 2 or (refused and not outside):
         return Confidence.POSSIBLE
-    return Confidence.CERTAIN if controls & set(hosts) else Confidence.LIKELY
+    return Confidence.CERTAIN if outside and not refused else Confidence.LIKELY
 
 
 def _place(case: Case, dead: Sequence[Observation]) -> Where:
-    """A router of this site that refuses is known by its prefix; silence has no place."""
-    own = {_site_of(a) for link in case.environment.interfaces for a in link.addresses if _is_global(a)}
+    """A router of this site that refuses is known by its prefix, this host by its address; silence has no place."""
+    mine = {a for link in case.environment.interfaces for a in link.addresses if _is_global(a)}
+    own = set(map(_site_of, mine))
     refusing = {str(o.facts["offender"]) for o in dead if o.facts.get("offender")}
+    if refusing and refusing <= mine:
+        return Where.HOST
     near = [a for a in refusing if a.startswith("fe80:") or (_is_global(a) and _site_of(a) in own)]
     return Where.SITE if near and len(near) == len(refusing) else Where.UNKNOWN
 

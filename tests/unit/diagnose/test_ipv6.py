@@ -20,15 +20,18 @@ from readycheck.engine import Outcome
 from readycheck.failure import Failure, Step
 from readycheck.net.environment import Interface, Kind
 from readycheck.observation import Observation, Target
-from readycheck.plan import Check
+from readycheck.plan import Check, Scope
 from readycheck.verdict import Judgement
 from tests.unit.builders import (
+    ROWS,
     Result,
     World,
     conclude_from,
     make_environment,
     make_outcome,
+    make_profile,
     make_selection,
+    requirement,
     seen,
 )
 
@@ -65,12 +68,18 @@ def follow_up(world: World, six: Mapping[str, str] = SIX) -> Check | None:
     return found[0] if found else None
 
 
-def concluded(world: World, *failures: Failure | None, six: Mapping[str, str] = SIX, **facts: Any) -> Result:
+def concluded(
+    world: World,
+    *failures: Failure | None,
+    six: Mapping[str, str] = SIX,
+    took_ms: float = 3200.0,
+    **facts: Any,
+) -> Result:
     """The run whose follow-up ended like this, target by target."""
     check = follow_up(world, six)
     assert check is not None
     tried = [
-        seen(Step.CONNECT, target, failure, took_ms=3200.0, **facts)
+        seen(Step.CONNECT, target, failure, took_ms=took_ms, **facts)
         for target, failure in zip(check.params.targets, failures, strict=True)
     ]
     return conclude_from(world, (*measured(world, six), make_outcome(check, *tried)))
@@ -147,32 +156,92 @@ def test_silence_of_several_owners_with_a_control_among_them() -> None:
         (None, None),
         (Failure.TIMED_OUT, None),
         (None, Failure.TIMED_OUT),
-        (Failure.CONNECTION_REFUSED, Failure.CONNECTION_REFUSED),
+        (Failure.CONNECTION_REFUSED, None),
+        (None, Failure.CONNECTION_REFUSED),
         (Failure.NETWORK_UNREACHABLE, Failure.NETWORK_UNREACHABLE),
         (Failure.TIMED_OUT, Failure.CONNECTION_REFUSED),
     ],
-    ids=["well", "one-host", "one-control", "refused", "no-route", "one-of-each"],
+    ids=["well", "one-host", "one-control", "one-refuses", "control-refuses", "no-route", "one-of-each"],
 )
 def test_what_is_no_fault_of_the_network(failures: tuple[Failure | None, ...]) -> None:
     assert concluded(dual(), *failures).findings == ()
 
 
+REFUSED = Failure.CONNECTION_REFUSED
+ONE_OWNER = {"api.example.com": "2001:db8:a::1", "control.example.org": "2001:db8:b::1"}
+
+
+@pytest.mark.parametrize("failure", [REFUSED, Failure.CONNECTION_RESET])
+def test_resets_in_the_name_of_several_owners_are_not_theirs(failure: Failure) -> None:
+    only = concluded(dual(), failure, failure, took_ms=20.0).only
+    assert (only.cause, only.where, only.confidence) == ("ipv6-broken", Where.UNKNOWN, Confidence.LIKELY)
+    assert (only.affects, only.severity) == (("web",), Severity.DEGRADING)
+    assert "refused at once" in only.summary and "0.25 s" not in only.summary
+
+
+def test_hosts_of_one_owner_may_not_serve_ipv6() -> None:
+    assert concluded(dual(), REFUSED, REFUSED, six=ONE_OWNER).findings == ()
+
+
+def test_resets_by_hosts_that_say_so_themselves_are_theirs() -> None:
+    """By ICMP, in which the host's own filter gives its name."""
+    world = dual()
+    check = follow_up(world, ONE_OWNER)
+    assert check is not None
+    tried = [
+        seen(Step.CONNECT, t, Failure.PORT_UNREACHABLE, offender=t.address) for t in check.params.targets
+    ]
+    assert conclude_from(world, (*measured(world, ONE_OWNER), make_outcome(check, *tried))).findings == ()
+
+
+def test_without_a_host_outside_the_product_resets_are_a_guess() -> None:
+    six = {"api.example.com": "2001:db8:a::1", "api.example.net": "2a00:db8:b::1"}
+    row = requirement(
+        "net", targets={"hosts": ["api.example.net"]}, transport="tcp", ports=["443"], probe="tls"
+    )
+    world = dual(profile=make_profile(*ROWS, row), selection=make_selection(controls=False))
+    only = concluded(world, REFUSED, REFUSED, six=six).only
+    assert (only.cause, only.confidence) == ("ipv6-broken", Confidence.POSSIBLE)
+
+
+def test_a_name_server_of_the_site_shows_no_way_out() -> None:
+    """It answers over IPv6, and is as near as the router."""
+    world = dual()
+    check = follow_up(world)
+    assert check is not None
+    tried = [seen(Step.CONNECT, t, Failure.TIMED_OUT, took_ms=3200.0) for t in check.params.targets]
+    asked = [
+        replace(o, observations=(*o.observations, *near_by(o))) if o.check.scope is Scope.RESOLVERS else o
+        for o in measured(world)
+    ]
+    assert conclude_from(world, (*asked, make_outcome(check, *tried))).only.cause == "ipv6-broken"
+
+
+def near_by(outcome: Outcome) -> list[Observation]:
+    """The same name server, by its other address."""
+    six = Target(address="2001:db8:1::53", port=53, transport=outcome.check.target.transport)
+    connected = [seen(Step.CONNECT, six)] if six.transport == "tcp" else []
+    return [*connected, seen(Step.RESPONSE, six, rcode="NOERROR", answered_by_server=True)]
+
+
 def test_hosts_of_one_owner_are_a_guess() -> None:
-    same = {"api.example.com": "2001:db8:a::1", "control.example.org": "2001:db8:b::1"}
-    only = concluded(dual(), Failure.TIMED_OUT, Failure.TIMED_OUT, six=same).only
+    only = concluded(dual(), Failure.TIMED_OUT, Failure.TIMED_OUT, six=ONE_OWNER).only
     assert (only.confidence, only.where) == (Confidence.POSSIBLE, Where.UNKNOWN)
 
 
 @pytest.mark.parametrize(
     ("offender", "where", "owner"),
     [
+        (OWN, Where.HOST, Owner.HOST_ADMIN),
         ("2001:db8:1::1", Where.SITE, Owner.NETWORK),
         ("fe80::1", Where.SITE, Owner.NETWORK),
         ("2001:db8:ffff::1", Where.UNKNOWN, Owner.UNKNOWN),
     ],
 )
-def test_a_router_that_refuses_is_known_by_its_prefix(offender: str, where: Where, owner: Owner) -> None:
-    refused = Failure.NETWORK_UNREACHABLE
+@pytest.mark.parametrize("refused", [Failure.NETWORK_UNREACHABLE, Failure.PORT_UNREACHABLE])
+def test_a_router_that_refuses_is_known_by_its_prefix(
+    offender: str, where: Where, owner: Owner, refused: Failure
+) -> None:
     only = concluded(dual(), refused, refused, offender=offender).only
     assert (only.cause, only.where, only.owner) == ("ipv6-broken", where, owner)
 

@@ -16,7 +16,7 @@ from readycheck.net.interface import Endpoint, IcmpReport, NetError, TlsFacts
 # Linux numbers.
 _TCP_INFO = getattr(socket, "TCP_INFO", 11)
 # Of struct tcp_info in linux/tcp.h.
-_LAST_HEARD_MS, _RTT_US, _RESENT = (struct.Struct(f"={offset}xI") for offset in (52, 68, 100))
+_UNACKED, _LAST_HEARD_MS, _RTT_US, _RESENT = (struct.Struct(f"={offset}xI") for offset in (24, 52, 68, 100))
 _TICK_MS = 10  # of a kernel of 100 Hz
 _LINGER_NOT = struct.pack("ii", 1, 0)
 
@@ -70,6 +70,10 @@ class SystemStream:
     def tcp_resent(self) -> int | None:
         """How many segments the kernel sent again, the one that opens the connection among them."""
         return self._told_of_tcp(_RESENT)
+
+    def tcp_unacked(self) -> int | None:
+        """How many segments the other side has not acknowledged, or a box in its place."""
+        return self._told_of_tcp(_UNACKED)
 
     def heard_ms_ago(self) -> float:
         """How long what came last has been here; 0 for less than two ticks, and where the kernel does not tell."""

@@ -139,7 +139,7 @@ class TlsStream:
             await self._drive(self._session.do_handshake, deadline, self._fill_greeting)
             await self._flush(deadline)
         except NetError as error:
-            error.facts.update(self._facts(), received_bytes=self._received)
+            error.facts.update(self._facts(), received_bytes=self._received, **self._acknowledged())
             raise
         except ssl.SSLError as error:
             told = self._told(error)
@@ -193,6 +193,12 @@ class TlsStream:
         """What the connection below knows of its round trip."""
         measured: Callable[[], float | None] = getattr(self._stream, "tcp_rtt_ms", lambda: None)
         return measured()
+
+    def _acknowledged(self) -> dict[str, int]:
+        """Whether what was said came to somebody; left out where the connection below does not know."""
+        told: Callable[[], int | None] = getattr(self._stream, "tcp_unacked", lambda: None)
+        unacked = told()
+        return {} if unacked is None else {"unacked": unacked}
 
     def close(self) -> None:
         self._stream.close()

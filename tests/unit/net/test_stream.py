@@ -154,6 +154,16 @@ async def test_the_kernel_knows_the_round_trip(listener: socket.socket) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="TCP_INFO as Linux has it")
+async def test_the_kernel_knows_what_the_other_side_has_acknowledged(listener: socket.socket) -> None:
+    stream, far = await connected(listener)
+    with far, closing(stream):
+        await stream.write(b"hello", timeout=5)
+        assert far.recv(5) == b"hello"
+        assert stream.tcp_unacked() == 0  # of loopback: before the other side has read
+    assert stream.tcp_unacked() is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="TCP_INFO as Linux has it")
 async def test_the_kernel_knows_what_it_sent_again() -> None:
     """It takes a second: so long the kernel waits before it sends again what opens a connection."""
     with socket.socket() as sock, socket.socket() as first:

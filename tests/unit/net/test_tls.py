@@ -443,6 +443,7 @@ async def test_a_server_that_resets(serving: Serving) -> None:
 async def test_a_silent_server(serving: Serving) -> None:
     error = await refusal(serving(say(b"")), timeout=0.05)
     assert (error.failure, error.facts["received_bytes"]) == (Failure.TIMED_OUT, 0)
+    assert error.facts.get("unacked", 0) == 0  # its kernel has the greeting
 
 
 async def test_a_dripping_server_is_left_at_the_deadline(serving: Serving) -> None:

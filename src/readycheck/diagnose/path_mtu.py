@@ -7,6 +7,7 @@ from readycheck.diagnose.case import Case, Place, provider_owns
 from readycheck.diagnose.finding import Confidence, Finding, Where
 from readycheck.diagnose.ipv6 import GREETING
 from readycheck.diagnose.situation import Situation
+from readycheck.diagnose.stalls import by_turns
 from readycheck.engine import Outcome
 from readycheck.failure import Failure, Step
 from readycheck.net.address import is_site_address
@@ -131,11 +132,13 @@ class _Server:
 def pmtu_blackhole(case: Case) -> Iterator[Finding]:
     """Handshakes stall in full segments, and succeed in smaller ones."""
     servers = _servers(case.outcomes)
-    holed = {address: server for address, server in servers.items() if server.is_black_holed}
+    # A link that is too narrow is so each time: what was answered once is lost by the luck of its flow.
+    lucky = {place.address for place in by_turns(case)}
+    holed = {a: server for a, server in servers.items() if server.is_black_holed and a not in lucky}
     if not holed:
         return
     place = _place(case)
-    everywhere = len(holed) > 1 and not any(server.is_sound for server in servers.values())
+    everywhere = len(holed) > 1 and not lucky and not any(server.is_sound for server in servers.values())
     stalled = [c.check for _, c in case.failing if _ends_stalled(case.by_check[c.check], holed, everywhere)]
     found = case.finding(
         "pmtu-blackhole",

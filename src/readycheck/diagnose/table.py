@@ -81,6 +81,7 @@ RULES: tuple[Rule, ...] = (
     media.loss,
     turns.intermittent,
     path_mtu.pmtu_blackhole,
+    turns.greetings_by_turns,
     openings.ports_without_answers,
     hosts.connections_lost,
     reach.udp_blocked,

@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from math import comb, exp
+from statistics import median
 
 from readycheck.diagnose.case import Case
 from readycheck.diagnose.finding import Confidence, Finding, shown
 from readycheck.diagnose.flows import is_long, lost_at_first
+from readycheck.diagnose.stalls import by_turns, greetings, is_stall
 from readycheck.evidence import Sign
 from readycheck.failure import Failure
 from readycheck.lost_packets import late_doors, late_flows
@@ -27,6 +29,10 @@ POOR_LINE = 0.1
 CHANCE = 0.02
 
 UNSURE = 0.05
+
+LEAST_STALLS = 3
+"""Addresses at which a greeting stalls by turns, and stalls of those that were said again: one server may be slow, and
+the first greetings of a run, which come all at once, may be too many for a narrow line."""
 
 OF_A_WAY = 2.0
 """Packets are lost in runs: what asks seldom may miss by so much more of them than a stream."""
@@ -123,6 +129,56 @@ def first_packets_lost(case: Case) -> Iterator[Finding]:
             remedy="Look for a firewall that drops packets until it has classified them, or against floods, and exempt "
             "the product's networks.",
         )
+
+
+def greetings_by_turns(case: Case) -> Iterator[Finding]:
+    """Connections to several servers all open, and the same greetings there are answered and stall within the run.
+
+    A filter that minds a name minds it always; where what opens connections is lost as well, so is anything.
+    """
+    found = by_turns(case)
+    failed = _stalled(case)
+    if len({p.address for p in found}) < LEAST_STALLS or sum(p.stalled_again for p in found) < LEAST_STALLS:
+        return
+    if not failed or is_long(case.outcomes) or _opens_late(case):
+        return
+    answered, tried = sum(sum(p.tries) for p in found), sum(len(p.tries) for p in found)
+    low, high = wilson(answered, tried)
+    yield case.finding(
+        "intermittent",
+        failed,
+        f"Connections open at once, and the TLS greetings to {shown(dict.fromkeys(p.name for p in found))} are "
+        f"answered by turns: {answered} of {tried} ({low:.0%} to {high:.0%} at 95 % confidence){_heard(case)}.",
+        confidence=Confidence.LIKELY,
+        remedy="Look for parallel links, tunnels or firewalls among which flows are shared out, of which one loses "
+        "packets, or large packets, that the others carry.",
+    )
+
+
+def _opens_late(case: Case) -> bool:
+    """A good part of what opens connections is lost, too: then the line is poor, whatever the flow."""
+    late, of = lost_at_first(case.outcomes)
+    return late > POOR_LINE * of
+
+
+def _heard(case: Case) -> str:
+    """Where the kernel tells, whether what was lost is the greeting or the answer to it."""
+    told = [o.facts["unacked"] for o in greetings(case) if is_stall(o) and "unacked" in o.facts]
+    came = bool(told) and not median(told)
+    return (
+        "; the other side acknowledged those without an answer, so that it is the answer that is lost" * came
+    )
+
+
+def _stalled(case: Case) -> list[str]:
+    """The failing checks that met a stall; those that passed if none failed."""
+    met = [
+        outcome.check.id
+        for outcome, o in case.observations()
+        if outcome.check.requirement and is_stall(o) and not o.target.via
+    ]
+    failing = {c.check for _, c in case.failing}
+    return [check for check in dict.fromkeys(met) if check in failing] or list(dict.fromkeys(met))
 
 
 def _is_lossy(asked: Sequence[Tally]) -> bool:

@@ -33,6 +33,9 @@ SPACING_S = 0.08
 """Between two greetings, because some boxes count them."""
 HOPS = 12
 LOCATED = 2
+REPEATS = 4
+"""Of greetings that meet silence, beside as many that do not: whether it is the name's or the flow's luck."""
+
 _WAIT_S = {Effort.QUICK: 1.0, Effort.NORMAL: 1.5, Effort.THOROUGH: 3.0}
 _HOP_WAIT_S = 0.9  # TCP has sent it again by then
 _NOBODY = "readycheck-{}.invalid"
@@ -44,7 +47,6 @@ class Variant(StrEnum):
     ASKED = "asked"
     DECOY = "decoy"
     NAMELESS = "nameless"
-    MIXED_CASE = "mixed-case"
     LONGER = "longer"
     SEGMENTS = "segments"
     RECORDS = "records"
@@ -95,6 +97,9 @@ class _Results:
         ]
         return bool(asked) and None not in asked and None in others
 
+    def is_silent(self, target: Target) -> bool:
+        return Failure.TIMED_OUT in self.found.get((target, Variant.ASKED), [])
+
     def is_sealed(self, target: Target) -> bool:
         """Whether connections stand, and whatever is said there gets no answer at all."""
         found = [
@@ -109,7 +114,7 @@ _WORDLESS = {Failure.CONNECTION_RESET, Failure.CONNECTION_CLOSED, Failure.TIMED_
 
 
 class SniProbe:
-    """Name by address, in every shape, then with every hop limit where one name, or all that is said, is killed."""
+    """Name by address, in every shape; what is killed again, and with every hop limit, beside what passes."""
 
     name: ClassVar[str] = "sni"
     title: ClassVar[str] = "Server names in TLS greetings"
@@ -130,10 +135,13 @@ class SniProbe:
         # 2. how far the killed ones come, beside those that pass
         killed = [target for target in params.targets if results.is_killed(target)][:LOCATED]
         sealed = [target for target in params.targets if results.is_sealed(target)][:1]
-        if params.decoy and Capability.HOP_LIMIT in net.capabilities():
-            await _locate(
-                [*_beside_decoy(killed, params), *_beside_control(sealed, params)], params.hops, net
-            )
+        silent = [target for target in killed if results.is_silent(target)] if params.decoy else []
+        found = [*_beside_decoy(killed, params), *_beside_control(sealed, params)]
+        can_limit = params.decoy and Capability.HOP_LIMIT in net.capabilities()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_locate(found if can_limit else [], params.hops, net))
+            for greeting in [*_beside_decoy(silent, params)] * REPEATS:
+                group.create_task(_after(0.0, greeting, net, results))
 
     def summarize(self, observations: Sequence[Observation]) -> Mapping[str, MetricValue]:
         greetings = [o for o in observations if o.step is Step.TLS_HANDSHAKE]
@@ -161,11 +169,10 @@ def _of_target(target: Target, params: SniParams) -> Iterator[Greeting]:
     name = target.host
     said: list[tuple[Variant, str | None]] = [(Variant.ASKED, name), (Variant.ASKED, name)]
     if params.decoy:
-        said += [(Variant.DECOY, params.decoy)] * (1 if name else 2)
+        said += [(Variant.DECOY, params.decoy)] * 2
     if name:
         said += [
             (Variant.NAMELESS, None),
-            (Variant.MIXED_CASE, mixed_case(name)),
             (Variant.LONGER, f"{name}.invalid"),
             (Variant.SEGMENTS, name),
             (Variant.RECORDS, name),
@@ -176,10 +183,6 @@ def _of_target(target: Target, params: SniParams) -> Iterator[Greeting]:
         yield Greeting(target, Variant.ELSEWHERE, name, at)
         if name:
             yield Greeting(target, Variant.STRANGE, _NOBODY.format(params.seed % 1000), at)
-
-
-def mixed_case(name: str) -> str:
-    return "".join(letter.upper() if index % 2 else letter for index, letter in enumerate(name.lower()))
 
 
 async def _after(delay_s: float, greeting: Greeting, net: Net, results: _Results) -> None:
@@ -207,7 +210,7 @@ def _at(greeting: Greeting) -> str:
     return f"{greeting.target.address}:{greeting.target.port}"
 
 
-_OF_THE_SERVER = (Variant.ASKED, Variant.MIXED_CASE, Variant.SEGMENTS, Variant.RECORDS)
+_OF_THE_SERVER = (Variant.ASKED, Variant.SEGMENTS, Variant.RECORDS)
 """Greetings that ask a server for a name that is its own, so that its certificate should have it."""
 
 
@@ -228,6 +231,11 @@ class _Shaped:
 
     async def read(self, limit: int, *, timeout: float) -> bytes:
         return await self._below.read(limit, timeout=timeout)
+
+    def tcp_unacked(self) -> int | None:
+        """What the connection below knows of it."""
+        told: Callable[[], int | None] = getattr(self._below, "tcp_unacked", lambda: None)
+        return told()
 
     async def write(self, data: bytes, *, timeout: float) -> None:
         shape, self._shape = self._shape, None

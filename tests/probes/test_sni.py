@@ -6,7 +6,7 @@ import pytest
 
 from readycheck.observation import Observation
 from readycheck.probe import Failure, Step, Target
-from readycheck_probes.sni import SniParams, SniProbe, Variant, mixed_case, shuffled
+from readycheck_probes.sni import REPEATS, SniParams, SniProbe, Variant, shuffled
 
 from .conftest import Bench, Seen
 from .servers.authority import Authority
@@ -63,7 +63,6 @@ async def test_a_server_that_minds_nothing(bench: Bench, authority: Authority) -
         Variant.ASKED: NAME,
         Variant.DECOY: DECOY,
         Variant.NAMELESS: None,
-        Variant.MIXED_CASE: "cAlLs.eXaMpLe",
         Variant.LONGER: f"{NAME}.invalid",
         Variant.SEGMENTS: NAME,
         Variant.RECORDS: NAME,
@@ -86,8 +85,7 @@ async def test_a_box_that_minds_a_name(
     found = fates(seen)
     assert found[Variant.ASKED] == {failure}
     assert {v: f for v, f in found.items() if v not in (Variant.ASKED, Variant.SEGMENTS)} == {
-        v: {None}
-        for v in (Variant.DECOY, Variant.NAMELESS, Variant.MIXED_CASE, Variant.LONGER, Variant.RECORDS)
+        v: {None} for v in (Variant.DECOY, Variant.NAMELESS, Variant.LONGER, Variant.RECORDS)
     }
 
 
@@ -96,7 +94,7 @@ async def test_a_server_that_knows_no_such_name(bench: Bench, authority: Authori
         seen = await measure(bench, server)
 
     found = fates(seen)
-    for variant in (Variant.ASKED, Variant.MIXED_CASE, Variant.SEGMENTS, Variant.RECORDS):
+    for variant in (Variant.ASKED, Variant.SEGMENTS, Variant.RECORDS):
         assert found[variant] == {Failure.TLS_ALERT_UNRECOGNIZED_NAME}
     assert found[Variant.DECOY] == found[Variant.NAMELESS] == {None}
 
@@ -140,6 +138,19 @@ async def test_where_it_is_killed_is_asked_with_every_hop_limit(bench: Bench, au
         for variant, failure in ((Variant.ASKED, Failure.CONNECTION_RESET), (Variant.DECOY, None))
     }
     assert {o.facts["purpose"] for o in hops} == {"greeting"}
+
+
+@pytest.mark.parametrize(("kill", "times"), [(silent, 2 + REPEATS), (reset, 2)])
+async def test_silence_is_repeated_beside_a_name_that_passes(
+    bench: Bench, authority: Authority, kill: Serve, times: int
+) -> None:
+    box = minding(lambda name: name == NAME, kill, authority.context(NAME))
+    with TcpServer(box) as server:
+        seen = await measure(bench, server)
+
+    count = Counter(o.facts["variant"] for o in seen.of(Step.TLS_HANDSHAKE))
+    assert (count[Variant.ASKED], count[Variant.DECOY]) == (times, times)
+    assert fates(seen)[Variant.DECOY] == {None}
 
 
 async def test_what_no_name_helps_is_located_beside_the_control(bench: Bench, authority: Authority) -> None:
@@ -194,8 +205,3 @@ def test_the_order_is_the_seeds_and_harmless_greetings_come_first_at_the_control
         assert found.index(Variant.STRANGE) < found.index(Variant.ELSEWHERE)
         orders.append(tuple(found))
     assert len(set(orders)) > 10
-
-
-def test_mixed_case_is_the_same_name() -> None:
-    assert mixed_case(NAME) != NAME
-    assert mixed_case(NAME).lower() == NAME

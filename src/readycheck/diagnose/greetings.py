@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from math import comb
 
 from readycheck.diagnose.case import Case, Place
 from readycheck.diagnose.finding import Where
@@ -39,6 +40,7 @@ _FATES = {
     Failure.CERTIFICATE_NAME_MISMATCH: Fate.FOREIGN,
     **{failure: Fate.ALERT for failure in Failure if failure.value.startswith("tls_alert")},
 }
+HOPS_MOST = 255
 KILLS = (Fate.CUT, Fate.SILENCE, Fate.PAGE, Fate.ALERT, Fate.FOREIGN)
 _AS_IT_IS = ("asked", "elsewhere")
 SHAPES = ("segments", "records")
@@ -46,6 +48,8 @@ SHAPES = ("segments", "records")
 
 Mixed case is none: servers, too, may compare names letter by letter.
 """
+RARE, UNSURE = 0.01, 0.2
+"""Silence may be the luck of each flow: less likely, it is none; more likely, it shows nothing of the name."""
 
 
 def fate(observation: Observation) -> Fate:
@@ -75,7 +79,8 @@ def _differs(found: Fate, kill: Fate) -> bool:
 class Trial:
     """All greetings about one name (`asked`; None: no name) of one address, in one check.
 
-    `harmless` are the fates of a name that exists nowhere, at the same control as this name's.
+    `harmless` are the fates of a name that exists nowhere, at the same control as this name's. `answered`: the same
+    greeting to the same place was answered in another check.
     """
 
     asked: str | None
@@ -84,6 +89,7 @@ class Trial:
     greetings: tuple[Observation, ...]
     rungs: tuple[Observation, ...]
     harmless: tuple[Fate, ...]
+    answered: bool = False
 
     @property
     def port(self) -> int:
@@ -97,7 +103,13 @@ class Trial:
         """How the greeting in question ends, each time and wherever it was sent as it is; None if it lives."""
         found = self.fates("asked") or self.fates("elsewhere")
         kinds = {each for each in found if each is not Fate.OTHER}
-        return Counter(found).most_common(1)[0][0] if kinds and kinds <= set(KILLS) else None
+        usual = Counter(found).most_common(1)[0][0] if kinds and kinds <= set(KILLS) else None
+        return None if usual is Fate.SILENCE and self._came_through else usual
+
+    @property
+    def _came_through(self) -> bool:
+        """It was answered at another time: who drops a name drops it always, and a lossy way by chance."""
+        return self.answered or any(lives(end, Fate.SILENCE) for end in self._rungs("asked").values())
 
     def alive(self, variant: str) -> bool:
         """Whether all greetings of this variant were answered by a server."""
@@ -152,6 +164,44 @@ class Trial:
         """Connections to the address stand, and whatever is said there gets no answer."""
         said = [fate(o) for o in self.greetings if o.facts.get("variant") not in ("elsewhere", "strange")]
         return bool(said) and set(said) <= {Fate.CUT, Fate.SILENCE}
+
+    # --- by name, or by chance ---
+
+    @cached_property
+    def luck(self) -> float:
+        """How likely silence falls on this name each time, where as many flows are lost and the name is no matter.
+
+        Fisher's exact test. The decoy alone is compared: the other variants may be minded for their own sake.
+        """
+        mine, beside = self._lost("asked"), self._lost("decoy")
+        if self.kill is not Fate.SILENCE:
+            return 0.0
+        return comb(len(beside), sum(beside)) / comb(len(mine) + len(beside), sum(mine) + sum(beside))
+
+    def _lost(self, variant: str) -> list[bool]:
+        """Of the greetings that could have an answer, which had none."""
+        ends = self._rungs(variant)
+        said = [each for each in self.fates(variant) if each is not Fate.OTHER]
+        return [end is Fate.SILENCE for end in (*said, *(ends[t] for t in self._heard_at if t in ends))]
+
+    @cached_property
+    def _heard_at(self) -> list[int]:
+        """Hop limits beyond all that this greeting is heard from, with which either one could be answered."""
+        both = [item for variant in ("asked", "decoy") for item in self._rungs(variant).items()]
+        server = min((ttl for ttl, end in both if lives(end, Fate.SILENCE)), default=HOPS_MOST)
+        spoke = {ttl for ttl, end in both if end is not Fate.SILENCE or ttl >= server}
+        return sorted(ttl for ttl in spoke if ttl > self.reached)
+
+    @property
+    def was_heard(self) -> bool:
+        """The far side has acknowledged each greeting that it left without an answer: no packet of it was dropped."""
+        silent = [o for o in self.greetings if o.facts.get("variant") == "asked" and fate(o) is Fate.SILENCE]
+        return bool(silent) and all(o.facts.get("unacked") == 0 for o in silent)
+
+    @property
+    def is_by_chance(self) -> bool:
+        """Flows that are lost each by its own luck could well have fallen so."""
+        return self.luck >= (RARE if self.was_heard else UNSURE)
 
     # --- by hop limit ---
 
@@ -232,6 +282,7 @@ def trials(case: Case) -> Iterator[Trial]:
             continue
         greetings = [o for o in outcome.observations if o.step is Step.TLS_HANDSHAKE and "about" in o.facts]
         harmless = tuple(fate(o) for o in greetings if o.facts.get("variant") == "strange")
+        through = _came_through(case)
         for asked, about in dict.fromkeys((o.facts.get("asked"), str(o.facts["about"])) for o in greetings):
             yield Trial(
                 asked=asked,
@@ -247,7 +298,18 @@ def trials(case: Case) -> Iterator[Trial]:
                     and (o.facts["asked"], _about(o)) == (asked, about)
                 ),
                 harmless=harmless,
+                answered=(asked, about) in through,
             )
+
+
+def _came_through(case: Case) -> set[tuple[str | None, str]]:
+    """Names, and the endpoints at which other checks were answered; small segments may cut a greeting up."""
+    return {
+        (o.target.sni, f"{o.target.address}:{o.target.port}")
+        for outcome, o in case.observations()
+        if o.step is Step.TLS_HANDSHAKE and o.failure is None and not o.target.via
+        if outcome.check.probe != PROBE and o.facts.get("max_segment") is None
+    }
 
 
 def _about(rung: Observation) -> str:

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 
 from readycheck.diagnose.case import Case, Place, provider_owns
 from readycheck.diagnose.finding import Confidence, Finding, Owner, Where, shown
-from readycheck.diagnose.greetings import PROBE, Fate, Trial, fate, trials
+from readycheck.diagnose.greetings import PROBE, RARE, Fate, Trial, fate, trials
 from readycheck.diagnose.situation import Situation
+from readycheck.diagnose.stalls import by_turns
 from readycheck.engine import Outcome
 from readycheck.failure import Failure, Step
 from readycheck.observation import Observation, Target
@@ -174,13 +175,20 @@ def sni_filter(case: Case) -> Iterator[Finding]:
     tried = [trial for trial in trials(case) if trial.asked is not None]
     guilty = [t for t in tried if t.guilty and not t.resigned]
     for kill in dict.fromkeys(t.kill for t in guilty):
-        alike = sorted((t for t in guilty if t.kill is kill), key=lambda t: not t.fates("asked"))
-        if not any(t.fates("asked") for t in alike) and len(alike) < _ALONE:
-            continue  # one greeting that was lost shows nothing
+        alike = sorted((t for t in guilty if t.kill is kill), key=lambda t: (not t.fates("asked"), t.luck))
+        if not _is_shown(case, alike):
+            continue
         names = _names(case, alike, {t.asked for t in tried} - {t.asked for t in guilty})
         checks = _checks_of(case, names)
         if checks and kill is not None:
             yield _filter_finding(case, kill, alike, names, checks)
+
+
+def _is_shown(case: Case, alike: Sequence[Trial]) -> bool:
+    """One greeting that was lost shows nothing; nor do two of which each was lost once, where any is by turns."""
+    told = [t for t in alike if t.fates("asked") and not t.is_by_chance]
+    several = len(alike) >= _ALONE and not any(t.fates("asked") for t in alike)
+    return bool(told) or (several and not (alike[0].kill is Fate.SILENCE and by_turns(case)))
 
 
 def _names(case: Case, guilty: Sequence[Trial], innocent: set[str | None]) -> list[str]:
@@ -238,6 +246,8 @@ def place_in(case: Case, trial: Trial) -> Place:
 
 def _sure(trial: Trial) -> Confidence:
     """Another server, or a hop limit, is a control; a shape that passes agrees with other names that pass."""
+    if trial.luck >= RARE:
+        return Confidence.POSSIBLE
     return Confidence.CERTAIN if trial.elsewhere or trial.on_the_way else Confidence.LIKELY
 
 
@@ -255,7 +265,7 @@ def _reasons(trial: Trial) -> Iterator[str]:
 def sni_required(case: Case) -> Iterator[Finding]:
     """Greetings without a name die, at addresses that answer greetings with one, and on the way."""
     tried = [t for t in trials(case) if t.asked is None and t.kill and t.differs("decoy")]
-    proven = [t for t in tried if t.guilty]
+    proven = [t for t in tried if t.guilty and not t.is_by_chance]
     if not proven:
         return
     first = min(proven, key=lambda t: not t.on_the_way)
@@ -280,9 +290,15 @@ def sni_required(case: Case) -> Iterator[Finding]:
         "".join(f"{sentence}. " for sentence in told if sentence).rstrip(),
         where=place.where,
         owner=Owner.PROXY if place.where is Where.SITE else None,
-        confidence=Confidence.CERTAIN if first.on_the_way else Confidence.LIKELY,
+        confidence=_sure_of_nameless(first),
         remedy="Let the filter pass TLS without a server name to the product's networks: media over TLS sends none.",
     )
+
+
+def _sure_of_nameless(trial: Trial) -> Confidence:
+    if trial.luck >= RARE:
+        return Confidence.POSSIBLE
+    return Confidence.CERTAIN if trial.on_the_way else Confidence.LIKELY
 
 
 def _nameless_checks(case: Case, ports: set[int]) -> list[str]:

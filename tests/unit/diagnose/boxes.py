@@ -24,8 +24,8 @@ Server = Callable[[Target, str | None], Failure | None]
 class Box:
     """Kills, by `kill`, greetings whose name it `minds`, at a hop limit of `hop` and more, but to what it `spares`.
 
-    `reassembles`: cutting a greeting up does not help. `folds`: nor does mixed case. `grudge`: an address that it
-    was seen to be greeted at is dead to the client from then on. `signs`: it answers, with a certificate that is
+    `reassembles`: cutting a greeting up does not help. `grudge`: an address that it was seen to be greeted at is dead
+    to the client from then on. `signs`: it answers, with a certificate that is
     untrusted, or that is made for the target. `server(target, name)` is how a real server ends a greeting;
     `looks` is how far hop limits go.
     """
@@ -35,7 +35,6 @@ class Box:
     hop: int = 3
     spares: Callable[[Target], bool] = lambda target: False
     reassembles: bool = False
-    folds: bool = True
     grudge: bool = False
     signs: Any = None
     server: Server = lambda target, name: None
@@ -47,7 +46,7 @@ class Box:
         if self.grudge and greeting.at.address in self.hated:
             return True
         name = greeting.server_name
-        seen_name = name.lower() if name and self.folds else name
+        seen_name = name.lower() if name else name
         hidden = greeting.variant in CUT_UP and not self.reassembles
         if hidden or self.spares(greeting.at) or not self.minds(seen_name):
             return False

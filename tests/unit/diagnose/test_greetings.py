@@ -1,5 +1,6 @@
 """How greetings end, and what one name's greetings say together."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -134,3 +135,56 @@ def test_silence_that_ends_where_a_decoy_goes_on() -> None:
 def test_silence_of_both_has_no_place() -> None:
     rungs = (*ladder("asked", HOP, LOST, LOST), *ladder("decoy", HOP, LOST, LOST))
     assert not trial(greeting("asked", LOST), rungs=rungs).on_the_way
+
+
+# --- silence by name, or by chance ---
+
+PASSES = (greeting("decoy"), greeting("decoy"), greeting("segments"), greeting("records"))
+SILENT = (greeting("asked", LOST), greeting("asked", LOST))
+FAR = (*ladder("asked", HOP, LOST, LOST, LOST, LOST), *ladder("decoy", HOP, HOP, None, None, None))
+
+
+def test_silence_of_a_few_flows_may_be_the_luck_of_each() -> None:
+    few = trial(*SILENT, *PASSES)
+    assert few.luck == pytest.approx(1 / 6)
+    assert not few.is_by_chance  # and no more than possible
+
+
+def test_silence_at_every_hop_limit_at_which_another_name_is_answered_is_no_luck() -> None:
+    many = trial(*SILENT, *PASSES, rungs=FAR)
+    assert many.luck == pytest.approx(1 / 924)
+    assert not many.is_by_chance
+
+
+def test_a_decoy_that_is_lost_as_well_speaks_for_chance() -> None:
+    unlucky = trial(
+        *SILENT, greeting("decoy", LOST), greeting("decoy"), greeting("nameless"), greeting("segments")
+    )
+    assert unlucky.guilty and unlucky.is_by_chance
+
+
+def test_a_hop_limit_that_nothing_is_heard_from_tells_nothing() -> None:
+    quiet = (*ladder("asked", HOP, LOST, LOST), *ladder("decoy", HOP, LOST, LOST))
+    assert trial(*SILENT, *PASSES, rungs=quiet).luck == trial(*SILENT, *PASSES).luck
+
+
+def test_a_greeting_that_came_through_once_is_not_dropped_by_name() -> None:
+    once = (*ladder("asked", HOP, HOP, LOST, None, LOST), *ladder("decoy", HOP, HOP, None, LOST, LOST))
+    assert trial(*SILENT, *PASSES, rungs=once).kill is None
+    assert replace(trial(*SILENT, *PASSES), answered=True).kill is None
+
+
+def test_who_resets_may_lose_the_race_against_the_server() -> None:
+    cut = (greeting("asked", CUT), greeting("asked", CUT))
+    assert trial(*cut, *PASSES, rungs=ladder("asked", HOP, CUT, None)).kill is Fate.CUT
+    assert trial(*cut, *PASSES).luck == 0.0
+
+
+@pytest.mark.parametrize(("unacked", "chance"), [(0, True), (1, False), (None, False)])
+def test_a_greeting_that_was_acknowledged_was_not_dropped(unacked: int | None, chance: bool) -> None:
+    facts = {} if unacked is None else {"unacked": unacked}
+    silent = seen(Step.TLS_HANDSHAKE, AT, LOST, variant="asked", **facts)
+    assert trial(silent, silent, *PASSES).is_by_chance is chance
+    assert not trial(
+        silent, silent, *PASSES, rungs=FAR
+    ).is_by_chance  # a box that takes connections may be silent

@@ -1,6 +1,8 @@
 """Names that are killed in greetings: what is asked for, who is blamed, and who is not."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import cycle
 from typing import Any
 
 import pytest
@@ -295,6 +297,28 @@ def test_one_lost_greeting_to_the_control_is_no_filter() -> None:
 
     stuck = world(Failure.TIMED_OUT, names={FILTERED[0]: "192.88.99.8", CONTROL: "192.88.99.77"})
     assert "sni-filter" not in behind(stuck, Box(server=server)).causes
+
+
+def test_a_name_that_is_lost_by_the_luck_of_each_flow_is_no_filter() -> None:
+    """One of two links loses certificates: each greeting dies by turns, and by chance as if by its name."""
+    lost = Failure.TIMED_OUT
+    ends = {None: [None], FILTERED[0]: [lost, lost, None], CONTROL: [None, lost, None]}
+    turns = {name: cycle(each) for name, each in ends.items()}
+
+    def server(target: Target, name: str | None) -> Failure | None:
+        return next(turns.get(name, turns[None]))
+
+    found = behind(world(Failure.TIMED_OUT, FILTERED[0]), Box(server=server))
+    assert "sni-filter" not in found.causes
+
+
+def test_silence_that_no_hop_limit_repeats_is_no_more_than_possible() -> None:
+    box = Box(minds=minds(FILTERED[0]), kill=Failure.TIMED_OUT, looks=0)
+    assert behind(world(Failure.TIMED_OUT, FILTERED[0]), box).only.confidence is Confidence.POSSIBLE
+    assert (
+        behind(world(Failure.TIMED_OUT, FILTERED[0]), replace(box, looks=12)).only.confidence
+        is Confidence.CERTAIN
+    )
 
 
 def test_a_name_that_lives_when_it_is_asked_again_is_no_filter() -> None:

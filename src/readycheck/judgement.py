@@ -1,6 +1,6 @@
 """The outcome of a check -> what it shows, by how it found its targets. Pure; *not measured* is never *pass*."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 
 from readycheck.bands import Judgement, bands_of
@@ -169,6 +169,19 @@ def _open_question(left: int, refused: int, asked: int, hops: bool) -> str:
     if not hops:
         return "no answer, and routers cannot be heard from here: no privilege, or not on this platform"
     return "no answer, and no proof either way"
+
+
+def refused_alone(
+    checks: tuple[CheckVerdict, ...], outcomes: Sequence[Outcome], alone: Set[str]
+) -> tuple[CheckVerdict, ...]:
+    """A host that is printed by itself, and refuses what those beside it serve, does not work, whoever refuses."""
+    because = "refused, while most of the hosts that are printed beside it answer"
+    return tuple(
+        replace(verdict, status=Judgement.FAIL, strength=None, because=because)
+        if outcome.check.id in alone and verdict.status is not Judgement.FAIL
+        else verdict
+        for verdict, outcome in zip(checks, outcomes, strict=True)
+    )
 
 
 REFUSED_ADDRESSES, REFUSED_NETWORKS = 3, 2

@@ -1,6 +1,6 @@
 """Outcomes and a requirement -> status, strength and reason. Pure; *not measured* is never *pass*."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -12,10 +12,12 @@ from readycheck.judgement import (
     gone_altogether,
     is_lost,
     judge_check,
+    refused_alone,
     refused_everywhere,
     silent_everywhere,
 )
 from readycheck.plan import Plan, Scope
+from readycheck.printed import refusing_alone
 from readycheck.profile import Area, Importance, Requirement
 from readycheck.references import placeholders
 
@@ -121,11 +123,14 @@ def judge(requirement: Requirement, outcomes: Sequence[Outcome], basis: Bench) -
     scopes = {outcome.check.scope for outcome in outcomes}
     denied = any(outcome.check.group in basis.evidence.denied for outcome in outcomes)
     checks = gone_altogether(checks, outcomes)
+    walled = {c.check for c in checks if c.status is Judgement.FAIL}
+    alone = refusing_alone(outcomes, basis.evidence).keys() - walled
+    checks = refused_alone(checks, outcomes, alone)
     if Scope.SAMPLED in scopes:
         checks = refused_everywhere(checks, outcomes, basis)
         if requirement.area is not Area.NAMES_AND_TIME:  # a few hosts serve time to all others
             checks = silent_everywhere(checks, outcomes, basis)
-    status, because = _combine(checks, scopes, denied)
+    status, because = _combine(checks, scopes, denied, alone)
     ungiven = _ungiven(requirement, outcomes)
     if status is Judgement.PASS and ungiven:
         because = f"{because}; not asked, as nobody gave them: {', '.join(ungiven)}"
@@ -154,14 +159,20 @@ def _ungiven(requirement: Requirement, outcomes: Sequence[Outcome]) -> tuple[str
     return tuple(host for host in requirement.targets.hosts if placeholders(host) and host not in asked)
 
 
-def _combine(checks: Sequence[CheckVerdict], scopes: set[Scope], denied: bool) -> tuple[Judgement, str]:
-    """`denied`: a whole domain is hidden."""
+def _combine(
+    checks: Sequence[CheckVerdict], scopes: set[Scope], denied: bool, alone: Set[str]
+) -> tuple[Judgement, str]:
+    """`denied`: a whole domain is hidden; `alone` are hosts that refuse what others like them serve."""
     statuses = [c.status for c in checks]
     if scopes == {Scope.RESOLVERS}:
         return _any_resolver(checks)
     if scopes == {Scope.NAMED} and not denied and _one_name_is_gone(checks, statuses):
         gone = [c.check for c in checks if c.failure is Failure.DNS_NXDOMAIN]
         return Judgement.WARN, f"does not exist in DNS: {gone[0]}; the other names work"
+    if alone and alone >= {c.check for c in checks if c.status is Judgement.FAIL}:
+        good = sum(c.status in POSITIVE for c in checks)
+        refuse = "refuses" if len(alone) == 1 else "refuse"
+        return Judgement.WARN, f"{len(alone)} of {len(checks)} hosts {refuse}, and {good} answer"
     for status in (Judgement.FAIL, Judgement.WARN, Judgement.INCONCLUSIVE):
         some = [c for c in checks if c.status is status]
         if some:

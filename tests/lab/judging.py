@@ -197,11 +197,13 @@ def _is_sure(finding: Mapping[str, Any]) -> bool:
 
 
 def passed_unmeasured(report: Mapping[str, Any]) -> Iterator[str]:
-    """Whatever passed must have a successful observation, or hop-limited packets that left the site."""
+    """Whatever passed must have a successful observation, or packets that left the site: a host's own refusal of a
+    port shows it as well as hop-limited ones do.
+    """
     checks = {check["id"]: check for check in report["checks"]}
     egress = any(o["facts"].get("fate") == "left" for c in checks.values() for o in c["observations"])
     for check in checks.values():
-        proven = _succeeded(check) or (check["strength"] == "egress" and egress)
+        proven = _succeeded(check) or (check["strength"] == "egress" and (egress or _came_to_its_end(check)))
         if check["status"] in ("pass", "warn") and not proven:
             yield f"check {check['id']} passed unmeasured"
     for requirement in report["requirements"]:
@@ -219,6 +221,15 @@ def _passed(check: Mapping[str, Any], requirement: str) -> bool:
 def _succeeded(check: Mapping[str, Any]) -> bool:
     return any(
         observation["failure"] is None or observation["facts"].get("answered_by_server")
+        for observation in check["observations"]
+    )
+
+
+def _came_to_its_end(check: Mapping[str, Any]) -> bool:
+    """The host that was asked says itself that nobody listens there."""
+    return any(
+        observation["failure"] == "port_unreachable"
+        and observation["facts"].get("offender") == observation["target"]["address"]
         for observation in check["observations"]
     )
 

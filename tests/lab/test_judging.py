@@ -121,6 +121,18 @@ def test_hop_limited_packets_that_left_the_site_are_a_measurement(probe: str) ->
     assert row.unmeasured == ()
 
 
+@pytest.mark.parametrize(("offender", "passed"), [("192.0.2.9", True), ("192.0.2.1", False)])
+def test_what_a_host_says_of_its_own_port_is_a_measurement_of_the_way(offender: str, passed: bool) -> None:
+    refused = {
+        "failure": "port_unreachable",
+        "facts": {"offender": offender},
+        "target": {"address": "192.0.2.9"},
+    }
+    check = {"id": "a", "probe": "rtp", "status": "pass", "strength": "egress", "observations": [refused]}
+    row = judged(scenario(), "webex-calling", False, run(checks=[check], requirements=[]))
+    assert (row.unmeasured == ()) is passed
+
+
 @pytest.mark.parametrize(("failure", "passed"), [(None, True), ("timed_out", False)])
 def test_a_check_may_measure_what_passes_beside_what_does_not(failure: str | None, passed: bool) -> None:
     check = {

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from ipaddress import ip_address
 from typing import Any
 
 from readycheck.diagnose.doors import Door, alone
@@ -17,6 +18,7 @@ from readycheck.failure import Failure, Step
 from readycheck.net.address import is_site_address
 from readycheck.observation import Observation, Target
 from readycheck.plan import Check, Scope
+from readycheck.printed import refusing_alone
 from readycheck.probe import Effort
 
 FLOW, REPEAT = "flow", "repeat"
@@ -185,7 +187,23 @@ def find_pairs(situation: Situation) -> list[Pair]:
     quiet = [pair for door in _quiet_doors(situation, lost) for pair in _beside(door, situation)]
     kept = [pair for pair in quiet if pair[0].address == pair[1].address]
     servers = list(_name_servers(outcomes)) if situation.plan.effort is not Effort.QUICK else []
-    return list(dict.fromkeys([*named[: PAIRS - bool(grid)], *grid, *named, *kept, *servers]))[:PAIRS]
+    printed = list(_printed(situation))
+    return list(dict.fromkeys([*named[: PAIRS - bool(grid)], *grid, *named, *printed, *kept, *servers]))[
+        :PAIRS
+    ]
+
+
+def _printed(situation: Situation) -> Iterator[Pair]:
+    """Hosts that refuse what those printed beside them serve, beside a connection of theirs, or the nearest other."""
+    evidence = situation.evidence
+    for check, cell in refusing_alone(situation.outcomes, evidence).items():
+        if check in situation.counting:
+            answered = [c for c in evidence.cells if c.sign is Sign.ANSWERED]
+            own = [c for c in answered if c.address == cell.address and c.transport == "tcp"]
+            served = [c for c in answered if (c.requirement, c.port) == (cell.requirement, cell.port)]
+            here = int(ip_address(cell.address))
+            near = sorted(served, key=lambda c: int(ip_address(c.address)) ^ here)
+            yield _target(cell), _target((own or near)[0])
 
 
 def _name_servers(outcomes: Sequence[Outcome]) -> Iterator[Pair]:

@@ -256,8 +256,11 @@ def _refused_by_itself(door: Door) -> bool:
 
 def is_refused_far_away(case: Case, door: Door) -> bool:
     """Beyond the provider, as far away as where another host answers, by the next after a router that passes it on."""
-    flow = door.flow
-    if flow is None or flow.fate != "refused" or flow.edge is None or flow.arrived != flow.ttl:
+    return door.flow is not None and is_flow_refused_far_away(case, door.flow)
+
+
+def is_flow_refused_far_away(case: Case, flow: Flow) -> bool:
+    if flow.fate != "refused" or flow.edge is None or flow.arrived != flow.ttl:
         return False
     passed = flow.reached == flow.ttl - 1 > flow.edge + 1
     return passed and not provider_owns(case.evidence, flow.router, flow.router)

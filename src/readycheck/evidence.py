@@ -95,8 +95,9 @@ class Evidence:
     `labels` names, for each transport and port, the port strata that it stands for, and `fickle` are ports that
     were silent and answered when they were asked again, or that lose most of what opens a connection. `halted` are
     transport, address and port of named hosts where packets end before those to another port of the same address,
-    `granted` hosts and ports that, asked past the proxy, agreed to a connection that has to stay. `doubtful` are
-    wildcards of which no name was found, `denied` those whose very domain a name server denies of its own accord.
+    `granted` hosts and ports that, asked past the proxy, agreed to a connection that has to stay, and `living` those
+    that, asked past it, answered. `doubtful` are wildcards of which no name was found, `denied` those whose very
+    domain a name server denies of its own accord.
     `late_ms` is what connections take to open where nearly all take seconds, None where they do not.
     `capricious` are name servers that looked up at one time what they refused or failed to at another.
     """
@@ -109,6 +110,7 @@ class Evidence:
     fickle: frozenset[tuple[str, int]] = frozenset()
     halted: frozenset[tuple[str, str, int]] = frozenset()
     granted: frozenset[tuple[str | None, str]] = frozenset()
+    living: frozenset[tuple[str | None, str]] = frozenset()
     doubtful: frozenset[str] = frozenset()
     denied: frozenset[str] = frozenset()
     late_ms: float | None = None
@@ -182,6 +184,7 @@ def gather(outcomes: Sequence[Outcome]) -> Evidence:
         fickle=lost_packets.fickle(observations, ((cell.transport, cell.port) for cell in cells), late_ms),
         halted=frozenset(place for place in _halted(survey) if not (late_ms and place[0] == "tcp")),
         granted=frozenset(_granted(outcomes)),
+        living=frozenset(_living(outcomes)),
         doubtful=denials.doubtful(outcomes),
         denied=denials.denied(outcomes),
         late_ms=late_ms,
@@ -230,6 +233,14 @@ def _granted(outcomes: Iterable[Outcome]) -> Iterator[tuple[str | None, str]]:
         check = outcome.check
         if check.scope is Scope.FOLLOW_UP and check.must_stay and not check.target.via:
             if any(o.facts.get("status") == SWITCHED for o in outcome.observations):
+                yield check.target.host, check.target.ports
+
+
+def _living(outcomes: Iterable[Outcome]) -> Iterator[tuple[str | None, str]]:
+    for outcome in outcomes:
+        check = outcome.check
+        if check.scope is Scope.FOLLOW_UP and check.group and not check.target.via:
+            if any(o.step is check.proves and o.failure is None for o in outcome.observations):
                 yield check.target.host, check.target.ports
 
 

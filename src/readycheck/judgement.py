@@ -293,13 +293,19 @@ def gone_altogether(
         elif check.scope is Scope.NAMED and not check.certain:  # on another port, it may be
             there.add(check.group)
     gone = {group for group, hosts in missing.items() if len(hosts) > 1} - there
-    because = "none of the names that stand for this wildcard is there: nothing of it was tested"
     return tuple(
-        replace(verdict, status=Judgement.INCONCLUSIVE, because=because)
+        replace(verdict, status=Judgement.INCONCLUSIVE, because=_untested(outcome))
         if outcome.check.group in gone and not outcome.check.certain
         else verdict
         for verdict, outcome in zip(checks, outcomes, strict=True)
     )
+
+
+def _untested(outcome: Outcome) -> str:
+    """What a proxy does not reach may live all the same."""
+    if outcome.check.target.via:
+        return "the proxy reaches none of the names that stand for this wildcard: nothing of it was tested"
+    return "none of the names that stand for this wildcard is there: nothing of it was tested"
 
 
 def _place(observation: Observation) -> tuple[str, str, int]:
@@ -404,7 +410,7 @@ def _tunnelled(requirement: Requirement, outcome: Outcome, basis: Bench) -> Chec
         return make_verdict(outcome, Judgement.INCONCLUSIVE, because)
     tried = [o for o in deciding if o.failure is not Failure.INTERRUPTED]
     if tried and all(is_lost(o) for o in tried) and not outcome.cut:
-        return _lost(outcome)
+        return _lost(outcome, basis.evidence)
     refused = [o for o in deciding if o.step is Step.PROXY_CONNECT and o.failure and not is_lost(o)]
     verdict = _named(requirement, outcome, basis)
     if refused and verdict.status is Judgement.PASS:
@@ -413,11 +419,12 @@ def _tunnelled(requirement: Requirement, outcome: Outcome, basis: Bench) -> Chec
     return verdict
 
 
-def _lost(outcome: Outcome) -> CheckVerdict:
+def _lost(outcome: Outcome, evidence: Evidence) -> CheckVerdict:
+    target = outcome.check.target
     if outcome.check.scope is Scope.SAMPLED:
         because = "the proxy reaches none of the sampled addresses, most of which are silent by nature"
         return make_verdict(outcome, Judgement.INCONCLUSIVE, because)
-    if not outcome.check.certain:
+    if not outcome.check.certain and (target.host, target.ports) not in evidence.living:
         because = "this name stands for a wildcard and the proxy does not reach it: it may not exist"
         return make_verdict(outcome, Judgement.SKIPPED, because)
     statuses = {str(o.facts["status"]) for o in deciding_steps(outcome) if "status" in o.facts}

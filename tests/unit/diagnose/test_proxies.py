@@ -6,10 +6,11 @@ import pytest
 
 from readycheck.diagnose.finding import Confidence, Owner, Severity, Where
 from readycheck.failure import Failure, Step
+from readycheck.observation import Target
 from readycheck.plan import Scope
 from readycheck.verdict import Judgement, Readiness
-from tests.unit.builders import Result, make_environment, make_profile, requirement
-from tests.unit.diagnose.proxied import CONFIG, OPEN, PROXY, Answer, always, beside, through
+from tests.unit.builders import SOURCE, Result, make_environment, make_profile, requirement
+from tests.unit.diagnose.proxied import CONFIG, OPEN, OTHERS, PROXY, Answer, always, beside, through
 
 UNREACHABLE = {"because": "connection_refused", "stage": "connect", "proxy_address": "192.168.1.8"}
 LOGIN = Failure.PROXY_AUTH_REQUIRED, {"offered": ("NTLM", "Negotiate"), "tried": None}
@@ -167,6 +168,27 @@ def test_a_name_that_may_not_exist_fails_nothing() -> None:
     check = next(c for c in found.verdict("web").checks if "maybe" in c.check)
     assert check.status is Judgement.SKIPPED
     assert (found.verdict("web").status, found.causes) == (Judgement.PASS, [])
+
+
+def test_a_name_that_answers_past_the_proxy_alone_fails() -> None:
+    """Of a wildcard's names, too, which may be gone: this one is there."""
+    two = ("one.example.net", "two.example.net")
+    wild = {"pattern": "*.example.net", "representatives": two}
+    names = {"title": "Web", "domains": [{"pattern": "api.example.com"}, wild], "source": SOURCE}
+    web = requirement("web", targets={"names": ["web"]}, ports=["443"], probe="tls", proxied=True)
+    profile = make_profile(*OTHERS, web, names={"web": names})
+
+    def lost(target: Target) -> Answer:
+        return BAD_GATEWAY if target.host in two else OPEN
+
+    found = beside(lost, profile=profile)
+    assert (found.only.cause, found.only.severity) == ("proxy-denies", Severity.BLOCKING)
+    assert found.verdict("web").because == (
+        "2 of 3 checks: the proxy does not reach it: it answers with status 503"
+    )
+    retired = beside(lost, profile=profile, names=dict.fromkeys(two, Failure.DNS_NXDOMAIN))
+    assert (retired.verdict("web").status, retired.causes) == (Judgement.INCONCLUSIVE, [])
+    assert "the proxy reaches none of the names" in retired.verdict("web").because
 
 
 def test_a_name_that_exists_fails_and_no_policy_is_blamed() -> None:

@@ -12,6 +12,7 @@ from readycheck.failure import Failure, Step
 from readycheck.net.environment import FoundProxy
 from readycheck.plan import Check, Scope
 from readycheck.profile import Area, Importance, Requirement
+from readycheck.verdict import CheckVerdict, Judgement
 
 MOST = 4
 UPGRADE_S = 2.0
@@ -77,10 +78,14 @@ def _is_secure(outcome: Outcome) -> bool:
 def _vital(situation: Situation, *, proxied: bool) -> list[Outcome]:
     """A few named targets that failed: signalling and the required before the rest, every port and probe first."""
     case = situation.case
-    failed = sorted((row for row in case.failing if row[0].proxied), key=lambda row: _rank(row[0]))
+    failed = [
+        row for some in (case.failing, _missed(case)) for row in sorted(some, key=lambda r: _rank(r[0]))
+    ]
     found: dict[tuple[str, str], Outcome] = {}
     others: list[Outcome] = []
-    for _, verdict in failed:
+    for requirement, verdict in failed:
+        if not requirement.proxied:
+            continue
         outcome = case.by_check[verdict.check]
         if outcome.check.scope is not Scope.NAMED or bool(outcome.check.target.via) is not proxied:
             continue
@@ -88,6 +93,14 @@ def _vital(situation: Situation, *, proxied: bool) -> list[Outcome]:
         others += [outcome] if kind in found else []
         found.setdefault(kind, outcome)
     return [*found.values(), *others][:MOST]
+
+
+def _missed(case: Case) -> Iterator[tuple[Requirement, CheckVerdict]]:
+    """Names that stand for a wildcard, and that the proxy does not reach: past it, it is seen if they are there."""
+    for verdict in case.verdicts:
+        for check in verdict.checks:
+            if check.status is Judgement.SKIPPED and check.step is Step.PROXY_CONNECT:
+                yield verdict.requirement, check
 
 
 def _rank(requirement: Requirement) -> tuple[bool, bool]:

@@ -164,7 +164,10 @@ def test_some_addresses_that_are_denied_are_told() -> None:
 
 
 def test_a_name_that_may_not_exist_fails_nothing() -> None:
-    found = through(lambda target: BAD_GATEWAY if target.host == "maybe.example.net" else OPEN)
+    gone = "maybe.example.net"
+    found = through(
+        lambda target: BAD_GATEWAY if target.host == gone else OPEN, names={gone: Failure.DNS_NXDOMAIN}
+    )
     check = next(c for c in found.verdict("web").checks if "maybe" in c.check)
     assert check.status is Judgement.SKIPPED
     assert (found.verdict("web").status, found.causes) == (Judgement.PASS, [])
@@ -186,6 +189,9 @@ def test_a_name_that_answers_past_the_proxy_alone_fails() -> None:
     assert found.verdict("web").because == (
         "2 of 3 checks: the proxy does not reach it: it answers with status 503"
     )
+    one = beside(lambda target: BAD_GATEWAY if target.host == two[1] else OPEN, profile=profile)
+    assert (one.verdict("web").status, one.causes) == (Judgement.FAIL, ["proxy-denies"])
+    assert one.only.confidence is Confidence.POSSIBLE
     retired = beside(lost, profile=profile, names=dict.fromkeys(two, Failure.DNS_NXDOMAIN))
     assert (retired.verdict("web").status, retired.causes) == (Judgement.INCONCLUSIVE, [])
     assert "the proxy reaches none of the names" in retired.verdict("web").because

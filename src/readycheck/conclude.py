@@ -3,7 +3,9 @@
 from collections.abc import Sequence, Set
 from dataclasses import replace
 
+from readycheck.bands import Judgement
 from readycheck.diagnose.case import Case
+from readycheck.diagnose.finding import Confidence, Finding
 from readycheck.diagnose.situation import Situation, can_hear_routers
 from readycheck.diagnose.table import diagnose, follow_ups
 from readycheck.engine import Outcome, RunState, Status
@@ -82,7 +84,8 @@ def conclude(
     seen = tuple(map(_unhurried, outcomes)) if run.self_limited else tuple(outcomes)
     judged = judge(profile, made, seen, gather(seen), environment, set(run.trusted_pins))
     case = replace(judged, gone_silent=run.gone_silent)
-    verdicts = case.verdicts
+    findings = diagnose(case)
+    verdicts = doubted(case.verdicts, findings)
     return compose(
         run=run,
         profile=profile,
@@ -92,7 +95,23 @@ def conclude(
         score=_scored(verdicts, profile, seen, run.state),
         verdicts=verdicts,
         outcomes=outcomes,
-        findings=diagnose(case),
+        findings=findings,
+    )
+
+
+def doubted(verdicts: Sequence[Verdict], findings: Sequence[Finding]) -> tuple[Verdict, ...]:
+    """What answered once and surely comes and goes is no clean pass: the next call may not get through."""
+    by_turns = {
+        name
+        for finding in findings
+        if finding.cause == "intermittent" and finding.confidence is not Confidence.POSSIBLE
+        for name in finding.affects
+    }
+    return tuple(
+        replace(v, status=Judgement.WARN, because=f"{v.because}; not every time")
+        if v.status is Judgement.PASS and v.requirement.id in by_turns
+        else v
+        for v in verdicts
     )
 
 

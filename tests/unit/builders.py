@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from readycheck.conclude import doubted
 from readycheck.diagnose.case import Case
 from readycheck.diagnose.finding import Finding
 from readycheck.diagnose.situation import Situation, can_hear_routers
@@ -490,4 +491,6 @@ def conclude_from(world: World, outcomes: tuple[Outcome, ...], state: RunState =
     )
     verdicts = judge_all(world.plan, outcomes, basis)
     case = Case(world.profile, world.environment, verdicts, outcomes, evidence, world.plan.roles)
-    return Result(world.plan, outcomes, evidence, verdicts, case, diagnose(case), overall(verdicts, state))
+    findings = diagnose(case)
+    told = doubted(verdicts, findings)
+    return Result(world.plan, outcomes, evidence, told, case, findings, overall(told, state))

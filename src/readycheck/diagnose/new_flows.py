@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from readycheck.bands import Judgement
 from readycheck.diagnose.case import Case, provider_owns
 from readycheck.diagnose.finding import Confidence, Finding, Where
 from readycheck.engine import Outcome
@@ -155,7 +156,7 @@ def new_flows_lost(case: Case) -> Iterator[Finding]:
     what = "" if len(stop.transports) > 1 else f"{stop.transports[0].upper()} "
     yield case.finding(
         "intermittent",
-        failed,
+        [*failed, *_answered_before(case, stop)],
         f"What answered {told_until(stop.at_ms)} answers no new {what}flow since: {len(stop.renewed)} tries at "
         f"{_at(stop.places)}, over {stop.lasted_ms / 1000:.0f} s, and nothing else answers one either{words}.",
         where=where,
@@ -183,6 +184,16 @@ def _failed(case: Case, stop: Stop) -> list[str]:
         if (outcome := case.by_check[c.check]).check.target.transport in stop.transports
         and {o.failure for o in outcome.observations if o.failure} == {Failure.TIMED_OUT}
     ]
+
+
+def _answered_before(case: Case, stop: Stop) -> Iterator[str]:
+    """The checks that passed by an answer of a port that was asked anew, and in vain."""
+    places = set(stop.places)
+    passed = {c.check for v in case.verdicts for c in v.checks if c.status is Judgement.PASS}
+    for outcome in case.outcomes:
+        asked = (replace(_place_of(outcome, o), host=None) for o in outcome.observations)
+        if outcome.check.id in passed and any(place in places for place in asked):
+            yield outcome.check.id
 
 
 def _place(case: Case, stop: Stop) -> tuple[Where, str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from readycheck.bands import Judgement
 from readycheck.diagnose.finding import Confidence, Finding, Where
 from readycheck.diagnose.flows import ask_again
 from readycheck.diagnose.new_flows import find_stop, new_flows_lost, told_until
@@ -14,7 +15,7 @@ from readycheck.failure import Failure, Step
 from readycheck.observation import Observation, Target
 from readycheck.plan import Scope
 from tests.unit.builders import ISP, World, conclude_from, make_check, make_outcome, seen
-from tests.unit.diagnose.test_hosts import world_of_hosts
+from tests.unit.diagnose.test_hosts import dropping, port, world_of_hosts
 
 STOPPED_MS = 400.0
 GONE = [Target(address=f"203.0.113.{n}", port=443, transport="tcp") for n in (1, 2)]
@@ -72,6 +73,25 @@ def test_what_answers_no_new_flow_works_by_turns() -> None:
     assert (only.cause, only.where, only.confidence) == ("intermittent", Where.UNKNOWN, Confidence.LIKELY)
     assert "first 0.4 s answers no new flow since: 10 tries at 2 ports of hosts, over 4 s" in only.summary
     assert "web" in only.affects
+
+
+def test_what_had_passed_is_a_warning_then() -> None:
+    early = [
+        replace(o, observations=tuple(at(STOPPED_MS, each) for each in o.observations))
+        for o in world_of_hosts(wall=dropping(port(443))).outcomes()
+        if o.check.requirement
+    ]
+    waited = [
+        replace(o, observations=tuple(map(_waited, o.observations))) if o.check.requirement == "web" else o
+        for o in early
+    ]
+    places = [o.observations[1].target for o in early if o.check.requirement == "plain"][:2]
+    lost = [contact(STOPPED_MS + 900 * n, place, Failure.TIMED_OUT) for n in range(1, 6) for place in places]
+    again = make_outcome(make_check("repeat/silent", requirement=None, scope=Scope.FOLLOW_UP), *lost)
+    result = conclude_from(world(), (*waited, again))
+    (only,) = [finding for finding in result.findings if finding.cause == "intermittent"]
+    assert set(only.affects) == {"web", "plain"}
+    assert result.verdict("plain").status is Judgement.WARN
 
 
 def test_one_host_alone_is_a_guess_where_nobody_else_answers() -> None:

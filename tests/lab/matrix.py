@@ -108,13 +108,20 @@ def _kept(file: Path) -> tuple[tuple[Row, ...], tuple[Heard, ...], Header]:
 
 
 def mended(rows: Sequence[Row], again: Sequence[Row], header: Header) -> tuple[tuple[Row, ...], Header]:
-    """The rows of what was played again in the place of the first ones, and a header that says so."""
-    newer = {(one.scenario, one.profile, one.raw): one for one in again}
-    names = tuple(
-        dict.fromkeys(one.scenario for one in rows if (one.scenario, one.profile, one.raw) in newer)
+    """With the rows of a later run, in the place of the first ones if there are, and a header that says so."""
+    newer, first = {_played(one): one for one in again}, {_played(one) for one in rows}
+    replaced = dict.fromkeys(one.scenario for one in rows if _played(one) in newer)
+    added = dict.fromkeys(one.scenario for one in again if _played(one) not in first)
+    found = (
+        *(newer.get(_played(one), one) for one in rows),
+        *(one for one in again if _played(one) not in first),
     )
-    found = tuple(newer.get((one.scenario, one.profile, one.raw), one) for one in rows)
-    return found, replace(header, again=names, before=str(score(rows).false_blame))
+    before = str(score(rows).false_blame)
+    return found, replace(header, again=tuple(replaced), added=tuple(added), before=before)
+
+
+def _played(one: Row) -> tuple[str, str, bool]:
+    return one.scenario, one.profile, one.raw
 
 
 def _header(options: argparse.Namespace, seconds: float) -> Header:
@@ -146,7 +153,7 @@ def _options() -> argparse.Namespace:
         "--again",
         type=Path,
         metavar="FILE",
-        help="kept rows of what was played again after a mend, for --rows",
+        help="kept rows of what was played again after a mend, or added since, for --rows",
     )
     return parser.parse_args()
 

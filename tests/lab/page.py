@@ -12,7 +12,10 @@ from .today import CLASSES, Heard
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
-    """When, with what and how the rows were made; `before` is the false blame before some were played `again`."""
+    """When, with what and how the rows were made; `before` is the false blame before some were played `again`.
+
+    `added` are networks that a later run played first.
+    """
 
     date: str
     version: str
@@ -21,6 +24,7 @@ class Header:
     worlds: int
     loaded: bool = False
     again: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
     before: str = ""
 
 
@@ -56,18 +60,24 @@ def _head(rows: Sequence[Row], header: Header) -> str:
         "falsely. Every number is of the run that is described here. The networks are in `tests/lab/scenarios/`: "
         "Linux namespaces with real servers, routers and filters, and for each what is true of it, and what must not "
         f"be found.\n\nreadycheck {header.version}, {header.date}, {header.system}; {names} networks, {len(rows)} runs "
-        f"against {', '.join(profiles)}, {header.worlds} at a time, {header.minutes} minutes.{busy}{_mended(header)}"
+        f"against {', '.join(profiles)}, {header.worlds} at a time, {header.minutes} minutes.{busy}"
+        f"{''.join(_later(header))}"
     )
 
 
-def _mended(header: Header) -> str:
-    if not header.again:
-        return ""
-    return (
-        f"\n\nWhat that run showed was mended. Networks that were played again after it, whose rows "
-        f"stand in the place of the first ones: {', '.join(header.again)}. In the first run false blame was "
-        f"{header.before}."
-    )
+def _later(header: Header) -> Iterator[str]:
+    if header.again:
+        yield (
+            f"\n\nWhat that run showed was mended. Networks that were played again after it, whose rows "
+            f"stand in the place of the first ones: {', '.join(header.again)}."
+        )
+    if header.added:
+        yield (
+            f"\n\nAdded after that run ({len(header.added)}), and played in a run of their own by the program as it was "
+            f"mended since: {', '.join(header.added)}."
+        )
+    if header.before:
+        yield f"\n\nIn the first run false blame was {header.before}."
 
 
 def _numbers(plain: Sequence[Row], raw: Sequence[Row]) -> Iterator[str]:

@@ -72,6 +72,15 @@ def test_what_was_played_again_after_a_mend_is_said() -> None:
     assert "played again" not in page([RIGHT, WRONG], [], HEADER)
 
 
+def test_what_was_added_after_the_run_is_said() -> None:
+    late = replace(RIGHT, scenario="three")
+    rows, header = mended([RIGHT], [late], HEADER)
+    assert rows == (RIGHT, late)
+    text = page(rows, [], header)
+    assert "2 networks, 2 runs" in text and "Added after that run (1)" in text
+    assert "mended since: three." in text and "played again" not in text
+
+
 def test_tables_have_as_many_cells_as_their_heads() -> None:
     lines = [line for line in page([RIGHT, WRONG], [HEARD], HEADER).splitlines() if line.startswith("|")]
     for head, rule in pairwise(lines):

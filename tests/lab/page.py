@@ -73,8 +73,8 @@ def _later(header: Header) -> Iterator[str]:
         )
     if header.added:
         yield (
-            f"\n\nAdded after that run ({len(header.added)}), and played in a run of their own by the program as it was "
-            f"mended since: {', '.join(header.added)}."
+            f"\n\nAdded after that run ({len(header.added)}), and played in a run of their own by the program as "
+            f"it was mended since: {', '.join(header.added)}."
         )
     if header.before:
         yield f"\n\nIn the first run false blame was {header.before}."

@@ -7,7 +7,7 @@ from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import TypeVar
 
-from readycheck import denials, lost_packets
+from readycheck import denials, lost_packets, wakened
 from readycheck.engine import Outcome, Status
 from readycheck.failure import LOCAL_FAILURES, Failure, Step
 from readycheck.net.address import is_site_address
@@ -99,7 +99,8 @@ class Evidence:
     that, asked past it, answered. `doubtful` are wildcards of which no name was found, `denied` those whose very
     domain a name server denies of its own accord.
     `late_ms` is what connections take to open where nearly all take seconds, None where they do not.
-    `capricious` are name servers that looked up at one time what they refused or failed to at another.
+    `capricious` are name servers that looked up at one time what they refused or failed to at another, `wakened` those
+    that were silent when the run began, as all were, and answered later.
     """
 
     cells: tuple[Cell, ...]
@@ -115,6 +116,7 @@ class Evidence:
     denied: frozenset[str] = frozenset()
     late_ms: float | None = None
     capricious: frozenset[str] = frozenset()
+    wakened: frozenset[str] = frozenset()
 
     def of_check(self, check: str) -> Sequence[Cell]:
         return self._by_check.get(check, ())
@@ -189,6 +191,7 @@ def gather(outcomes: Sequence[Outcome]) -> Evidence:
         denied=denials.denied(outcomes),
         late_ms=late_ms,
         capricious=frozenset(denials.capricious(denials.said(outcomes))),
+        wakened=wakened.wakened(outcomes),
     )
 
 

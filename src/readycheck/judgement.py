@@ -334,6 +334,9 @@ def _resolver(requirement: Requirement, outcome: Outcome, basis: Bench) -> Check
     if any(map(_is_answer, replies)) and outcome.check.target.address in basis.evidence.capricious:
         because = "the name server refused or failed to look up what it looked up at another time"
         return make_verdict(outcome, Judgement.WARN, because)
+    if outcome.check.target.address in basis.evidence.wakened:
+        because = "silent like all name servers when the run began; it answered when asked later"
+        return make_verdict(outcome, Judgement.INCONCLUSIVE, because)
     failures = sorted({o.failure.words for o in outcome.observations if o.failure})
     status = Judgement.FAIL if replies and not outcome.cut else Judgement.INCONCLUSIVE
     return make_verdict(outcome, status, ", ".join(failures) or "nothing was measured")

@@ -20,8 +20,8 @@ from readycheck.net.address import is_site_address
 from readycheck.observation import Observation, Target
 from readycheck.plan import Check, Scope
 from readycheck.profile import Requirement
+from readycheck.wakened import AGAIN, are_all_silent, waking
 
-AGAIN = "lookups/"
 _PATH_FACTOR = 2
 _LONGEST_S = 4.0
 _GAP_S = 0.06
@@ -35,6 +35,9 @@ _LOST_SHARE = 0.15
 
 _DOUBTFUL = 2
 _ASKED_TWICE, _ASKED_OFTEN = 2, 4
+
+_WAKING_S = 2.4
+"""Over which questions are spread to servers of which none answered: what wakes late answers the later ones."""
 
 
 def dns_slow(case: Case) -> Iterator[Finding]:
@@ -96,7 +99,7 @@ def lost_questions(case: Case) -> Iterator[Finding]:
         low, high = wilson(lost, sent) if sent else (0.0, 1.0)
         asked = outcome.check.target.transport == "udp" and outcome.check.id not in slow
         many = lost < sent and low > max(_LOST_SHARE, elsewhere) and _loses_in_peace(outcomes, server)
-        if asked and many and not any(turns.intermittent(case)):
+        if asked and many and not waking(outcomes) and not any(turns.intermittent(case)):
             yield case.finding(
                 "dns-slow",
                 [outcome.check.id],
@@ -254,21 +257,30 @@ def _is_remote(target: Target) -> bool:
 
 
 def ask_again(situation: Situation) -> Iterator[Check]:
-    """The names that took long, twice more, for what is slow from a cache is slow; or often, to count what is lost."""
+    """The names that took long, twice more, for what is slow from a cache is slow; or often, to count what is lost.
+
+    Where no server answered, all of them: nobody is out of reach who was asked in the first seconds alone.
+    """
     requirements = {r.id: r for r in situation.plan.selected}
     outcomes = _asked_plainly(situation.outcomes)
+    all_silent = are_all_silent(outcomes)
     for outcome in _asked(outcomes):
         target = outcome.check.target
         lossy = _losses(outcomes, target.address or "")[0] >= _DOUBTFUL
-        if target.transport == "udp" and target.address and (lossy or _is_slow(requirements, outcome)):
+        if (
+            target.transport == "udp"
+            and target.address
+            and (lossy or all_silent or _is_slow(requirements, outcome))
+        ):
             asked = next(check for check in situation.plan.checks if check.id == outcome.check.id)
+            names = asked.params.names * (_ASKED_OFTEN if lossy else _ASKED_TWICE)
             check = situation.check(
                 f"{AGAIN}{target.address}",
                 "dns",
                 asked.params.targets,
                 longest_s=_LONGEST_S,
-                names=asked.params.names * (_ASKED_OFTEN if lossy else _ASKED_TWICE),
+                names=names,
                 types=asked.params.types,
-                gap_s=_GAP_S,
+                gap_s=_WAKING_S / len(names) if all_silent and names else _GAP_S,
             )
             yield from [check] if check else []

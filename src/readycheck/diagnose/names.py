@@ -16,20 +16,19 @@ from readycheck.net.address import is_address, is_site_address
 from readycheck.observation import Observation
 from readycheck.plan import Scope
 from readycheck.verdict import Judgement
+from readycheck.wakened import waking
 
 
 def dns_unreachable(case: Case) -> Iterator[Finding]:
-    """No name server answers over UDP; a proxy or a remembered address may still lead out."""
+    """No name server answers over UDP, now or later; a proxy or a remembered address may still lead out."""
+    if case.evidence.wakened:
+        return
     asked = [o for o in _asked_resolvers(case) if o.check.target.transport == "udp"]
     none_known = not case.environment.resolvers
     silent = bool(asked) or are_names_lost(case.outcomes)
     if not none_known and (not silent or any(has_answered(o) for o in asked) or _answered_lookups(case)):
         return
-    unresolved = [
-        o.check.id
-        for o in case.outcomes
-        if o.check.requirement and any(_is_unresolved(s) for s in o.observations)
-    ]
+    unresolved = _unresolved_checks(case)
     servers = ", ".join(case.environment.resolvers)
     remote = any(not is_site_address(_bare(server)) for server in case.environment.resolvers)
     place = place_of(case, "udp", [53])
@@ -54,6 +53,28 @@ def dns_unreachable(case: Case) -> Iterator[Finding]:
         affects = tuple(dict.fromkeys((*found.affects, *failed)))
         found = replace(found, affects=affects, severity=case.severity(affects))
     yield found
+
+
+def silent_at_first(case: Case) -> Iterator[Finding]:
+    """All name servers were silent when the run began, and answered the questions that were put to them later."""
+    if found := waking(case.outcomes):
+        yield case.finding(
+            "intermittent",
+            [*(o.check.id for o in _asked_resolvers(case) if not has_answered(o)), *_unresolved_checks(case)],
+            f"No name server answered in the first {found.silent_ms / 1000:.1f} s of this run; since then "
+            f"{found.answered} of {found.asked} questions were answered ({', '.join(sorted(found.servers))}). What "
+            "was asked for before was not measured.",
+            confidence=Confidence.LIKELY,
+            remedy="Run again. If the first seconds are lost each time, look for what lets a host wait when it begins "
+            "to send: a switch port that listens for loops first (spanning tree), port authentication, a line that "
+            "is dialled on demand.",
+        )
+
+
+def _unresolved_checks(case: Case) -> list[str]:
+    return [
+        o.check.id for o in case.outcomes if o.check.requirement and any(map(_is_unresolved, o.observations))
+    ]
 
 
 def _bare(server: str) -> str:
@@ -100,9 +121,7 @@ def lookups_in_vain(case: Case) -> Iterator[Finding]:
     refused = all(o.failure is Failure.DNS_REFUSED for server in vain for _, o in told[server])
     deed, remedy = _IN_VAIN[refused]
     online = case.answered_anywhere(names=False)
-    unresolved = [
-        o.check.id for o in case.outcomes if o.check.requirement and any(map(_is_unresolved, o.observations))
-    ]
+    unresolved = _unresolved_checks(case)
     found = case.finding(
         "dns-unreachable",
         [*(o.check.id for o in asked if o.check.target.address in vain), *unresolved],

@@ -57,6 +57,7 @@ RULES: tuple[Rule, ...] = (
     new_flows.new_flows_lost,
     offline.site_offline,
     proxy_ways.proxy_required,
+    names.silent_at_first,
     names.dns_unreachable,
     names.lookups_in_vain,
     proxy_scripts.pac_error,

@@ -196,3 +196,42 @@ def test_a_dead_name_server_costs_most_where_it_is_the_first(
 def test_without_a_live_one_they_are_not_slow() -> None:
     assert conclude(two({"192.168.1.53": "drop", "192.168.1.54": "drop"})).causes == ["dns-unreachable"]
     assert conclude(two({})).findings == ()
+
+
+# --- silent at first ----------------------------------------------------------------------------------
+
+
+def waking(then: Failure | None, *, from_ms: float = 4500.0, luck: int = 0) -> Result:
+    """No name server answers when the run begins; asked later, each says `then`, but `luck` of them nothing."""
+    row = {**LIMITED, "params": {"names": ["example.com", "a.example.com", "b.example.com"]}}
+    silent = World(profile=make_profile(*ROWS[:4], row), resolver=lambda transport: Failure.TIMED_OUT)
+    later = replace(silent, resolver=lambda transport: then)
+    first = silent.outcomes()
+    asked = [c for c in lookups.ask_again(silent.situation(first)) if c.id.startswith(lookups.AGAIN)]
+    kept = tuple(o for o in first if not o.check.id.startswith(lookups.AGAIN))
+    more = []
+    for check in asked:
+        outcome, lost = later.measure(check), silent.measure(check)
+        seen = (*lost.observations[:luck], *outcome.observations[luck:])
+        late = tuple(replace(o, started_ms=from_ms + n * 100.0) for n, o in enumerate(seen))
+        more.append(replace(outcome, observations=late))
+    return conclude_from(silent, (*kept, *more))
+
+
+def test_name_servers_that_wake_are_not_out_of_reach() -> None:
+    found = waking(None)
+    only = found.only
+    assert (only.cause, only.confidence, only.where) == ("intermittent", Confidence.LIKELY, Where.UNKNOWN)
+    assert only.severity is not Severity.BLOCKING
+    assert "in the first 4.5 s" in only.summary and "6 of 6 questions" in only.summary
+    assert "dns-udp" in only.affects
+    assert "first 4.7 s" in waking(None, luck=2).only.summary
+
+
+@pytest.mark.parametrize("then", [Failure.TIMED_OUT, Failure.DNS_SERVFAIL, Failure.DNS_REFUSED])
+def test_name_servers_that_look_nothing_up_later_are_out_of_reach(then: Failure) -> None:
+    assert waking(then).causes == ["dns-unreachable"]
+
+
+def test_an_answer_or_two_are_luck() -> None:
+    assert waking(None, luck=4).causes == ["dns-unreachable"]

@@ -33,6 +33,7 @@ SPACING_S = 0.08
 """Between two greetings, because some boxes count them."""
 HOPS = 12
 LOCATED = 2
+_TRIES = 2
 REPEATS = 4
 """Of greetings that meet silence, beside as many that do not: whether it is the name's or the flow's luck."""
 
@@ -52,6 +53,7 @@ class Variant(StrEnum):
     RECORDS = "records"
     ELSEWHERE = "elsewhere"
     STRANGE = "strange"
+    OLDER = "older"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,10 +109,17 @@ class _Results:
         ]
         return bool(found) and set(found) <= _WORDLESS
 
+    @property
+    def are_all_cut(self) -> bool:
+        """Whether every greeting was cut off, whatever its name, and hosts outside the product no better."""
+        found = {failure for some in self.found.values() for failure in some}
+        return bool(found) and found <= _CUT
+
 
 _ABOUT_NAMES = (Variant.DECOY, Variant.NAMELESS, Variant.LONGER, Variant.SEGMENTS, Variant.RECORDS)
 _AT_CONTROL = (Variant.ELSEWHERE, Variant.STRANGE)
-_WORDLESS = {Failure.CONNECTION_RESET, Failure.CONNECTION_CLOSED, Failure.TIMED_OUT}
+_CUT = {Failure.CONNECTION_RESET, Failure.CONNECTION_CLOSED}
+_WORDLESS = {*_CUT, Failure.TIMED_OUT}
 
 
 class SniProbe:
@@ -132,7 +141,10 @@ class SniProbe:
         async with asyncio.TaskGroup() as group:
             for turn, greeting in enumerate(shuffled(params)):
                 group.create_task(_after(turn * SPACING_S, greeting, net, results))
-        # 2. how far the killed ones come, beside those that pass
+        # 2. where no name is let through, what offers less than TLS 1.3
+        for greeting in older(params) if results.are_all_cut else ():
+            await _after(SPACING_S, greeting, net, results)
+        # 3. how far the killed ones come, beside those that pass
         killed = [target for target in params.targets if results.is_killed(target)][:LOCATED]
         sealed = [target for target in params.targets if results.is_sealed(target)][:1]
         silent = [target for target in killed if results.is_silent(target)] if params.decoy else []
@@ -217,7 +229,8 @@ _OF_THE_SERVER = (Variant.ASKED, Variant.SEGMENTS, Variant.RECORDS)
 def _settings(greeting: Greeting) -> TlsSettings:
     """Nothing is fatal here: whoever answers, answers."""
     expected = greeting.target.host if greeting.variant in _OF_THE_SERVER else None
-    return TlsSettings(server_name=greeting.server_name, verify_name=expected, verify=False)
+    newest = "1.2" if greeting.variant is Variant.OLDER else "1.3"
+    return TlsSettings(server_name=greeting.server_name, verify_name=expected, verify=False, maximum=newest)
 
 
 class _Shaped:
@@ -250,6 +263,20 @@ _SHAPES: Mapping[Variant, Callable[[bytes], Sequence[bytes]]] = {
     Variant.SEGMENTS: as_segments,
     Variant.RECORDS: lambda data: (as_records(data),),
 }
+
+
+def older(params: SniParams) -> Iterator[Greeting]:
+    """At most eight: TLS 1.2 and no more is offered, by turns with the usual greeting, here and at a control.
+
+    By turns, because a box that counts greetings may have let this one pass for the time that went by.
+    """
+    for _ in range(_TRIES):
+        for target in params.targets[: 1 if params.controls else 2]:
+            yield Greeting(target, Variant.OLDER, target.host, target)
+            yield Greeting(target, Variant.ASKED, target.host, target)
+        for target, at in zip(params.targets, params.controls[:1], strict=False):
+            yield Greeting(target, Variant.OLDER, params.decoy or None, at)
+            yield Greeting(target, Variant.ELSEWHERE, target.host, at)
 
 
 def _beside_decoy(killed: Sequence[Target], params: SniParams) -> Iterator[Greeting]:

@@ -1,5 +1,7 @@
 """The sni probe against loopback servers, with and without a box that minds names before them."""
 
+import re
+import socket
 from collections import Counter
 
 import pytest
@@ -37,7 +39,7 @@ async def measure(
         seed=3,
         hops=hops,
     )
-    return await bench.measure(SniProbe(), params, deadline_s=4.0)
+    return await bench.measure(SniProbe(), params, deadline_s=15.0)
 
 
 def fates(seen: Seen) -> dict[str, set[Failure | None]]:
@@ -55,7 +57,7 @@ async def test_a_server_that_minds_nothing(bench: Bench, authority: Authority) -
     with TcpServer(silent, authority.context(NAME)) as server:
         seen = await measure(bench, server)
 
-    assert set(fates(seen)) == set(Variant) - {Variant.ELSEWHERE, Variant.STRANGE}
+    assert set(fates(seen)) == set(Variant) - {Variant.ELSEWHERE, Variant.STRANGE, Variant.OLDER}
     assert set.union(*fates(seen).values()) == {None}
     assert (seen.metrics["sent"], seen.metrics["answered"], seen.metrics["hops_asked"]) == (8, 8, 0)
     by_variant = {one.facts["variant"]: one for one in seen.of(Step.TLS_HANDSHAKE)}
@@ -205,3 +207,35 @@ def test_the_order_is_the_seeds_and_harmless_greetings_come_first_at_the_control
         assert found.index(Variant.STRANGE) < found.index(Variant.ELSEWHERE)
         orders.append(tuple(found))
     assert len(set(orders)) > 10
+
+
+def offers_tls_1_3(connection: socket.socket) -> bool:
+    """As a box finds it: the extension `supported_versions` (RFC 8446 section 4.2.1) with 3.4 first."""
+    first = connection.recv(65536, socket.MSG_PEEK)
+    return re.search(rb"\x00\x2b\x00[\x03-\x0b][\x02-\x0a]\x03\x04", first, re.DOTALL) is not None
+
+
+async def test_where_all_is_cut_less_is_offered(bench: Bench, authority: Authority) -> None:
+    context = authority.context(NAME)
+
+    def box(connection: socket.socket) -> None:
+        if offers_tls_1_3(connection):
+            reset(connection)
+            return
+        with context.wrap_socket(connection, server_side=True) as secured:
+            silent(secured)
+
+    with TcpServer(box) as server, TcpServer(box) as control:
+        seen = await measure(bench, server, control=control)
+        places = {server.endpoint[1], control.endpoint[1]}
+
+    less = [o for o in seen.of(Step.TLS_HANDSHAKE) if o.facts["variant"] == Variant.OLDER]
+    assert {(o.failure, o.facts["tls"]["version"]) for o in less} == {(None, "TLSv1.2")}
+    assert {o.target.port for o in less} == places
+    assert len(less) == 4
+
+
+async def test_where_a_name_passes_less_is_not_offered(bench: Bench, authority: Authority) -> None:
+    box = minding(lambda name: name == NAME, reset, authority.context(NAME))
+    with TcpServer(box) as server:
+        assert Variant.OLDER not in fates(await measure(bench, server))

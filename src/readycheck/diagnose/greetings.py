@@ -43,6 +43,8 @@ _FATES = {
 HOPS_MOST = 255
 KILLS = (Fate.CUT, Fate.SILENCE, Fate.PAGE, Fate.ALERT, Fate.FOREIGN)
 _AS_IT_IS = ("asked", "elsewhere")
+_OTHERWISE = ("elsewhere", "strange", "older")
+"""Sent elsewhere, or with less to offer: what becomes of these does not show that an address is sealed."""
 SHAPES = ("segments", "records")
 """Shapes in which a greeting says the same to a server, and not to a box that reads packets.
 
@@ -162,8 +164,15 @@ class Trial:
     @property
     def is_sealed(self) -> bool:
         """Connections to the address stand, and whatever is said there gets no answer."""
-        said = [fate(o) for o in self.greetings if o.facts.get("variant") not in ("elsewhere", "strange")]
+        said = [fate(o) for o in self.greetings if o.facts.get("variant") not in _OTHERWISE]
         return bool(said) and set(said) <= {Fate.CUT, Fate.SILENCE}
+
+    @property
+    def minds_version(self) -> bool:
+        """Whatever offers TLS 1.3 is cut off, and what offers 1.2 at most is completed, each time."""
+        usual = {fate(o) for o in self.greetings if o.facts.get("variant") != "older"}
+        older = self.fates("older")
+        return usual == {Fate.CUT} and len(older) > 1 and set(older) <= {Fate.ANSWER, Fate.FOREIGN}
 
     # --- by name, or by chance ---
 

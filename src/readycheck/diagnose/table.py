@@ -39,6 +39,7 @@ from readycheck.diagnose import (
     services,
     sinkholes,
     turns,
+    versions,
 )
 from readycheck.diagnose.case import Case
 from readycheck.diagnose.finding import Finding, Where, sort_key
@@ -75,6 +76,7 @@ RULES: tuple[Rule, ...] = (
     lookups.refused_by_turns,
     server_names.sni_filter,
     server_names.sni_required,
+    versions.newer_greetings_cut,
     turns.first_packets_lost,
     turns.rate_limited,
     media.udp_return_blocked,

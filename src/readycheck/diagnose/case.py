@@ -1,6 +1,6 @@
 """What a rule may look at, and the questions that many rules ask of it."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -93,6 +93,9 @@ class Case:
             and o.step not in (Step.HOP, Step.RESOLVE)
             for outcome, o in self.observations()
         )
+
+    def failing_among(self, checks: Container[str]) -> list[str]:
+        return [c.check for _, c in self.failing if c.check in checks]
 
     def requirements_of(self, checks: Iterable[str]) -> tuple[str, ...]:
         found = {self.by_check[c].check.requirement for c in checks if c in self.by_check}

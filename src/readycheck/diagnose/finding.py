@@ -67,6 +67,11 @@ def shown(names: Iterable[str], most: int = 3) -> str:
     return f"{', '.join(known[:most])}{more}"
 
 
+def sentences(told: Iterable[str]) -> str:
+    """One behind the other, each with its full stop; what has nothing to say is left out."""
+    return " ".join(f"{sentence}." for sentence in told if sentence)
+
+
 def sort_key(finding: Finding) -> tuple[int, int, str]:
     """By severity, then confidence, then name."""
     return ORDER[finding.severity], SURENESS[finding.confidence], finding.cause

@@ -85,7 +85,7 @@ def connections_lost(case: Case) -> Iterator[Finding]:
     mine = {c.check for c in case.sampled if c.transport == "tcp"}
     yield case.finding(
         "port-blocked",
-        [*_failed(case, lost), *(c.check for _, c in case.failing if c.check in mine)],
+        [*_failed(case, lost), *case.failing_among(mine)],
         f"No TCP connection opens, to any of {len(addresses)} named hosts, those outside the product among them, on "
         f"any port, while UDP is answered{'; requests leave the site' if left else ''}.",
         remedy="Allow outbound TCP to the product's ports, and let the replies back in. Where connections are allowed, "
@@ -419,7 +419,7 @@ def _is_explained(case: Case, door: Door) -> bool:
 
 def _failed(case: Case, doors: Sequence[Door]) -> list[str]:
     mine = {check for door in doors for check in door.checks}
-    return [c.check for _, c in case.failing if c.check in mine]
+    return case.failing_among(mine)
 
 
 def _service(door: Door) -> str:

@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any
 
 from readycheck.diagnose.case import Case
-from readycheck.diagnose.finding import Confidence, Finding, Owner, Where, shown
+from readycheck.diagnose.finding import Confidence, Finding, Owner, Where, sentences, shown
 from readycheck.diagnose.greetings import trials
 from readycheck.diagnose.server_names import zone
 from readycheck.failure import Failure, Step
@@ -166,7 +166,7 @@ def _finding(case: Case, signer: Signer, reasons: Sequence[str], confidence: Con
     return case.finding(
         "tls-inspection",
         [check for check, _ in signer.met],
-        "".join(f"{sentence}. " for sentence in told).rstrip(),
+        sentences(told),
         where=Where.SITE,
         owner=Owner.PROXY,
         confidence=confidence,

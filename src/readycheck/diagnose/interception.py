@@ -90,7 +90,7 @@ def strangers_answer(case: Case) -> Iterator[Finding]:
         ports = ", ".join(str(port) for port in sorted({c.port for c in answered}))
         yield case.finding(
             "proxy-transparent",
-            [c.check for _, c in case.failing if c.check in checks],
+            case.failing_among(checks),
             f"TCP {ports} is answered at {len({c.address for c in answered})} addresses of {len(networks)} networks by "
             f"what speaks no TLS ({case.requirements[requirement].title}): something on the way answers in the place "
             "of the product, or its servers are set up wrongly.",

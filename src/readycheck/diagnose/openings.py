@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from readycheck.diagnose.case import Case, Place
-from readycheck.diagnose.finding import Confidence, Finding, Where
+from readycheck.diagnose.finding import Confidence, Finding, Where, sentences
 from readycheck.diagnose.greetings import Fate, Trial, fate, trials
 from readycheck.diagnose.server_names import place_in
 from readycheck.failure import Step
@@ -127,7 +127,7 @@ def _finding(case: Case, ports: Sequence[_Port]) -> Finding:
     return case.finding(
         "port-rejected" if cut else "port-blocked",
         list(dict.fromkeys(check for port in ports for check in port.dead)),
-        "".join(f"{sentence}. " for sentence in told if sentence).rstrip(),
+        sentences(told),
         where=place.where,
         confidence=Confidence.LIKELY if place.words or first.outside else Confidence.POSSIBLE,
         remedy=f"Allow TCP {named} to the product's networks for every application, not for the opening of "

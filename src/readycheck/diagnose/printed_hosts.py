@@ -45,7 +45,7 @@ def _seen(case: Case, cell: Cell) -> _Seen:
 
 def _refusing(case: Case, how: _Seen, cells: Sequence[Cell]) -> Iterator[Finding]:
     checks = {cell.check for cell in cells}
-    failed = [c.check for _, c in case.failing if c.check in checks]
+    failed = case.failing_among(checks)
     if not failed:
         return
     services = " and ".join(f"{cell.transport.upper()} {cell.port}" for cell in cells)

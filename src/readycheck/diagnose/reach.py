@@ -24,8 +24,7 @@ def _media_cells(case: Case) -> list[Cell]:
 
 def _failed(case: Case, cells: Iterable[Cell]) -> list[str]:
     """The checks of these cells that did not pass."""
-    chosen = {c.check for c in cells}
-    return [c.check for _, c in case.failing if c.check in chosen]
+    return case.failing_among({c.check for c in cells})
 
 
 def _sure(cells: Sequence[Cell]) -> Confidence:
@@ -328,7 +327,7 @@ def _inside(case: Case, networks: Sequence[str]) -> list[str]:
         for o in outcome.observations
         if o.failure and o.target.host and o.target.address and within(o.target.address, networks)
     ]
-    return [c.check for _, c in case.failing if c.check in lost]
+    return case.failing_among(lost)
 
 
 def within(address: str, networks: Iterable[str]) -> bool:

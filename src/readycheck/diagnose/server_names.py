@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from readycheck.diagnose.case import Case, Place, provider_owns
-from readycheck.diagnose.finding import Confidence, Finding, Owner, Where, shown
+from readycheck.diagnose.finding import Confidence, Finding, Owner, Where, sentences, shown
 from readycheck.diagnose.greetings import PROBE, RARE, Fate, Trial, fate, trials
 from readycheck.diagnose.situation import Situation
 from readycheck.diagnose.stalls import by_turns
@@ -208,7 +208,7 @@ def _checks_of(case: Case, names: Sequence[str]) -> list[str]:
         for outcome, o in case.observations()
         if o.step is Step.TLS_HANDSHAKE and o.failure in _KILLING and o.target.host in names
     }
-    return [c.check for _, c in case.failing if c.check in hit]
+    return case.failing_among(hit)
 
 
 def _filter_finding(
@@ -222,10 +222,10 @@ def _filter_finding(
     return case.finding(
         "sni-filter",
         [*checks, *dict.fromkeys(t.check for t in guilty)],
-        "".join(f"{sentence}. " for sentence in told if sentence).rstrip(),
+        sentences(told),
         where=place.where,
         owner=Owner.PROXY if place.where is Where.SITE else None,
-        confidence=_sure(first),
+        confidence=_sure(first, proven=first.elsewhere or first.on_the_way),
         remedy=f"Allow {allowed} in the web or application filter, by name and by category, or exempt the "
         "product's traffic from it.",
     )
@@ -244,11 +244,11 @@ def place_in(case: Case, trial: Trial) -> Place:
     return place
 
 
-def _sure(trial: Trial) -> Confidence:
-    """Another server, or a hop limit, is a control; a shape that passes agrees with other names that pass."""
+def _sure(trial: Trial, *, proven: bool) -> Confidence:
+    """`proven` by a control: another server, or a hop limit; a shape that passes agrees with other names that pass."""
     if trial.luck >= RARE:
         return Confidence.POSSIBLE
-    return Confidence.CERTAIN if trial.elsewhere or trial.on_the_way else Confidence.LIKELY
+    return Confidence.CERTAIN if proven else Confidence.LIKELY
 
 
 def _reasons(trial: Trial) -> Iterator[str]:
@@ -287,18 +287,12 @@ def sni_required(case: Case) -> Iterator[Finding]:
     yield case.finding(
         "sni-required",
         [*checks, *dict.fromkeys(t.check for t in proven)],
-        "".join(f"{sentence}. " for sentence in told if sentence).rstrip(),
+        sentences(told),
         where=place.where,
         owner=Owner.PROXY if place.where is Where.SITE else None,
-        confidence=_sure_of_nameless(first),
+        confidence=_sure(first, proven=first.on_the_way),
         remedy="Let the filter pass TLS without a server name to the product's networks: media over TLS sends none.",
     )
-
-
-def _sure_of_nameless(trial: Trial) -> Confidence:
-    if trial.luck >= RARE:
-        return Confidence.POSSIBLE
-    return Confidence.CERTAIN if trial.on_the_way else Confidence.LIKELY
 
 
 def _nameless_checks(case: Case, ports: set[int]) -> list[str]:
@@ -308,4 +302,4 @@ def _nameless_checks(case: Case, ports: set[int]) -> list[str]:
         if o.step is Step.TLS_HANDSHAKE and o.target.sni is None and o.failure in _CUTTING
         if o.target.port in ports
     }
-    return [c.check for _, c in case.failing if c.check in hit]
+    return case.failing_among(hit)

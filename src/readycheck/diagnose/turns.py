@@ -147,7 +147,7 @@ def greetings_by_turns(case: Case) -> Iterator[Finding]:
     yield case.finding(
         "intermittent",
         failed,
-        f"Connections open at once, and the TLS greetings to {shown(dict.fromkeys(p.name for p in found))} are "
+        f"Connections open at once, and the TLS greetings to {shown(p.name for p in found)} are "
         f"answered by turns: {answered} of {tried} ({low:.0%} to {high:.0%} at 95 % confidence){_heard(case)}.",
         confidence=Confidence.LIKELY,
         remedy="Look for parallel links, tunnels or firewalls among which flows are shared out, of which one loses "

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from readycheck.diagnose.case import Case
-from readycheck.diagnose.finding import Confidence, Finding, Owner, Where
+from readycheck.diagnose.finding import Confidence, Finding, Owner, Where, sentences
 from readycheck.diagnose.greetings import Trial, trials
 from readycheck.diagnose.server_names import place_in
 from readycheck.failure import Failure, Step
@@ -37,7 +37,7 @@ def _checks_of(case: Case, ports: set[int]) -> list[str]:
         for outcome, o in case.observations()
         if o.step is Step.TLS_HANDSHAKE and o.failure in _CUTS and not o.target.via and o.target.port in ports
     }
-    return [c.check for _, c in case.failing if c.check in hit]
+    return case.failing_among(hit)
 
 
 def _finding(case: Case, proven: list[Trial], checks: list[str]) -> Finding:
@@ -54,7 +54,7 @@ def _finding(case: Case, proven: list[Trial], checks: list[str]) -> Finding:
     return case.finding(
         "tls-version",
         [*checks, *dict.fromkeys(t.check for t in proven)],
-        "".join(f"{sentence}. " for sentence in told if sentence).rstrip(),
+        sentences(told),
         where=place.where,
         owner=Owner.PROXY if place.where is Where.SITE else None,
         confidence=Confidence.LIKELY if outside else Confidence.POSSIBLE,

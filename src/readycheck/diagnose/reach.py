@@ -1,12 +1,13 @@
 """Rules for what the grid of networks and ports shows: blocked ports, networks, ranges, and dead services."""
 
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from readycheck.diagnose import turns
 from readycheck.diagnose.case import Case, Place, is_media, place_of
 from readycheck.diagnose.finding import Confidence, Finding, Where, shown
 from readycheck.diagnose.hosts import place_of_flows, stopped_ways
+from readycheck.diagnose.strata import describe_part, enclosed, side_of
 from readycheck.evidence import OPEN, WALL, Cell, Sign
 from readycheck.notation import PortRange
 from readycheck.profile import Requirement
@@ -153,21 +154,12 @@ def _port_finding(case: Case, requirement: Requirement, declared: PortRange | No
     passed = {each for each in every - labels if _passes(case, requirement.transport, each, walls)}
     # What stopped in one network alone, within the part that stops in all of them, is no more than that.
     lone = {label for transport, label, _ in case.walls.lone if transport == requirement.transport}
-    labels |= _enclosed(lone & every - passed, labels)
+    labels |= enclosed(lone & every - passed, labels)
     failed = _failed(case, [c for c in cells if case.label(c) in labels])
     if declared and len(declared) > 1 and passed:
         yield _partial(case, requirement, declared, sorted(labels), passed, walls, failed)
     else:
-        yield _whole(case, requirement, declared, walls, failed, sure=every == labels)
-
-
-def _enclosed(candidates: Set[str], strata: Set[str]) -> set[str]:
-    """Of the candidates those between the bounds of the strata."""
-    if not candidates:
-        return set()
-    bounds = [_parse(label)[:2] for label in strata]
-    low, high = min(lo for lo, _ in bounds), max(hi for _, hi in bounds)
-    return {label for label in candidates if low <= _parse(label)[0] and _parse(label)[1] <= high}
+        yield _whole(case, requirement, declared, walls, failed, stopped=len(labels), of=len(every))
 
 
 def _walls_of(case: Case, transport: str, label: str) -> Sequence[Cell]:
@@ -185,19 +177,25 @@ def _whole(
     walls: Sequence[Cell],
     failed: Sequence[str],
     *,
-    sure: bool,
+    stopped: int,
+    of: int,
 ) -> Finding:
-    """`sure`: every part of a range was seen to stop."""
+    """So many parts of a range were seen to stop, and none to pass: where these are few, the others may."""
     rejected = [c for c in walls if c.sign is Sign.REJECTED]
     place = place_of(case, requirement.transport, {c.port for c in walls}, walls)
     label = _service(requirement.transport, str(declared or ""))
+    known = "" if stopped == of else f" {stopped} of {of} parts of it were seen to stop, and none to pass."
     return case.finding(
         "port-rejected" if rejected else "port-blocked",
         failed,
-        f"{label} is {'refused' if rejected else 'dropped'} on the way to every network{_told(place)}."
+        f"{label} is {'refused' if rejected else 'dropped'} on the way to every network{_told(place)}.{known}"
         f"{_beside_media(requirement, walls)}",
         where=place.where,
-        confidence=_sure(walls) if sure else Confidence.LIKELY,
+        confidence=_sure(walls)
+        if stopped == of
+        else Confidence.LIKELY
+        if 2 * stopped > of
+        else Confidence.POSSIBLE,
         remedy=f"Allow outbound {label} to the product's networks ({requirement.title}).{_exempt(requirement, walls)}",
     )
 
@@ -254,38 +252,6 @@ def _partial(
         confidence=_sure(walls),
         remedy=f"Allow the whole range UDP {declared} outbound, even and odd ports, to the product's networks.",
     )
-
-
-def describe_part(declared: PortRange, blocked: Iterable[str], passed: Iterable[str]) -> str:
-    """Say which part of a range the blocked strata (`LOW-HIGH even`) make up; of some nothing may be known."""
-    hit, rest = {_parse(name) for name in blocked}, {_parse(name) for name in passed}
-    low, high = min(lo for lo, _, _ in hit), max(hi for _, hi, _ in hit)
-    parities, spared = {p for _, _, p in hit}, {p for _, _, p in rest}
-    if len(parities) == 1 and any((lo, hi, p) in rest for lo, hi, _ in hit for p in spared):
-        parity = min(parities)
-        if parity in spared:
-            return f"the {parity} ports of {low}-{high}"
-        everywhere = (low, high) == (declared.low, declared.high)
-        return f"the {parity} ports{'' if everywhere else f', as was seen in {low}-{high}'}"
-    edge = "the lower part, " if low == declared.low else "the upper part, " if high == declared.high else ""
-    return f"{edge}{low}-{high}"
-
-
-def side_of(dropped: Set[int], passed: Set[int]) -> str:
-    """The part of a range that one bound explains, where even and odd do not; empty when none does."""
-    if {port % 2 for port in dropped}.isdisjoint(port % 2 for port in passed):
-        return ""
-    if min(dropped) > max(passed):
-        return f"the upper part: {min(dropped)} is dropped while {max(passed)} passes"
-    if max(dropped) < min(passed):
-        return f"the lower part: {max(dropped)} is dropped while {min(passed)} passes"
-    return ""
-
-
-def _parse(name: str) -> tuple[int, int, str]:
-    bounds, parity = name.split()
-    low, high = bounds.split("-")
-    return int(low), int(high), parity
 
 
 def networks_blocked(case: Case) -> Iterator[Finding]:

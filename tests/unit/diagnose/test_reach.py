@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from readycheck.diagnose.finding import Confidence, Owner, Severity, Where
-from readycheck.diagnose.reach import by_number, describe_part, side_of, within
+from readycheck.diagnose.reach import by_number, within
+from readycheck.diagnose.strata import describe_part, side_of
 from readycheck.engine import Outcome
 from readycheck.failure import Failure, Step
 from readycheck.notation import PortRange
@@ -351,6 +352,25 @@ def test_the_whole_media_range_is_a_port_finding() -> None:
     found = conclude(World(wall=dropping(in_range(19560, 65535))))
     assert (found.only.cause, found.only.affects) == ("port-blocked", ("range",))
     assert "UDP 19560-65535" in found.only.summary
+
+
+@pytest.mark.parametrize(
+    ("first_unseen", "confidence", "words"),
+    [(31054, Confidence.POSSIBLE, "2 of 8 parts"), (54042, Confidence.LIKELY, "6 of 8 parts")],
+)
+def test_of_a_range_no_more_is_claimed_than_was_seen(
+    first_unseen: int, confidence: Confidence, words: str
+) -> None:
+    network = World(wall=dropping(in_range(19560, 65535)))
+    seen_in_part = tuple(
+        replace(o, observations=tuple(x for x in o.observations if (x.target.port or 0) < first_unseen))
+        if o.check.scope in (Scope.PATH, Scope.FOLLOW_UP)
+        else o
+        for o in network.outcomes()
+    )
+    only = conclude_from(network, seen_in_part).only
+    assert (only.cause, only.confidence) == ("port-blocked", confidence)
+    assert f"{words} of it were seen to stop, and none to pass." in only.summary
 
 
 RANGE = PortRange(low=10, high=49)

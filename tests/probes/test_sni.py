@@ -209,9 +209,20 @@ def test_the_order_is_the_seeds_and_harmless_greetings_come_first_at_the_control
     assert len(set(orders)) > 10
 
 
+def _peek(connection: socket.socket, size: int) -> bytes:
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, size)
+    found = connection.recv(size, socket.MSG_PEEK)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+    return found
+
+
 def offers_tls_1_3(connection: socket.socket) -> bool:
-    """As a box finds it: the extension `supported_versions` (RFC 8446 section 4.2.1) with 3.4 first."""
-    first = connection.recv(65536, socket.MSG_PEEK)
+    """As a box finds it: the extension `supported_versions` (RFC 8446 section 4.2.1) with 3.4 first.
+
+    It looks at the whole greeting, which may come in two segments.
+    """
+    length = 9 + int.from_bytes(_peek(connection, 9)[6:])
+    first = _peek(connection, length)
     return re.search(rb"\x00\x2b\x00[\x03-\x0b][\x02-\x0a]\x03\x04", first, re.DOTALL) is not None
 
 

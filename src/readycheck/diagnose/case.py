@@ -152,8 +152,17 @@ class Place:
     words: str
 
 
-def place_of(case: Case, transport: str, ports: Iterable[int], cells: Collection[Cell] = ()) -> Place:
-    """Locate a wall by the refusal's author, else by how far the stopped packets come."""
+def place_of(
+    case: Case,
+    transport: str,
+    ports: Iterable[int],
+    cells: Collection[Cell] = (),
+    alike: Iterable[Cell] | None = None,
+) -> Place:
+    """Locate a wall by the refusal's author, else by how far the stopped packets come.
+
+    They come as far as others to the same ports were seen, of those `alike`; by default of all.
+    """
     evidence, wanted = case.evidence, set(ports)
     for cell in cells:
         if cell.sign is Sign.REJECTED and _is_refused_at_once(case, cell):
@@ -174,18 +183,24 @@ def place_of(case: Case, transport: str, ports: Iterable[int], cells: Collection
         # Only the survey: the packets do not reach the hop that it used.
         near = any(c.sign is Sign.STOPPED and c.ttl and c.ttl <= evidence.edge_ttl + 1 for c in cells)
         return Place(Where.SITE if near else Where.UNKNOWN, "")
-    last = max(stopped, key=lambda r: r.ttl, default=None)
-    reached = last.ttl if last else 0
+    seen = [(r.ttl, r.address, _address(r)) for r in stopped]
+    left = (c for c in (evidence.cells if alike is None else alike) if c.sign is Sign.LEFT)
+    seen += [
+        (c.ttl, c.offender, c.address)
+        for c in left
+        if c.transport == transport and c.port in wanted and c.ttl and c.offender
+    ]
+    reached, router, toward = max(seen, default=(0, "", ""))
     if reached >= max(rung.ttl for rung in control):
         return Place(Where.UNKNOWN, "")
-    if last is None:
+    if not reached:
         return Place(Where.UNKNOWN, "packets do not even reach the first router, or this host keeps them")
-    words = f"packets reach {last.address} (hop {last.ttl}) and no further"
+    words = f"packets reach {router} (hop {reached}) and no further"
     following = next((rung.address for rung in control if rung.ttl == reached + 1), None)
     if reached <= evidence.edge_ttl:
         near = following is not None and not _is_seen_late(cells, evidence.edge_ttl)
         return Place(Where.SITE if near else Where.UNKNOWN, words)
-    providers = provider_owns(evidence, last.address, following, _address(last))
+    providers = provider_owns(evidence, router, following, toward)
     return Place(Where.ISP if providers else Where.UNKNOWN, words)
 
 

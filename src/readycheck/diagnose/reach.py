@@ -261,7 +261,9 @@ def networks_blocked(case: Case) -> Iterator[Finding]:
     if not found:
         return
     cells = [c for network in found for c in walls.of_network(network)]
-    place = place_of(case, cells[0].transport, {c.port for c in cells}, cells)
+    parts = {(c.network, c.part) for c in cells}
+    alike = [c for c in case.evidence.cells if (c.network, c.part) in parts]
+    place = place_of(case, cells[0].transport, {c.port for c in cells}, cells, alike)
     names = shown(found, 6)
     partly = " (in part)" if {n for _, n, _ in walls.parts} else ""
     hit = {(c.transport, c.network) for c in cells}

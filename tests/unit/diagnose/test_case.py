@@ -189,6 +189,19 @@ def test_a_silent_wall_lies_behind_the_last_hop_that_was_reached(
 
 
 @pytest.mark.parametrize(
+    ("ttl", "port", "where"),
+    [(3, 5004, Where.UNKNOWN), (2, 5004, Where.SITE), (3, 9000, Where.SITE)],
+)
+def test_a_packet_to_the_same_port_that_was_seen_farther_shows_that_the_wall_is_farther(
+    ttl: int, port: int, where: Where
+) -> None:
+    """The routers answered too seldom for the one that was followed hop by hop."""
+    left = replace(wall(Sign.LEFT, ttl=ttl, offender=f"203.0.113.{ttl}"), port=port, address="192.0.2.9")
+    longer = (*LADDER, Rung(4, "203.0.113.9", "udp", "ladder", "c:1"))
+    assert place([wall(Sign.STOPPED, ttl=5), left], stop(2), ladder=longer) is where
+
+
+@pytest.mark.parametrize(
     ("ttls", "own", "where"),
     [((5,), True, Where.UNKNOWN), ((5, 3), True, Where.SITE), ((5,), False, Where.SITE)],
 )

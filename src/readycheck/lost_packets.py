@@ -1,5 +1,6 @@
 """Which ports lose single packets, take their time, or mind numbers: there silence shows no wall. Pure."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from statistics import median
 
@@ -25,11 +26,33 @@ def fickle(
     )
 
 
-def _answering_again(observations: Iterable[Observation]) -> Iterator[Port]:
-    """Ports that answer when they are asked again: no wall stands before them, whatever was lost."""
+def _answering_again(observations: Sequence[Observation]) -> Iterator[Port]:
+    """Ports that answer when they are asked again, and lost two packets or more: no wall stands before them.
+
+    At an address where no connection had stood before, as good as two were lost.
+    """
+    again = [o for o in observations if o.facts.get("purpose") == "repeat" and o.target.network]
+    asked = {_door_of(o.target) for o in again}
+    lost = Counter(_port_of(o.target) for o in again if o.failure)
+    stood: set[tuple[str | None, Port]] = set()
     for o in observations:
-        if o.facts.get("purpose") == "repeat" and o.failure is None and o.target.network:
-            yield o.target.transport or "", o.target.port or 0
+        if (door := _door_of(o.target)) in asked and o.step is Step.CONNECT and (came := _lost_and_asked(o)):
+            stood.add(door)
+            lost[door[1]] += came[0]
+    lost.update({port: LEAST_LOST for _, port in asked - stood})
+    yield from {port for o in again if not o.failure and lost[port := _port_of(o.target)] >= LEAST_LOST}
+
+
+LEAST_LOST = 2
+"""One packet is lost on any line."""
+
+
+def _port_of(target: Target) -> Port:
+    return target.transport or "tcp", target.port or 0
+
+
+def _door_of(target: Target) -> tuple[str | None, Port]:
+    return target.address, _port_of(target)
 
 
 def _unsteady(
@@ -106,7 +129,7 @@ def _losing(observations: Sequence[Observation]) -> Iterator[Port]:
     found: dict[Port, tuple[int, int, int]] = {}
     walled = set(_walled(observations))
     for o in observations:
-        place = o.target.transport or "tcp", o.target.port or 0
+        place = _port_of(o.target)
         kept = place in walled and o.facts.get("purpose") == "survey"
         if not kept and (lost_and_asked := _lost_and_asked(o)):
             known = found.get(place, (0, 0, 0))
@@ -125,7 +148,7 @@ def _walled(observations: Iterable[Observation]) -> Iterator[Port]:
     for o in observations:
         if o.facts.get("purpose") != "survey":
             continue
-        place = o.target.transport or "tcp", o.target.port or 0
+        place = _port_of(o.target)
         if o.facts.get("fate") == "left":
             left[place] = max(left.get(place, 0), int(o.facts.get("ttl") or 0))
         for ttl in o.facts.get("missed_at") or ():

@@ -400,6 +400,23 @@ def test_where_the_same_ports_stood_and_then_did_not_no_port_is_walled(
     assert (fickle(*tries) == {("tcp", 8934)}) is unsteady
 
 
+@pytest.mark.parametrize(
+    ("first", "again", "open_door"),
+    [
+        (None, "++++++++", False),  # late once, and steady since
+        (None, "+++++++-", True),
+        (None, "--------", False),
+        (Failure.TIMED_OUT, "-------+", True),  # silent at first
+    ],
+)
+def test_a_port_that_answers_again_and_loses_packets_stands_behind_no_wall(
+    first: Failure | None, again: str, open_door: bool
+) -> None:
+    late = at(1, first, took_ms=1_030.0, rtt_ms=1.0)
+    tries = [at(1, None if each == "+" else Failure.TIMED_OUT, purpose="repeat") for each in again]
+    assert (("tcp", 8934) in fickle(late, *tries)) is open_door
+
+
 def test_who_waited_for_less_than_connections_take_was_not_refused_one() -> None:
     web = [replace(o, target=replace(o.target, port=443)) for n in (1, 2) for o in late_and_short(n)]
     assert ("tcp", 8934) not in fickle(*web, at(1, Failure.TIMED_OUT, took_ms=4_000.0))

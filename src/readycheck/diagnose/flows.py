@@ -30,7 +30,7 @@ CHANGING = 2
 """Of those that answered and did not, beside the six: whether they answer at all any more."""
 
 HALVES = 2
-LOSSY_SHARE = 0.15
+LOSSY_SHARE, LEAST_LATE = 0.15, 2
 PATIENCE_MS = 900.0
 """What the probe `repeat` waits for an answer."""
 
@@ -122,22 +122,30 @@ def _doubtful(outcomes: Sequence[Outcome]) -> list[Target]:
     """Ports that answered as where packets are lost, the latest first: late, at the second try, or not to the end.
 
     One of them is chance; a good part of all, or of one port's, is not. A busy host is late as well, though by less
-    than a lost packet.
+    than a lost packet. Where most of a port's connections do not stand at all, one of the few that do is such a part.
     """
     found: dict[Target, float] = {}
     reopened: set[Target] = set()
+    dark: set[object] = set()
     for o in (o for outcome in outcomes if _is_direct(outcome) for o in outcome.observations):
         place = _place(o.target)
         contact = o.step in (Step.CONNECT, Step.ECHO)
         if contact and o.failure is None and _shows_loss(o):
             reopened.add(place)
+        if o.step is Step.CONNECT and o.failure is Failure.TIMED_OUT and place.network:
+            dark.add(_service(place))
         if (contact and o.failure is None) or place in found:
             found[place] = max(found.get(place, 0.0), o.elapsed_ms if _shows_loss(o) else 0.0)
     lossy = sorted((place for place, late_ms in found.items() if late_ms), key=lambda place: -found[place])
     if _is_a_good_part(len(lossy), len(found)):
         return lossy
-    late, asked = (Counter((p.transport, p.port) for p in places) for places in (reopened, found))
-    return [p for p in lossy if _is_a_good_part(late[p.transport, p.port], asked[p.transport, p.port])]
+    late, asked = (Counter(map(_service, places)) for places in (reopened, found))
+    least = {service: 1 if service in dark else LEAST_LATE for service in asked}
+    return [p for p in lossy if _is_a_good_part(late[s := _service(p)], asked[s], least[s])]
+
+
+def _service(place: Target) -> tuple[str | None, int | None]:
+    return place.transport, place.port
 
 
 def lost_at_first(outcomes: Sequence[Outcome]) -> tuple[int, int]:
@@ -152,8 +160,8 @@ def lost_at_first(outcomes: Sequence[Outcome]) -> tuple[int, int]:
     return sum(found), len(found)
 
 
-def _is_a_good_part(some: int, of: int) -> bool:
-    return some >= max(2, LOSSY_SHARE * of)
+def _is_a_good_part(some: int, of: int, least: int = LEAST_LATE) -> bool:
+    return some >= max(least, LOSSY_SHARE * of)
 
 
 def _is_direct(outcome: Outcome) -> bool:

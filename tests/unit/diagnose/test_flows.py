@@ -187,6 +187,27 @@ def test_late_ones_of_one_port_are_many_where_it_has_few() -> None:
     assert {t.port for t in check.params.targets} == {8934}
 
 
+@pytest.mark.parametrize(("dark", "again"), [(True, 1), (False, 0)])
+def test_a_single_late_one_is_many_where_most_of_its_port_are_silent(dark: bool, again: int) -> None:
+    """Of seven packets in ten that open connections to the SIP port, few come through at first, and fewer at last."""
+    world = World(dense=not dark)
+    made = [world.measure(check) for check in world.plan.checks]
+    mine = [n for n, o in enumerate(made) if o.check.target.ports == "8934"]
+    stood = [
+        (n, o.target) for n in mine for o in made[n].observations if o.step is Step.CONNECT and not o.failure
+    ]
+    n, late = stood[0]
+    made[n] = replace(
+        made[n],
+        observations=tuple(
+            replace(o, elapsed_ms=1_030.0) if o.target == late and o.step is Step.CONNECT else o
+            for o in made[n].observations
+        ),
+    )
+    checks = list(ask_again(world.situation(made)))
+    assert [t.address for check in checks for t in check.params.targets] == [late.address] * again
+
+
 def test_the_latest_are_asked_before_those_that_a_busy_host_made_wait() -> None:
     world = product(lambda target: None)
     made = [world.measure(check) for check in world.plan.checks]

@@ -122,7 +122,8 @@ def _doubtful(outcomes: Sequence[Outcome]) -> list[Target]:
     """Ports that answered as where packets are lost, the latest first: late, at the second try, or not to the end.
 
     One of them is chance; a good part of all, or of one port's, is not. A busy host is late as well, though by less
-    than a lost packet. Where most of a port's connections do not stand at all, one of the few that do is such a part.
+    than a lost packet. Where most of a port's connections do not stand at all, one of the few that do is such a part; those that
+    stood at once are asked as well, lest chance keeps a single one from answering any more.
     """
     found: dict[Target, float] = {}
     reopened: set[Target] = set()
@@ -140,8 +141,9 @@ def _doubtful(outcomes: Sequence[Outcome]) -> list[Target]:
     if _is_a_good_part(len(lossy), len(found)):
         return lossy
     late, asked = (Counter(map(_service, places)) for places in (reopened, found))
-    least = {service: 1 if service in dark else LEAST_LATE for service in asked}
-    return [p for p in lossy if _is_a_good_part(late[s := _service(p)], asked[s], least[s])]
+    shaky = {s for s in asked if _is_a_good_part(late[s], asked[s], 1 if s in dark else LEAST_LATE)}
+    prompt = [place for place, late_ms in found.items() if not late_ms and _service(place) in dark]
+    return [place for place in (*lossy, *prompt) if _service(place) in shaky]
 
 
 def _service(place: Target) -> tuple[str | None, int | None]:

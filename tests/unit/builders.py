@@ -416,8 +416,10 @@ class World:
 
     def _repeated(self, check: Check) -> Iterator[Observation]:
         for target in check.params.targets:
+            refused = target.transport == "tcp" and self.closed(self._named(target))
+            end = Failure.CONNECTION_REFUSED if refused else Failure.TIMED_OUT
             for turn in range(check.params.tries):
-                failure = None if turn < self.flaky(self._named(target)) else Failure.TIMED_OUT
+                failure = None if turn < self.flaky(self._named(target)) else end
                 step = Step.CONNECT if target.transport == "tcp" else Step.ECHO
                 yield seen(step, target, failure, purpose="repeat", turn=turn)
 

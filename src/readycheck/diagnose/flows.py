@@ -11,6 +11,7 @@ from readycheck.diagnose.egress import is_due, lost_doors, silent_columns
 from readycheck.diagnose.link import is_slow, way_ms
 from readycheck.diagnose.neighbours import neighbour_of
 from readycheck.diagnose.new_flows import find_changing
+from readycheck.diagnose.refusals import in_question
 from readycheck.diagnose.situation import Situation, can_hear_routers, local_address, round_trip
 from readycheck.engine import Outcome
 from readycheck.evidence import Cell, Evidence, Sign
@@ -28,6 +29,9 @@ PAIRS = 3
 ASKED_AGAIN = 6
 CHANGING = 2
 """Of those that answered and did not, beside the six: whether they answer at all any more."""
+
+REFUSING = 2
+"""Of those that refuse, beside them: a member of a group of servers may."""
 
 HALVES = 2
 LOSSY_SHARE, LEAST_LATE = 0.15, 2
@@ -68,10 +72,12 @@ def compare(situation: Situation) -> Iterator[Check]:
 
 
 def ask_again(situation: Situation) -> Iterator[Check]:
-    """Silent ports of hosts that live, several times: a lost packet or two is no block."""
+    """Silent ports of hosts that live, several times: a lost packet or two is no block. And a few that refuse."""
     if is_long(situation.outcomes):
         return
-    silent = [door.target for door in _chosen(_lost_doors(situation)) if door.sign is Sign.SILENT]
+    lost = _chosen(_lost_doors(situation))
+    silent = [door.target for door in lost if door.sign is Sign.SILENT]
+    refusing = [door.target for door in in_question(lost)]
     cells = [_target(cell) for cell, _ in silent_columns(situation)]
     asked = list(
         dict.fromkeys([*silent, *cells, *_halves(situation.evidence), *_doubtful(situation.outcomes)])
@@ -79,7 +85,15 @@ def ask_again(situation: Situation) -> Iterator[Check]:
     check = situation.check(
         "repeat/silent",
         REPEAT,
-        list(dict.fromkeys([*asked[:ASKED_AGAIN], *find_changing(situation.outcomes)[:CHANGING]])),
+        list(
+            dict.fromkeys(
+                [
+                    *asked[:ASKED_AGAIN],
+                    *refusing[:REFUSING],
+                    *find_changing(situation.outcomes)[:CHANGING],
+                ]
+            )
+        ),
         kinds=tuple(sorted(kinds(situation.outcomes).items())),
         **_patience(situation.evidence.late_ms),
     )

@@ -73,9 +73,10 @@ def test_a_host_without_another_port_is_compared_with_a_neighbour_on_the_same() 
     }
 
 
-def test_what_is_refused_is_compared_and_not_repeated() -> None:
+def test_what_is_refused_is_compared_and_a_few_are_asked_again() -> None:
     checks = asked(product(dropping(port(443), "reject")))
-    assert list(checks) == ["path/flows"]
+    assert list(checks) == ["path/flows", "repeat/silent"]
+    assert len(checks["repeat/silent"].params.targets) == 2
 
 
 def test_without_an_answer_anywhere_there_is_no_control() -> None:

@@ -136,8 +136,8 @@ def _doubtful(outcomes: Sequence[Outcome]) -> list[Target]:
     """Ports that answered as where packets are lost, the latest first: late, at the second try, or not to the end.
 
     One of them is chance; a good part of all, or of one port's, is not. A busy host is late as well, though by less
-    than a lost packet. Where most of a port's connections do not stand at all, one of the few that do is such a part; those that
-    stood at once are asked as well, lest chance keeps a single one from answering any more.
+    than a lost packet. Where most of a port's connections do not stand at all, one of the few that do is such a part;
+    those that stood at once are asked as well, lest chance keeps a single one from answering any more.
     """
     found: dict[Target, float] = {}
     reopened: set[Target] = set()

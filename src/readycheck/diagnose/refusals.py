@@ -72,9 +72,8 @@ def refused_by_turns(case: Case) -> Iterator[Finding]:
     yield case.finding(
         "intermittent",
         failed,
-        f"{names} {'takes' if len(found) == 1 else 'take'} connections and {'refuses' if len(found) == 1 else 'refuse'} "
-        f"them by turns: {stood} of {tried} stood ({low:.0%} to {high:.0%} at 95 % confidence), the others were reset "
-        "at once.",
+        f"Of connections to {names} some stand and some are refused at once, by turns: {stood} of {tried} stood "
+        f"({low:.0%} to {high:.0%} at 95 % confidence).",
         confidence=Confidence.LIKELY if sure else Confidence.POSSIBLE,
         remedy="A load balancer with members that have no service, or a service that starts again and again, does "
         "this: ask who runs the host. Look for a limit on connections that resets those beyond it, too.",

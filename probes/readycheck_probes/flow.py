@@ -165,6 +165,11 @@ class _Flow:
         met = bool(self.refused) and (not self.beside or self.reached + 1 >= min(self.refused))
         return far or self.answered or met
 
+    @property
+    def passes_as_media(self) -> bool:
+        """RTP came to the farthest hop that its own kind did not: up to a wall, either may miss a nearer answer."""
+        return self.media_reached >= max((ttl for _, ttl in self.outlived), default=1)
+
     def is_stopped(self) -> bool:
         """It takes more where routers that answer at all keep the control waiting, too: so much may be lost.
 
@@ -323,8 +328,11 @@ def _fate(flow: _Flow, edge: Edge, *, stopped: bool) -> tuple[str, int]:
         by = flow.refused[least]
         early = flow.own and flow.control_arrived is not None and least < flow.control_arrived
         near = edge.proven and least <= edge.ttl + 1
-        elsewhere = by in {hop.address for hop in flow.control_hops}
-        return ("rejected" if early or near or elsewhere else "refused"), least
+        known = {**{ttl: hop.address for ttl, hop in flow.beside.items()}, **flow.seen}
+        routers = [ttl for ttl, address in known.items() if address == by]
+        # Routers refuse as seldom as they answer: what was refused first may have had hops to spare.
+        least = min([least, *(ttl + 1 for ttl in routers)])
+        return ("rejected" if early or near or routers else "refused"), least
     if stopped:
         return "stopped", min(ttl for _, ttl in flow.outlived)
     whole = (
@@ -350,11 +358,11 @@ def _record(net: Net, flow: _Flow, edge: Edge, *, stopped: bool) -> None:
         "purpose": "survey",
         "fate": fate,
         "ttl": ttl,
-        "offender": flow.refused.get(ttl) if flow.refused else None,
+        "offender": flow.refused[min(flow.refused)] if fate in ("rejected", "refused") else None,
         "asked": flow.asked,
         "missed_beside_control": len(flow.outlived),
         "reached": flow.reached,
-        "media_reached": flow.media_reached if stopped else 0,
+        "media_reached": flow.media_reached if stopped and flow.passes_as_media else 0,
         "control": str(flow.control),
         "control_own": flow.own,
         "control_reached": max(flow.beside, default=0),

@@ -111,6 +111,18 @@ def test_what_is_dropped_for_what_it_says_is_told_from_its_port() -> None:
     assert as_media(fake(blocked=lambda to, _: 2 if to[1] == 3478 else None)) == (0, 4)
 
 
+class Unlucky(FakeNetwork):
+    """The third router answers none of the packets of STUN that end there: it answers seldom."""
+
+    def swallows(self, payload: bytes, ttl: int | None) -> bool:
+        return MAGIC_COOKIE.to_bytes(4, "big") in payload and ttl == 3
+
+
+def test_rtp_that_goes_no_farther_than_the_wall_shows_no_filter_of_content() -> None:
+    wall = {"blocked": lambda to, _: 3 if to[1] == 3478 else None}
+    assert as_media(Unlucky(tcp=ANSWERS, hops=HOPS, capabilities=PERMITTED, **wall)) == (0, 4)
+
+
 def test_nothing_else_is_sent_to_a_port_whose_packets_pass() -> None:
     assert as_media(fake()) == (0, 0)
 
@@ -189,6 +201,25 @@ def test_who_refuses_is_told_by_the_least_hop_limit(hop: int, fate: str) -> None
     network = Resetting(hop, tcp=ANSWERS, hops=HOPS, capabilities=PERMITTED)
     found = told(network)
     assert (found["fate"], found["ttl"]) == (fate, hop + 1)
+
+
+class Sparing(FakeNetwork):
+    """The first router refuses a port in its own name, and says so of one packet only: that with the most hops."""
+
+    async def connect(self, to: Endpoint, *, ttl: int | None = None, **options: Any) -> Stream:
+        if to[1] == 443 and ttl != 1:
+            refused = NetError(Failure.ICMP_ADMIN_PROHIBITED, facts={"offender": HOPS[0]})
+            raise refused if ttl == 15 else NetError(Failure.TIMED_OUT)
+        return await super().connect(to, ttl=ttl, **options)
+
+    def expires_at(self, to: Endpoint, transport: str, ttl: int | None) -> str | None:
+        return None if ttl == 1 and to[1] != 443 else super().expires_at(to, transport, ttl)
+
+
+def test_a_router_that_says_it_itself_refuses_on_the_way_whatever_the_hop_limit() -> None:
+    """Of its control it did not answer the packet that ended there: routers answer seldom."""
+    found = told(Sparing(tcp=ANSWERS, hops=HOPS, capabilities=PERMITTED))
+    assert (found["fate"], found["ttl"], found["offender"]) == ("rejected", 2, HOPS[0])
 
 
 def test_a_port_that_answers_after_all_is_no_wall() -> None:

@@ -126,6 +126,38 @@ def ipv6_broken(case: Case) -> Iterator[Finding]:
     )
 
 
+def ipv6_mute(case: Case) -> Iterator[Finding]:
+    """Connections over IPv6 stand, and of the greetings there none is answered, in segments of whatever size."""
+    greeted = [
+        o
+        for outcome, o in case.observations(Scope.FOLLOW_UP)
+        if outcome.check.id == GREETING and o.step is Step.TLS_HANDSHAKE
+    ]
+    hosts = list(dict.fromkeys(str(o.target.host) for o in greeted if o.failure is Failure.TIMED_OUT))
+    if len(hosts) < 2 or any(o.failure is not Failure.TIMED_OUT for o in greeted) or _is_spoken(case):
+        return
+    checks = [o.check.id for o in case.outcomes if _is_about(o, hosts)]
+    yield case.finding(
+        "ipv6-broken",
+        [*checks, GREETING],
+        f"IPv6 is offered here and does not work: {shown(hosts)} answer TLS greetings over IPv4, and over IPv6 "
+        "connections stand and none is answered. Programs that try both take IPv6, since it opens, and wait in vain.",
+        confidence=_sureness(case, hosts, greeted),
+        remedy="Look at what forwards IPv6 connections once they stand (hardware acceleration, stateful firewalls, "
+        "tunnels), or withdraw the router advertisement until it works.",
+    )
+
+
+def _is_spoken(case: Case) -> bool:
+    """Anybody has answered what was said over a connection of IPv6."""
+    said = (Step.TLS_HANDSHAKE, Step.RESPONSE)
+    return any(
+        o.step in said and o.failure is None and _is_global(o.target.address) and o.target.transport != "udp"
+        for outcome, o in case.observations()
+        if outcome.check.scope not in NAME_SERVERS
+    )
+
+
 def _dead(case: Case) -> list[Observation]:
     """Connections over IPv6 that the network keeps from hosts.
 
@@ -197,9 +229,13 @@ def _is_global(address: str | None) -> bool:
     return bool(address) and ":" in str(address) and str(address).startswith(("2", "3"))
 
 
+_TRANSLATED = int(IPv6Address("64:ff9b::")) >> 32  # RFC 6052 section 2.1
+
+
 def _prefix(observation: Observation) -> int:
-    """The first 32 bits, as registries give them out."""
-    return int(IPv6Address(str(observation.target.address).partition("%")[0])) >> 96
+    """The first 32 bits, as registries give them out; of a host behind a translator those of its IPv4 address."""
+    address = int(IPv6Address(str(observation.target.address).partition("%")[0]))
+    return (address & 0xFFFFFFFF) >> 16 if address >> 32 == _TRANSLATED else address >> 96
 
 
 def _is_about(outcome: Outcome, hosts: Sequence[str]) -> bool:

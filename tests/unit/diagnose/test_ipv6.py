@@ -224,6 +224,55 @@ def near_by(outcome: Outcome) -> list[Observation]:
     return [*connected, seen(Step.RESPONSE, six, rcode="NOERROR", answered_by_server=True)]
 
 
+BEHIND_ONE_TRANSLATOR = {"api.example.com": "64:ff9b::c000:201", "control.example.org": "64:ff9b::cb00:7101"}
+
+
+def test_hosts_behind_one_translator_are_not_of_one_owner() -> None:
+    """Their prefix is the translator's (RFC 6052), and the rest of it their address of IPv4."""
+    said = {"offender": "2001:db8:f::1", "took_ms": 20.0}
+    only = concluded(dual(), *[Failure.NETWORK_UNREACHABLE] * 2, six=BEHIND_ONE_TRANSLATOR, **said).only
+    assert (only.cause, only.confidence) == ("ipv6-broken", Confidence.CERTAIN)
+    near = {**BEHIND_ONE_TRANSLATOR, "control.example.org": "64:ff9b::c000:301"}
+    only = concluded(dual(), *[Failure.NETWORK_UNREACHABLE] * 2, six=near, **said).only
+    assert only.confidence is Confidence.POSSIBLE
+
+
+def greeted(*failures: Failure | None, again: Failure | None = Failure.TIMED_OUT) -> Result:
+    """Connections over IPv6 stand, and greetings end like this; one is said again in small segments."""
+    world = dual()
+    check = follow_up(world)
+    assert check is not None
+    said = [
+        o
+        for target, failure in zip(check.params.targets, failures, strict=True)
+        for o in (seen(Step.CONNECT, target), seen(Step.TLS_HANDSHAKE, target, failure))
+    ]
+    bounded = seen(Step.TLS_HANDSHAKE, check.params.targets[0], again, max_segment=1220)
+    smaller = make_outcome(replace(check, id="mtu/stalled", probe="mtu"), bounded)
+    return conclude_from(world, (*measured(world), make_outcome(check, *said), smaller))
+
+
+def test_where_connections_over_ipv6_stand_and_no_greeting_is_answered() -> None:
+    only = greeted(Failure.TIMED_OUT, Failure.TIMED_OUT).only
+    assert (only.cause, only.where, only.confidence) == ("ipv6-broken", Where.UNKNOWN, Confidence.CERTAIN)
+    assert only.affects == ("web",)
+    assert "connections stand and none is answered" in only.summary
+
+
+@pytest.mark.parametrize(
+    ("failures", "again"),
+    [
+        ((Failure.TIMED_OUT, None), Failure.TIMED_OUT),  # one host
+        ((Failure.TIMED_OUT, Failure.CONNECTION_RESET), Failure.TIMED_OUT),  # a filter, or a server
+        ((Failure.TIMED_OUT, Failure.TIMED_OUT), None),  # large packets alone
+    ],
+)
+def test_what_is_answered_over_ipv6_or_ends_otherwise_is_not_mute(
+    failures: tuple[Failure | None, ...], again: Failure | None
+) -> None:
+    assert "ipv6-broken" not in greeted(*failures, again=again).causes
+
+
 def test_hosts_of_one_owner_are_a_guess() -> None:
     only = concluded(dual(), Failure.TIMED_OUT, Failure.TIMED_OUT, six=ONE_OWNER).only
     assert (only.confidence, only.where) == (Confidence.POSSIBLE, Where.UNKNOWN)

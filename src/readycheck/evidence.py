@@ -45,6 +45,7 @@ REFUSALS = frozenset(
         Failure.HOST_UNREACHABLE,
         Failure.NETWORK_UNREACHABLE,
         Failure.CONNECTION_RESET,
+        Failure.HOP_LIMIT_EXCEEDED,
     }
 )
 
@@ -289,13 +290,17 @@ _UNROUTED = (Failure.NETWORK_UNREACHABLE, Failure.HOST_UNREACHABLE)
 
 
 def refusal(observation: Observation, routers: frozenset[str]) -> Sign:
-    """By whom: the destination's own *port unreachable* shows that the way is open, a router's that it is not."""
+    """By whom: the destination's own *port unreachable* shows that the way is open, a router's that it is not.
+
+    Of hops that are used up only a router speaks.
+    """
     offender = observation.facts.get("offender")
     if not isinstance(offender, str):
         return Sign.LOCAL if observation.failure in _UNROUTED else Sign.REFUSED
     if offender == observation.target.address:
         return Sign.LEFT if observation.failure is Failure.PORT_UNREACHABLE else Sign.REFUSED
-    on_the_way = offender in routers or is_site_address(offender)
+    spent = observation.failure is Failure.HOP_LIMIT_EXCEEDED
+    on_the_way = spent or offender in routers or is_site_address(offender)
     return Sign.REJECTED if on_the_way else Sign.REFUSED
 
 

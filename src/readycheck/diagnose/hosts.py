@@ -381,7 +381,7 @@ def place_of_flows(case: Case, stopped: Sequence[tuple[str, Flow]]) -> Place:
         by = flow.offender or "a device"
         words = f"{by} refuses packets that can go no further than hop {flow.ttl}"
         if flow.edge is None:
-            return Place(Where.UNKNOWN, words)
+            return Place(Where.SITE if _is_first_router(case, by) else Where.UNKNOWN, words)
         near = flow.ttl <= flow.edge + 1 or bool(flow.offender and is_site_address(flow.offender))
         return Place(Where.UNKNOWN if flow.ttl == 1 else Where.SITE if near else Where.UNKNOWN, words)
     flow = max(flows, key=lambda f: f.reached)
@@ -398,6 +398,11 @@ def place_of_flows(case: Case, stopped: Sequence[tuple[str, Flow]]) -> Place:
         return Place(Where.SITE if beyond <= flow.edge + 1 else Where.UNKNOWN, words)
     providers = provider_owns(case.evidence, flow.router, flow.next, toward)
     return Place(Where.ISP if providers else Where.UNKNOWN, words)
+
+
+def _is_first_router(case: Case, address: str) -> bool:
+    """This host's own, with an address of the site: there it is whatever is known of the way beyond."""
+    return address == case.environment.gateway and is_site_address(address)
 
 
 def _sampled(case: Case, service: tuple[str, int]) -> list[Sign]:

@@ -405,6 +405,19 @@ def test_a_wall_is_the_sites_if_the_next_router_answered_the_control(
     assert words in found.words
 
 
+@pytest.mark.parametrize(
+    ("by", "gateway", "where"),
+    [(GATEWAY, GATEWAY, Where.SITE), (GATEWAY, None, Where.UNKNOWN), (ISP, ISP, Where.UNKNOWN)],
+)
+def test_the_first_router_refuses_at_the_site_whatever_is_known_beyond(
+    by: str, gateway: str | None, where: Where
+) -> None:
+    """Private addresses farther on may be the provider's."""
+    flow = Flow("rejected", 1, True, 5, 6, None, 2, by, by, None)
+    found = of_hosts(environment=make_environment(gateway=gateway)).case
+    assert place_of_flows(found, [("192.0.2.1", flow)]).where is where
+
+
 def test_of_two_walls_the_words_are_of_the_farther_one() -> None:
     near = Flow("stopped", 1, True, 5, 6, 2, 2, None, GATEWAY, FIREWALL)
     far = Flow("stopped", 4, True, 5, 6, 2, 5, None, ISP, None)

@@ -98,6 +98,7 @@ def site_offline(case: Case) -> Iterator[Finding]:
     failed = [c.check for _, c in case.failing if not _ends_at_site_proxy(case, c.check)]
     beyond = [r for r in case.evidence.rungs if not is_site_address(r.address)]
     refused |= any(o.failure is Failure.CONNECTION_REFUSED for o in _of_elsewhere(case))
+    refused |= any(o.failure is Failure.HOP_LIMIT_EXCEEDED for o in sent)  # a loop of routes is told as such
     if len(tried) < 3 or refused or case.answered_anywhere(names=False) or beyond or not failed:
         return
     inside = max((r for r in case.evidence.rungs), key=lambda r: r.ttl, default=None)

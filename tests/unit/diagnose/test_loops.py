@@ -8,6 +8,7 @@ import pytest
 from readycheck.diagnose.finding import Confidence, Where
 from readycheck.failure import Failure, Step
 from readycheck.observation import Observation, Target
+from readycheck.plan import NAME_SERVERS, Scope
 from tests.unit.builders import FIREWALL, ISP, Result, World, conclude_from
 from tests.unit.diagnose.test_hosts import HOSTS, NAMES, world_of_hosts
 
@@ -61,3 +62,28 @@ def test_a_network_of_the_product_is_told_as_such() -> None:
 
 def test_a_packet_with_few_hops_was_meant_to_end() -> None:
     assert "address-blocked" not in one_host(ttl=3).causes
+
+
+def test_where_everything_goes_round_the_site_is_cut_off() -> None:
+    """No network and no name server is told besides: one cause, one finding."""
+    found = going_round(World(wall=lambda t: "drop", icmp=False), lambda t: True, by=ISP)
+    only = found.only
+    assert (only.cause, only.where, only.confidence) == (
+        "site-offline",
+        Where.UNKNOWN,
+        Confidence.CERTAIN,
+    )
+    assert f"{ISP} says that their hops are used up" in only.summary
+
+
+def test_a_name_server_that_packets_do_not_reach_has_a_cause_of_its_own() -> None:
+    def end(o: Observation, scope: Scope) -> Observation:
+        said = {**o.facts, "offender": FAR}
+        return replace(o, failure=Failure.HOP_LIMIT_EXCEEDED, facts=said) if scope in NAME_SERVERS else o
+
+    world = world_of_hosts()
+    made = [
+        replace(outcome, observations=tuple(end(o, outcome.check.scope) for o in outcome.observations))
+        for outcome in world.outcomes()
+    ]
+    assert not {"address-blocked", "subnet-blocked"} & set(conclude_from(world, tuple(made)).causes)

@@ -328,8 +328,8 @@ def _fate(flow: _Flow, edge: Edge, *, stopped: bool) -> tuple[str, int]:
         by = flow.refused[least]
         early = flow.own and flow.control_arrived is not None and least < flow.control_arrived
         near = edge.proven and least <= edge.ttl + 1
-        known = {**{ttl: hop.address for ttl, hop in flow.beside.items()}, **flow.seen}
-        routers = [ttl for ttl, address in known.items() if address == by]
+        known = [*((hop.ttl, hop.address) for hop in flow.control_hops), *flow.seen.items()]
+        routers = [ttl for ttl, address in known if address == by]
         # Routers refuse as seldom as they answer: what was refused first may have had hops to spare.
         least = min([least, *(ttl + 1 for ttl in routers)])
         return ("rejected" if early or near or routers else "refused"), least

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from readycheck.evidence import WALL, Cell, Evidence, Sign
+from readycheck.failure import Failure
 
 Column = tuple[str, str]
 """Transport and the label of a port or port stratum."""
@@ -53,7 +54,8 @@ def sort_walls(evidence: Evidence) -> Walls:
     unproven = [
         w
         for w in walls
-        if w.own or (not _is_open(w, _column(w, evidence), evidence) and not _is_lonely(w, evidence))
+        if not goes_round(w)
+        and (w.own or (not _is_open(w, _column(w, evidence), evidence) and not _is_lonely(w, evidence)))
     ]
     for wall in walls:
         if wall not in unproven:
@@ -71,6 +73,11 @@ def sort_walls(evidence: Evidence) -> Walls:
     ]
     columns, lone = _sort_ports(left, evidence)
     return Walls(frozenset(columns), frozenset(rows), frozenset(parts), tuple(walls), frozenset(lone))
+
+
+def goes_round(wall: Cell) -> bool:
+    """A loop of routes minds no port: whatever goes to that network goes round."""
+    return wall.failure is Failure.HOP_LIMIT_EXCEEDED
 
 
 def _sort_ports(left: Sequence[Cell], evidence: Evidence) -> tuple[set[Column], set[tuple[str, str, str]]]:

@@ -77,6 +77,10 @@ class Door:
         return self.transport, self.address, self.port
 
     @property
+    def name(self) -> str:
+        return next(iter(self.hosts), self.address)
+
+    @property
     def service(self) -> tuple[str, int]:
         return self.transport, self.port
 

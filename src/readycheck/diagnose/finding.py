@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from readycheck.media.stream import wilson
+
 
 class Where(StrEnum):
     HOST = "host"
@@ -65,6 +67,12 @@ def shown(names: Iterable[str], most: int = 3) -> str:
     known = list(dict.fromkeys(names))
     more = f" and {len(known) - most} more" if len(known) > most else ""
     return f"{', '.join(known[:most])}{more}"
+
+
+def counted(some: int, of: int, what: str = "") -> str:
+    """`7 of 18 tries (20% to 61% at 95 % confidence)`: a share, with Wilson's interval of it."""
+    low, high = wilson(some, of)
+    return f"{some} of {of}{what} ({low:.0%} to {high:.0%} at 95 % confidence)"
 
 
 def sentences(told: Iterable[str]) -> str:

@@ -79,21 +79,12 @@ def ask_again(situation: Situation) -> Iterator[Check]:
     silent = [door.target for door in lost if door.sign is Sign.SILENT]
     refusing = [door.target for door in in_question(lost)]
     cells = [_target(cell) for cell, _ in silent_columns(situation)]
-    asked = list(
-        dict.fromkeys([*silent, *cells, *_halves(situation.evidence), *_doubtful(situation.outcomes)])
-    )
+    dark = dict.fromkeys([*silent, *cells, *_halves(situation.evidence), *_doubtful(situation.outcomes)])
+    changing = find_changing(situation.outcomes)[:CHANGING]
     check = situation.check(
         "repeat/silent",
         REPEAT,
-        list(
-            dict.fromkeys(
-                [
-                    *asked[:ASKED_AGAIN],
-                    *refusing[:REFUSING],
-                    *find_changing(situation.outcomes)[:CHANGING],
-                ]
-            )
-        ),
+        list(dict.fromkeys([*list(dark)[:ASKED_AGAIN], *refusing[:REFUSING], *changing])),
         kinds=tuple(sorted(kinds(situation.outcomes).items())),
         **_patience(situation.evidence.late_ms),
     )

@@ -9,12 +9,11 @@ from readycheck.diagnose.finding import Confidence, Finding, Where, shown
 from readycheck.diagnose.hosts import place_of_flows, stopped_ways
 from readycheck.diagnose.strata import describe_part, enclosed, side_of
 from readycheck.evidence import OPEN, WALL, Cell, Sign
-from readycheck.failure import Failure
 from readycheck.notation import PortRange
 from readycheck.profile import Requirement
 from readycheck.spans import merged
 from readycheck.verdict import Judgement
-from readycheck.walls import hop_of, is_silent_throughout, silent_ports
+from readycheck.walls import goes_round, hop_of, is_silent_throughout, silent_ports
 
 
 def _media_cells(case: Case) -> list[Cell]:
@@ -259,7 +258,7 @@ def networks_blocked(case: Case) -> Iterator[Finding]:
     """Networks, or parts of them, that packets do not reach while others pass on the same ports."""
     walls = case.walls
     blocked = sorted({n for _, n in walls.rows} | {n for _, n, _ in walls.parts}, key=by_number)
-    found = [n for n in blocked if any(map(_is_told, walls.of_network(n)))]
+    found = [n for n in blocked if not all(map(goes_round, walls.of_network(n)))]  # else told as such
     if not found:
         return
     cells = [c for network in found for c in walls.of_network(network)]
@@ -278,11 +277,6 @@ def networks_blocked(case: Case) -> Iterator[Finding]:
         remedy=f"Add {', '.join(found[:_TO_DO])} to the outbound allow-list with all the product's ports; "
         "do not filter by region.",
     )
-
-
-def _is_told(wall: Cell) -> bool:
-    """Packets that go round are told of elsewhere."""
-    return wall.failure is not Failure.HOP_LIMIT_EXCEEDED
 
 
 _TO_DO = 30

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 from readycheck.diagnose.case import Case
 from readycheck.diagnose.doors import Door
-from readycheck.diagnose.finding import Confidence, Finding, shown
+from readycheck.diagnose.finding import Confidence, Finding, counted, shown
 from readycheck.evidence import Sign
 from readycheck.failure import Failure, Step
-from readycheck.media.stream import wilson
 from readycheck.observation import Observation
 
 LEAST_OF_EACH = 2
@@ -66,19 +65,14 @@ def refused_by_turns(case: Case) -> Iterator[Finding]:
     if not failed:
         return
     stood, tried = sum(sum(each.stood) for each in found), sum(len(each.stood) for each in found)
-    low, high = wilson(stood, tried)
     sure = min(stood, tried - stood) >= LEAST_OF_EACH
-    names = shown(f"TCP {each.door.port} of {_name(each.door)}" for each in found)
+    names = shown(f"TCP {each.door.port} of {each.door.name}" for each in found)
     yield case.finding(
         "intermittent",
         failed,
-        f"Of connections to {names} some stand and some are refused at once, by turns: {stood} of {tried} stood "
-        f"({low:.0%} to {high:.0%} at 95 % confidence).",
+        f"Of connections to {names} some stand and some are refused at once, by turns: "
+        f"{counted(stood, tried, ' stood')}.",
         confidence=Confidence.LIKELY if sure else Confidence.POSSIBLE,
         remedy="A load balancer with members that have no service, or a service that starts again and again, does "
         "this: ask who runs the host. Look for a limit on connections that resets those beyond it, too.",
     )
-
-
-def _name(door: Door) -> str:
-    return next(iter(door.hosts), door.address)

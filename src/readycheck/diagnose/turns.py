@@ -6,7 +6,7 @@ from math import comb, exp
 from statistics import median
 
 from readycheck.diagnose.case import Case
-from readycheck.diagnose.finding import Confidence, Finding, shown
+from readycheck.diagnose.finding import Confidence, Finding, counted, shown
 from readycheck.diagnose.flows import is_long, lost_at_first
 from readycheck.diagnose.stalls import by_turns, greetings, is_stall
 from readycheck.evidence import Sign
@@ -87,14 +87,13 @@ def intermittent(case: Case) -> Iterator[Finding]:
     if not (_is_lossy(asked) or _is_more_than_chance(case, asked)):
         return
     answered, tried = _sum([t.all for t in found])
-    low, high = wilson(answered, tried)
     both = any(0 < t.slow[0] < t.slow[1] for t in found)
     names = _names(found)
     yield case.finding(
         "intermittent",
         failed,
-        f"{names} {'answers' if len(found) == 1 else 'answer'} by turns: {answered} of {tried} tries "
-        f"({low:.0%} to {high:.0%} at 95 % confidence).",
+        f"{names} {'answers' if len(found) == 1 else 'answer'} by turns: "
+        f"{counted(answered, tried, ' tries')}.",
         confidence=Confidence.CERTAIN if both else Confidence.LIKELY,
         remedy="Look for an overloaded or damaged link, for a limit on the connections of a host, and for what "
         "alternates: two uplinks or firewalls of which one has other rules, a load balancer with a dead member.",
@@ -143,12 +142,11 @@ def greetings_by_turns(case: Case) -> Iterator[Finding]:
     if not failed or is_long(case.outcomes) or _opens_late(case):
         return
     answered, tried = sum(sum(p.tries) for p in found), sum(len(p.tries) for p in found)
-    low, high = wilson(answered, tried)
     yield case.finding(
         "intermittent",
         failed,
         f"Connections open at once, and the TLS greetings to {shown(p.name for p in found)} are "
-        f"answered by turns: {answered} of {tried} ({low:.0%} to {high:.0%} at 95 % confidence){_heard(case)}.",
+        f"answered by turns: {counted(answered, tried)}{_heard(case)}.",
         confidence=Confidence.LIKELY,
         remedy="Look for parallel links, tunnels or firewalls among which flows are shared out, of which one loses "
         "packets, or large packets, that the others carry.",
@@ -258,7 +256,7 @@ def tallies(case: Case) -> list[Tally]:
             door.transport,
             door.address,
             door.port,
-            next(iter(door.hosts), door.address),
+            door.name,
             door.checks,
             (door.answered, door.tried),
             door.again,

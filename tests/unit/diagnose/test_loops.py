@@ -60,6 +60,20 @@ def test_a_network_of_the_product_is_told_as_such() -> None:
     assert str(network) in loop.summary and loop.confidence is Confidence.CERTAIN
 
 
+def test_a_loop_minds_no_port() -> None:
+    """The router says it seldom, of two networks alone, and of the third nothing is heard."""
+    networks = list(
+        dict.fromkeys(t.network for o in World().outcomes() for t in o.check.params.targets if t.network)
+    )
+    found = going_round(
+        World(dead=lambda t: t.network in networks[:3]),
+        lambda t: t.network in networks[:2] and t.port in (8934, 5004),
+        by=ISP,
+    )
+    assert "subnet-blocked" in found.causes
+    assert "port-rejected" not in found.causes
+
+
 def test_a_packet_with_few_hops_was_meant_to_end() -> None:
     assert "address-blocked" not in one_host(ttl=3).causes
 

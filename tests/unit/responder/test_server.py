@@ -21,6 +21,7 @@ from readycheck.responder.server import Responder, Settings
 from readycheck.wire.mirror import turned_over
 from readycheck.wire.sip import pack_options
 from readycheck.wire.stun import pack_binding_request, unpack_message
+from tests.ports import free_port
 
 AUDIO = Leg(payload_type=0, payload_bytes=160, packets_per_second=50, seconds=0.2)
 SIP = pack_options(
@@ -178,14 +179,9 @@ def test_where_it_listens(listen: list[Endpoint], second_port: int | None, place
 
 
 def free_pair() -> int:
-    """A port that is free, and the one above."""
+    """A port that is free, and the one above; kernels give out neither by themselves."""
     while True:
-        with (
-            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one,
-            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as above,
-        ):
-            one.bind(("", 0))
-            port = int(one.getsockname()[1])
-            with suppress(OSError, OverflowError):
-                above.bind(("", port + 1))
-                return port
+        port = free_port()
+        with socket.socket() as above, suppress(OSError):
+            above.bind(("127.0.0.1", port + 1))
+            return port
